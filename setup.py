@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Installs the plugin and the .pth line through which disentanglement_lib's scripts find it."""
+
+import re
+import shutil
+from pathlib import Path
+
+from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
+
+ROOT = Path(__file__).parent
+PTH = "vae_ortho_plugin.pth"
+
+
+class BuildPyWithPth(build_py):
+    """Puts the .pth file at the root of site-packages, in regular and editable installs."""
+
+    def run(self) -> None:
+        super().run()
+        if self.editable_mode:
+            # The modules stay where they are; setuptools points `install` at the wheel it packs.
+            target = self.get_finalized_command("install").install_purelib
+        else:
+            target = self.build_lib
+        shutil.copyfile(ROOT / PTH, Path(target, PTH))
+
+
+def version() -> str:
+    source = (ROOT / "vae_ortho_plugin" / "__init__.py").read_text(encoding="utf-8")
+    return re.search(r'^__version__ = "([^"]+)"', source, re.MULTILINE).group(1)
+
+
+setup(
+    name="vae_ortho_plugin",
+    version=version(),
+    description="disentanglement_lib 1.5 on current TensorFlow, with models and metrics for "
+    "the orthogonality of VAE decoders",
+    license="Apache-2.0",
+    packages=find_packages(include=["vae_ortho_plugin", "vae_ortho_plugin.*"]),
+    # Named, so that an editable install is one line in a .pth file and not an import hook of
+    # setuptools' own that every start of Python would pay for.
+    package_dir={"": "."},
+    # vae_ortho_plugin/gin_configs is a link to the gin_configs directory at the root.
+    package_data={"vae_ortho_plugin": ["gin_configs/*.gin", "gin_configs/*/*.gin"]},
+    cmdclass={"build_py": BuildPyWithPth},
+    python_requires=">=3.10,<3.14",
+    install_requires=[
+        "absl-py",
+        # 0.4 does not import on Python 3.10 or later.
+        "gin-config>=0.5",
+        "imageio",
+        "matplotlib",
+        "numpy",
+        "ortools",
+        "pandas",
+        "pillow",
+        "scikit-learn",
+        "scipy",
+        "seaborn",
+        "simplejson",
+        "six",
+        # The releases that the tests have run on; TensorFlow Probability 0.25 asks for 2.18.
+        "tensorflow>=2.18,<2.22",
+        # 0.16 removed hub.Module, with which disentanglement_lib exports and reads models.
+        "tensorflow-hub==0.15.*",
+        # Each release works with few TensorFlow releases and says so only when it is imported.
+        "tensorflow-probability==0.25.*",
+        # tf.layers and TensorFlow Probability need Keras 2; its release follows TensorFlow's.
+        "tf_keras>=2.18,<2.22",
+    ],
+    extras_require={
+        "gpu": ["tensorflow[and-cuda]"],
+        "dev": ["pytest", "pytest-xdist", "ruff", "setuptools>=68", "wheel"],
+    },
+    entry_points={
+        "console_scripts": [
+            "vae_ortho_download_data = vae_ortho_plugin.data.download:main",
+            "vae_ortho_render_dsprites = vae_ortho_plugin.data.render_dsprites:main",
+            "vae_ortho_study = vae_ortho_plugin.study.run:main",
+        ]
+    },
+)
