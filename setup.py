@@ -70,7 +70,8 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]"],
-        "dev": ["pytest", "pytest-xdist", "ruff", "setuptools>=68", "wheel"],
+        # ruff's releases differ in the rules and the format they ask for.
+        "dev": ["pytest", "pytest-xdist", "ruff==0.17.*", "setuptools>=68", "wheel"],
     },
     entry_points={
         "console_scripts": [

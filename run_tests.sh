@@ -1,0 +1,52 @@
+#!/usr/bin/env bash
+# SPDX-License-Identifier: Apache-2.0
+# Makes the environment and runs the tests; see --help.
+set -euo pipefail
+
+usage() {
+    cat <<'HELP'
+usage: ./run_tests.sh [--python PYTHON] [--tensorflow X.Y] [PYTEST ARGUMENT ...]
+       ./run_tests.sh --upstream [--python PYTHON] [--tensorflow X.Y] [NAME ...]
+
+Makes .venv beside this script where it is missing, checks the code's style with ruff and runs the tests
+with pytest, which gets every other argument: ./run_tests.sh -k dto
+
+  --upstream         run disentanglement_lib's own tests instead, unmodified, as it runs them, from the
+                     installed package: every module, or those whose names contain a NAME
+  --python PYTHON    make the environment with this Python, 3.10 to 3.13
+  --tensorflow X.Y   test with this TensorFlow (2.18 to 2.21), in an environment of its own
+HELP
+}
+
+root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
+upstream=
+env_options=(--dev)
+arguments=()
+while [ $# -gt 0 ]; do
+    case $1 in
+        --upstream) upstream=yes ;;
+        --python | --tensorflow)
+            env_options+=("${@:1:2}")
+            [ $# -lt 2 ] || shift
+            ;;
+        -h | --help)
+            usage
+            exit 0
+            ;;
+        *) arguments+=("$1") ;;
+    esac
+    shift
+done
+
+env=$("$root/scripts/make_env.sh" "${env_options[@]}")
+cd "$root"
+if [ -n "$upstream" ]; then
+    exec "$env/bin/python" tests/upstream.py ${arguments[@]+"${arguments[@]}"}
+fi
+status=0
+"$env/bin/ruff" check . || status=1
+"$env/bin/ruff" format --check . || status=1
+# A file's tests stay together, since they share the model that it trains.
+"$env/bin/python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+    ${arguments[@]+"${arguments[@]}"} || status=$?
+exit "$status"
