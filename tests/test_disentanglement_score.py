@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+from sklearn.metrics import accuracy_score, root_mean_squared_error
+from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.metrics.disentanglement_score import (
+    disentanglement_score,
+    nearest_neighbors,
+)
+
+MIXED = ["continuous", "categorical", "continuous"]
+
+
+def mixed_data(points=600, seed=0):
+    """Latents that carry the factors with different strengths, and factors of both kinds."""
+    rng = np.random.default_rng(seed)
+    factors = rng.uniform(size=(points, 3))
+    factors[:, 1] = rng.choice([-1, 2, 7, 8], p=[0.4, 0.3, 0.2, 0.1], size=points)
+    weights = rng.normal(size=(3, 5)) * [1, 1, 3, 0.1, 0]
+    latents = factors @ weights + 0.3 * rng.normal(size=(points, 5))
+    return latents.astype(np.float32), factors
+
+
+def uniform_factors(points=3000, seed=0):
+    return np.random.default_rng(seed).uniform(size=(points, 2))
+
+
+def transcription(latents, factors, kinds, seed):
+    """Eqs. 65 to 70 as they stand, for latents without ties: [latents, factors] and normalizers."""
+    order = np.random.default_rng(seed).permutation(len(latents))
+    number = round(0.2 * len(latents))
+    test, train = order[:number], order[number:]
+    scores = np.empty((latents.shape[1], factors.shape[1]))
+    normalizers = np.empty(factors.shape[1])
+    for k, kind in enumerate(kinds):
+        fitted, truth = factors[train, k], factors[test, k]
+        for j in range(latents.shape[1]):
+            fitted_z, test_z = latents[train, j : j + 1], latents[test, j : j + 1]
+            if kind == "continuous":
+                probe = KNeighborsRegressor(5).fit(fitted_z, fitted)
+                error = root_mean_squared_error(truth, probe.predict(test_z))
+                scores[j, k] = truth.std() - error
+                normalizers[k] = truth.std()
+            else:
+                probe = KNeighborsClassifier(5).fit(fitted_z, fitted)
+                scores[j, k] = accuracy_score(truth, probe.predict(test_z))
+                normalizers[k] = max(np.mean(truth == c) for c in np.unique(truth))
+    return scores, normalizers
+
+
+@pytest.mark.parametrize("seed", [0, 1])
+def test_score_matches_a_direct_transcription_of_its_equations(seed):
+    latents, factors = mixed_data()
+    scores, normalizers = transcription(latents, factors, MIXED, seed)
+    result = disentanglement_score(latents, factors, MIXED, seed)
+    np.testing.assert_allclose(result.score_matrix, scores, rtol=1e-9)
+
+    ranked = np.sort(scores, axis=0)
+    unclipped = (ranked[-1] - ranked[-2]) / normalizers
+    np.testing.assert_allclose(result.unclipped_factor_scores, unclipped)
+    assert result.unclipped_score == pytest.approx(unclipped.mean())
+
+    constant = [0, normalizers[1], 0]
+    ranked = np.sort(np.maximum(scores, constant), axis=0)
+    clipped = np.clip((ranked[-1] - ranked[-2]) / normalizers, 0, 1)
+    np.testing.assert_allclose(result.factor_scores, clipped)
+    assert result.disentanglement_score == pytest.approx(clipped.mean())
+    assert result.num_points == 600
+    assert result.factor_kinds == MIXED
+
+
+def test_aligned_latents_score_near_one():
+    factors = uniform_factors()
+    result = disentanglement_score(factors[:, ::-1] * [-2, 5], factors, ["continuous"] * 2)
+    assert result.disentanglement_score > 0.99
+    assert (result.score_matrix[[1, 0], [0, 1]] > 0.28).all()  # nearly sd = 1 / sqrt(12)
+
+
+def test_latents_rotated_by_45_degrees_score_near_zero():
+    factors = uniform_factors()
+    latents = factors @ [[1, -1], [1, 1]]
+    assert disentanglement_score(latents, factors, ["continuous"] * 2).disentanglement_score < 0.1
+
+
+def test_a_categorical_factor_seen_by_one_latent_scores_one_at_most():
+    rng = np.random.default_rng(0)
+    shape = rng.integers(3, size=(2000, 1))
+    latents = np.concatenate([rng.normal(size=(2000, 1)), shape + 0.01], axis=1)
+    result = disentanglement_score(latents, shape, ["categorical"])
+    assert result.disentanglement_score == 1
+    assert result.unclipped_score > 1.5
+
+
+def test_latents_that_know_nothing_score_near_zero():
+    rng = np.random.default_rng(0)
+    factors = rng.integers(3, size=(5000, 2))
+    latents = rng.normal(size=(5000, 4))
+    result = disentanglement_score(latents, factors, ["continuous", "categorical"])
+    # Worse than a constant: five neighbours of noise have 20 % more variance than their mean.
+    assert (result.score_matrix[:, 0] < 0).all()
+    assert result.factor_scores[0] == 0
+    assert result.factor_scores[1] < 0.05
+
+
+def test_constant_latents_add_nothing():
+    latents, factors = mixed_data()
+    passive = np.full((600, 2), 0.25, np.float32)
+    with_passive = disentanglement_score(np.hstack([passive, latents]), factors, MIXED)
+    without = disentanglement_score(latents, factors, MIXED)
+    np.testing.assert_allclose(with_passive.factor_scores, without.factor_scores)
+    all_passive = disentanglement_score(passive, factors, MIXED)
+    assert all_passive.disentanglement_score == 0
+
+
+def test_latents_with_many_ties_still_predict():
+    rng = np.random.default_rng(0)
+    factor = rng.integers(4, size=2000)
+    latents = np.stack([factor, rng.integers(4, size=2000)], axis=1)
+    for kind in ("continuous", "categorical"):
+        result = disentanglement_score(latents, factor[:, None], [kind])
+        assert result.disentanglement_score == 1
+
+
+def test_nearest_neighbors_are_those_of_brute_force():
+    rng = np.random.default_rng(0)
+    fitted, queries = rng.normal(size=40), 3 * rng.normal(size=200)
+    distances = np.abs(fitted - queries[:, None])
+    for num in (1, 5, 40):
+        found = nearest_neighbors(fitted, queries, num)
+        np.testing.assert_array_equal(found, np.argsort(distances, axis=1)[:, :num])
+
+
+def test_the_same_seed_gives_the_same_score_and_another_seed_another():
+    latents, factors = mixed_data()
+    scores = [disentanglement_score(latents, factors, MIXED, s).unclipped_score for s in (3, 3, 4)]
+    assert scores[0] == scores[1] != scores[2]
+
+
+def bad(latents=None, factors=None, kinds=None, **rest):
+    good_latents, good_factors = mixed_data(60)
+    return dict(
+        latents=good_latents if latents is None else latents(good_latents),
+        factors=good_factors if factors is None else factors(good_factors),
+        factor_kinds=kinds or MIXED,
+        **rest,
+    )
+
+
+def with_column(column, value):
+    def change(array):
+        array = array.copy()
+        array[:, column] = value
+        return array
+
+    return change
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (bad(latents=lambda z: z[:-1]), "59 points of latents and 60 of factors"),
+        (bad(latents=lambda z: z[:, :1]), "best latent with the second best; got 1 latents"),
+        (bad(latents=lambda z: z[:, 0]), r"latents must have the shape .* got \(60,\)"),
+        (bad(latents=with_column(2, np.nan)), r"latents\[0, 2\] is nan"),
+        (bad(factors=with_column(1, np.inf)), r"factors\[0, 1\] is inf"),
+        (bad(factors=lambda w: w[:, 0]), r"factors must have the shape .* got \(60,\)"),
+        (bad(factors=lambda w: w[:, :0]), "data has no generating factors"),
+        (
+            bad(factors=with_column(1, 3), factor_names=["x", "shape", "y"]),
+            r"categorical factor 'shape' has one value only \(3\)",
+        ),
+        (bad(factors=with_column(2, 0.1)), "continuous factor 'factor 2' has one value only"),
+        (bad(kinds=["continuous"]), "factor_kinds has 1 entries for 3 factors"),
+        (bad(kinds=["continuous", "ordinal", "continuous"]), "'factor 1' is of unknown kind 'ord"),
+        (bad(factor_names=["x"]), "factor_names has 1 entries for 3 factors"),
+        (bad(num_neighbors=0), "num_neighbors must be at least 1; got 0"),
+        (bad(num_neighbors=49), "60 points are too few: 49 neighbours"),
+        (bad(lambda z: z[:2], lambda w: w[:2], num_neighbors=1), "2 points are too few"),
+        (bad(lambda z: z[:0], lambda w: w[:0]), "0 points are too few"),
+    ],
+)
+def test_bad_input_is_refused(arguments, message):
+    with pytest.raises(InputError, match=message):
+        disentanglement_score(**arguments)

@@ -1,0 +1,173 @@
+# SPDX-License-Identifier: Apache-2.0
+import subprocess
+import sys
+from itertools import permutations, product
+
+import numpy as np
+import pytest
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.metrics.dto import (
+    distance_to_orthogonality,
+    nearest_signed_permutation,
+    point_distances,
+    right_singular_vectors,
+    summarize,
+    triangular_factors,
+)
+
+
+def random_orthogonal(rng, points, size):
+    return np.linalg.qr(rng.normal(size=(points, size, size)))[0]
+
+
+def random_jacobians(rng, points=20, outputs=30, latents=5):
+    return rng.normal(size=(points, outputs, latents)) * rng.uniform(0.1, 2, size=latents)
+
+
+def rotation(theta):
+    return np.array([[np.cos(theta), -np.sin(theta)], [np.sin(theta), np.cos(theta)]])
+
+
+def jacobian_with(v, lengths, outputs=40, seed=0):
+    """[1, outputs, latents] with singular values `lengths` and right singular vectors v."""
+    u = np.linalg.qr(np.random.default_rng(seed).normal(size=(outputs, len(lengths))))[0]
+    return (u * lengths @ v.T)[None]
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_dto_of_an_axis_aligned_decoder_is_zero(dtype):
+    signed_permutation = np.array([[0, -1, 0], [0, 0, 1], [1, 0, 0]])
+    jacobian = jacobian_with(signed_permutation, [3.0, 2.0, 0.5]).astype(dtype)
+    assert distance_to_orthogonality(jacobian).mean == pytest.approx(0, abs=1e-6)
+
+
+@pytest.mark.parametrize("degrees", [0, 1, 30, 44, 46, 60, 89, 100, 170, 250])
+def test_dto_of_a_rotated_2d_decoder_has_the_closed_form(degrees):
+    # The nearest signed permutation is the rotation by the nearest multiple of 90 degrees.
+    left = np.deg2rad(min(degrees % 90, 90 - degrees % 90))
+    jacobian = jacobian_with(rotation(np.deg2rad(degrees)), [2.0, 1.0])
+    expected = 2 * np.sqrt(2) * np.sin(left / 2)
+    assert distance_to_orthogonality(jacobian).mean == pytest.approx(expected, abs=1e-7)
+
+
+def test_dto_is_the_distance_of_v_from_the_nearest_of_all_signed_permutations():
+    rng = np.random.default_rng(0)
+    candidates = [
+        np.diag(signs) @ np.eye(3)[list(order)]
+        for signs in product([-1, 1], repeat=3)
+        for order in permutations(range(3))
+    ]
+    for v in random_orthogonal(rng, 10, 3):
+        nearest = min(candidates, key=lambda p: np.abs(v - p).sum())
+        jacobian = jacobian_with(v, [3.0, 2.0, 1.0])
+        expected = np.linalg.norm(v - nearest)
+        assert distance_to_orthogonality(jacobian).mean == pytest.approx(expected)
+
+
+def test_dto_does_not_depend_on_order_and_sign_of_the_latents():
+    rng = np.random.default_rng(1)
+    jacobians = random_jacobians(rng)
+    changed = jacobians[:, :, rng.permutation(5)] * rng.choice([-1, 1], size=5)
+    np.testing.assert_allclose(point_distances(jacobians), point_distances(changed), atol=1e-9)
+
+
+def test_dto_does_not_depend_on_orthogonal_maps_of_the_output():
+    rng = np.random.default_rng(2)
+    jacobians = random_jacobians(rng)
+    changed = random_orthogonal(rng, 1, 30) @ jacobians
+    np.testing.assert_allclose(point_distances(jacobians), point_distances(changed), atol=1e-9)
+
+
+def test_zero_columns_add_nothing_to_the_distance():
+    rng = np.random.default_rng(3)
+    jacobians = random_jacobians(rng, latents=4)
+    with_zeros = np.zeros((20, 30, 10))
+    with_zeros[:, :, [1, 4, 5, 8]] = jacobians
+    np.testing.assert_allclose(point_distances(with_zeros), point_distances(jacobians), atol=1e-9)
+    assert distance_to_orthogonality(np.zeros((3, 5, 4))).mean == 0
+
+
+@pytest.mark.parametrize("passive", [1e-3, 1e-6, 1e-8])
+def test_v_is_accurate_when_passive_columns_are_tiny(passive):
+    # Active and passive columns orthogonal to each other: V is known block by block.
+    rng = np.random.default_rng(4)
+    u = np.linalg.qr(rng.normal(size=(50, 4)))[0]
+    jacobian = np.zeros((50, 4))
+    jacobian[:, [3, 1]] = u[:, :2] * [2, 1] @ rotation(0.3).T
+    jacobian[:, [0, 2]] = u[:, 2:] * [2, 1] @ rotation(0.5).T * passive
+    expected = np.zeros((4, 4))
+    expected[:2, [3, 1]] = rotation(0.3).T
+    expected[2:, [0, 2]] = rotation(0.5).T
+    vectors = right_singular_vectors(jacobian[None])[0]
+    np.testing.assert_allclose(np.abs(vectors), np.abs(expected), atol=1e-6)
+
+
+def test_assignment_and_milp_find_the_same_signed_permutation():
+    rng = np.random.default_rng(5)
+    for size in (1, 2, 3, 5, 8):
+        for v in random_orthogonal(rng, 3, size):
+            by_milp = nearest_signed_permutation(v, "milp")
+            np.testing.assert_array_equal(nearest_signed_permutation(v), by_milp)
+    jacobians = random_jacobians(rng, points=3)
+    np.testing.assert_allclose(point_distances(jacobians, "milp"), point_distances(jacobians))
+
+
+def test_batches_and_triangular_factors_give_what_all_jacobians_at_once_give():
+    jacobians = random_jacobians(np.random.default_rng(6), points=50, outputs=9000)
+    whole = distance_to_orthogonality(jacobians)
+    batches = [point_distances(jacobians[i : i + 7]) for i in range(0, 50, 7)]
+    assert summarize(np.concatenate(batches)).mean == pytest.approx(whole.mean)
+    factors = triangular_factors(jacobians)
+    active = [0, 3, 4]
+    np.testing.assert_allclose(
+        point_distances(factors[:, :, active]), point_distances(jacobians[:, :, active])
+    )
+
+
+def test_result_summarizes_its_points():
+    result = distance_to_orthogonality(random_jacobians(np.random.default_rng(7)))
+    assert result.num_points == 20
+    assert result.mean == pytest.approx(result.per_point.mean())
+    assert result.std == pytest.approx(result.per_point.std())
+    assert result.stderr == pytest.approx(result.std / np.sqrt(20))
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_jacobian_that_is_not_finite_is_named(bad):
+    jacobians = random_jacobians(np.random.default_rng(8), points=6, outputs=60000)
+    jacobians[4, 7, 2] = jacobians[5, 0, 0] = bad
+    with pytest.raises(InputError, match="at point 4 is not finite"):
+        distance_to_orthogonality(jacobians)
+    with pytest.raises(InputError, match="at point 104 is not finite"):
+        point_distances(jacobians, first_point=100)
+
+
+@pytest.mark.parametrize(
+    ("jacobians", "solver", "message"),
+    [
+        (np.ones((3, 4)), "assignment", r"shape \[points, outputs, latents\]; got \(3, 4\)"),
+        (np.ones((3, 4, 5)), "assignment", "4 outputs with respect to 5 latents"),
+        (np.ones((0, 4, 3)), "assignment", r"not be empty; got the shape \(0, 4, 3\)"),
+        (np.ones((3, 4, 0)), "assignment", r"not be empty; got the shape \(3, 4, 0\)"),
+        (np.ones((3, 4, 3)), "simplex", "'simplex'; use one of assignment, milp"),
+    ],
+)
+def test_bad_input_is_refused(jacobians, solver, message):
+    with pytest.raises(InputError, match=message):
+        distance_to_orthogonality(jacobians, solver)
+
+
+def test_dto_of_no_points_is_refused():
+    with pytest.raises(InputError, match="at least one point"):
+        summarize([])
+
+
+def test_the_metrics_cores_need_neither_tensorflow_nor_disentanglement_lib():
+    code = (
+        "import sys; import vae_ortho_plugin.metrics.dto;"
+        "import vae_ortho_plugin.metrics.disentanglement_score;"
+        "loaded = {'tensorflow', 'disentanglement_lib', 'gin'} & set(sys.modules);"
+        "assert not loaded, loaded"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
