@@ -1,0 +1,122 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The pool and its progress, with a stand-in for the worker that trains nothing."""
+
+import asyncio
+import collections
+import os
+import sys
+
+import pytest
+
+from vae_ortho_plugin.study import pool
+from vae_ortho_plugin.study.cells import SYNTH_LINEAR, Cell, Run
+from vae_ortho_plugin.study.pool import Progress, duration, make_runs
+
+CELL = Cell(SYNTH_LINEAR, "beta_vae")
+
+# Model number 1 fails, 2 dies half-way, 3 hangs half-way, all others succeed.
+FAKE_WORKER = """
+import json, os, sys, time
+from pathlib import Path
+for line in sys.stdin:
+    job = json.loads(line)
+    directory = Path(job["directory"])
+    partial = directory.with_name(f".{directory.name}.partial")
+    partial.mkdir(parents=True)
+    if job["model_num"] == 1:
+        print(json.dumps({"error": "ValueError: no luck"}), flush=True)
+        sys.exit(1)
+    if job["model_num"] == 2:
+        os._exit(7)
+    if job["model_num"] == 3:
+        time.sleep(600)
+    (partial / "pid").write_text(f"{os.getpid()} {os.environ['TF_NUM_INTRAOP_THREADS']}")
+    partial.rename(directory)
+    print(json.dumps({"error": None}), flush=True)
+"""
+
+
+@pytest.fixture
+def make(tmp_path, monkeypatch):
+    monkeypatch.setattr(pool, "WORKER", (sys.executable, "-c", FAKE_WORKER))
+    monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
+
+    def make(seeds, jobs=1):
+        runs = [Run(CELL, seed) for seed in seeds]
+        return make_runs(runs, lambda run: tmp_path / str(run), tmp_path / "logs", jobs, threads=3)
+
+    return make
+
+
+def test_one_worker_makes_run_after_run_with_its_threads(make, tmp_path, capsys):
+    assert make([4, 5, 6]) == []
+    written = {(tmp_path / str(Run(CELL, seed)) / "pid").read_text() for seed in (4, 5, 6)}
+    assert len(written) == 1
+    assert written.pop().endswith(" 3")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[-1].startswith("[3/3] synth_linear/beta_vae/6: 0 s; 3 of 3 runs done, 0 s left")
+
+
+def test_failures_are_returned_leave_no_directory_and_stop_nothing_else(make, tmp_path, capsys):
+    failures = make([1, 2, 4])
+    assert [(f.run.seed, f.error) for f in failures] == [
+        (1, "ValueError: no luck"),
+        (2, "its process ended with exit code 7"),
+    ]
+    assert failures[0].log == tmp_path / "logs" / "synth_linear-beta_vae-1.log"
+    assert os.listdir(tmp_path / "synth_linear/beta_vae") == ["4"]
+    assert "(2 failed)" in capsys.readouterr().out
+
+
+def test_an_interruption_ends_the_workers_and_leaves_no_half_run(make, tmp_path):
+    folder = tmp_path / "synth_linear/beta_vae"
+
+    async def interrupted():
+        progress = Progress(collections.deque([Run(CELL, 4), Run(CELL, 3)]), jobs=1)
+        (tmp_path / "logs").mkdir()
+        task = asyncio.create_task(
+            pool._make_runs(progress, lambda run: tmp_path / str(run), tmp_path / "logs", 1)
+        )
+        while not (folder / ".3.partial").exists():
+            await asyncio.sleep(0.01)
+        task.cancel()
+        await task
+
+    with pytest.raises(asyncio.CancelledError):
+        asyncio.run(asyncio.wait_for(interrupted(), timeout=30))
+    assert os.listdir(folder) == ["4"]
+
+
+def progress(waiting, running, seconds, jobs=2):
+    return Progress(
+        collections.deque(Run(CELL, seed) for seed in range(waiting)),
+        jobs,
+        running={Run(CELL, 50 + i): begun for i, begun in enumerate(running)},
+        seconds=seconds,
+    )
+
+
+def test_no_time_is_promised_before_a_run_has_finished():
+    assert progress(3, [0.0], {}).seconds_left(now=5.0) is None
+    assert "estimating" in progress(3, [0.0], {}).line(now=5.0)
+
+
+def test_time_left_is_the_remaining_work_shared_by_the_workers():
+    # 3 waiting runs of 10 s, two running since 4 s and 8 s: (30 + 6 + 2) / 2
+    assert progress(3, [6.0, 2.0], {CELL: [8.0, 12.0]}).seconds_left(now=10.0) == 19.0
+
+
+def test_time_left_is_no_less_than_the_longest_running_run_needs():
+    assert progress(0, [9.0], {CELL: [10.0]}, jobs=8).seconds_left(now=10.0) == 9.0
+
+
+def test_runs_of_a_cell_not_seen_yet_are_expected_to_take_the_mean_of_all():
+    other = Cell(SYNTH_LINEAR, "autoencoder")
+    assert progress(1, [], {other: [4.0, 6.0]}, jobs=1).seconds_left(now=0.0) == 5.0
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (150, "2 min"), (4800, "1 h 20 min")]
+)
+def test_durations_read_well(seconds, text):
+    assert duration(seconds) == text

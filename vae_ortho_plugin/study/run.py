@@ -1,0 +1,188 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vae_ortho_study`: makes the runs of a study that are missing and writes its report."""
+
+import argparse
+import contextlib
+import fcntl
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.study import cells
+from vae_ortho_plugin.study.pool import Failure, make_runs
+from vae_ortho_plugin.study.worker import dlib_script
+
+RESULT_PATTERN = "runs/*/*/*/metrics/*/*/results/aggregate/evaluation.json"
+
+
+def parser() -> argparse.ArgumentParser:
+    result = argparse.ArgumentParser(
+        prog="vae_ortho_study",
+        description="Trains and evaluates the runs of a study with disentanglement_lib's "
+        "dlib_reproduce, several at a time, and writes OUTPUT/report.md. Runs that OUTPUT has "
+        "already are not made again.",
+        epilog="Study quick is Synth. Lin. and Synth. Non-Lin. with beta-VAE, autoencoder, "
+        "beta-VAE with full covariance and random decoder, 5 seeds each, trained for the paper's "
+        "600 epochs. If $DISENTANGLEMENT_LIB_DATA has mnist, it also trains VAE and autoencoder "
+        "on MNIST for a few epochs.",
+    )
+    add = result.add_argument
+    add("--study", default="quick", metavar="NAME", help=f"one of: {', '.join(cells.STUDIES)}")
+    add("--models", nargs="+", metavar="MODEL", help="only these, such as beta_vae")
+    add("--data-sets", nargs="+", metavar="NAME", help="only these, such as synth_linear")
+    add("--seeds", nargs="+", metavar="N", help="these instead of the study's, such as 0 3 5-9")
+    add("--output", type=Path, metavar="DIR", help="default: results/STUDY")
+    add("--jobs", type=int, metavar="N", help="runs at a time (default: one a core)")
+    add("--report-only", action="store_true", help="train nothing, report what is finished")
+    add("--list", action="store_true", help="print the selected runs and their model numbers")
+    return result
+
+
+def main(arguments: list[str] | None = None) -> int:
+    options = parser().parse_args(arguments)
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    try:
+        return _study(options)
+    except InputError as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        print(
+            "\nStopped. The same command goes on with the runs that are missing.", file=sys.stderr
+        )
+        return 130
+
+
+def _study(options: argparse.Namespace) -> int:
+    runs = cells.select(
+        options.study, options.models, options.data_sets, parse_seeds(options.seeds)
+    )
+    if options.list:
+        print("\n".join(f"{run.model_num:5d}  {run}" for run in runs))
+        return 0
+    if options.jobs is not None and options.jobs < 1:
+        raise InputError(f"--jobs {options.jobs}: at least one run at a time.")
+    if not mnist_is_there():
+        if options.data_sets and cells.MNIST_SHORT.name in options.data_sets:
+            raise InputError(
+                f"{cells.MNIST_SHORT.name} needs MNIST: set DISENTANGLEMENT_LIB_DATA to the "
+                "directory that holds mnist/ (`vae_ortho_download_data mnist` gets the files)."
+            )
+        runs = [run for run in runs if run.cell.row.data_set != "mnist"]
+    output = (options.output or Path("results", options.study)).absolute()
+    output.mkdir(parents=True, exist_ok=True)
+    with _locked(output):
+        failures = []
+        if not options.report_only:
+            failures = make_missing(runs, output, options.jobs or available_cores())
+        print(f"Report: {report(options.study, output)}")
+    for failure in failures:
+        print(f"failed: {failure.run}: {failure.error}\n  log: {failure.log}", file=sys.stderr)
+    return 1 if failures else 0
+
+
+def parse_seeds(texts: list[str] | None) -> list[int] | None:
+    """Seeds from command-line words such as '3' and '5-9'.
+
+    Raises:
+        InputError: a word is neither.
+    """
+    if texts is None:
+        return None
+    seeds: list[int] = []
+    for text in texts:
+        first, dash, last = text.partition("-")
+        try:
+            bounds = int(first), int(last if dash else first)
+        except ValueError:
+            raise InputError(f"--seeds {text}: give numbers or ranges such as 0 3 5-9.") from None
+        if bounds[0] > bounds[1]:
+            raise InputError(f"--seeds {text}: the range is empty.")
+        seeds.extend(range(bounds[0], bounds[1] + 1))
+    return seeds
+
+
+def mnist_is_there() -> bool:
+    root = os.environ.get("DISENTANGLEMENT_LIB_DATA")
+    return root is not None and Path(root, "mnist").is_dir()
+
+
+def available_cores() -> int:
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+@contextlib.contextmanager
+def _locked(output: Path) -> Iterator[None]:
+    with open(output / ".lock", "w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise InputError(
+                f"Another vae_ortho_study is at work in {output}. Wait for it, or give --output."
+            ) from None
+        yield
+
+
+def make_missing(runs: list[cells.Run], output: Path, jobs: int) -> list[Failure]:
+    """Makes those of `runs` that `output` does not have; returns the ones that failed."""
+
+    def directory_of(run: cells.Run) -> Path:
+        return output / "runs" / str(run)
+
+    missing = [run for run in runs if not directory_of(run).exists()]
+    print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before, in {output}")
+    if not missing:
+        return []
+    for script in ("dlib_reproduce", "dlib_aggregate_results"):
+        dlib_script(script)
+    # The long ones first, so that no core is left alone with one at the end.
+    missing.sort(key=lambda run: (run.cell.model == "random_decoder", -run.model_num))
+    jobs = min(jobs, len(missing))
+    return make_runs(
+        missing, directory_of, output / "logs", jobs, threads=max(1, available_cores() // jobs)
+    )
+
+
+def report(study: str, output: Path) -> Path:
+    """Brings results.json and report.md up to date with the finished runs."""
+    from vae_ortho_plugin.study.report import write_report
+
+    results = output / "results.json"
+    runs = [path.stat().st_mtime for path in output.glob("runs/*/*/*/run.json")]
+    if runs and not (results.is_file() and results.stat().st_mtime > max(runs)):
+        aggregate(output)
+    return write_report(study, output)
+
+
+def aggregate(output: Path) -> None:
+    """Collects every metric of every run in results.json, by dlib_aggregate_results.
+
+    Raises:
+        InputError: the script failed.
+    """
+    partial = output / ".results.json.partial"
+    process = subprocess.run(
+        [
+            sys.executable,
+            dlib_script("dlib_aggregate_results"),
+            f"--result_file_pattern={RESULT_PATTERN}",
+            f"--output_path={partial.name}",
+        ],
+        check=False,
+        cwd=output,  # so that no character of its path is taken for a pattern
+        capture_output=True,
+        text=True,
+    )
+    if process.returncode:
+        raise InputError(f"dlib_aggregate_results failed in {output}:\n{process.stderr}")
+    partial.rename(output / "results.json")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

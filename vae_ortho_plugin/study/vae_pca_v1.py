@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The paper's experiments as a study of disentanglement_lib, named `vae_pca_v1`.
+
+Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Accident), CVPR 2019.
+"""
+
+from disentanglement_lib.config import study
+
+from vae_ortho_plugin.study import cells
+from vae_ortho_plugin.study.configs import bindings, gin_config
+
+
+class VaePcaV1(study.Study):
+    """Data sets x models x seeds; see `cells` for the numbering.
+
+    disentanglement_lib asks for the metrics without saying for which model. A run asks for its model
+    first, and the metrics are those that suit the model asked for last.
+    """
+
+    def __init__(self):
+        self._has_factors = True
+
+    def get_model_config(self, model_num: int = 0) -> tuple[list[str], str]:
+        """gin bindings and model gin file of run `model_num`.
+
+        Raises:
+            InputError: no run has this number.
+        """
+        run = cells.run_of(model_num)
+        row = run.cell.row
+        self._has_factors = row.has_factors
+        model_bindings = [
+            *bindings(gin_config(f"datasets/{row.data_set}.gin")),
+            *row.bindings,
+            f"model.random_seed = {run.seed}",
+        ]
+        return model_bindings, str(gin_config(f"{run.cell.model}.gin"))
+
+    def get_postprocess_config_files(self) -> list[str]:
+        return [str(gin_config("postprocess/mean.gin"))]
+
+    def get_eval_config_files(self) -> list[str]:
+        """The metrics for the model asked for last; no score where data has no factors."""
+        metrics = ["dto", "disentanglement_score"] if self._has_factors else ["dto"]
+        return [str(gin_config(f"metrics/{metric}.gin")) for metric in metrics]
+
+
+STUDY = VaePcaV1()
