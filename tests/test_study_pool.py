@@ -22,10 +22,10 @@ for line in sys.stdin:
     job = json.loads(line)
     directory = Path(job["directory"])
     partial = directory.with_name(f".{directory.name}.partial")
-    partial.mkdir(parents=True)
     if job["model_num"] == 1:
         print(json.dumps({"error": "ValueError: no luck"}), flush=True)
         sys.exit(1)
+    partial.mkdir(parents=True)
     if job["model_num"] == 2:
         os._exit(7)
     if job["model_num"] == 3:

@@ -73,7 +73,7 @@ def latent_grids(runs: Sequence[FinishedRun], row: Row) -> Figure | None:
     for axes, (model, item) in zip(panels, first.items(), strict=True):
         with np.load(item.directory / GRID_FILE) as file:
             draw_latent_grid(axes, file["latents"])
-        axes.set_title(f"{MODEL_TITLES[model]}, seed {item.run.seed}\n{_measures(item)}")
+        axes.set_title(f"{_title(model)}, seed {item.run.seed}\n{_measures(item)}")
     figure.suptitle(f"{row.title}: the unit square in latent space")
     figure.legend(handles=grid_legend(), loc="outside lower center", ncols=2, frameon=False)
     return figure
@@ -106,7 +106,7 @@ def dto_against_disentanglement(runs: Sequence[FinishedRun], rows: Sequence[Row]
                 color=color,
                 marker=marker,
                 alpha=0.8,
-                label=MODEL_TITLES[model],
+                label=_title(model),
             )
             dto, score = (
                 target(row.data_set, measure, model) for measure in ("dto", "disentanglement_score")
@@ -154,7 +154,7 @@ def training_curves(runs: Sequence[FinishedRun], rows: Sequence[Row], tag: str) 
                     color=_STYLES[model][0],
                     linewidth=1,
                     alpha=0.6,
-                    label=None if index else MODEL_TITLES[model],
+                    label=None if index else _title(model),
                 )
         axes.set_title(row.title)
         axes.set_xlabel("training step (a batch each)")
@@ -168,3 +168,7 @@ def training_curves(runs: Sequence[FinishedRun], rows: Sequence[Row], tag: str) 
 
 def _models(row: Row) -> list[str]:
     return [cell.model for cell in CELLS if cell.row == row]
+
+
+def _title(model: str) -> str:
+    return MODEL_TITLES[model].replace("_Σ", r"$_\Sigma$")

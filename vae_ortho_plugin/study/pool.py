@@ -111,6 +111,8 @@ async def _make_runs(
         for task in (*feeders, ticker):
             task.cancel()
         await asyncio.gather(*feeders, ticker, return_exceptions=True)
+        for run in progress.running:  # none, unless interrupted
+            shutil.rmtree(partial_directory(directory_of(run)), ignore_errors=True)
         _clear_line()
 
 
@@ -123,14 +125,8 @@ async def _feed_worker(
             run = progress.waiting.popleft()
             begun = progress.running[run] = time.monotonic()
             process = process or await _start_worker(threads)
-            directory = directory_of(run)
             log = logs / f"{str(run).replace('/', '-')}.log"
-            try:
-                error = await _make_run(process, run, directory, log)
-            except asyncio.CancelledError:
-                await _kill(process)
-                shutil.rmtree(partial_directory(directory), ignore_errors=True)
-                raise
+            error = await _make_run(process, run, directory_of(run), log)
             del progress.running[run]
             progress.done += 1
             took = time.monotonic() - begun
@@ -138,15 +134,17 @@ async def _feed_worker(
                 progress.seconds.setdefault(run.cell, []).append(took)
                 _report(progress, f"{run}: {duration(took)}")
             else:
-                # After an error the worker has ended, or has died with its directory half made.
-                await _kill(process)
-                process = None
-                shutil.rmtree(partial_directory(directory), ignore_errors=True)
+                process = None  # it ends by itself after an error
                 progress.failures.append(Failure(run, error, log))
                 _report(progress, f"{run}: FAILED, {error} ({log})")
-    finally:
+    except asyncio.CancelledError:
         if process is not None:
-            await _kill(process)
+            process.kill()
+            await process.wait()
+        raise
+    if process is not None:
+        process.stdin.close()
+        await process.wait()
 
 
 async def _start_worker(threads: int) -> asyncio.subprocess.Process:
@@ -170,14 +168,10 @@ async def _make_run(
         await process.stdin.drain()
     answer = await process.stdout.readline()
     if not answer:
-        return f"its process ended with exit code {await process.wait()}"
+        code = await process.wait()
+        shutil.rmtree(partial_directory(directory), ignore_errors=True)
+        return f"its process ended with exit code {code}"
     return json.loads(answer)["error"]
-
-
-async def _kill(process: asyncio.subprocess.Process) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        process.kill()
-    await process.wait()
 
 
 def _report(progress: Progress, text: str) -> None:

@@ -1,23 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Pictures of one model of vector-valued data, where dlib's own are for images."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-import tensorflow_hub as hub
 from disentanglement_lib.data.ground_truth import named_data
 from disentanglement_lib.utils import results
-from disentanglement_lib.visualize import visualize_model
 from matplotlib.figure import Figure
 
+from vae_ortho_plugin.metrics.model import open_model
 from vae_ortho_plugin.study import pictures
 
 GRID_POINTS = 51
-_ACTIVATIONS = {
-    "linear": np.asarray,
-    "logits": visualize_model.sigmoid,
-    "tanh": visualize_model.tanh,
-}
 
 
 def visualize_vector_data(model_dir: str, output_dir: str) -> None:
@@ -30,33 +25,26 @@ def visualize_vector_data(model_dir: str, output_dir: str) -> None:
     """
     config = results.gin_dict(str(Path(model_dir, "results", "gin", "train.gin")))
     dataset = named_data.get_named_ground_truth_data(config["dataset.name"].strip("'\""))
-    activation = _ACTIVATIONS[config["reconstruction_loss.activation"].strip("'\"")]
     output = Path(output_dir)
     output.mkdir(parents=True, exist_ok=True)
     random_state = np.random.RandomState(0)
-    with hub.eval_function_for_module(str(Path(model_dir, "tfhub"))) as module:
-
-        def encode(observations: np.ndarray) -> np.ndarray:
-            inputs = {"images": observations}
-            return module(inputs, signature="gaussian_encoder", as_dict=True)["mean"]
-
-        def decode(latents: np.ndarray) -> np.ndarray:
-            inputs = {"latent_vectors": latents}
-            decoded = module(inputs, signature="decoder", as_dict=True)["images"]
-            return activation(decoded).reshape(len(latents), -1)
-
-        observations = dataset.sample_observations(1000, random_state)
-        means = encode(observations)
-        figure = _reconstructions(observations.reshape(len(observations), -1), decode(means))
+    observations = dataset.sample_observations(1000, random_state)
+    with open_model(model_dir) as model:
+        means = model.encode(observations)
+        figure = _reconstructions(_vectors(observations), _vectors(model.decode(means)))
         pictures.save(figure, output / "reconstructions.png")
-        pictures.save(_traversals(decode, means), output / "traversals.png")
+        pictures.save(_traversals(model.decode, means), output / "traversals.png")
         if getattr(dataset, "factor_kinds", []) == ["continuous"] * 2 and means.shape[1] == 2:
             values = np.linspace(0.0, 1.0, GRID_POINTS)
             grid = np.stack(np.meshgrid(values, values, indexing="ij"), axis=-1).reshape(-1, 2)
-            latents = encode(dataset.sample_observations_from_factors(grid, random_state))
+            latents = model.encode(dataset.sample_observations_from_factors(grid, random_state))
             latents = latents.reshape(GRID_POINTS, GRID_POINTS, 2)
             np.savez(output / "latent_grid.npz", latents=latents)
             pictures.save(_grid(latents), output / "latent_grid.png")
+
+
+def _vectors(observations: np.ndarray) -> np.ndarray:
+    return observations.reshape(len(observations), -1)
 
 
 def _grid(latents: np.ndarray) -> Figure:
@@ -81,7 +69,7 @@ def _reconstructions(observations: np.ndarray, reconstructions: np.ndarray) -> F
     return figure
 
 
-def _traversals(decode, means: np.ndarray) -> Figure:
+def _traversals(decode: Callable[[np.ndarray], np.ndarray], means: np.ndarray) -> Figure:
     """One panel a latent, moved over its range while the others stay at their mean."""
     num_latent = means.shape[1]
     figure = Figure(figsize=(3.2 * num_latent, 3.2), layout="constrained")
@@ -89,7 +77,7 @@ def _traversals(decode, means: np.ndarray) -> Figure:
     for j, axes in enumerate(panels):
         latents = np.tile(means.mean(axis=0), (GRID_POINTS, 1))
         latents[:, j] = np.linspace(means[:, j].min(), means[:, j].max(), GRID_POINTS)
-        axes.plot(latents[:, j], decode(latents))
+        axes.plot(latents[:, j], _vectors(decode(latents)))
         axes.set_xlabel(f"latent {j + 1}")
     panels[0].set_ylabel("decoder's output, a line a coordinate")
     return figure

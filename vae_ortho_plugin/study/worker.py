@@ -17,7 +17,7 @@ import time
 import traceback
 from pathlib import Path
 
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 
 MAX_CURVE_POINTS = 500
 
@@ -45,8 +45,9 @@ def partial_directory(directory: Path) -> Path:
 def curves(checkpoint_dir: Path) -> dict[str, list[list[float]]]:
     """Training curves {tag: [steps, values]} from the TensorBoard events of a directory.
 
-    At most MAX_CURVE_POINTS points of each, evenly spread, the last among them.
+    At most MAX_CURVE_POINTS points of each: means over so many stretches of training, at their ends.
     """
+    import numpy as np
     import tensorflow.compat.v1 as tf
 
     points: dict[str, list[tuple[int, float]]] = {}
@@ -56,10 +57,10 @@ def curves(checkpoint_dir: Path) -> dict[str, list[list[float]]]:
                 if value.HasField("simple_value"):
                     points.setdefault(value.tag, []).append((event.step, value.simple_value))
     result = {}
-    for tag, values in points.items():
-        count = min(len(values), MAX_CURVE_POINTS)
-        kept = [values[(i + 1) * len(values) // count - 1] for i in range(count)]
-        result[tag] = [list(column) for column in zip(*kept, strict=True)]
+    for tag, pairs in points.items():
+        stretches = np.array_split(np.array(pairs), min(len(pairs), MAX_CURVE_POINTS))
+        steps = [int(stretch[-1, 0]) for stretch in stretches]
+        result[tag] = [steps, [float(stretch[:, 1].mean()) for stretch in stretches]]
     return result
 
 
@@ -97,6 +98,8 @@ def make_run(reproduce: dict, model_num: int, directory: Path) -> None:
         }
         (partial / "run.json").write_text(json.dumps(facts))
         partial.rename(directory)
+    except NonFiniteLossError:
+        raise  # its message names the last good checkpoint, which is in there
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise

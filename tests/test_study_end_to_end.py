@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dlib's own scripts, as typed, from gin file to report; and the study that calls them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vae_ortho_plugin.study import run
+from vae_ortho_plugin.study.configs import gin_config
+from vae_ortho_plugin.study.worker import curves, dlib_script
+
+STEPS = 2000
+
+
+def call(script, *arguments):
+    """Starts one of dlib's scripts; returns what it prints."""
+    process = subprocess.run(
+        [sys.executable, dlib_script(script), *map(str, arguments)],
+        check=False,
+        capture_output=True,
+        text=True,
+        env={**os.environ, "OMP_NUM_THREADS": "1"},
+    )
+    assert process.returncode == 0, process.stderr
+    return process.stdout
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    """A directory with a model, its representation and both metrics of it."""
+    root = tmp_path_factory.mktemp("dlib")
+    call(
+        "dlib_train",
+        f"--gin_config={gin_config('beta_vae.gin')}",
+        f"--gin_config={gin_config('datasets/synth_nonlinear.gin')}",
+        f"--gin_bindings=model.training_steps = {STEPS}",
+        f"--model_dir={root / 'model'}",
+    )
+    call(
+        "dlib_postprocess",
+        f"--gin_config={gin_config('postprocess/mean.gin')}",
+        f"--model_dir={root / 'model'}",
+        f"--output_dir={root / 'postprocessed/mean'}",
+    )
+    for metric in ("dto", "disentanglement_score"):
+        call(
+            "dlib_evaluate",
+            f"--gin_config={gin_config(f'metrics/{metric}.gin')}",
+            f"--model_dir={root / 'postprocessed/mean'}",
+            f"--output_dir={root / 'metrics/mean' / metric}",
+        )
+    call(
+        "dlib_aggregate_results",
+        f"--result_file_pattern={root}/metrics/*/*/results/aggregate/evaluation.json",
+        f"--output_path={root / 'results.json'}",
+    )
+    return root
+
+
+def test_training_lowers_the_loss(trained):
+    steps, losses = curves(trained / "model/tf_checkpoint")["loss"]
+    assert steps[-1] > STEPS * 0.9
+    assert np.mean(losses[-5:]) < 0.5 * losses[0]
+
+
+def test_the_aggregated_results_have_both_metrics_and_the_configuration(trained):
+    table = json.loads((trained / "results.json").read_text())
+    (dto,) = (v for v in table["evaluation_results.dto"].values() if v is not None)
+    (score,) = (
+        v for v in table["evaluation_results.disentanglement_score"].values() if v is not None
+    )
+    assert 0 <= dto < 2
+    assert 0 <= score <= 1
+    assert set(table["train_config.dataset.name"].values()) == {"'synth_nonlinear'"}
+    assert set(table["train_config.vae.beta"].values()) == {"0.001"}
+
+
+@pytest.fixture(scope="module")
+def studied(tmp_path_factory):
+    """Output directory of a study of untrained models on one data set."""
+    output = tmp_path_factory.mktemp("study {0}")
+    arguments = ["--models", "random_decoder", "--data-sets", "synth_linear", "--seeds", "0-1"]
+    arguments += ["--jobs", "1", "--output", str(output)]
+    assert run.main(arguments) == 0
+    return output, arguments
+
+
+def test_a_study_makes_its_runs_the_table_and_the_aggregated_results(studied):
+    output, _ = studied
+    folder = output / "runs/synth_linear/random_decoder"
+    assert sorted(os.listdir(folder)) == ["0", "1"]
+    dto = [
+        json.loads(
+            (folder / f"{seed}/metrics/mean/dto/results/json/evaluation_results.json").read_text()
+        )["dto"]
+        for seed in range(2)
+    ]
+    assert dto[0] != dto[1]
+    line = (
+        f"| Synth. Lin. | random decoder | 2 of 5 | {np.mean(dto):.2f} ± {np.std(dto, ddof=1):.2f}"
+    )
+    assert line in (output / "report.md").read_text()
+    table = json.loads((output / "results.json").read_text())
+    assert set(table["train_config.model.model_num"].values()) == {"300", "301"}
+    assert (output / "pictures/latent_space_synth_linear.png").is_file()
+
+
+def test_every_model_gets_its_pictures(studied):
+    output, _ = studied
+    pictures = output / "runs/synth_linear/random_decoder/0/visualizations"
+    names = {path.name for path in pictures.iterdir()}
+    assert names == {
+        *("latent_grid.npz", "latent_grid.png", "reconstructions.png", "traversals.png"),
+    }
+    with np.load(pictures / "latent_grid.npz") as file:
+        assert file["latents"].shape == (51, 51, 2)
+
+
+def test_a_second_call_makes_nothing_again(studied, capsys):
+    output, arguments = studied
+    made = {path: path.stat().st_mtime_ns for path in output.glob("runs/*/*/*/run.json")}
+    results = (output / "results.json").stat().st_mtime_ns
+    assert run.main(arguments) == 0
+    assert "2 runs, 2 of them finished before" in capsys.readouterr().out
+    assert made == {path: path.stat().st_mtime_ns for path in made}
+    assert results == (output / "results.json").stat().st_mtime_ns
+
+
+def test_two_studies_cannot_share_an_output_directory(studied, capsys):
+    output, arguments = studied
+    with run._locked(output):
+        assert run.main(arguments) == 2
+    assert "Another vae_ortho_study is at work" in capsys.readouterr().err
+
+
+def test_a_failed_run_is_listed_with_its_log_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+    (tmp_path / "data/mnist").mkdir(parents=True)  # without the files
+    monkeypatch.setenv("DISENTANGLEMENT_LIB_DATA", str(tmp_path / "data"))
+    output = tmp_path / "output"
+    arguments = ["--data-sets", "mnist_short", "--models", "vae", "--output", str(output)]
+    assert run.main(arguments) == 1
+    error = capsys.readouterr().err
+    assert "failed: mnist_short/vae/0: InputError:" in error
+    log = output / "logs/mnist_short-vae-0.log"
+    assert str(log) in error
+    assert "train-images-idx3-ubyte" in log.read_text()
+    assert list(Path(output, "runs/mnist_short/vae").iterdir()) == []
+    assert "0 of 1 | missing" in (output / "report.md").read_text()
