@@ -1,0 +1,102 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names and kinds of the generating factors of a data set, dlib's own included.
+
+A factor is continuous where its values are ordered on a scale, also where they are few or the scale
+closes to a circle (angles, the hues of Shapes3D); it is categorical where they are mere names.
+"""
+
+from disentanglement_lib.data.ground_truth import (
+    cars3d,
+    dsprites,
+    dummy_data,
+    mpi3d,
+    norb,
+    shapes3d,
+)
+from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
+
+from vae_ortho_plugin.errors import InputError
+
+_CONTINUOUS, _CATEGORICAL = "continuous", "categorical"
+
+_DSPRITES = {
+    "color": _CATEGORICAL,
+    "shape": _CATEGORICAL,
+    "scale": _CONTINUOUS,
+    "orientation": _CONTINUOUS,
+    "position x": _CONTINUOUS,
+    "position y": _CONTINUOUS,
+}
+_ANY_TEN = {f"factor {k}": _CONTINUOUS for k in range(10)}
+
+# In the order of dlib's columns; of dSprites and SmallNORB a data set may show some only.
+_DLIB_FACTORS = {
+    dsprites.DSprites: _DSPRITES,
+    dsprites.AbstractDSprites: {
+        "background color": _CONTINUOUS,  # five grey levels
+        "object color": _CATEGORICAL,
+        "shape": _CATEGORICAL,
+        "scale": _CONTINUOUS,
+        "position x": _CONTINUOUS,
+        "position y": _CONTINUOUS,
+    },
+    norb.SmallNORB: {
+        "category": _CATEGORICAL,
+        "instance": _CATEGORICAL,
+        "elevation": _CONTINUOUS,
+        "azimuth": _CONTINUOUS,
+        "lighting": _CATEGORICAL,
+    },
+    cars3d.Cars3D: {
+        "elevation": _CONTINUOUS,
+        "azimuth": _CONTINUOUS,
+        "object type": _CATEGORICAL,
+    },
+    shapes3d.Shapes3D: {
+        "floor hue": _CONTINUOUS,
+        "wall hue": _CONTINUOUS,
+        "object hue": _CONTINUOUS,
+        "object size": _CONTINUOUS,
+        "object type": _CATEGORICAL,
+        "azimuth": _CONTINUOUS,
+    },
+    mpi3d.MPI3D: {
+        "object color": _CATEGORICAL,
+        "object shape": _CATEGORICAL,
+        "object size": _CONTINUOUS,
+        "camera height": _CONTINUOUS,
+        "background color": _CATEGORICAL,
+        "first DOF": _CONTINUOUS,
+        "second DOF": _CONTINUOUS,
+    },
+    dummy_data.DummyData: _ANY_TEN,
+    dummy_data.IdentityObservationsData: _ANY_TEN,
+}
+
+
+def named_kinds(data: GroundTruthData) -> dict[str, str]:
+    """Each generating factor's name and its kind, "continuous" or "categorical", in data's order.
+
+    A data set of one's own has the attributes factor_names and factor_kinds, lists of strings.
+
+    Raises:
+        InputError: data without generating factors, or of which the kinds are unknown.
+    """
+    if data.num_factors == 0:
+        raise InputError(
+            f"The data set {type(data).__name__} has no generating factors, so there is no "
+            "disentanglement score; use data with known factors, or the metric `dto`."
+        )
+    if hasattr(data, "factor_kinds"):
+        return dict(zip(data.factor_names, data.factor_kinds, strict=True))
+    table = next((_DLIB_FACTORS[c] for c in type(data).__mro__ if c in _DLIB_FACTORS), None)
+    if table is None:
+        raise InputError(
+            f"Which factors of the data set {type(data).__name__} are continuous and which "
+            "categorical is unknown: give it the attributes factor_names and factor_kinds, lists of "
+            "names and of 'continuous' or 'categorical'."
+        )
+    if len(table) == data.num_factors:
+        return table
+    names = list(table)
+    return {names[i]: table[names[i]] for i in data.latent_factor_indices}
