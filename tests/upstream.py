@@ -15,6 +15,7 @@ from concurrent.futures import ThreadPoolExecutor, as_completed
 from typing import NamedTuple
 
 TIME_LIMIT_SECONDS = 1800
+LINES_OF_A_FAILURE = 80
 
 
 class Outcome(NamedTuple):
@@ -96,7 +97,7 @@ def main() -> int:
                 flush=True,
             )
             if outcome.failed:
-                print(outcome.output, flush=True)
+                print("\n".join(outcome.output.splitlines()[-LINES_OF_A_FAILURE:]), flush=True)
     failed_modules = [outcome.module for outcome in outcomes if outcome.failed]
     print(f"{len(modules) - len(failed_modules)} of {len(modules)} modules pass")
     for module in failed_modules:
