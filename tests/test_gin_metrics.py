@@ -161,6 +161,21 @@ def test_forward_jacobian_of_dlib_networks_agrees_with_finite_differences(decode
     assert close.mean() > 0.99  # the rest: where a ReLU's kink lies within the step
 
 
+def test_forward_jacobian_costs_a_pass_forward_for_the_output_and_for_each_latent():
+    trace, latents, layers = tf.RunMetadata(), 3, 4
+    with tf.Graph().as_default(), tf.Session() as session:
+        inputs = tf.placeholder(tf.float32, [None, latents])
+        outputs = tf.sigmoid(architectures.fc_decoder(inputs, [8, 8, 1]))
+        jacobian = forward_jacobian(outputs, inputs)
+        session.run(tf.global_variables_initializer())
+        options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+        session.run(jacobian, {inputs: np.zeros((2, latents))}, options, trace)
+    devices = trace.step_stats.dev_stats
+    labels = [node.timeline_label for device in devices for node in device.node_stats]
+    operations = [label.partition(" = ")[2].partition("(")[0] for label in labels]
+    assert sum("MatMul" in operation for operation in operations) == (1 + latents) * layers
+
+
 @pytest.mark.parametrize("activation", IMAGE_OF_RAW)
 def test_model_jacobians_agree_with_finite_differences(model_dir, activation):
     weights, points = random_weights(), np.random.default_rng(1).normal(size=(10, 3))

@@ -41,8 +41,8 @@ def forward_jacobian(outputs: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
     vector = tf.zeros_like(outputs)
     (product,) = tf.gradients(outputs, latents, grad_ys=vector)
     columns = []
-    for direction in np.eye(latents.shape[-1], dtype=product.dtype.as_numpy_dtype):
-        directions = tf.zeros_like(product) + direction
+    for direction in np.eye(latents.shape[-1], dtype=latents.dtype.as_numpy_dtype):
+        directions = tf.zeros_like(latents) + direction
         (column,) = tf.gradients(product, vector, grad_ys=directions)
         columns.append(tf.reshape(column, [tf.shape(latents)[0], -1]))
     return tf.stack(columns, axis=1)
