@@ -1,0 +1,147 @@
+# SPDX-License-Identifier: Apache-2.0
+import gzip
+import os
+import struct
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from vae_ortho_plugin.data import NAMED, mnist
+from vae_ortho_plugin.data.idx import read_idx
+from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.data.split_data import SPLITS
+from vae_ortho_plugin.errors import InputError
+
+SMALL = {"train-images-idx3-ubyte": (60, 28, 28), "t10k-images-idx3-ubyte": (10, 28, 28)}
+SMALL |= {"train-labels-idx1-ubyte": (60,), "t10k-labels-idx1-ubyte": (10,)}
+
+
+def idx_bytes(array):
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
+@pytest.fixture
+def small(tmp_path, monkeypatch):
+    """A data root whose mnist/ holds 60 + 10 images; image i is the constant i, its label i mod 10."""
+    monkeypatch.setattr(mnist, "SHAPES", SMALL)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    (tmp_path / "mnist").mkdir()
+    for name, shape in SMALL.items():
+        numbers = np.arange(shape[0], dtype=np.uint8) + (60 if name.startswith("t10k") else 0)
+        values = numbers % 10 if len(shape) == 1 else numbers[:, np.newaxis, np.newaxis]
+        array = np.broadcast_to(values, shape)
+        content = idx_bytes(array)
+        compressed = name.startswith("train")
+        path = tmp_path / "mnist" / (name + ".gz" * compressed)
+        path.write_bytes(gzip.compress(content) if compressed else content)
+    return tmp_path
+
+
+def test_splits_are_a_seeded_shuffle_of_both_files_together(small):
+    data = mnist.MNIST()
+    numbers = {name: np.rint(data.split(name)[0][:, 0, 0, 0] * 255) for name in SPLITS}
+    assert [len(numbers[name]) for name in SPLITS] == [56, 7, 7]
+    everything = np.concatenate(list(numbers.values()))
+    np.testing.assert_array_equal(np.sort(everything), np.arange(70))
+    assert numbers["train"].max() >= 60
+    for name in SPLITS:
+        np.testing.assert_array_equal(data.labels[name], numbers[name] % 10)
+        np.testing.assert_array_equal(mnist.MNIST().split(name)[0], data.split(name)[0])
+    assert not np.array_equal(mnist.MNIST(seed=1).split("train")[0], data.split("train")[0])
+
+
+def test_images_are_floats_up_to_1_without_factors(small):
+    data = mnist.MNIST()
+    observations, factors = data.split("test")
+    assert observations.dtype == np.float32 and observations.shape == (7, 28, 28, 1)
+    assert factors.shape == (7, 0) and factors.dtype == np.float64
+    assert data.observation_shape == [28, 28, 1] and data.num_factors == 0
+    assert data.factor_names == data.factor_kinds == data.factors_num_values == []
+    resident, scale = data.resident_observations()
+    assert resident.dtype == np.uint8 and scale == 1 / 255
+    np.testing.assert_allclose(resident * scale, data.split("train")[0], rtol=1e-6)
+
+
+def test_dlib_draws_random_training_images_and_no_factors(small):
+    data, random_state = mnist.MNIST(), np.random.RandomState(0)
+    train = set(data.split("train")[0][:, 0, 0, 0])
+    factors = data.sample_factors(5, random_state)
+    assert factors.shape == (5, 0)
+    assert data.sample_observations_from_factors(factors, random_state).shape == (5, 28, 28, 1)
+    factors, observations = data.sample(2000, random_state)
+    assert factors.shape == (2000, 0) and observations.dtype == np.float32
+    assert set(observations[:, 0, 0, 0]) == train
+
+
+def test_files_are_read_once_per_process_and_again_when_changed(small):
+    resident = mnist.MNIST().resident_observations()[0]
+    assert np.shares_memory(mnist.MNIST().resident_observations()[0], resident)
+    path = small / "mnist" / "t10k-images-idx3-ubyte"
+    path.write_bytes(idx_bytes(np.full((10, 28, 28), 255, np.uint8)))
+    os.utime(path, ns=(0, 0))
+    changed = mnist.MNIST().resident_observations()[0]
+    assert not np.shares_memory(changed, resident) and changed.max() == 255
+
+
+def test_a_missing_file_is_reported_with_both_paths_and_the_remedy(small):
+    path = small / "mnist" / "t10k-images-idx3-ubyte"
+    path.unlink()
+    with pytest.raises(InputError) as error:
+        mnist.MNIST()
+    message = str(error.value)
+    assert f"Neither {path} nor {path}.gz exists" in message
+    assert "vae_ortho_download_data mnist" in message
+    assert f"{VARIABLE} = {str(small)!r}" in message
+
+
+def test_without_the_variable_the_current_directory_is_used_as_in_dlib(small, monkeypatch):
+    monkeypatch.delenv(VARIABLE)
+    monkeypatch.chdir(small)
+    assert mnist.MNIST().num_factors == 0
+    with pytest.raises(InputError, match=f"{VARIABLE} is not set, .*{small}") as error:
+        mnist.FashionMNIST()
+    assert str(small / "fashion_mnist" / "train-images-idx3-ubyte") in str(error.value)
+
+
+def test_root_goes_before_the_variable(small, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "/nowhere")
+    assert mnist.MNIST(root=str(small)).num_factors == 0
+
+
+@pytest.mark.parametrize(
+    "count, message",
+    [(9, r"expected .*\(10, 28, 28\), found .*\(9, 28, 28\)"), (None, "truncated")],
+)
+def test_a_wrong_file_is_reported_with_the_remedy(small, count, message):
+    path = small / "mnist" / "t10k-images-idx3-ubyte"
+    if count is None:
+        path.write_bytes(path.read_bytes()[:-1])
+    else:
+        path.write_bytes(idx_bytes(np.zeros((count, 28, 28), np.uint8)))
+    with pytest.raises(InputError, match=message) as error:
+        mnist.MNIST()
+    assert str(path) in str(error.value) and "vae_ortho_download_data" in str(error.value)
+
+
+def test_the_other_data_set_in_this_ones_place_is_noticed(small, monkeypatch):
+    monkeypatch.setitem(mnist._PIXEL_SUMS, "fashion_mnist", 28 * 28 * sum(range(60)))
+    with pytest.raises(InputError, match="expected the images of mnist, found those of fashion"):
+        mnist.MNIST()
+
+
+@pytest.mark.skipif(
+    not (Path(os.environ.get(VARIABLE, "/nowhere")) / "mnist").is_dir(),
+    reason=f"{VARIABLE} does not hold mnist/",
+)
+@pytest.mark.parametrize("name, mean", [("mnist", 33.3184), ("fashion_mnist", 72.9404)])
+def test_the_real_data_has_the_known_mean_and_all_70000_images(name, mean):
+    directory = Path(os.environ[VARIABLE]) / name
+    train = read_idx(mnist._find(directory, "train-images-idx3-ubyte"))
+    assert train.mean() == pytest.approx(mean, abs=1e-4)
+    data = NAMED[name]()
+    images = np.concatenate([data._observations[data._points(split)] for split in SPLITS])
+    test = read_idx(mnist._find(directory, "t10k-images-idx3-ubyte"))
+    assert len(images) == 70_000
+    assert images.sum() == train.sum() + test.sum()
+    assert all(len(labels) == len(data.split(s)[1]) for s, labels in data.labels.items())

@@ -1,0 +1,191 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+
+import gin
+import numpy as np
+import pytest
+
+from vae_ortho_plugin.data import NAMED, synthetic_maps
+from vae_ortho_plugin.data.split_data import SPLITS
+from vae_ortho_plugin.data.synthetic import NUM_STEPS, SynthLinear, SynthNonlinear
+from vae_ortho_plugin.errors import InputError
+
+DATA = [SynthLinear, SynthNonlinear]
+
+
+def random_state():
+    return np.random.RandomState(0)
+
+
+def test_linear_columns_are_orthogonal_of_lengths_in_the_axis_ratio():
+    for axis_ratio in (1.0, 1.2, 2.0):
+        matrix = synthetic_maps.linear_matrix(axis_ratio)
+        np.testing.assert_allclose(matrix.T @ matrix, np.diag([axis_ratio**2, 1]), atol=1e-12)
+
+
+def test_linear_rotation_is_by_45_degrees_about_the_given_axis():
+    matrix = synthetic_maps.linear_matrix(1.0)
+    rotation = np.column_stack([matrix, np.cross(matrix[:, 0], matrix[:, 1])])
+    np.testing.assert_allclose(rotation @ [1, -1, 1], [1, -1, 1], atol=1e-12)
+    across = np.array([1.0, 1.0, 0.0])
+    turned = rotation @ across
+    assert turned @ across / 2 == pytest.approx(np.cos(np.pi / 4))
+    assert np.cross(across, turned) @ [1, -1, 1] > 0
+
+
+def test_nonlinear_map_is_two_tanh_layers():
+    (kernel1, bias1), (kernel2, bias2) = layers = synthetic_maps.random_layers(3)
+    assert (kernel1.shape, bias1.shape) == ((2, 10), (10,))
+    assert (kernel2.shape, bias2.shape) == ((10, 6), (6,))
+    point = np.array([0.3, 0.8])
+    expected = np.tanh(np.tanh(point @ kernel1 + bias1) @ kernel2 + bias2)
+    np.testing.assert_allclose(synthetic_maps.mlp_map(point[np.newaxis], layers)[0], expected)
+
+
+@pytest.mark.parametrize("make", DATA)
+def test_splits_are_80_10_10_percent_and_together_all_points(make):
+    data = make(num_points=1005)
+    splits = [data.split(name) for name in SPLITS]
+    assert [len(factors) for _, factors in splits] == [804, 100, 101]
+    points = np.concatenate([factors for _, factors in splits])
+    assert len(np.unique(points, axis=0)) == 1005
+    expected = np.random.RandomState(0).random_sample((1005, 2))
+    np.testing.assert_array_equal(np.sort(points, axis=0), np.sort(expected, axis=0))
+
+
+@pytest.mark.parametrize("make", DATA)
+def test_observations_are_the_map_of_the_factors(make):
+    data = make(num_points=200)
+    for name in SPLITS:
+        observations, factors = data.split(name)
+        assert observations.dtype == np.float32 and factors.dtype == np.float64
+        assert list(observations.shape[1:]) == data.observation_shape
+        mapped = data.observations_of(factors)
+        np.testing.assert_allclose(observations[:, :, 0, 0], mapped, rtol=1e-6)
+        np.testing.assert_array_equal(
+            observations, data.sample_observations_from_factors(factors, None)
+        )
+
+
+def test_observation_shapes_are_images_of_width_1():
+    assert SynthLinear(num_points=10).observation_shape == [3, 1, 1]
+    assert SynthNonlinear(num_points=10).observation_shape == [6, 1, 1]
+
+
+def test_the_same_seed_gives_the_same_numbers_everywhere():
+    observations, factors = SynthLinear(num_points=10).split("test")
+    np.testing.assert_allclose(factors, [[0.77815675, 0.87001215]], rtol=1e-7)
+    np.testing.assert_allclose(
+        observations[0, :, 0, 0], [0.81230319, 1.18354952, 1.05754769], rtol=1e-6
+    )
+    observations, _ = SynthNonlinear(num_points=10).split("test")
+    np.testing.assert_allclose(
+        observations[0, :, 0, 0],
+        [0.99082565, -0.53265691, -0.8382349, 0.40086409, -0.27447405, 0.95983547],
+        rtol=1e-6,
+    )
+
+
+def test_the_default_nonlinear_map_keeps_both_directions():
+    data, step = SynthNonlinear(), 1e-6
+    points = data.split("test")[1]
+    jacobians = [
+        (data.observations_of(points + shift) - data.observations_of(points - shift)) / (2 * step)
+        for shift in step * np.eye(2)
+    ]
+    singular_values = np.linalg.svd(np.stack(jacobians, axis=-1), compute_uv=False)
+    np.testing.assert_allclose(np.median(singular_values, axis=0), [2.3, 1.1], atol=0.06)
+
+
+def test_other_seeds_give_other_points_and_weights():
+    assert not np.array_equal(SynthLinear(seed=1).split("test")[1], SynthLinear().split("test")[1])
+    same_points = [
+        SynthNonlinear(num_points=10, weight_seed=seed).split("train") for seed in (1, 2)
+    ]
+    np.testing.assert_array_equal(same_points[0][1], same_points[1][1])
+    assert not np.allclose(same_points[0][0], same_points[1][0])
+
+
+def test_nonlinear_weights_survive_json_and_reproduce_the_observations():
+    data = SynthNonlinear(num_points=50)
+    weights = json.loads(json.dumps(data.weights))
+    layers = [(np.array(layer["kernel"]), np.array(layer["bias"])) for layer in weights]
+    observations, factors = data.split("train")
+    np.testing.assert_array_equal(
+        observations[:, :, 0, 0], synthetic_maps.mlp_map(factors, layers).astype(np.float32)
+    )
+
+
+@pytest.mark.parametrize("make", DATA)
+def test_dlib_draws_training_points_and_sees_their_grid_steps(make):
+    data = make(num_points=100)
+    factors, observations = data.sample(500, random_state())
+    train_observations, train_factors = data.split("train")
+    distances = np.abs(observations[:, np.newaxis] - train_observations[np.newaxis])
+    nearest = distances.sum(axis=(2, 3, 4)).argmin(axis=1)
+    np.testing.assert_array_equal(observations, train_observations[nearest])
+    np.testing.assert_array_equal(factors, np.floor(train_factors[nearest] * NUM_STEPS))
+    assert len(np.unique(nearest)) == 80
+    assert data.factors_num_values == [NUM_STEPS] * 2
+    np.testing.assert_array_equal(factors, data.sample_factors(500, random_state()))
+    np.testing.assert_array_equal(observations, data.sample_observations(500, random_state()))
+
+
+def test_a_grid_step_stands_for_the_points_of_its_cell():
+    data = SynthLinear(num_points=10)
+    steps = np.tile([[3, 19]], (2000, 1))
+    observations = data.sample_observations_from_factors(steps, random_state())
+    points = observations[:, :, 0, 0] @ np.linalg.pinv(synthetic_maps.linear_matrix()).T
+    cell = points * NUM_STEPS - [3, 19]
+    assert cell.min() > -1e-4 and cell.max() < 1 + 1e-4
+    np.testing.assert_allclose(cell.mean(axis=0), 0.5, atol=0.03)
+    np.testing.assert_allclose(cell.std(axis=0), np.sqrt(1 / 12), atol=0.02)
+
+
+@pytest.mark.parametrize("factors", [[[0.5, 1.01]], [[-0.1, 0.5]], [[0, 20]], [[-1, 0]]])
+def test_factors_out_of_range_are_refused(factors):
+    with pytest.raises(InputError, match="must lie between 0 and"):
+        SynthLinear(num_points=10).sample_observations_from_factors(
+            np.array(factors), random_state()
+        )
+
+
+def test_resident_observations_are_the_training_points():
+    data = SynthNonlinear(num_points=100)
+    observations, scale = data.resident_observations()
+    assert observations.dtype == np.float32 and scale == 1.0
+    np.testing.assert_array_equal(observations, data.split("train")[0])
+
+
+@pytest.mark.parametrize(
+    "arguments", [{"num_points": 9}, {"num_points": 1e4}, {"seed": -1}, {"seed": "a"}]
+)
+@pytest.mark.parametrize("make", DATA)
+def test_bad_numbers_are_named(make, arguments):
+    (name,) = arguments
+    with pytest.raises(InputError, match=f"{name} = .*whole number"):
+        make(**arguments)
+
+
+@pytest.mark.parametrize("axis_ratio", [0, -2.0, float("nan"), float("inf"), "2"])
+def test_axis_ratio_must_be_positive(axis_ratio):
+    with pytest.raises(InputError, match="axis_ratio"):
+        SynthLinear(axis_ratio=axis_ratio)
+
+
+def test_an_unknown_split_is_answered_with_the_known_ones():
+    with pytest.raises(InputError, match="'dev'.*train, validation, test"):
+        SynthLinear(num_points=10).split("dev")
+
+
+def test_gin_sets_the_parameters():
+    gin.parse_config(
+        "synth_linear.axis_ratio = 1.5\nsynth_linear.num_points = 20\n"
+        "synth_nonlinear.weight_seed = 7\nsynth_nonlinear.num_points = 20"
+    )
+    try:
+        linear, nonlinear = NAMED["synth_linear"](), NAMED["synth_nonlinear"]()
+    finally:
+        gin.clear_config()
+    assert linear.axis_ratio == 1.5 and len(linear.split("train")[0]) == 16
+    assert nonlinear.weights == SynthNonlinear(num_points=10, weight_seed=7).weights

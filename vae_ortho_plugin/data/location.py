@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Where data sets lie: dlib's rule, read when a data set is made instead of when dlib is imported."""
+
+import os
+from pathlib import Path
+
+VARIABLE = "DISENTANGLEMENT_LIB_DATA"
+
+
+def data_root(root: str | Path | None = None) -> Path:
+    """`root`, else $DISENTANGLEMENT_LIB_DATA, else the current directory as in dlib; absolute."""
+    return Path(root if root is not None else os.environ.get(VARIABLE, ".")).absolute()
+
+
+def describe_root(root: str | Path | None = None) -> str:
+    """Which of the three rules gave `data_root(root)`, for messages."""
+    if root is not None:
+        return f"root = {str(root)!r}"
+    if VARIABLE in os.environ:
+        return f"{VARIABLE} = {os.environ[VARIABLE]!r}"
+    return f"{VARIABLE} is not set, so the current directory {str(data_root())!r} is used"

@@ -1,0 +1,123 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Synth. Lin. and Synth. Non-Lin. of Rolinek et al. (CVPR 2019): the unit square in R^3 and R^6."""
+
+import numbers
+from typing import ClassVar
+
+import gin
+import numpy as np
+
+from vae_ortho_plugin.data import synthetic_maps
+from vae_ortho_plugin.data.split_data import SplitGroundTruthData, check_whole
+from vae_ortho_plugin.errors import InputError
+
+NUM_STEPS = 20
+
+
+class EmbeddedSquare(SplitGroundTruthData):
+    """Points w ~ U([0, 1]^2) and their images under `observations_of`.
+
+    The factors w are continuous. dlib's metrics and pictures take factors for class numbers
+    (classifiers refuse real-valued targets, the picture of interventions compares all pairs of
+    values), so towards dlib each factor is its step 0 ... 19 on a grid of NUM_STEPS = 20 cells, as
+    many as dlib's discretizer has bins; the place within the cell then counts as noise. `split`
+    gives w itself.
+    """
+
+    factor_names: ClassVar = ["w1", "w2"]
+    factor_kinds: ClassVar = ["continuous", "continuous"]
+
+    def __init__(self, num_points: int, seed: int):
+        check_whole("num_points", num_points, at_least=10)
+        check_whole("seed", seed)
+        points = np.random.RandomState(seed).random_sample((num_points, 2))
+        super().__init__(_as_images(self.observations_of(points)), points)
+
+    def observations_of(self, points: np.ndarray) -> np.ndarray:
+        """The map itself: points [n, 2] -> observations float64 [n, dimensions]."""
+        raise NotImplementedError
+
+    @property
+    def factors_num_values(self) -> list[int]:
+        return [NUM_STEPS] * self.num_factors
+
+    def sample_observations_from_factors(
+        self, factors: np.ndarray, random_state: np.random.RandomState
+    ) -> np.ndarray:
+        """Observations float32 [n, dimensions, 1, 1] of any factor values [n, 2].
+
+        Args:
+          factors: floating-point numbers are values of w in [0, 1]; integers are dlib's steps
+            0 ... 19, and each point is drawn uniformly from its cell.
+          random_state: used for integers only.
+
+        Raises:
+          InputError: a factor lies outside its range.
+        """
+        factors = np.asarray(factors)
+        steps = np.issubdtype(factors.dtype, np.integer)
+        largest = NUM_STEPS - 1 if steps else 1
+        if not np.all((factors >= 0) & (factors <= largest)):
+            raise InputError(
+                f"Factors between {factors.min()} and {factors.max()}: {factors.dtype} values of "
+                f"{', '.join(self.factor_names)} must lie between 0 and {largest}."
+            )
+        if steps:
+            factors = (factors + random_state.random_sample(factors.shape)) / NUM_STEPS
+        return _as_images(self.observations_of(factors))
+
+    def _dlib_factors(self, indices: np.ndarray) -> np.ndarray:
+        return (self._factors[indices] * NUM_STEPS).astype(np.int64)
+
+
+@gin.configurable("synth_linear", allowlist=["axis_ratio", "num_points", "seed"])
+class SynthLinear(EmbeddedSquare):
+    """Synth. Lin.: the square stretched, embedded in R^3 and rotated (`linear_map`).
+
+    Args:
+      axis_ratio: stretch of the first axis, > 0; the paper's is 2, Suppl. C uses 1, 1.2 and 1.5.
+      num_points: points in all splits together.
+      seed: of the points.
+    """
+
+    def __init__(self, axis_ratio: float = 2.0, num_points: int = 50_000, seed: int = 0):
+        if not (isinstance(axis_ratio, numbers.Real) and 0 < axis_ratio < np.inf):
+            raise InputError(f"axis_ratio = {axis_ratio!r}; it must be a positive number.")
+        self.axis_ratio = axis_ratio
+        super().__init__(num_points, seed)
+
+    def observations_of(self, points: np.ndarray) -> np.ndarray:
+        return synthetic_maps.linear_map(points, self.axis_ratio)
+
+
+@gin.configurable("synth_nonlinear", allowlist=["num_points", "seed", "weight_seed"])
+class SynthNonlinear(EmbeddedSquare):
+    """Synth. Non-Lin.: the square mapped to R^6 by a fixed random MLP 2-10-6 (`mlp_map`).
+
+    The paper gives neither the weights nor their distribution nor the place of the tanh. Our
+    assumption: N(0, 1) weights and biases fixed by `weight_seed`, tanh after both layers. Its
+    default is the first seed whose map is well conditioned (the singular values of its Jacobian have
+    medians 2.3 and 1.1): at the paper's beta, maps much flatter in one direction lose a latent.
+
+    Args:
+      num_points: points in all splits together.
+      seed: of the points.
+      weight_seed: of the MLP.
+    """
+
+    def __init__(self, num_points: int = 50_000, seed: int = 0, weight_seed: int = 1):
+        check_whole("weight_seed", weight_seed)
+        self._layers = synthetic_maps.random_layers(weight_seed)
+        super().__init__(num_points, seed)
+
+    @property
+    def weights(self) -> list[dict[str, list]]:
+        """The MLP as plain lists, first layer first: 'kernel' [in, out] and 'bias' [out]."""
+        return [{"kernel": k.tolist(), "bias": b.tolist()} for k, b in self._layers]
+
+    def observations_of(self, points: np.ndarray) -> np.ndarray:
+        return synthetic_maps.mlp_map(points, self._layers)
+
+
+def _as_images(vectors: np.ndarray) -> np.ndarray:
+    return vectors.astype(np.float32)[:, :, np.newaxis, np.newaxis]
