@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vae_ortho_plugin.data import NAMED, mnist
+from vae_ortho_plugin.data import NAMED, mnist, mnist_files
 from vae_ortho_plugin.data.idx import read_idx
 from vae_ortho_plugin.data.location import VARIABLE
 from vae_ortho_plugin.data.split_data import SPLITS
@@ -24,7 +24,7 @@ def idx_bytes(array):
 @pytest.fixture
 def small(tmp_path, monkeypatch):
     """A data root whose mnist/ holds 60 + 10 images; image i is the constant i, its label i mod 10."""
-    monkeypatch.setattr(mnist, "SHAPES", SMALL)
+    monkeypatch.setattr(mnist_files, "SHAPES", SMALL)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     (tmp_path / "mnist").mkdir()
     for name, shape in SMALL.items():
@@ -90,7 +90,7 @@ def test_a_missing_file_is_reported_with_both_paths_and_the_remedy(small):
     with pytest.raises(InputError) as error:
         mnist.MNIST()
     message = str(error.value)
-    assert f"Neither {path} nor {path}.gz exists" in message
+    assert f"Neither {path}.gz nor {path} exists" in message
     assert "vae_ortho_download_data mnist" in message
     assert f"{VARIABLE} = {str(small)!r}" in message
 
@@ -125,7 +125,8 @@ def test_a_wrong_file_is_reported_with_the_remedy(small, count, message):
 
 
 def test_the_other_data_set_in_this_ones_place_is_noticed(small, monkeypatch):
-    monkeypatch.setitem(mnist._PIXEL_SUMS, "fashion_mnist", 28 * 28 * sum(range(60)))
+    sums = {"train-images-idx3-ubyte": 28 * 28 * sum(range(60))}
+    monkeypatch.setitem(mnist_files.SUMS, "fashion_mnist", sums)
     with pytest.raises(InputError, match="expected the images of mnist, found those of fashion"):
         mnist.MNIST()
 
@@ -137,11 +138,13 @@ def test_the_other_data_set_in_this_ones_place_is_noticed(small, monkeypatch):
 @pytest.mark.parametrize("name, mean", [("mnist", 33.3184), ("fashion_mnist", 72.9404)])
 def test_the_real_data_has_the_known_mean_and_all_70000_images(name, mean):
     directory = Path(os.environ[VARIABLE]) / name
-    train = read_idx(mnist._find(directory, "train-images-idx3-ubyte"))
+    train = read_idx(mnist_files.find_file(directory, "train-images-idx3-ubyte"))
     assert train.mean() == pytest.approx(mean, abs=1e-4)
+    for file in mnist_files.SHAPES:
+        mnist_files.check_file(mnist_files.find_file(directory, file), name, file)
     data = NAMED[name]()
     images = np.concatenate([data._observations[data._points(split)] for split in SPLITS])
-    test = read_idx(mnist._find(directory, "t10k-images-idx3-ubyte"))
+    test = read_idx(mnist_files.find_file(directory, "t10k-images-idx3-ubyte"))
     assert len(images) == 70_000
     assert images.sum() == train.sum() + test.sum()
     assert all(len(labels) == len(data.split(s)[1]) for s, labels in data.labels.items())

@@ -2,14 +2,6 @@
 import gin
 import numpy as np
 import pytest
-from sklearn.neighbors import KNeighborsClassifier
-
-from vae_ortho_plugin.data.resident import resident_observations
-from vae_ortho_plugin.data.synthetic import NUM_STEPS, SynthLinear
-from vae_ortho_plugin.data.synthetic_maps import linear_matrix
-
-# dlib imports what its metrics and data sets need only under the plugin's hook.
-# isort: split
 from disentanglement_lib.data.ground_truth import dsprites, dummy_data, util
 from disentanglement_lib.evaluation.metrics import (
     beta_vae,
@@ -25,6 +17,11 @@ from disentanglement_lib.evaluation.metrics import (
     unsupervised_metrics,
 )
 from disentanglement_lib.visualize import visualize_irs, visualize_util
+from sklearn.neighbors import KNeighborsClassifier
+
+from vae_ortho_plugin.data.resident import resident_observations
+from vae_ortho_plugin.data.synthetic import NUM_STEPS, SynthLinear
+from vae_ortho_plugin.data.synthetic_maps import linear_matrix
 
 SIZES = [1, 3, 2, 4, 2, 2]
 

@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: Apache-2.0
+import gzip
+import http.server
+import struct
+import subprocess
+import sys
+import threading
+import urllib.request
+
+import numpy as np
+import pytest
+
+from vae_ortho_plugin.data import download, dsprites, mnist_files, render_dsprites
+from vae_ortho_plugin.data.location import VARIABLE
+
+SHAPES = {"train-images-idx3-ubyte": (60, 28, 28), "t10k-labels-idx1-ubyte": (10,)}
+# Content that does not compress, so that it can be cut in the middle of its numbers.
+ARRAYS = {
+    file: np.random.RandomState(0).randint(256, size=shape, dtype=np.uint8)
+    for file, shape in SHAPES.items()
+}
+IMAGES = "train-images-idx3-ubyte"
+
+
+def idx_gzip(array):
+    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
+    return gzip.compress(header + array.tobytes(), mtime=0)
+
+
+class Server(http.server.ThreadingHTTPServer):
+    """Serves `files` (URL path -> content), with ranges, and notes what it was asked for."""
+
+    def __init__(self):
+        super().__init__(("127.0.0.1", 0), Handler)
+        self.files, self.requests = {}, []
+        self.cut_after, self.ranges = None, True
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.server_port}"
+
+
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        server, asked = self.server, self.headers["Range"]
+        server.requests.append((self.path, asked))
+        content = server.files.get(self.path)
+        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
+        if content is None:
+            self.send_error(404)
+        elif asked and server.ranges and start >= len(content):
+            self.send_error(416)
+        else:
+            if not server.ranges:
+                start = 0
+            self.send_response(206 if asked and server.ranges else 200)
+            self.send_header("Content-Length", str(len(content) - start))
+            self.end_headers()
+            end = len(content) if server.cut_after is None else start + server.cut_after
+            self.wfile.write(content[start:end])
+
+    def log_message(self, *_):
+        pass
+
+
+@pytest.fixture
+def server(monkeypatch, tmp_path):
+    """Serves small files of MNIST at two mirrors, /a and /b; the data root is `tmp_path`."""
+    monkeypatch.setattr(mnist_files, "SHAPES", SHAPES)
+    sums = {file: int(array.sum()) for file, array in ARRAYS.items()}
+    monkeypatch.setitem(mnist_files.SUMS, "mnist", sums)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
+    # The machine's proxy settings do not concern 127.0.0.1.
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    monkeypatch.setattr(urllib.request, "urlopen", opener.open)
+    with Server() as server:
+        server.files = {
+            f"/{mirror}/{file}.gz": idx_gzip(a) for mirror in "ab" for file, a in ARRAYS.items()
+        }
+        remotes = download._idx_files("mnist", f"{server.url}/a", f"{server.url}/b")
+        monkeypatch.setattr(download, "DATA_SETS", {"mnist": remotes})
+        thread = threading.Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def stored(tmp_path):
+    return sorted(path.name for path in (tmp_path / "mnist").iterdir())
+
+
+def test_files_arrive_at_their_places_under_the_data_root(server, tmp_path):
+    assert download.main(["mnist"]) == 0
+    assert stored(tmp_path) == sorted(f"{file}.gz" for file in SHAPES)
+    for file, array in ARRAYS.items():
+        path = mnist_files.find_file(tmp_path / "mnist", file)
+        np.testing.assert_array_equal(mnist_files.read_idx(path), array)
+
+
+def test_good_files_are_not_fetched_again(server, capsys):
+    download.main([])
+    server.requests.clear()
+    assert download.main([]) == 0
+    assert server.requests == []
+    assert capsys.readouterr().out.count("already there") == len(SHAPES)
+
+
+def test_a_broken_connection_is_resumed_where_it_broke(server, tmp_path):
+    size = len(server.files[f"/a/{IMAGES}.gz"])
+    server.cut_after = size // 2 + 1
+    assert download.main([]) == 0
+    assert server.requests[:2] == [
+        (f"/a/{IMAGES}.gz", None),
+        (f"/a/{IMAGES}.gz", f"bytes={size // 2 + 1}-"),
+    ]
+    np.testing.assert_array_equal(
+        mnist_files.read_idx(tmp_path / "mnist" / f"{IMAGES}.gz"), ARRAYS[IMAGES]
+    )
+
+
+def test_the_next_call_goes_on_where_the_last_one_gave_up(server, tmp_path, capsys):
+    server.cut_after = 1000
+    assert download.main([]) == 1
+    message = capsys.readouterr().err
+    assert f"{server.url}/a/{IMAGES}.gz: the connection broke off 5 times" in message
+    assert "same command again" in message
+    assert not (tmp_path / "mnist" / f"{IMAGES}.gz").exists()
+    assert all(name.endswith(".part") for name in stored(tmp_path))
+    server.cut_after = None
+    server.requests.clear()
+    assert download.main([]) == 0
+    assert server.requests[0] == (f"/a/{IMAGES}.gz", "bytes=5000-")
+    assert stored(tmp_path) == sorted(f"{file}.gz" for file in SHAPES)
+
+
+def test_a_server_without_ranges_sends_everything_again(server, tmp_path):
+    server.cut_after = 1000
+    download.main([])
+    server.cut_after, server.ranges = None, False
+    assert download.main([]) == 0
+    np.testing.assert_array_equal(
+        mnist_files.read_idx(tmp_path / "mnist" / f"{IMAGES}.gz"), ARRAYS[IMAGES]
+    )
+
+
+@pytest.mark.parametrize("length", [100, 10**6])
+def test_a_wrong_part_is_thrown_away_and_fetched_anew(server, tmp_path, length):
+    server.cut_after = 1000
+    download.main([])
+    for part in (tmp_path / "mnist").glob(f"{IMAGES}.gz.*.part"):
+        part.write_bytes(bytes(length))
+    server.cut_after = None
+    assert download.main([]) == 0
+    np.testing.assert_array_equal(
+        mnist_files.read_idx(tmp_path / "mnist" / f"{IMAGES}.gz"), ARRAYS[IMAGES]
+    )
+
+
+@pytest.mark.parametrize(
+    "content, message",
+    [
+        (b"<html>Please log in</html>", "not an IDX file"),
+        (idx_gzip(ARRAYS[IMAGES][:-1]), r"found uint8 of shape (59, 28, 28)"),
+        (idx_gzip(ARRAYS[IMAGES] // 2), "expected the sum"),
+        (idx_gzip(ARRAYS[IMAGES])[:-9], "damaged or truncated gzip"),
+    ],
+)
+def test_wrong_content_never_gets_the_files_name(server, tmp_path, capsys, content, message):
+    server.files |= {f"/{mirror}/{IMAGES}.gz": content for mirror in "ab"}
+    assert download.main([]) == 1
+    error = capsys.readouterr().err
+    assert error.count(message) == 2 and f"{server.url}/b/{IMAGES}.gz" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_second_address_serves_where_the_first_is_wrong_or_gone(server, tmp_path):
+    server.files[f"/a/{IMAGES}.gz"] = b"moved"
+    del server.files["/a/t10k-labels-idx1-ubyte.gz"]
+    assert download.main([]) == 0
+    assert stored(tmp_path) == sorted(f"{file}.gz" for file in SHAPES)
+
+
+def test_a_damaged_file_is_replaced(server, tmp_path, capsys):
+    download.main([])
+    path = tmp_path / "mnist" / f"{IMAGES}.gz"
+    path.write_bytes(path.read_bytes()[:-20])
+    assert download.main([]) == 0
+    assert f"{path}: damaged or truncated" in capsys.readouterr().out
+    np.testing.assert_array_equal(mnist_files.read_idx(path), ARRAYS[IMAGES])
+
+
+def test_a_damaged_plain_file_gives_way_to_the_fetched_one(server, tmp_path):
+    (tmp_path / "mnist").mkdir()
+    (tmp_path / "mnist" / IMAGES).write_text("damaged")
+    assert download.main([]) == 0
+    assert mnist_files.find_file(tmp_path / "mnist", IMAGES).suffix == ".gz"
+
+
+def test_a_rendered_stand_in_is_replaced_by_the_official_file(server, tmp_path, monkeypatch):
+    monkeypatch.setattr(dsprites, "SIZES", (1, 2, 1, 2, 2, 2))
+    path = tmp_path / dsprites.FILE
+    render_dsprites.render(path, dsprites.SIZES)
+    content = bytearray(path.read_bytes())
+    comment = content.rindex(dsprites.STAND_IN.encode())
+    content[comment : comment + 8] = b"official"
+    server.files["/dsprites.npz"] = bytes(content)
+    remote = download.Remote(
+        dsprites.FILE, (f"{server.url}/dsprites.npz",), download._check_dsprites
+    )
+    monkeypatch.setattr(download, "DATA_SETS", {"dsprites": [remote]})
+    assert download.main(["dsprites"]) == 0
+    assert path.read_bytes() == bytes(content)
+
+
+def test_an_unknown_data_set_is_answered_with_the_known_ones(tmp_path, capsys):
+    assert download.main(["--root", str(tmp_path), "cifar"]) == 1
+    error = capsys.readouterr().err
+    assert "'cifar'" in error and "mnist, fashion_mnist, dsprites" in error
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_root_that_cannot_be_written_is_named(server, tmp_path, capsys):
+    (tmp_path / "file").write_text("")
+    assert download.main(["--root", str(tmp_path / "file")]) == 1
+    assert str(tmp_path / "file") in capsys.readouterr().err
+
+
+def test_the_command_explains_itself_without_tensorflow():
+    check = "import sys; from vae_ortho_plugin.data import download, render_dsprites; "
+    check += "sys.exit('tensorflow' in sys.modules)"
+    subprocess.run([sys.executable, "-c", check], check=True)
+    result = subprocess.run(
+        [sys.executable, "-m", "vae_ortho_plugin.data.download", "--help"],
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    assert "fashion_mnist" in result.stdout and VARIABLE in result.stdout

@@ -1,0 +1,141 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The file of dSprites, read without pickle and once per process, and dlib's class on top of it."""
+
+import contextlib
+import functools
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.errors import InputError
+
+# As in dlib, below the data root.
+FILE = Path("dsprites", "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz")
+# Of colour, shape, scale, orientation, x and y.
+SIZES = (1, 3, 6, 40, 32, 32)
+# In the archive's comment: readable without pickle, and it travels with the file.
+STAND_IN = "rendered stand-in"
+
+
+def is_rendered_stand_in(path: str | Path) -> bool:
+    """Whether `path` was written by vae_ortho_render_dsprites; False where no archive can be read."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return archive.comment.startswith(STAND_IN.encode())
+    except (OSError, zipfile.BadZipFile):
+        return False
+
+
+def check_official(path: Path) -> None:
+    """Raises InputError unless `path` is a whole archive with the official keys, shapes and counts.
+
+    All of it is decompressed, against its checksums, in little memory.
+    """
+    with _open(path) as archive:
+        _check_shape(path, archive, "imgs", "uint8", (math.prod(SIZES), 64, 64))
+        _check_shape(path, archive, "latents_values", "float64", (math.prod(SIZES), len(SIZES)))
+        if _sizes(path, archive) != SIZES:
+            raise InputError(f"{path}: expected factors of sizes {SIZES}.")
+        _check_shape(path, archive, "metadata", "object", ())
+        damaged = archive.testzip()
+        if damaged:
+            raise InputError(f"{path}: {damaged} in it is damaged.")
+
+
+def load_dsprites(path: str | Path) -> tuple[np.ndarray, tuple[int, ...]]:
+    """The images, uint8 [n, 64, 64] and read-only, and the numbers of values of the six factors.
+
+    They are kept: a process reads an unchanged file once.
+
+    Raises:
+      InputError: no such file, damaged, or not in the layout of dSprites.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise InputError(f"{path}: no such file.")
+    return _load(path, path.stat().st_mtime_ns)
+
+
+def initialize(self, latent_factor_indices: list[int] | None = None) -> None:
+    """In place of `dsprites.DSprites.__init__` of dlib: the same attributes from `load_dsprites`.
+
+    dlib's own reads the file again for every object, in 20 seconds and twice its size in memory,
+    and takes `full_factor_sizes` for granted.
+
+    Raises:
+      InputError: there is no good file; the message says how to get one.
+    """
+    from disentanglement_lib.data.ground_truth import dsprites, util
+
+    try:
+        self.images, sizes = load_dsprites(dsprites.DSPRITES_PATH)
+    except InputError as error:
+        raise InputError(
+            f"{error}\nRun `vae_ortho_download_data dsprites`, or `vae_ortho_render_dsprites` to "
+            f"render a stand-in without a network, both with {VARIABLE} set as now; it names the "
+            "directory that holds dsprites/, by default the current one."
+        ) from error
+    if latent_factor_indices is None:
+        latent_factor_indices = list(range(len(sizes)))
+    self.latent_factor_indices = latent_factor_indices
+    self.data_shape = [64, 64, 1]
+    self.full_factor_sizes = list(sizes)
+    self.factor_sizes = np.array(sizes)
+    self.factor_bases = np.prod(sizes) / np.cumprod(sizes)
+    self.state_space = util.SplitDiscreteStateSpace(self.factor_sizes, self.latent_factor_indices)
+
+
+@functools.lru_cache(maxsize=1)
+def _load(path: Path, _mtime: int) -> tuple[np.ndarray, tuple[int, ...]]:
+    with _open(path) as archive:
+        sizes = _sizes(path, archive)
+        _check_shape(path, archive, "imgs", "uint8", (math.prod(sizes), 64, 64))
+        with archive.open("imgs.npy") as file:
+            images = np.lib.format.read_array(file, allow_pickle=False)
+    images.flags.writeable = False
+    return images, sizes
+
+
+@contextlib.contextmanager
+def _open(path: Path) -> Iterator[zipfile.ZipFile]:
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except KeyError as error:
+        raise InputError(f"{path}: not in the layout of dSprites ({error.args[0]}).") from error
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: damaged or truncated npz file ({error}).") from error
+
+
+def _check_shape(
+    path: Path, archive: zipfile.ZipFile, key: str, dtype: str, shape: tuple[int, ...]
+) -> None:
+    with archive.open(f"{key}.npy") as file:
+        np.lib.format.read_magic(file)
+        found_shape, _, found_dtype = np.lib.format.read_array_header_1_0(file)
+    if (found_shape, found_dtype.name) != (shape, dtype):
+        raise InputError(
+            f"{path}: expected {key} to be {dtype} of shape {shape}, "
+            f"found {found_dtype.name} of shape {found_shape}."
+        )
+
+
+def _sizes(path: Path, archive: zipfile.ZipFile) -> tuple[int, ...]:
+    """Numbers of values of the factors, from latents_classes: metadata is a pickle."""
+    with archive.open("latents_classes.npy") as file:
+        classes = np.lib.format.read_array(file, allow_pickle=False)
+    if classes.ndim == 2 and len(classes) and classes.shape[1] == len(SIZES):
+        sizes = tuple((classes.max(axis=0) + 1).tolist())
+        grid = np.indices(sizes).reshape(len(sizes), -1).T
+        if np.array_equal(classes, grid):
+            return sizes
+    raise InputError(
+        f"{path}: its latents_classes are not all combinations of six factors in order."
+    )
