@@ -5,7 +5,6 @@ import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
-import matplotlib.ticker
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -17,15 +16,19 @@ from vae_ortho_plugin.study.paper_targets import target
 
 GRID_FILE = "visualizations/latent_grid.npz"
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart; markers repeat it.
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+_BLUE, _VERMILION, _GREEN, _SKY = "#0072B2", "#D55E00", "#009E73", "#56B4E9"
+_ORANGE, _PURPLE, _GREY = "#E69F00", "#CC79A7", "#555555"
+COLORS = (_BLUE, _VERMILION, _GREEN, _SKY, _ORANGE, _PURPLE, _GREY)
+
+# Markers repeat what colours say.
 _STYLES = {
-    "beta_vae": ("#0072B2", "o"),
-    "vae": ("#56B4E9", "s"),
-    "autoencoder": ("#D55E00", "^"),
-    "beta_vae_sigma": ("#009E73", "D"),
-    "random_decoder": ("#555555", "X"),
+    "beta_vae": (_BLUE, "o"),
+    "vae": (_SKY, "s"),
+    "autoencoder": (_VERMILION, "^"),
+    "beta_vae_sigma": (_GREEN, "D"),
+    "random_decoder": (_GREY, "X"),
 }
-_W1_COLOR, _W2_COLOR = "#0072B2", "#D55E00"
 
 
 def draw_latent_grid(axes: Axes, latents: np.ndarray, every: int = 5) -> None:
@@ -37,18 +40,19 @@ def draw_latent_grid(axes: Axes, latents: np.ndarray, every: int = 5) -> None:
         every: draw every so many-th line of the grid.
     """
     for i in range(0, latents.shape[0], every):
-        axes.plot(*latents[i].T, color=_W1_COLOR, linewidth=1)
+        axes.plot(*latents[i].T, color=_BLUE, linewidth=1)
     for j in range(0, latents.shape[1], every):
-        axes.plot(*latents[:, j].T, color=_W2_COLOR, linewidth=1)
+        axes.plot(*latents[:, j].T, color=_VERMILION, linewidth=1)
     axes.set_aspect("equal", adjustable="datalim")
+    axes.locator_params(nbins=4)
     axes.set_xlabel("latent 1 (mean)")
     axes.set_ylabel("latent 2 (mean)")
 
 
 def grid_legend() -> list[Line2D]:
     return [
-        Line2D([], [], color=_W1_COLOR, label="first factor constant"),
-        Line2D([], [], color=_W2_COLOR, label="second factor constant"),
+        Line2D([], [], color=_BLUE, label="first factor constant"),
+        Line2D([], [], color=_VERMILION, label="second factor constant"),
     ]
 
 
@@ -131,7 +135,8 @@ def dto_against_disentanglement(runs: Sequence[FinishedRun], rows: Sequence[Row]
     handles, labels = panels[0].get_legend_handles_labels()
     handles.append(Line2D([], [], color="black", marker="o", markerfacecolor="none", linewidth=0.7))
     labels.append("paper, mean ± sd")
-    figure.legend(handles, labels, loc="outside lower center", ncols=len(labels), frameon=False)
+    columns = min(len(labels), 3 * len(rows))
+    figure.legend(handles, labels, loc="outside lower center", ncols=columns, frameon=False)
     return figure
 
 
@@ -159,8 +164,8 @@ def training_curves(runs: Sequence[FinishedRun], rows: Sequence[Row], tag: str) 
         axes.set_title(row.title)
         axes.set_xlabel("training step (a batch each)")
         axes.set_ylabel(f"{tag}, mean of a batch")
+        axes.set_xscale("log")
         axes.set_yscale("log")
-        axes.xaxis.set_major_formatter(matplotlib.ticker.EngFormatter(sep=""))
         axes.grid(alpha=0.25)
         axes.legend(frameon=False)
     return figure

@@ -58,6 +58,7 @@ def _grid(latents: np.ndarray) -> Figure:
 def _reconstructions(observations: np.ndarray, reconstructions: np.ndarray) -> Figure:
     figure = Figure(figsize=(4.5, 4.5), layout="constrained")
     axes = figure.subplots()
+    axes.set_prop_cycle(color=pictures.COLORS)
     for i in range(observations.shape[1]):
         axes.scatter(observations[:, i], reconstructions[:, i], s=4, label=f"coordinate {i + 1}")
     axes.axline((0, 0), slope=1, color="black", linewidth=0.7)
@@ -77,6 +78,7 @@ def _traversals(decode: Callable[[np.ndarray], np.ndarray], means: np.ndarray) -
     for j, axes in enumerate(panels):
         latents = np.tile(means.mean(axis=0), (GRID_POINTS, 1))
         latents[:, j] = np.linspace(means[:, j].min(), means[:, j].max(), GRID_POINTS)
+        axes.set_prop_cycle(color=pictures.COLORS)
         axes.plot(latents[:, j], _vectors(decode(latents)))
         axes.set_xlabel(f"latent {j + 1}")
     panels[0].set_ylabel("decoder's output, a line a coordinate")
