@@ -141,8 +141,8 @@ def make_missing(runs: list[cells.Run], output: Path, jobs: int) -> list[Failure
         return []
     for script in ("dlib_reproduce", "dlib_aggregate_results"):
         dlib_script(script)
-    # The long ones first, so that no core is left alone with one at the end.
-    missing.sort(key=lambda run: (run.cell.model == "random_decoder", -run.model_num))
+    # The short ones last, so that no core is left alone with a long one at the end.
+    missing.sort(key=_is_short)
     jobs = min(jobs, len(missing))
     return make_runs(
         missing, directory_of, output / "logs", jobs, threads=max(1, available_cores() // jobs)
@@ -158,6 +158,10 @@ def report(study: str, output: Path) -> Path:
     if runs and not (results.is_file() and results.stat().st_mtime > max(runs)):
         aggregate(output)
     return write_report(study, output)
+
+
+def _is_short(run: cells.Run) -> tuple[bool, bool]:
+    return run.cell.model == "random_decoder", run.cell.row == cells.SYNTH_LINEAR
 
 
 def aggregate(output: Path) -> None:
