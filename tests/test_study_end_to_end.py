@@ -47,13 +47,12 @@ def trained(tmp_path_factory):
         f"--model_dir={root / 'model'}",
         f"--output_dir={root / 'postprocessed/mean'}",
     )
-    for metric in ("dto", "disentanglement_score"):
-        call(
-            "dlib_evaluate",
-            f"--gin_config={gin_config(f'metrics/{metric}.gin')}",
-            f"--model_dir={root / 'postprocessed/mean'}",
-            f"--output_dir={root / 'metrics/mean' / metric}",
-        )
+    call(
+        "dlib_evaluate",
+        f"--gin_evaluation_config_glob={gin_config('metrics/dto.gin').parent}/*.gin",
+        f"--input_dir={root / 'postprocessed/mean'}",
+        f"--output_dir={root / 'metrics/mean'}",
+    )
     call(
         "dlib_aggregate_results",
         f"--result_file_pattern={root}/metrics/*/*/results/aggregate/evaluation.json",
