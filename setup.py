@@ -55,7 +55,8 @@ setup(
         "pandas",
         "pillow",
         "scikit-learn",
-        "scipy",
+        # 1.18 moved hierarchy._plot_dendrogram, which disentanglement_lib's dendrogram calls.
+        "scipy<1.18",
         "seaborn",
         "simplejson",
         "six",
