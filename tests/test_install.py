@@ -60,7 +60,7 @@ class Installation:
 
     def loaded_modules(self, *options: str) -> set[str]:
         done = subprocess.run(
-            [self.python, *options, "-c", LOADED_MODULES], check=True, capture_output=True
+            [self.python, "-E", *options, "-c", LOADED_MODULES], check=True, capture_output=True
         )
         assert done.stderr == b""
         return set(json.loads(done.stdout))
@@ -95,7 +95,7 @@ def test_a_started_python_has_the_plugin_and_otherwise_only_the_standard_library
 
 def test_gin_configs_are_found_beside_the_installed_package(installation):
     code = "import os, vae_ortho_plugin as p; print(os.path.dirname(p.__file__))"
-    done = subprocess.run([installation.python, "-c", code], check=True, capture_output=True)
+    done = subprocess.run([installation.python, "-E", "-c", code], check=True, capture_output=True)
     assert Path(done.stdout.decode().strip(), "gin_configs", "beta_vae.gin").is_file()
 
 
