@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Random numbers of a training loop, keyed by (seed, operation, iteration).
+
+dlib's models draw their noise from stateful operations. Inside a loop that runs in the graph, and still
+more in one that XLA compiles, such draws depend on how many steps one session call runs. Here a draw is a
+pure function of the seed, of the operation's place in the model and of the iteration, so that a run can be
+cut into session calls anywhere, or be resumed, and stays the same.
+
+The generator is Philox: 128-bit blocks of four 32-bit words, addressed by a counter. Iteration i of an
+operation that needs b blocks owns the blocks i·b … (i+1)·b − 1, so that the draws of a whole session call are
+one contiguous stretch. They are drawn at once, before the loop, which is many times faster than drawing
+a few numbers in each iteration.
+"""
+
+import contextlib
+import hashlib
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tensorflow.python.framework import tensor_util
+from tensorflow.python.ops import gen_random_ops
+
+_PHILOX = 1
+_WORDS_PER_BLOCK = 4
+_MAX_BYTES_AHEAD = 64 * 2**20
+
+
+def _key(*parts: object) -> int:
+    digest = hashlib.sha256("/".join(map(str, parts)).encode()).digest()
+    return int.from_bytes(digest[:8], "little")
+
+
+class Noise:
+    """Draws for the iterations `start` … `start + capacity − 1` of one session call.
+
+    Args:
+      seed: the run's random seed.
+      start: int64 scalar tensor, the number of iterations that came before this session call.
+      capacity: largest number of iterations in one session call.
+    """
+
+    def __init__(self, seed: int, start: tf.Tensor, capacity: int):
+        self._seed = seed
+        self._start = start
+        self._capacity = capacity
+        self._outer = tf.get_default_graph()
+        self._streams = 0
+        self._body = None
+        self._offset = None
+
+    @contextlib.contextmanager
+    def replace_stateful_ops(self, offset: tf.Tensor) -> Iterator[None]:
+        """Within the loop's body: TensorFlow's random functions draw from here.
+
+        Args:
+          offset: int32 scalar tensor, the iteration within this session call.
+        """
+        self._body, self._offset = tf.get_default_graph(), offset
+        replacements = {
+            "random_standard_normal": self._standard_normal,
+            "random_uniform": self._uniform,
+            "random_shuffle": self._shuffle,
+        }
+        with contextlib.ExitStack() as stack:
+            for name, replacement in replacements.items():
+                original = getattr(gen_random_ops, name)
+                stack.enter_context(
+                    mock.patch.object(gen_random_ops, name, self._in_body(replacement, original))
+                )
+            yield
+
+    def _in_body(self, replacement: Callable, original: Callable) -> Callable:
+        # Initial values of variables are drawn outside of the body, by the stateful operations.
+        def draw(*args, **kwargs):
+            in_body = tf.get_default_graph() is self._body
+            return (replacement if in_body else original)(*args, **kwargs)
+
+        return draw
+
+    def integers(self, key: int, num: int, upper: int) -> tf.Tensor:
+        """int32 tensor [num] of this iteration, uniform on 0 … upper − 1."""
+
+        def draw(shape, philox_key, counter):
+            return tf.raw_ops.StatelessRandomUniformIntV2(
+                shape=shape,
+                key=philox_key,
+                counter=counter,
+                alg=_PHILOX,
+                minval=np.int32(0),
+                maxval=np.int32(upper),
+            )
+
+        return self._rows(draw, _key(self._seed, "integers", key), [num])
+
+    def _standard_normal(self, shape, dtype, seed=0, seed2=0, name=None):
+        return self._floats(
+            tf.raw_ops.StatelessRandomNormalV2, tf.random.stateless_normal, shape, dtype, name
+        )
+
+    def _uniform(self, shape, dtype, seed=0, seed2=0, name=None):
+        return self._floats(
+            tf.raw_ops.StatelessRandomUniformV2, tf.random.stateless_uniform, shape, dtype, name
+        )
+
+    def _shuffle(self, value, seed=0, seed2=0, name=None):
+        value = tf.convert_to_tensor(value)
+        order = tf.argsort(self._uniform(tf.shape(value)[:1], tf.float32))
+        return tf.gather(value, order, name=name)
+
+    def _floats(self, raw_op, stateless_fn, shape, dtype, name):
+        self._streams += 1
+        key = _key(self._seed, "model", self._streams)
+        static = tensor_util.constant_value_as_shape(tf.convert_to_tensor(shape, tf.int32))
+        if dtype == tf.float32 and static.is_fully_defined():
+
+            def draw(shape, philox_key, counter):
+                return raw_op(shape=shape, key=philox_key, counter=counter, alg=_PHILOX)
+
+            return tf.identity(self._rows(draw, key, static.as_list()), name=name)
+        iteration = self._start + tf.cast(self._offset, tf.int64)
+        seed = tf.stack([tf.constant(key % 2**63, tf.int64), iteration])
+        return stateless_fn(shape, seed, dtype=dtype, name=name)
+
+    def _rows(self, draw: Callable, key: int, shape: list[int]) -> tf.Tensor:
+        """This iteration's draw of the given static shape."""
+        size = int(np.prod(shape))
+        blocks = -(-size // _WORDS_PER_BLOCK)
+        words = blocks * _WORDS_PER_BLOCK
+
+        def draw_from(iteration: tf.Tensor, shape: list[int]) -> tf.Tensor:
+            block = tf.cast(iteration, tf.uint64) * tf.constant(blocks, tf.uint64)
+            counter = tf.stack([block, tf.constant(0, tf.uint64)])
+            return draw(shape, tf.constant([key], tf.uint64), counter)
+
+        if self._capacity * words * 4 <= _MAX_BYTES_AHEAD:
+            with self._outer.as_default():
+                # Flat: XLA lays the numbers of a block along the first axis, not along the last.
+                ahead = draw_from(self._start, [self._capacity * words])
+                ahead = tf.reshape(ahead, [self._capacity, words])
+            row = ahead[self._offset]
+        else:
+            row = draw_from(self._start + tf.cast(self._offset, tf.int64), [words])
+        return tf.reshape(row[:size], shape)

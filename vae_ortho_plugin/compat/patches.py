@@ -1,0 +1,152 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the plugin changes in dlib's modules, in memory, right after their import.
+
+One function a module. They open dlib's closed lists (data sets, studies), register the plugin's gin
+configurables, and put `pipeline` around dlib's three steps.
+"""
+
+import functools
+import importlib
+import shutil
+import types
+import zipfile
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from vae_ortho_plugin.compat import inputs, pipeline
+from vae_ortho_plugin.errors import InputError
+
+
+def apply(module: types.ModuleType) -> None:
+    """Applies the patch of a dlib module that has just been imported."""
+    _PATCHES[module.__name__.rpartition(".")[2]](module)
+
+
+def _dsprites(module: types.ModuleType) -> None:
+    from vae_ortho_plugin.data.dsprites import initialize
+
+    # dlib loads the file anew, in 20 s and 6.6 GB, at each of a run's steps.
+    module.DSprites.__init__ = initialize
+
+
+def _results(module: types.ModuleType) -> None:
+    def copydir(path_to_old_dir, path_to_new_dir):
+        # distutils' copy_tree believes directories that it once made to be there for ever.
+        shutil.copytree(path_to_old_dir, path_to_new_dir, dirs_exist_ok=True)
+
+    module.copydir = copydir
+
+
+def _named_data(module: types.ModuleType) -> None:
+    from vae_ortho_plugin.data import NAMED
+
+    # The function that gin calls for 'dataset', under gin's own wrapper: so dataset.name remains in the
+    # operative config, and a binding still reaches every name.
+    registered = module.get_named_ground_truth_data
+    dlib_function = registered.__wrapped__
+    dlib_names = [const for const in dlib_function.__code__.co_consts if _is_name(const)]
+
+    @functools.wraps(dlib_function)
+    def get_named_ground_truth_data(name):
+        if name in NAMED:
+            return NAMED[name]()
+        if name not in dlib_names:
+            known = ", ".join(sorted([*dlib_names, *NAMED]))
+            raise InputError(
+                f"There is no data set named {name!r} (gin binding dataset.name). Known: {known}."
+            )
+        try:
+            return dlib_function(name)
+        except (OSError, tf.errors.OpError, zipfile.BadZipFile, EOFError, KeyError) as error:
+            raise InputError(
+                f"The files of data set {name!r} could not be read: {error}. dlib looks for them under "
+                "the directory that the environment variable DISENTANGLEMENT_LIB_DATA names "
+                "(default: the current one); dlib_download_data fetches them."
+            ) from error
+
+    _replace_in_closure(registered, dlib_function, get_named_ground_truth_data)
+
+
+def _is_name(constant: object) -> bool:
+    return isinstance(constant, str) and constant.isidentifier()
+
+
+def _replace_in_closure(wrapper, old, new) -> None:
+    """Makes gin's wrapper of a function call another one."""
+    cells = [cell for cell in wrapper.__closure__ if cell.cell_contents is old]
+    if not cells:
+        raise RuntimeError(
+            f"gin's wrapper of {old.__name__} does not hold it; install gin-config 0.5."
+        )
+    for cell in cells:
+        cell.cell_contents = new
+
+
+def _util(module: types.ModuleType) -> None:
+    from vae_ortho_plugin.data.resident import resident_observations
+
+    generator_dataset = module.tf_data_set_from_ground_truth_data
+
+    @functools.wraps(generator_dataset)
+    def tf_data_set_from_ground_truth_data(ground_truth_data, random_seed):
+        resident = resident_observations(ground_truth_data)
+        if resident is None:
+            return generator_dataset(ground_truth_data, random_seed)
+        return inputs.ResidentDataset(
+            *resident, random_seed, lambda: generator_dataset(ground_truth_data, random_seed)
+        )
+
+    module.tf_data_set_from_ground_truth_data = tf_data_set_from_ground_truth_data
+
+
+def _train(module: types.ModuleType) -> None:
+    importlib.import_module("vae_ortho_plugin.models")
+    pipeline.wrap_train(module)
+
+
+def _postprocess(module: types.ModuleType) -> None:
+    pipeline.wrap_postprocess(module)
+
+
+def _evaluate(module: types.ModuleType) -> None:
+    importlib.import_module("vae_ortho_plugin.metrics.gin_metrics")
+    pipeline.wrap_evaluate(module)
+
+
+def _reproduce(module: types.ModuleType) -> None:
+    from vae_ortho_plugin.study.vae_pca_v1 import STUDY
+
+    module.STUDIES["vae_pca_v1"] = STUDY
+
+
+def _visualize_model(module: types.ModuleType) -> None:
+    pipeline.wrap_visualize(module)
+
+
+def _visualize_util(module: types.ModuleType) -> None:
+    imageio = module.imageio
+
+    def mimwrite(uri, frames, **options):
+        return imageio.mimwrite(uri, [_to_uint8(frame) for frame in frames], **options)
+
+    # dlib hands over frames of floats in [0, 1]; imageio has stopped converting them.
+    module.imageio = types.SimpleNamespace(mimwrite=mimwrite)
+
+
+def _to_uint8(frame: np.ndarray) -> np.ndarray:
+    return np.round(np.clip(frame, 0, 1) * 255).astype(np.uint8)
+
+
+_PATCHES = {
+    "dsprites": _dsprites,
+    "named_data": _named_data,
+    "results": _results,
+    "util": _util,
+    "train": _train,
+    "postprocess": _postprocess,
+    "evaluate": _evaluate,
+    "reproduce": _reproduce,
+    "visualize_model": _visualize_model,
+    "visualize_util": _visualize_util,
+}

@@ -1,0 +1,83 @@
+# SPDX-License-Identifier: Apache-2.0
+"""β-VAE_Σ: a β-VAE without the diagonal approximation of the posterior.
+
+Sec. 5.1 and Suppl. B.3 of Rolinek, Zietlow, Martius, CVPR 2019. Its objective is invariant under rotations
+of the latent space (Prop. 3), so that nothing aligns the latents with the data's directions.
+"""
+
+import gin
+import tensorflow.compat.v1 as tf
+from disentanglement_lib.methods.shared import architectures
+
+from vae_ortho_plugin.models.base import OrthoVAE
+from vae_ortho_plugin.models.losses import full_covariance_kl
+
+
+@gin.configurable("full_covariance_vae")
+class FullCovarianceVAE(OrthoVAE):
+    """q(z|x) = N(μ(x), Σ(x)) with Σ = L Lᵀ; loss: rec + β·½(‖μ‖² + tr Σ − log det Σ − d).
+
+    Any of dlib's encoders serves: it is asked for d(d+1)/2 "latents", whose means are μ and the entries of L
+    below its diagonal, and the first d of whose log variances are 2 log L_jj.
+
+    Args:
+      beta: weight β of the KL term.
+    """
+
+    def __init__(self, beta: float = gin.REQUIRED):
+        self.beta = beta
+        self._scale_tril = None
+
+    def gaussian_encoder(self, input_tensor, is_training):
+        """μ(x) and the log of Σ(x)'s diagonal, [batch, latents] each."""
+        latents = _configured_latents(input_tensor)
+        first, second = architectures.make_gaussian_encoder(
+            input_tensor, is_training=is_training, num_latent=latents * (latents + 1) // 2
+        )
+        mean, below = first[:, :latents], first[:, latents:]
+        self._scale_tril = scale_tril(second[:, :latents], below)
+        return mean, tf.log(tf.reduce_sum(tf.square(self._scale_tril), 2))
+
+    def sample_from_latent_distribution(self, z_mean, z_logvar):
+        """μ + L ε with the L of the last encoded batch, [batch, latents]."""
+        noise = tf.random_normal(tf.shape(z_mean))
+        return tf.add(
+            z_mean, tf.linalg.matvec(self._scale_tril, noise), name="sampled_latent_variable"
+        )
+
+    def kl_loss(self, z_mean, z_logvar):
+        """Mean KL divergence of the full Gaussian from the prior."""
+        return tf.reduce_mean(full_covariance_kl(z_mean, self._scale_tril), name="kl_loss")
+
+    def regularizer(self, kl_loss, z_mean, z_logvar, z_sampled):
+        """β·KL."""
+        return self.beta * kl_loss
+
+
+def scale_tril(log_squared_diagonal: tf.Tensor, below_diagonal: tf.Tensor) -> tf.Tensor:
+    """L [batch, d, d], lower triangular: exp(½·) of [batch, d] on, [batch, d(d−1)/2] below the diagonal.
+
+    The entries below are in the order (1,0), (2,0), (2,1), (3,0), …
+    """
+    latents = log_squared_diagonal.shape[1].value
+    cells = [(row, column) for row in range(latents) for column in range(row)]
+    columns = [[None] * latents for _ in range(latents)]
+    diagonal = tf.exp(log_squared_diagonal / 2)
+    zero = tf.zeros_like(diagonal[:, 0])
+    for row in range(latents):
+        for column in range(latents):
+            columns[row][column] = diagonal[:, row] if row == column else zero
+    for index, (row, column) in enumerate(cells):
+        columns[row][column] = below_diagonal[:, index]
+    return tf.stack([tf.stack(entries, 1) for entries in columns], 1)
+
+
+def _configured_latents(input_tensor: tf.Tensor) -> int:
+    """The gin binding encoder.num_latent.
+
+    Asked for by building the encoder as configured, in a graph that is thrown away: so the binding is in
+    the operative config, where dlib looks it up.
+    """
+    with tf.Graph().as_default():
+        observations = tf.placeholder(tf.float32, [1, *input_tensor.shape.as_list()[1:]])
+        return architectures.make_gaussian_encoder(observations)[0].shape[1].value

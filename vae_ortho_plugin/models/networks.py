@@ -1,0 +1,91 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Fully connected encoder and decoder of any depth, for dlib's encoder.encoder_fn and decoder.decoder_fn."""
+
+from collections.abc import Callable, Sequence
+
+import gin
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from vae_ortho_plugin.errors import InputError
+
+_ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh, "sigmoid": tf.nn.sigmoid}
+
+
+@gin.configurable("mlp_encoder", denylist=["input_tensor", "num_latent", "is_training"])
+def mlp_encoder(
+    input_tensor: tf.Tensor,
+    num_latent: int,
+    is_training: bool = True,
+    layers: Sequence[int] = (400,),
+    activation: str = "relu",
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Hidden layers with biases, then one linear layer each for the means and the log variances.
+
+    Args:
+      input_tensor: observations [batch, *observation_shape].
+      num_latent: latents.
+      is_training: unused; dlib passes it.
+      layers: widths of the hidden layers; none makes the encoder affine.
+      activation: 'relu', 'tanh' or 'sigmoid', after each hidden layer.
+
+    Returns:
+      means and log variances, [batch, num_latent] each.
+
+    Raises:
+      InputError: an unknown activation or a width that is not a positive integer.
+    """
+    del is_training
+    hidden = _hidden_layers("mlp_encoder", tf.layers.flatten(input_tensor), layers, activation)
+    means = tf.layers.dense(hidden, num_latent, name="means")
+    return means, tf.layers.dense(hidden, num_latent, name="log_var")
+
+
+@gin.configurable("mlp_decoder", denylist=["latent_tensor", "output_shape", "is_training"])
+def mlp_decoder(
+    latent_tensor: tf.Tensor,
+    output_shape: Sequence[int],
+    is_training: bool = True,
+    layers: Sequence[int] = (500, 500),
+    activation: str = "tanh",
+) -> tf.Tensor:
+    """Hidden layers with biases, then a linear layer to the observation, before its output activation.
+
+    Args:
+      latent_tensor: latents [batch, num_latent].
+      output_shape: the observation's shape.
+      is_training: unused; dlib passes it.
+      layers: widths of the hidden layers; none makes the decoder affine.
+      activation: 'relu', 'tanh' or 'sigmoid', after each hidden layer.
+
+    Returns:
+      [batch, *output_shape].
+
+    Raises:
+      InputError: an unknown activation or a width that is not a positive integer.
+    """
+    del is_training
+    hidden = _hidden_layers("mlp_decoder", latent_tensor, layers, activation)
+    output = tf.layers.dense(hidden, int(np.prod(output_shape)), name="output")
+    return tf.reshape(output, [-1, *output_shape])
+
+
+def _hidden_layers(
+    name: str, tensor: tf.Tensor, widths: Sequence[int], activation: str
+) -> tf.Tensor:
+    function = _activation(name, activation)
+    for number, width in enumerate(widths, 1):
+        if not isinstance(width, int) or width < 1:
+            raise InputError(
+                f"{name}.layers = {list(widths)}: each width must be a positive integer."
+            )
+        tensor = tf.layers.dense(tensor, width, activation=function, name=f"hidden{number}")
+    return tensor
+
+
+def _activation(name: str, activation: str) -> Callable[[tf.Tensor], tf.Tensor]:
+    if activation not in _ACTIVATIONS:
+        raise InputError(
+            f"{name}.activation = {activation!r} is unknown; take one of {', '.join(_ACTIVATIONS)}."
+        )
+    return _ACTIVATIONS[activation]

@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The β-VAE with the KL term of the polarized regime, Eq. 10 of Rolinek, Zietlow, Martius, CVPR 2019."""
+
+import gin
+import tensorflow.compat.v1 as tf
+
+from vae_ortho_plugin.models.base import OrthoVAE
+from vae_ortho_plugin.models.losses import polarized_kl
+
+# Sec. 5.2: a latent is active where the standard deviation of μ_j over the data exceeds this.
+ACTIVE_ABOVE = 0.5
+
+
+@gin.configurable("polarized_vae")
+class PolarizedVAE(OrthoVAE):
+    """Loss: rec + β·L≈KL, L≈KL = ½ Σ_{j ∈ V_a} (μ_j² − log σ_j² − 1).
+
+    V_a, the active latents, follows from running averages of μ_j and μ_j² over the batches seen.
+
+    Eq. 10 has no σ² term: alone, −log σ_j² would drive the σ of a latent that the decoder does not need
+    to infinity, and nothing at all holds the σ of passive latents. The polarized regime has σ ≤ 1
+    (Definition 1), so that is what the posterior keeps to: log σ² = −softplus(−v) for the encoder's output v.
+
+    Args:
+      beta: weight β of the KL term.
+      decay: of the running averages, per batch.
+    """
+
+    def __init__(self, beta: float = gin.REQUIRED, decay: float = 0.99):
+        self.beta = beta
+        self.decay = decay
+
+    def gaussian_encoder(self, input_tensor, is_training):
+        """μ(x) and log σ²(x) < 0, [batch, latents] each."""
+        mean, unbounded = super().gaussian_encoder(input_tensor, is_training)
+        return mean, -tf.nn.softplus(-unbounded)
+
+    def model_fn(self, features, labels, mode, params):
+        """TPUEstimator compatible model function."""
+        self._is_training = mode == tf.estimator.ModeKeys.TRAIN
+        return super().model_fn(features, labels, mode, params)
+
+    def regularizer(self, kl_loss, z_mean, z_logvar, z_sampled):
+        """β·L≈KL, meaned over the batch."""
+        active = self._active_latents(z_mean)
+        return self.beta * tf.reduce_mean(polarized_kl(z_mean, z_logvar, active))
+
+    def _active_latents(self, z_mean: tf.Tensor) -> tf.Tensor:
+        """Whether sqrt(var(μ_j)) > 0.5, [latents], boolean; in training, this batch included."""
+        latents = z_mean.shape[1].value
+        with tf.variable_scope("active_latents", reuse=tf.AUTO_REUSE):
+            # Sums of decayⁿ, of μ and of μ²: their ratios are averages from the first batch on.
+            sums = tf.get_variable(
+                "sums", [3, latents], initializer=tf.zeros_initializer(), trainable=False
+            )
+        totals = sums.read_value()
+        if self._is_training:
+            moments = tf.stack([tf.ones_like(z_mean), z_mean, tf.square(z_mean)])
+            totals = self.decay * totals + tf.stop_gradient(tf.reduce_mean(moments, 1))
+            tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, sums.assign(totals))
+        weight, mean, square = tf.unstack(totals)
+        weight = tf.maximum(weight, 1e-12)
+        return square / weight - tf.square(mean / weight) > ACTIVE_ABOVE**2
