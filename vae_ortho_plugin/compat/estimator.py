@@ -398,7 +398,7 @@ def _evaluate(
                 except tf.errors.OutOfRangeError:
                     break
                 done += 1
-        means = {name: float(value) for name, value in zip(names, result)}
+        means = {name: float(value) for name, value in zip(names, result, strict=False)}
         return {**means, "global_step": int(session.run(global_step))}
 
 

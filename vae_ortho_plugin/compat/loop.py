@@ -242,7 +242,7 @@ class _Traced:
         hooks = []
         for hook in spec.training_hooks:
             if not isinstance(hook, tf.train.LoggingTensorHook):
-                raise ValueError(
+                raise TypeError(
                     f"The model function asks for a training hook {type(hook).__name__}; "
                     "vae_ortho_plugin's estimator runs LoggingTensorHook only."
                 )

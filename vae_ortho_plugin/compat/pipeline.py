@@ -5,6 +5,7 @@ Each step writes beside its output directory and renames at the end, so that a d
 absent and an older one is kept until its successor is finished. Bad input ends in one clear message.
 """
 
+import ast
 import contextlib
 import difflib
 import functools
@@ -18,7 +19,6 @@ from unittest import mock
 
 import gin
 import numpy as np
-import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 
@@ -41,33 +41,62 @@ def wrap_train(module: types.ModuleType) -> None:
 
 
 def wrap_postprocess(module: types.ModuleType) -> None:
-    """dlib_postprocess: the guards of every step."""
-    module.postprocess = _writing_beside(module.postprocess, "output_dir")
-    module.postprocess_with_gin = _step(module.postprocess_with_gin, _two_directories)
+    """dlib_postprocess: the guards of every step, and the whole of the model's data set for 'auto'."""
+    postprocess = _writing_beside(module.postprocess, "output_dir")
+
+    @functools.wraps(module.postprocess)
+    def postprocess_same_data(model_dir, *args, **kwargs):
+        if _query("dataset.name") == "auto":
+            _bind_data_set(_gin_file(model_dir, "train"), module.results)
+        return postprocess(model_dir, *args, **kwargs)
+
+    module.postprocess = postprocess_same_data
+    module.postprocess_with_gin = _step(module.postprocess_with_gin, _from_model("--model_dir"))
 
 
 def wrap_evaluate(module: types.ModuleType) -> None:
-    """dlib_evaluate: the guards, and trained models (not postprocessed) as what is evaluated."""
+    """dlib_evaluate: as dlib_postprocess, and trained models too (not only postprocessed ones)."""
     evaluate = _writing_beside(module.evaluate, "output_dir")
 
     @functools.wraps(module.evaluate)
     def evaluate_model_too(model_dir, *args, **kwargs):
-        gin_files = os.path.join(model_dir, "results", "gin")
-        train_gin = os.path.join(gin_files, "train.gin")
-        if not os.path.exists(os.path.join(gin_files, "postprocess.gin")) and os.path.exists(
-            train_gin
-        ):
-            # dlib looks up dataset.name = 'auto' in postprocess.gin alone.
-            if _query("dataset.name") == "auto":
-                name = module.results.gin_dict(train_gin)["dataset.name"].strip("'\"")
-                with gin.unlock_config():
-                    gin.bind_parameter("dataset.name", name)
-            with _mean_as_representation(module.hub):
-                return evaluate(model_dir, *args, **kwargs)
-        return evaluate(model_dir, *args, **kwargs)
+        previous = _gin_file(model_dir, "postprocess")
+        is_trained_model = not os.path.exists(previous)
+        if is_trained_model:
+            previous = _gin_file(model_dir, "train")
+        if _query("dataset.name") == "auto":
+            _bind_data_set(previous, module.results)
+        with contextlib.ExitStack() as stack:
+            if is_trained_model:
+                stack.enter_context(_mean_as_representation(module.hub))
+            return evaluate(model_dir, *args, **kwargs)
 
     module.evaluate = evaluate_model_too
-    module.evaluate_with_gin = _step(module.evaluate_with_gin, _two_directories)
+    module.evaluate_with_gin = _step(module.evaluate_with_gin, _from_model("--input_dir"))
+
+
+def _gin_file(directory: str, step: str) -> str:
+    return os.path.join(directory, "results", "gin", f"{step}.gin")
+
+
+def _bind_data_set(gin_file: str, results: types.ModuleType) -> None:
+    """Binds dataset.name and that data set's own parameters as a previous step had them.
+
+    For dataset.name = 'auto', dlib itself looks for the name alone, and for an evaluation in
+    postprocess.gin alone.
+    """
+    if not os.path.exists(gin_file):
+        raise InputError(
+            f"dataset.name = 'auto' asks for the data set of the previous step, but {gin_file} is "
+            "missing. Bind dataset.name to the data set's name."
+        )
+    previous = results.gin_dict(gin_file)
+    name = ast.literal_eval(previous["dataset.name"])
+    with gin.unlock_config():
+        gin.bind_parameter("dataset.name", name)
+        for parameter, value in previous.items():
+            if parameter.startswith(f"{name}.") and _query(parameter) is None:
+                gin.bind_parameter(parameter, ast.literal_eval(value))
 
 
 def wrap_visualize(module: types.ModuleType) -> None:
@@ -77,33 +106,36 @@ def wrap_visualize(module: types.ModuleType) -> None:
     @functools.wraps(dlib_visualize)
     def visualize(model_dir, output_dir, overwrite=False, **kwargs):
         _need_directory(model_dir, "--model_dir", "a trained model")
-        train_gin = os.path.join(model_dir, "results", "gin", "train.gin")
-        if not os.path.exists(train_gin):
-            raise InputError(f"{model_dir} holds no trained model: {train_gin} is missing.")
-        name = module.results.gin_dict(train_gin)["dataset.name"].strip("'\"")
-        dataset = module.named_data.get_named_ground_truth_data(name)
-        with _beside(output_dir, overwrite) as temporary:
-            if dataset.observation_shape[1:] == [1, 1]:
-                from vae_ortho_plugin.study.visualize import visualize_vector_data
+        try:
+            _bind_data_set(_gin_file(model_dir, "train"), module.results)
+            dataset = module.named_data.get_named_ground_truth_data()
+            with _beside(output_dir, overwrite) as temporary, contextlib.ExitStack() as stack:
+                if dataset.observation_shape[1:] == [1, 1]:
+                    from vae_ortho_plugin.study.visualize import visualize_vector_data
 
-                visualize_vector_data(model_dir, temporary)
-                return
-            discrete = getattr(dataset, "factor_kinds", True)
-            with contextlib.ExitStack() as stack:
-                if not discrete:
+                    return visualize_vector_data(model_dir, temporary)
+                if getattr(dataset, "factor_kinds", None) == []:
+                    # There are no factors to draw interventions on.
                     stack.enter_context(
                         mock.patch.object(module, "vis_all_interventional_effects", lambda *_: None)
                     )
-                dlib_visualize(model_dir, temporary, overwrite, **kwargs)
+                return dlib_visualize(model_dir, temporary, True, **kwargs)
+        finally:
+            gin.clear_config()
 
     module.visualize = visualize
 
 
-def _two_directories(model_dir, output_dir, overwrite, gin_config_files, gin_bindings):
-    _need_directory(model_dir, "--model_dir", "what dlib_train or dlib_postprocess wrote")
-    if output_dir is None:
-        raise InputError("No output directory. Name one with --output_dir=DIRECTORY.")
-    return (model_dir, output_dir, overwrite), output_dir
+def _from_model(flag: str) -> Callable:
+    """Checks the directories of a step that reads one (`flag`) and writes another."""
+
+    def prepare(model_dir, output_dir, overwrite, gin_config_files, gin_bindings):
+        _need_directory(model_dir, flag, "what dlib_train or dlib_postprocess wrote")
+        if output_dir is None:
+            raise InputError("No output directory. Name one with --output_dir=DIRECTORY.")
+        return (model_dir, output_dir, overwrite), output_dir
+
+    return prepare
 
 
 def _need_directory(path: str | None, flag: str, what: str) -> None:
@@ -122,7 +154,7 @@ def _step(with_gin: Callable, prepare: Callable) -> Callable:
         names = ["model_dir", "output_dir"][:directories] + ["overwrite"]
         names += ["gin_config_files", "gin_bindings"]
         given = {"overwrite": False, "gin_config_files": None, "gin_bindings": None}
-        given |= dict(zip(names, args)) | kwargs
+        given |= dict(zip(names, args, strict=False)) | kwargs
         files, bindings = list(given["gin_config_files"] or []), list(given["gin_bindings"] or [])
         positional, output = prepare(
             **{**given, "gin_config_files": files, "gin_bindings": bindings}
@@ -296,7 +328,8 @@ def show_input_errors_alone() -> None:
 
     def show(kind, error, traceback):
         if issubclass(kind, InputError):
-            print(f"{script}: {error}", file=sys.stderr)
+            message = str(error).partition("\n  In call to configurable")[0]
+            print(f"{script}: {message}", file=sys.stderr)
         else:
             show_traceback(kind, error, traceback)
 

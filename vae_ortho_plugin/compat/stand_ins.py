@@ -4,18 +4,15 @@
 They are installed into this process alone, when disentanglement_lib is imported.
 """
 
-import contextlib
 import functools
 import importlib
 import importlib.metadata
 import importlib.resources
-import os
 import re
 import shutil
 import sys
 import types
 import warnings
-from collections.abc import Iterator
 
 # TensorFlow Probability 0.25 needs TensorFlow 2.18; 2.21 is the newest release the plugin was tested with.
 OLDEST_TENSORFLOW = (2, 18)
@@ -113,22 +110,8 @@ def _stand_in_for_removed_modules() -> None:
         )
 
 
-@contextlib.contextmanager
-def _quiet_start() -> Iterator[None]:
-    """Within: TensorFlow's C++ code keeps its notices, not its warnings, to itself."""
-    name = "TF_CPP_MIN_LOG_LEVEL"
-    given = os.environ.get(name)
-    os.environ.setdefault(name, "1")
-    try:
-        yield
-    finally:
-        if given is None:
-            del os.environ[name]
-
-
 def _prepare_tensorflow() -> None:
-    with _quiet_start():
-        import tensorflow as tf
+    import tensorflow as tf
     from tensorflow.python.util import deprecation
 
     # Every line of a TensorFlow 1 program is deprecated; the user of dlib can do nothing about it.
