@@ -52,6 +52,7 @@ setup(
         "matplotlib",
         "numpy",
         "ortools",
+        "packaging",
         "pandas",
         "pillow",
         "scikit-learn",
