@@ -1,0 +1,206 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What dlib's own scripts answer to bad input: one message, a non-zero status, nothing left behind."""
+
+import gzip
+import math
+import os
+import re
+import struct
+import subprocess
+import sys
+
+import pytest
+
+from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.study.configs import gin_config
+from vae_ortho_plugin.study.worker import dlib_script
+
+IDX = {
+    "train-images-idx3-ubyte": (60_000, 28, 28),
+    "train-labels-idx1-ubyte": (60_000,),
+    "t10k-images-idx3-ubyte": (10_000, 28, 28),
+    "t10k-labels-idx1-ubyte": (10_000,),
+}
+
+
+def call(cwd, script, *arguments, **environment):
+    return subprocess.run(
+        [sys.executable, dlib_script(script), *map(str, arguments)],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=cwd,
+        env={**os.environ, "OMP_NUM_THREADS": "1", **environment},
+    )
+
+
+def message_of(process, script):
+    """The script's one message, after checks that it failed with that alone."""
+    assert process.returncode == 1, process.stderr
+    assert "Traceback" not in process.stderr
+    assert process.stderr.count(f"{script}: ") == 1, process.stderr
+    return process.stderr.partition(f"{script}: ")[2]
+
+
+def train(cwd, *arguments, config=None, **environment):
+    """Message of a dlib_train into the directory `model`, which must not have been left behind."""
+    before = listing(cwd)
+    process = call(
+        cwd,
+        "dlib_train",
+        f"--gin_config={config or gin_config('beta_vae.gin')}",
+        "--model_dir=model",
+        *arguments,
+        **environment,
+    )
+    assert listing(cwd) == before
+    return message_of(process, "dlib_train")
+
+
+def listing(directory):
+    return {path: path.stat().st_mtime_ns for path in directory.rglob("*")}
+
+
+def bound(*bindings):
+    return [f"--gin_bindings={binding}" for binding in bindings]
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """An untrained model of synth_linear."""
+    root = tmp_path_factory.mktemp("trained")
+    process = call(
+        root,
+        "dlib_train",
+        f"--gin_config={gin_config('beta_vae.gin')}",
+        "--model_dir=model",
+        *bound("model.training_steps = 0", "model.eval_steps = 1", "synth_linear.num_points = 100"),
+    )
+    assert process.returncode == 0, process.stderr
+    return root / "model"
+
+
+def test_an_unknown_data_set_is_answered_with_the_known_ones(tmp_path):
+    message = train(tmp_path, *bound("dataset.name = 'synth_linaer'"))
+    assert "no data set named 'synth_linaer'" in message
+    assert "dataset.name" in message
+    for name in ("dsprites_full", "mnist", "synth_linear"):
+        assert name in message
+
+
+def test_a_misspelt_configurable_is_answered_with_the_one_meant(tmp_path):
+    message = train(tmp_path, *bound("vaee.beta = 1.0"))
+    assert "vaee" in message and re.search(r"Did you mean .*\bvae\b", message)
+
+
+def test_a_misspelt_parameter_is_named(tmp_path):
+    message = train(tmp_path, *bound("vae.betta = 1.0"))
+    assert "betta" in message and "spelling of the parameter" in message
+
+
+def test_a_missing_gin_file_is_answered_with_the_one_meant(tmp_path):
+    (tmp_path / "mine.gin").write_text("")
+    message = train(tmp_path, config="mien.gin")
+    assert "no gin file mien.gin" in message and str(tmp_path) in message
+    assert "Did you mean ./mine.gin?" in message
+
+
+def test_a_missing_binding_is_named(tmp_path):
+    (tmp_path / "mine.gin").write_text("dataset.name = 'synth_linear'\n")
+    message = train(tmp_path, config="mine.gin")
+    assert "Required bindings for `model`" in message and "batch_size" in message
+    assert "--gin_bindings" in message
+
+
+def test_a_gin_file_with_a_broken_line_is_named_with_the_line(tmp_path):
+    (tmp_path / "mine.gin").write_text("dataset.name = 'synth_linear'\nvae.beta = = 3\n")
+    message = train(tmp_path, config="mine.gin")
+    assert "mine.gin" in message and "line 2" in message
+
+
+def test_a_truncated_data_file_is_named_with_how_to_get_it(tmp_path):
+    (tmp_path / "data/mnist").mkdir(parents=True)
+    for name in IDX:
+        (tmp_path / "data/mnist" / name).write_bytes(b"\0\0\x08\x03\0\0\xea\x60")
+    config = f"--gin_config={gin_config('datasets/mnist.gin')}"
+    message = train(tmp_path, config, **{VARIABLE: str(tmp_path / "data")})
+    assert str(tmp_path / "data/mnist") in message and "truncated" in message
+    assert "vae_ortho_download_data mnist" in message
+
+
+def test_an_existing_output_directory_is_left_untouched(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/kept").write_text("work of weeks")
+    message = train(tmp_path)
+    assert "output directory model exists and was left untouched" in message
+    assert "--overwrite" in message
+
+
+def test_a_non_finite_loss_names_the_step(tmp_path):
+    process = call(
+        tmp_path,
+        "dlib_train",
+        f"--gin_config={gin_config('beta_vae.gin')}",
+        "--model_dir=model",
+        *bound("AdamOptimizer.learning_rate = 1e30", "model.training_steps = 50"),
+    )
+    message = message_of(process, "dlib_train")
+    assert re.search(r"loss became (nan|inf) at step \d+", message)
+    assert not (tmp_path / "model").exists()
+
+
+def test_a_directory_without_a_model_is_no_input(tmp_path):
+    (tmp_path / "empty").mkdir()
+    process = call(
+        tmp_path,
+        "dlib_evaluate",
+        "--input_dir=empty",
+        "--output_dir=scores",
+        f"--gin_config={gin_config('metrics/dto.gin')}",
+    )
+    message = message_of(process, "dlib_evaluate")
+    assert "--input_dir = empty" in message and "tfhub" in message
+    assert [path.name for path in tmp_path.iterdir()] == ["empty"]
+
+
+def evaluate(model, cwd, metric, *bindings):
+    """Message of a dlib_evaluate of the model, after which nothing was left behind."""
+    process = call(
+        cwd,
+        "dlib_evaluate",
+        f"--input_dir={model}",
+        "--output_dir=scores",
+        f"--gin_config={gin_config(f'metrics/{metric}.gin')}",
+        *bound(*bindings),
+    )
+    assert not list(cwd.glob("scores*"))
+    return message_of(process, "dlib_evaluate")
+
+
+def test_data_without_factors_have_no_disentanglement_score(tmp_path, model):
+    (tmp_path / "mnist").mkdir()
+    for name, shape in IDX.items():
+        header = struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape)
+        content = gzip.compress(header + bytes(math.prod(shape)), 1)
+        (tmp_path / "mnist" / f"{name}.gz").write_bytes(content)
+    message = evaluate(
+        model,
+        tmp_path,
+        "disentanglement_score",
+        "dataset.name = 'mnist'",
+        f"mnist.root = '{tmp_path}'",
+    )
+    assert "MNIST has no generating factors" in message and "`dto`" in message
+
+
+def test_dto_without_a_decoder_says_where_it_was_looked_for(tmp_path, model):
+    process = call(
+        tmp_path,
+        "dlib_postprocess",
+        f"--model_dir={model}",
+        "--output_dir=post",
+        f"--gin_config={gin_config('postprocess/mean.gin')}",
+    )
+    assert process.returncode == 0, process.stderr
+    message = evaluate(tmp_path / "post", tmp_path, "dto")
+    assert "none for " + str(tmp_path / "post") in message and "set dto.model_dir" in message
