@@ -371,6 +371,27 @@ def test_an_input_function_that_works_on_its_batches_trains_step_by_step(
     assert np.abs(variables(tmp_path)["w"]).min() > 0.01
 
 
+def test_a_model_that_cannot_loop_trains_step_by_step(tmp_path, session_calls, capsys):
+    def starts_from_a_batch(features, labels, mode, params):
+        weight = tf.Variable(lambda: tf.reduce_mean(features), name="w")
+        loss = tf.square(weight - tf.reduce_mean(features))
+        optimizer = tf.train.GradientDescentOptimizer(0.1)
+        train_op = optimizer.minimize(loss, global_step=tf.train.get_global_step())
+        return TPUEstimatorSpec(mode=mode, loss=loss, train_op=train_op)
+
+    estimator(tmp_path, starts_from_a_batch).train(generated, steps=5)
+    assert session_calls == [1] * 5
+    assert "one step per session call, because the model" in capsys.readouterr().err
+
+
+def test_a_models_own_error_is_not_replaced(tmp_path):
+    def broken(features, labels, mode, params):
+        raise KeyError("of the model")
+
+    with pytest.raises(KeyError, match="of the model"):
+        estimator(tmp_path, broken).train(resident, steps=5)
+
+
 @pytest.mark.skipif(
     bool(tf.config.list_physical_devices("GPU")), reason="XLA compiles convolutions for a GPU"
 )

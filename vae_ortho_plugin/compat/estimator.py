@@ -21,7 +21,7 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.framework import random_seed
 
 from vae_ortho_plugin.compat import inputs, loop
-from vae_ortho_plugin.errors import NonFiniteLossError
+from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 
 _SECONDS_BETWEEN_PROGRESS = 10.0
 # A session call cannot be interrupted: it should take about so long.
@@ -256,8 +256,13 @@ class _Training:
                 iteration,
                 xla=kind == "xla",
             )
-        except tf.errors.InaccessibleTensorError as error:
-            raise loop.CannotLoop(f"the model cannot loop: {str(error).splitlines()[0]}") from error
+        except InputError:
+            raise
+        except ValueError as error:
+            # TensorFlow's word for a tensor of the body used outside; the model's own error returns
+            # from training step by step.
+            reason = str(error).partition("\n")[0]
+            raise loop.CannotLoop(f"the model cannot loop: {reason}") from error
         if any(variable.graph is not self.graph for variable in tf.global_variables()):
             raise loop.CannotLoop("the model makes variables that cannot leave the loop")
 
