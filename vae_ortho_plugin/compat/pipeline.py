@@ -291,6 +291,7 @@ def _beside(path: str, overwrite: bool) -> Iterator[str]:
         raise
     if os.path.isdir(path):
         old = f"{path}.replaced"
+        shutil.rmtree(old, ignore_errors=True)  # of a process that was killed in this very place
         os.rename(path, old)
         os.rename(temporary, path)
         shutil.rmtree(old)
