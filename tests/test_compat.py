@@ -281,3 +281,24 @@ def test_images_without_factors_are_trained_on_and_visualized(tiny_mnist, tmp_pa
     )
     assert list((tmp_path / "pictures").rglob("*.gif"))
     assert list((tmp_path / "pictures").rglob("*reconstructions*"))
+
+
+def test_an_unknown_study_is_answered_with_the_known_ones():
+    from disentanglement_lib.config import reproduce
+
+    with pytest.raises(
+        InputError, match="no study named 'vae_pca'.*unsupervised_study_v1.*vae_pca"
+    ):
+        reproduce.STUDIES["vae_pca"]
+
+
+def test_data_without_factors_are_refused_by_the_picture_of_factors(tmp_path, monkeypatch):
+    from disentanglement_lib.visualize import visualize_dataset
+
+    class NoFactors:
+        num_factors = 0
+
+    monkeypatch.setattr(named_data, "get_named_ground_truth_data", lambda name: NoFactors())
+    with pytest.raises(InputError, match="no generating factors"):
+        visualize_dataset.visualize_dataset("mnist", str(tmp_path / "pictures"))
+    assert not (tmp_path / "pictures").exists()

@@ -16,6 +16,7 @@ _PATCHED = {
     f"{PACKAGE}.methods.unsupervised.train",
     f"{PACKAGE}.postprocessing.postprocess",
     f"{PACKAGE}.utils.results",
+    f"{PACKAGE}.visualize.visualize_dataset",
     f"{PACKAGE}.visualize.visualize_model",
     f"{PACKAGE}.visualize.visualize_util",
 }

@@ -117,7 +117,27 @@ def _evaluate(module: types.ModuleType) -> None:
 def _reproduce(module: types.ModuleType) -> None:
     from vae_ortho_plugin.study.vae_pca_v1 import STUDY
 
-    module.STUDIES["vae_pca_v1"] = STUDY
+    module.STUDIES = _Studies(module.STUDIES, vae_pca_v1=STUDY)
+
+
+class _Studies(dict):
+    def __missing__(self, name):
+        raise InputError(f"There is no study named {name!r}. Known: {', '.join(sorted(self))}.")
+
+
+def _visualize_dataset(module: types.ModuleType) -> None:
+    visualize_dataset = module.visualize_dataset
+
+    @functools.wraps(visualize_dataset)
+    def visualize_factors(dataset_name, *args, **kwargs):
+        if not module.named_data.get_named_ground_truth_data(dataset_name).num_factors:
+            raise InputError(
+                f"Data set {dataset_name!r} has no generating factors, whose variation "
+                "dlib_visualize_dataset shows. dlib_visualize_model shows a model trained on it."
+            )
+        return visualize_dataset(dataset_name, *args, **kwargs)
+
+    module.visualize_dataset = visualize_factors
 
 
 def _visualize_model(module: types.ModuleType) -> None:
@@ -147,6 +167,7 @@ _PATCHES = {
     "postprocess": _postprocess,
     "evaluate": _evaluate,
     "reproduce": _reproduce,
+    "visualize_dataset": _visualize_dataset,
     "visualize_model": _visualize_model,
     "visualize_util": _visualize_util,
 }

@@ -90,10 +90,14 @@ ASSUMED = (
     "batch size 64",
     "losses summed over the observation and averaged over the batch",
     "the Jacobian is that of the image, after the output activation",
-    "initial weights (Glorot uniform, biases zero) and batches drawn with replacement, as in "
-    "disentanglement_lib",
-    "the random weights of Synth. Non-Lin.: normal, the first seed whose map keeps both factors "
-    "well apart (gin: synth_nonlinear.weight_seed)",
+    (
+        "initial weights (Glorot uniform, biases zero) and batches drawn with replacement, as in "
+        "disentanglement_lib"
+    ),
+    (
+        "the random weights of Synth. Non-Lin.: normal, the first seed whose map keeps both factors "
+        "well apart (gin: synth_nonlinear.weight_seed)"
+    ),
     "a latent that predicts a factor worse than a constant counts 0",
     "factor scores are clipped to [0, 1]",
 )
