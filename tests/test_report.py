@@ -6,8 +6,8 @@ import json
 import numpy as np
 import pytest
 
-from vae_ortho_plugin.study.cells import select
 from vae_ortho_plugin.study.report import write_report
+from vae_ortho_plugin.study.studies import select
 
 VALUES = {
     "beta_vae": (0.02, 0.99),

@@ -9,8 +9,9 @@ from disentanglement_lib.config import reproduce
 from disentanglement_lib.methods.unsupervised import train  # noqa: F401, registers the models
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study.cells import CELLS, Run
-from vae_ortho_plugin.study.vae_pca_v1 import STUDY
+from vae_ortho_plugin.study import cells
+from vae_ortho_plugin.study.cells import CELLS, Cell, Run
+from vae_ortho_plugin.study.vae_pca_v1 import STUDY, VaePcaV1
 
 
 def names(paths):
@@ -28,21 +29,57 @@ def test_every_cell_is_a_configuration_that_gin_accepts(cell):
     gin.clear_config()
     try:
         gin.parse_config_files_and_bindings([model_file], bindings)
-        assert gin.query_parameter("dataset.name") == cell.row.data_set
+        name = gin.query_parameter("dataset.name")
+        assert name == {"dsprites": "dsprites_full"}.get(cell.row.data_set, cell.row.data_set)
         assert gin.query_parameter("model.random_seed") == 7
     finally:
         gin.clear_config()
 
 
-def test_the_short_mnist_row_trains_five_epochs():
-    (cell,) = (c for c in CELLS if c.row.name == "mnist_short" and c.model == "vae")
-    bindings, model_file = STUDY.get_model_config(Run(cell, 0).model_num)
+def parameters(study, cell, configurable):
+    bindings, model_file = study.get_model_config(Run(cell, 0).model_num)
     gin.clear_config()
     try:
         gin.parse_config_files_and_bindings([model_file], bindings)
-        assert gin.get_bindings("model")["training_steps"] == 5 * 56_000 / 64
+        return gin.get_bindings(configurable)
     finally:
         gin.clear_config()
+
+
+@pytest.mark.parametrize(
+    ("cell", "steps"),
+    [
+        (Cell(cells.MNIST_SHORT, "vae"), 5 * 56_000 / 64),
+        (cells.figure_4_cell(10), 10 * 589_824 / 64),
+        (cells.figure_4_cell(50), 50 * 589_824 / 64),
+        (Cell(cells.MNIST, "random_decoder"), 0),
+    ],
+)
+def test_a_row_trains_its_epochs(cell, steps):
+    assert parameters(STUDY, cell, "model")["training_steps"] == steps
+
+
+def test_a_shortened_study_trains_fewer_epochs_and_nothing_longer():
+    study = VaePcaV1(epochs=20)
+    mnist, short = Cell(cells.MNIST, "vae"), Cell(cells.MNIST_SHORT, "vae")
+    assert parameters(study, mnist, "model")["training_steps"] == 20 * 56_000 / 64
+    assert parameters(study, short, "model")["training_steps"] == 5 * 56_000 / 64
+
+
+def test_variants_differ_in_the_one_parameter_that_they_are_named_after():
+    sweep = [cells.beta_cell(cells.DSPRITES, value) for value in (0.3, 2.0, 4.0)]
+    betas = [parameters(STUDY, cell, "vae")["beta"] for cell in sweep]
+    assert betas == [0.3, 2.0, 4.0]
+    for row in cells.TABLE_ROWS:
+        own, ten = (
+            parameters(STUDY, cell, "encoder")["num_latent"] for cell in cells.table_1_cells(row)
+        )
+        assert own < ten == 10
+    ratios = [
+        parameters(STUDY, cells.axis_ratio_cell(ratio), "synth_linear").get("axis_ratio", 2.0)
+        for ratio in cells.AXIS_RATIOS
+    ]
+    assert ratios == [1.0, 1.2, 1.5, 2.0]
 
 
 def test_the_metrics_are_those_that_suit_the_model_asked_for_last():

@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from vae_ortho_plugin.data.mnist_files import SHAPES
 from vae_ortho_plugin.study import run
 from vae_ortho_plugin.study.configs import gin_config
 from vae_ortho_plugin.study.worker import curves, dlib_script
@@ -138,7 +139,9 @@ def test_two_studies_cannot_share_an_output_directory(studied, capsys):
 
 
 def test_a_failed_run_is_listed_with_its_log_and_leaves_nothing(tmp_path, monkeypatch, capsys):
-    (tmp_path / "data/mnist").mkdir(parents=True)  # without the files
+    (tmp_path / "data/mnist").mkdir(parents=True)
+    for name in SHAPES:
+        (tmp_path / "data/mnist" / name).write_bytes(b"no idx file")
     monkeypatch.setenv("DISENTANGLEMENT_LIB_DATA", str(tmp_path / "data"))
     output = tmp_path / "output"
     arguments = ["--data-sets", "mnist_short", "--models", "vae", "--output", str(output)]

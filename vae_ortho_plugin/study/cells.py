@@ -1,36 +1,71 @@
 # SPDX-License-Identifier: Apache-2.0
 """The runs of study `vae_pca_v1` and their model numbers; imports neither TensorFlow nor dlib.
 
-A cell is one entry of the paper's table: a row (a data set, or a variant of it) and a model. Run
-`seed` of cell number c has model number 100 c + seed, so that a number keeps its meaning when
-cells are appended: add to the end of CELLS, never in between.
+A cell is a row (a data set, or a variant of its training) and a model. Run `seed` of cell number c
+has model number 100 c + seed, so that a number keeps its meaning when cells are appended: add to the
+end of CELLS, never in between.
 """
 
-from collections.abc import Iterable
+import dataclasses
 from dataclasses import dataclass
 
 from vae_ortho_plugin.errors import InputError
 
 SEEDS_PER_CELL = 100
 
+# Epochs of the paper's training, by the stem of the data set's file in gin_configs/datasets.
+FULL_EPOCHS = {
+    "synth_linear": 600,
+    "synth_nonlinear": 600,
+    "mnist": 400,
+    "fashion_mnist": 500,
+    "dsprites": 50,
+}
+_BETAS = {"synth_linear": 1e-4, "synth_nonlinear": 1e-3, "dsprites": 4.0}
+_WITHOUT_FACTORS = ("mnist", "fashion_mnist")
+
 
 @dataclass(frozen=True)
 class Row:
-    """A row of the table: a data set, trained as the paper says or otherwise.
+    """A data set, trained as the paper says or otherwise.
 
     Attributes:
         name: Name on the command line and of the folder of its runs.
         title: Name in reports.
         data_set: Stem of its file in gin_configs/datasets.
+        epochs: Length of training.
         bindings: gin bindings that replace some of that file's.
-        has_factors: whether the data have generating factors.
+        shortened_from: the row of the study, where this one is shorter than it.
     """
 
     name: str
     title: str
     data_set: str
+    epochs: int
     bindings: tuple[str, ...] = ()
-    has_factors: bool = True
+    shortened_from: "Row | None" = None
+
+    @property
+    def has_factors(self) -> bool:
+        """Whether the data have generating factors."""
+        return self.data_set not in _WITHOUT_FACTORS
+
+    @property
+    def whole(self) -> "Row":
+        """The row at the length that the study gives it."""
+        return self.shortened_from or self
+
+    def shortened(self, epochs: int) -> "Row":
+        """The row trained for so many epochs; itself where it is no longer than that."""
+        if epochs >= self.epochs:
+            return self
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}-{epochs}-epochs",
+            title=f"{self.title} ({epochs} of {self.epochs} epochs)",
+            epochs=epochs,
+            shortened_from=self,
+        )
 
 
 @dataclass(frozen=True)
@@ -46,42 +81,128 @@ class Run:
 
     @property
     def model_num(self) -> int:
-        return CELLS.index(self.cell) * SEEDS_PER_CELL + self.seed
+        """Its number; a shortened run has that of the whole one."""
+        cell = Cell(self.cell.row.whole, self.cell.model)
+        return CELLS.index(cell) * SEEDS_PER_CELL + self.seed
 
     def __str__(self) -> str:
         return f"{self.cell.row.name}/{self.cell.model}/{self.seed}"
 
 
-SYNTH_LINEAR = Row("synth_linear", "Synth. Lin.", "synth_linear")
-SYNTH_NONLINEAR = Row("synth_nonlinear", "Synth. Non-Lin.", "synth_nonlinear")
-MNIST_SHORT = Row(
-    "mnist_short",
-    "MNIST (short: 5 of 400 epochs)",
-    "mnist",
-    ("training_steps = 4375",),
-    has_factors=False,
-)
+def _variant(row: Row, suffix: str, title: str, *bindings: str, epochs: int | None = None) -> Row:
+    return Row(
+        f"{row.name}_{suffix}",
+        f"{row.title}, {title}",
+        row.data_set,
+        epochs or row.epochs,
+        bindings,
+    )
+
+
+def with_10_latents(row: Row) -> Row:
+    """The row with 10 latents (Table 1)."""
+    return _variant(row, "latents_10", "10 latents", "encoder.num_latent = 10")
+
+
+def with_beta(row: Row, value: float) -> Row:
+    """The row of a β-VAE with this β (Suppl. C)."""
+    text = f"{value:g}".replace("e-0", "e-")
+    return _variant(row, f"beta_{text}", f"β = {text}", f"vae.beta = {value}")
+
+
+def with_axis_ratio(ratio: float) -> Row:
+    """Synth. Lin. with another stretch of its first axis (Suppl. C)."""
+    return _variant(
+        SYNTH_LINEAR,
+        f"axis_ratio_{ratio}",
+        f"axis ratio {ratio}",
+        f"synth_linear.axis_ratio = {ratio}",
+    )
+
+
+def with_epochs(row: Row, number: int) -> Row:
+    """The row of restarts with so many epochs (Figure 4)."""
+    return _variant(row, f"epochs_{number}", f"{number} epochs", epochs=number)
+
+
+def _row(data_set: str, title: str) -> Row:
+    return Row(data_set, title, data_set, FULL_EPOCHS[data_set])
+
+
+SYNTH_LINEAR = _row("synth_linear", "Synth. Lin.")
+SYNTH_NONLINEAR = _row("synth_nonlinear", "Synth. Non-Lin.")
+MNIST = _row("mnist", "MNIST")
+FASHION_MNIST = _row("fashion_mnist", "Fashion-MNIST")
+DSPRITES = _row("dsprites", "dSprites")
+MNIST_SHORT = Row("mnist_short", "MNIST (short: 5 of 400 epochs)", "mnist", epochs=5)
 
 MODEL_TITLES = {
     "beta_vae": "β-VAE",
     "vae": "VAE",
     "autoencoder": "AE",
     "beta_vae_sigma": "β-VAE_Σ",
+    "polarized_vae": "polarized KL",
     "random_decoder": "random decoder",
 }
 
+# β of the sweeps of Suppl. C. The data set's own β is its β-VAE's cell, 1 its VAE's.
+SWEPT_BETAS = {
+    DSPRITES: (0.1, 0.3, 1.0, 2.0, 4.0, 10.0),
+    SYNTH_LINEAR: (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+    SYNTH_NONLINEAR: (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+}
+AXIS_RATIOS = (1.0, 1.2, 1.5, 2.0)
+FIGURE_4_EPOCHS = (10, 30, 50)
+
+
+def beta_cell(row: Row, value: float) -> Cell:
+    """The cell that trains the row's β-VAE with this β."""
+    if value == _BETAS[row.data_set]:
+        return Cell(row, "beta_vae")
+    return Cell(row, "vae") if value == 1 else Cell(with_beta(row, value), "beta_vae")
+
+
+def axis_ratio_cell(ratio: float) -> Cell:
+    """The cell of Synth. Lin.'s β-VAE with this ratio of the axes; the paper's is 2."""
+    return Cell(SYNTH_LINEAR if ratio == 2 else with_axis_ratio(ratio), "beta_vae")
+
+
+def figure_4_cell(number: int) -> Cell:
+    """The cell of dSprites' β-VAE with so many epochs."""
+    row = DSPRITES if number == DSPRITES.epochs else with_epochs(DSPRITES, number)
+    return Cell(row, "beta_vae")
+
+
+def table_1_cells(row: Row) -> tuple[Cell, Cell]:
+    """The β-VAEs with the row's own latents and with 10; on MNIST, where β is 1, the VAEs."""
+    model = "beta_vae" if row.data_set in _BETAS else "vae"
+    return Cell(row, model), Cell(with_10_latents(row), model)
+
+
+TABLE_ROWS = (DSPRITES, SYNTH_LINEAR, SYNTH_NONLINEAR, MNIST, FASHION_MNIST)
+
 _SYNTHETIC_MODELS = ("beta_vae", "autoencoder", "beta_vae_sigma", "random_decoder")
+_IMAGE_MODELS = ("vae", "autoencoder", "beta_vae_sigma", "polarized_vae", "random_decoder")
 
 CELLS = (
     *(Cell(SYNTH_LINEAR, model) for model in _SYNTHETIC_MODELS),
     *(Cell(SYNTH_NONLINEAR, model) for model in _SYNTHETIC_MODELS),
     *(Cell(MNIST_SHORT, model) for model in ("vae", "autoencoder")),
+    *(Cell(SYNTH_LINEAR, model) for model in ("vae", "polarized_vae")),
+    *(Cell(SYNTH_NONLINEAR, model) for model in ("vae", "polarized_vae")),
+    *(Cell(MNIST, model) for model in _IMAGE_MODELS),
+    *(Cell(FASHION_MNIST, model) for model in _IMAGE_MODELS),
+    *(Cell(DSPRITES, model) for model in ("beta_vae", *_IMAGE_MODELS)),
+    *(table_1_cells(row)[1] for row in TABLE_ROWS),
+    *(Cell(with_epochs(DSPRITES, number), "beta_vae") for number in (10, 30)),
+    *(Cell(with_beta(DSPRITES, value), "beta_vae") for value in (0.1, 0.3, 2.0, 10.0)),
+    *(Cell(with_beta(SYNTH_LINEAR, value), "beta_vae") for value in (1e-6, 1e-5, 1e-3, 1e-2, 1e-1)),
+    *(
+        Cell(with_beta(SYNTH_NONLINEAR, value), "beta_vae")
+        for value in (1e-6, 1e-5, 1e-4, 1e-2, 1e-1)
+    ),
+    *(Cell(with_axis_ratio(ratio), "beta_vae") for ratio in (1.0, 1.2, 1.5)),
 )
-
-# Study name -> number of seeds of each of its rows.
-STUDIES = {
-    "quick": {SYNTH_LINEAR: 5, SYNTH_NONLINEAR: 5, MNIST_SHORT: 1},
-}
 
 
 def run_of(model_num: int) -> Run:
@@ -98,48 +219,3 @@ def run_of(model_num: int) -> Run:
             "prints them."
         )
     return Run(CELLS[model_num // SEEDS_PER_CELL], model_num % SEEDS_PER_CELL)
-
-
-def select(
-    study: str,
-    models: Iterable[str] | None = None,
-    rows: Iterable[str] | None = None,
-    seeds: Iterable[int] | None = None,
-) -> list[Run]:
-    """The study's runs, in the order of its rows; None selects what the study has.
-
-    Raises:
-        InputError: a name that the study does not have, a seed out of range, or nothing selected.
-    """
-    _check("study", [study], STUDIES)
-    num_seeds = STUDIES[study]
-    cells = [cell for cell in CELLS if cell.row in num_seeds]
-    if models is not None:
-        _check("model", models, {cell.model: None for cell in cells})
-        cells = [cell for cell in cells if cell.model in set(models)]
-    if rows is not None:
-        _check("data set", rows, {row.name: None for row in num_seeds})
-        cells = [cell for cell in cells if cell.row.name in set(rows)]
-    if not cells:
-        raise InputError(
-            f"Study {study!r} has none of these models on these data sets; "
-            "`vae_ortho_study --list` prints what it has."
-        )
-    if seeds is not None:
-        seeds = sorted(set(seeds))
-        bad = [seed for seed in seeds if not 0 <= seed < SEEDS_PER_CELL]
-        if bad:
-            raise InputError(f"Seed {bad[0]} is not between 0 and {SEEDS_PER_CELL - 1}.")
-    return [
-        Run(cell, seed)
-        for row in num_seeds
-        for cell in cells
-        if cell.row == row
-        for seed in (range(num_seeds[row]) if seeds is None else seeds)
-    ]
-
-
-def _check(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
-    for name in names:
-        if name not in known:
-            raise InputError(f"Unknown {kind} {name!r}; known: {', '.join(known)}.")

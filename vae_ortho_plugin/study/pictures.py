@@ -27,6 +27,7 @@ _STYLES = {
     "vae": (_SKY, "s"),
     "autoencoder": (_VERMILION, "^"),
     "beta_vae_sigma": (_GREEN, "D"),
+    "polarized_vae": (_ORANGE, "P"),
     "random_decoder": (_GREY, "X"),
 }
 
@@ -172,7 +173,7 @@ def training_curves(runs: Sequence[FinishedRun], rows: Sequence[Row], tag: str) 
 
 
 def _models(row: Row) -> list[str]:
-    return [cell.model for cell in CELLS if cell.row == row]
+    return [cell.model for cell in CELLS if cell.row == row.whole]
 
 
 def _title(model: str) -> str:

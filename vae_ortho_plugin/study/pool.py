@@ -162,7 +162,12 @@ async def _start_worker(threads: int) -> asyncio.subprocess.Process:
 async def _make_run(
     process: asyncio.subprocess.Process, run: Run, directory: Path, log: Path
 ) -> str | None:
-    job = {"model_num": run.model_num, "directory": str(directory), "log": str(log)}
+    job = {
+        "model_num": run.model_num,
+        "epochs": run.cell.row.epochs if run.cell.row.shortened_from else None,
+        "directory": str(directory),
+        "log": str(log),
+    }
     with contextlib.suppress(ConnectionError):
         process.stdin.write(f"{json.dumps(job)}\n".encode())
         await process.stdin.drain()

@@ -4,9 +4,12 @@
 from pathlib import Path
 
 from vae_ortho_plugin.study import paper_targets, pictures, tables
-from vae_ortho_plugin.study.cells import CELLS, STUDIES
+from vae_ortho_plugin.study.cells import MNIST_SHORT, TABLE_ROWS, Cell
 from vae_ortho_plugin.study.finished import FinishedRun, read_finished
 from vae_ortho_plugin.study.pool import duration
+from vae_ortho_plugin.study.studies import Plan, plan_of
+
+TABLE_2_ROWS = (*TABLE_ROWS, MNIST_SHORT)
 
 _PAPER = (
     "Rolinek, Zietlow, Martius: *Variational Autoencoders Pursue PCA Directions (by Accident)*, "
@@ -24,13 +27,17 @@ def write_report(study: str, output: Path) -> Path:
     """Writes report.md, table_2.csv and pictures/ in `output`; returns the report's path.
 
     Args:
-        study: name in STUDIES, whose cells and planned seeds the report covers.
+        study: name of the study, whose cells and planned seeds the report covers.
         output: the study's directory, with its runs in runs/.
     """
-    num_seeds = STUDIES[study]
-    rows = list(num_seeds)
-    finished = read_finished(output, [cell for cell in CELLS if cell.row in num_seeds])
-    entries = tables.table_2(finished, num_seeds)
+    plan = plan_of(study)
+    finished = read_finished(output, plan)
+    plan = with_shortened(plan, finished)
+    rows = list(dict.fromkeys(cell.row for cell in plan))
+    entries = tables.table_2(
+        finished,
+        {cell: seeds for cell, seeds in plan.items() if cell.row.whole in TABLE_2_ROWS},
+    )
     grids = {
         f"Latent space, {row.title}": (f"latent_space_{row.name}", latents)
         for row in rows
@@ -46,12 +53,15 @@ def write_report(study: str, output: Path) -> Path:
     }
     sections = [
         f"# Report of study {study}",
-        _overview(finished, sum(entry.planned for entry in entries if entry.measure == "dto")),
+        _overview(finished, sum(plan.values())),
         "## Table 2",
         tables.to_markdown(entries),
         _TABLE_2_NOTE,
         "## Order",
-        f"Pairs of models whose mean DtO differ by {tables.APART} or more in the paper:",
+        (
+            f"Pairs of models whose mean DtO differ by {tables.APART} or more in the paper. `?`: our "
+            "seeds do not tell the two apart (Welch's t-test, p above 5 %)."
+        ),
         tables.order_to_markdown(tables.compare_order(entries)),
     ]
     for title, (name, figure) in figures.items():
@@ -63,6 +73,25 @@ def write_report(study: str, output: Path) -> Path:
     report = output / "report.md"
     _write(report, "\n\n".join(sections) + "\n")
     return report
+
+
+def with_shortened(plan: Plan, finished: list[FinishedRun]) -> Plan:
+    """The plan with the cells of shortened runs, as many seeds as of the whole ones.
+
+    A cell that has shortened runs alone is no longer planned at its full length.
+    """
+    found = {item.run.cell for item in finished}
+    shortened: dict[Cell, list[Cell]] = {}
+    for cell in found:
+        if cell.row.shortened_from:
+            shortened.setdefault(Cell(cell.row.shortened_from, cell.model), []).append(cell)
+    result = {}
+    for cell, seeds in plan.items():
+        if cell in found or cell not in shortened:
+            result[cell] = seeds
+        for short in sorted(shortened.get(cell, []), key=lambda short: -short.row.epochs):
+            result[short] = seeds
+    return result
 
 
 def _overview(finished: list[FinishedRun], planned: int) -> str:

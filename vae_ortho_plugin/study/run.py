@@ -12,10 +12,27 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study import cells
+from vae_ortho_plugin.study.cells import Run
 from vae_ortho_plugin.study.pool import Failure, make_runs
+from vae_ortho_plugin.study.studies import STUDIES, select
 from vae_ortho_plugin.study.worker import dlib_script
 
+STUDIES_HELP = """\
+studies:
+  quick         the synthetic sets (5 seeds of beta-VAE, autoencoder, beta-VAE with full covariance,
+                random decoder, all of the paper's 600 epochs); and where $DISENTANGLEMENT_LIB_DATA
+                has MNIST, VAE and autoencoder on it for 5 of 400 epochs
+  synthetic     all of the paper on Synth. Lin. and Synth. Non-Lin.
+  mnist         all of the paper on MNIST and Fashion-MNIST
+  dsprites      all of the paper on dSprites
+  full          the three together
+  table_1, table_2, figure_4, supplement_c
+                what that part of the paper shows, on every data set
+
+Given the same --output, studies share the runs that they have in common. --list prints a study's runs.
+"""
+# Data sets by how long a run takes.
+LONGEST_FIRST = ("dsprites", "fashion_mnist", "mnist", "synth_nonlinear", "synth_linear")
 RESULT_PATTERN = "runs/*/*/*/metrics/*/*/results/aggregate/evaluation.json"
 
 
@@ -23,18 +40,18 @@ def parser() -> argparse.ArgumentParser:
     result = argparse.ArgumentParser(
         prog="vae_ortho_study",
         description="Trains and evaluates the runs of a study with disentanglement_lib's "
-        "dlib_reproduce, several at a time, and writes OUTPUT/report.md. Runs that OUTPUT has "
-        "already are not made again.",
-        epilog="Study quick is Synth. Lin. and Synth. Non-Lin. with beta-VAE, autoencoder, "
-        "beta-VAE with full covariance and random decoder, 5 seeds each, trained for the paper's "
-        "600 epochs. If $DISENTANGLEMENT_LIB_DATA has mnist, it also trains VAE and autoencoder "
-        "on MNIST for a few epochs.",
+        "dlib_reproduce, several\nat a time, and writes OUTPUT/report.md and report.html. Runs that "
+        "OUTPUT has already are not\nmade again.",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+        epilog=STUDIES_HELP,
     )
     add = result.add_argument
-    add("--study", default="quick", metavar="NAME", help=f"one of: {', '.join(cells.STUDIES)}")
+    add("--study", default="quick", metavar="NAME", help=f"one of: {', '.join(STUDIES)}")
     add("--models", nargs="+", metavar="MODEL", help="only these, such as beta_vae")
     add("--data-sets", nargs="+", metavar="NAME", help="only these, such as synth_linear")
     add("--seeds", nargs="+", metavar="N", help="these instead of the study's, such as 0 3 5-9")
+    add("--epochs", type=int, metavar="N", help="shorten what trains longer to N epochs")
+    add("--render-dsprites", action="store_true", help="render a stand-in for missing dSprites")
     add("--output", type=Path, metavar="DIR", help="default: results/STUDY")
     add("--jobs", type=int, metavar="N", help="runs at a time (default: one a core)")
     add("--report-only", action="store_true", help="train nothing, report what is finished")
@@ -58,21 +75,25 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _study(options: argparse.Namespace) -> int:
-    runs = cells.select(
-        options.study, options.models, options.data_sets, parse_seeds(options.seeds)
+    runs = select(
+        options.study,
+        options.models,
+        options.data_sets,
+        parse_seeds(options.seeds),
+        options.epochs,
     )
     if options.list:
         print("\n".join(f"{run.model_num:5d}  {run}" for run in runs))
         return 0
     if options.jobs is not None and options.jobs < 1:
         raise InputError(f"--jobs {options.jobs}: at least one run at a time.")
-    if not mnist_is_there():
-        if options.data_sets and cells.MNIST_SHORT.name in options.data_sets:
-            raise InputError(
-                f"{cells.MNIST_SHORT.name} needs MNIST: set DISENTANGLEMENT_LIB_DATA to the "
-                "directory that holds mnist/ (`vae_ortho_download_data mnist` gets the files)."
-            )
-        runs = [run for run in runs if run.cell.row.data_set != "mnist"]
+    if not options.report_only:
+        # Late, since --help must do without NumPy.
+        from vae_ortho_plugin.study import needed_data
+
+        if options.render_dsprites and any(run.cell.row.data_set == "dsprites" for run in runs):
+            needed_data.render_dsprites_if_missing()
+        runs = needed_data.keep_those_with_data(runs, options.data_sets)
     output = (options.output or Path("results", options.study)).absolute()
     output.mkdir(parents=True, exist_ok=True)
     with _locked(output):
@@ -106,11 +127,6 @@ def parse_seeds(texts: list[str] | None) -> list[int] | None:
     return seeds
 
 
-def mnist_is_there() -> bool:
-    root = os.environ.get("DISENTANGLEMENT_LIB_DATA")
-    return root is not None and Path(root, "mnist").is_dir()
-
-
 def available_cores() -> int:
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
@@ -129,10 +145,10 @@ def _locked(output: Path) -> Iterator[None]:
         yield
 
 
-def make_missing(runs: list[cells.Run], output: Path, jobs: int) -> list[Failure]:
+def make_missing(runs: list[Run], output: Path, jobs: int) -> list[Failure]:
     """Makes those of `runs` that `output` does not have; returns the ones that failed."""
 
-    def directory_of(run: cells.Run) -> Path:
+    def directory_of(run: Run) -> Path:
         return output / "runs" / str(run)
 
     missing = [run for run in runs if not directory_of(run).exists()]
@@ -141,8 +157,7 @@ def make_missing(runs: list[cells.Run], output: Path, jobs: int) -> list[Failure
         return []
     for script in ("dlib_reproduce", "dlib_aggregate_results"):
         dlib_script(script)
-    # The short ones last, so that no core is left alone with a long one at the end.
-    missing.sort(key=_is_short)
+    missing.sort(key=_turn)
     jobs = min(jobs, len(missing))
     return make_runs(
         missing, directory_of, output / "logs", jobs, threads=max(1, available_cores() // jobs)
@@ -160,8 +175,12 @@ def report(study: str, output: Path) -> Path:
     return write_report(study, output)
 
 
-def _is_short(run: cells.Run) -> tuple[bool, bool]:
-    return run.cell.model == "random_decoder", run.cell.row == cells.SYNTH_LINEAR
+def _turn(run: Run) -> tuple[bool, int, int]:
+    """Seed by seed, so that an interrupted study has some of all cells; a seed's long runs first.
+
+    What trains nothing comes last: no core is then left alone with a long run at the end.
+    """
+    return run.cell.model == "random_decoder", run.seed, LONGEST_FIRST.index(run.cell.row.data_set)
 
 
 def aggregate(output: Path) -> None:

@@ -8,7 +8,10 @@ import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from vae_ortho_plugin.study.cells import CELLS, MODEL_TITLES, Cell, Row
+import numpy as np
+from scipy.stats import ttest_ind_from_stats
+
+from vae_ortho_plugin.study.cells import MODEL_TITLES, Cell
 from vae_ortho_plugin.study.finished import FinishedRun
 from vae_ortho_plugin.study.paper_targets import Target, target
 
@@ -37,14 +40,24 @@ class Entry(NamedTuple):
 
 
 class Comparison(NamedTuple):
-    """Two models that the paper's DtO tells apart, and whether ours has the same order.
+    """Two models that the paper's DtO tells apart, and what ours say.
 
-    `holds` is None while one of them has no finished run.
+    `p` is that of Welch's t-test for equal means: None while one has no finished run, and where one
+    has a single run, which has no spread to test with.
     """
 
     lower: Entry
     higher: Entry
-    holds: bool | None
+    p: float | None = None
+
+    @property
+    def verdict(self) -> str:
+        """'missing', 'undecided' (p above 5 %, or a single run), 'holds' or 'reversed'."""
+        if not (self.lower.ours and self.higher.ours):
+            return "missing"
+        if self.p is None or not self.p < 0.05:
+            return "undecided"
+        return "holds" if self.lower.ours.mean < self.higher.ours.mean else "reversed"
 
 
 def summarize(values: Sequence[float]) -> Summary | None:
@@ -54,12 +67,12 @@ def summarize(values: Sequence[float]) -> Summary | None:
     return Summary(statistics.mean(values), sd, len(values))
 
 
-def table_2(finished: Iterable[FinishedRun], num_seeds: Mapping[Row, int]) -> list[Entry]:
-    """Entries for every cell of the rows of `num_seeds` and every measure that its data allow.
+def table_2(finished: Iterable[FinishedRun], plan: Mapping[Cell, int]) -> list[Entry]:
+    """Entries for every cell of `plan` and every measure that its data allow.
 
     Args:
         finished: the runs to summarize.
-        num_seeds: row -> planned number of seeds.
+        plan: cell -> planned number of seeds.
     """
     values: dict[tuple[Cell, str], list[float]] = {}
     for item in finished:
@@ -71,12 +84,10 @@ def table_2(finished: Iterable[FinishedRun], num_seeds: Mapping[Row, int]) -> li
             measure,
             summarize(values.get((cell, measure), [])),
             planned,
-            target(row.data_set, measure, cell.model),
+            target(cell.row.data_set, measure, cell.model),
         )
-        for row, planned in num_seeds.items()
-        for cell in CELLS
-        if cell.row == row
-        for measure in (MEASURES if row.has_factors else MEASURES[:1])
+        for cell, planned in plan.items()
+        for measure in (MEASURES if cell.row.has_factors else MEASURES[:1])
     ]
 
 
@@ -88,9 +99,7 @@ def compare_order(entries: Iterable[Entry]) -> list[Comparison]:
         lower, higher = sorted(pair, key=lambda entry: entry.paper.mean)
         apart = higher.paper.mean - lower.paper.mean >= APART
         if apart and lower.cell.row == higher.cell.row:
-            known = lower.ours and higher.ours
-            holds = lower.ours.mean < higher.ours.mean if known else None
-            comparisons.append(Comparison(lower, higher, holds))
+            comparisons.append(Comparison(lower, higher, _p_value(lower.ours, higher.ours)))
     return comparisons
 
 
@@ -128,27 +137,38 @@ def to_markdown(entries: Sequence[Entry]) -> str:
     return "\n".join(lines)
 
 
+def _p_value(first: Summary | None, second: Summary | None) -> float | None:
+    if not (first and second) or first.sd is None or second.sd is None:
+        return None
+    with np.errstate(divide="ignore", invalid="ignore"):  # no spread in either
+        return float(ttest_ind_from_stats(*first, *second, equal_var=False).pvalue)
+
+
 def order_to_markdown(comparisons: Sequence[Comparison]) -> str:
-    """Per row, a line that says whether the paper's order holds, and the pairs."""
+    """Per row, a line that says what speaks for or against the paper's order, and the pairs."""
     lines = []
     for row, group in itertools.groupby(comparisons, key=lambda pair: pair.lower.cell.row):
         pairs = list(group)
-        if all(pair.holds for pair in pairs):
-            verdict = "the paper's order"
-        elif any(pair.holds is False for pair in pairs):
+        verdicts = {pair.verdict for pair in pairs}
+        if "reversed" in verdicts:
             verdict = "**not the paper's order**"
-        else:
+        elif "missing" in verdicts:
             verdict = "incomplete"
+        elif "undecided" in verdicts:
+            verdict = "the paper's order where our seeds decide"
+        else:
+            verdict = "the paper's order"
         lines.append(f"- {row.title}: {verdict} ({'; '.join(map(_pair_text, pairs))})")
     return "\n".join(lines)
 
 
 def _pair_text(pair: Comparison) -> str:
     lower, higher = (MODEL_TITLES[entry.cell.model] for entry in (pair.lower, pair.higher))
-    if pair.holds is None:
+    if pair.verdict == "missing":
         return f"{lower} < {higher}: missing"
-    sign = "<" if pair.holds else "≥"
-    return f"{lower} {pair.lower.ours.mean:.2f} {sign} {higher} {pair.higher.ours.mean:.2f}"
+    sign = {"holds": "<", "reversed": ">", "undecided": "?"}[pair.verdict]
+    text = f"{lower} {pair.lower.ours.mean:.2f} {sign} {higher} {pair.higher.ours.mean:.2f}"
+    return text if pair.p is None or pair.verdict != "undecided" else f"{text}, p = {pair.p:.2f}"
 
 
 def to_csv(entries: Iterable[Entry]) -> str:

@@ -17,7 +17,9 @@ class VaePcaV1(study.Study):
     first, and the metrics are those that suit the model asked for last.
     """
 
-    def __init__(self):
+    def __init__(self, epochs: int | None = None):
+        """Args: epochs: rows that train longer are shortened to so many epochs."""
+        self._epochs = epochs
         self._has_factors = True
 
     def get_model_config(self, model_num: int = 0) -> tuple[list[str], str]:
@@ -27,10 +29,12 @@ class VaePcaV1(study.Study):
             InputError: no run has this number.
         """
         run = cells.run_of(model_num)
-        row = run.cell.row
+        row = run.cell.row if self._epochs is None else run.cell.row.shortened(self._epochs)
         self._has_factors = row.has_factors
+        data_set_bindings = bindings(gin_config(f"datasets/{row.data_set}.gin"))
         model_bindings = [
-            *bindings(gin_config(f"datasets/{row.data_set}.gin")),
+            *data_set_bindings,
+            *_length(row, data_set_bindings),
             *row.bindings,
             f"model.random_seed = {run.seed}",
         ]
@@ -43,6 +47,15 @@ class VaePcaV1(study.Study):
         """The metrics for the model asked for last; no score where data has no factors."""
         metrics = ["dto", "disentanglement_score"] if self._has_factors else ["dto"]
         return [str(gin_config(f"metrics/{metric}.gin")) for metric in metrics]
+
+
+def _length(row: cells.Row, data_set_bindings: list[str]) -> list[str]:
+    """The binding of a training shorter than the data set's."""
+    full = cells.FULL_EPOCHS[row.data_set]
+    if row.epochs == full:
+        return []
+    values = dict(binding.split(" = ") for binding in data_set_bindings)
+    return [f"training_steps = {int(values['training_steps']) * row.epochs // full}"]
 
 
 STUDY = VaePcaV1()

@@ -2,8 +2,9 @@
 """A process that makes one run of the study after the other, with TensorFlow started once.
 
 Reads one job a line from standard input and answers with a line on standard output (both JSON):
-`{"model_num": 3, "directory": "…/runs/synth_linear/beta_vae/3", "log": "…"}` is answered by
-`{"error": null}` when the directory is complete, else by the error; after an error it exits.
+`{"model_num": 3, "epochs": null, "directory": "…/runs/synth_linear/beta_vae/3", "log": "…"}` is
+answered by `{"error": null}` when the directory is complete, else by the error; after an error it
+exits.
 Everything that a run prints goes to its log.
 """
 
@@ -69,10 +70,10 @@ def load_reproduce() -> dict:
     return runpy.run_path(str(dlib_script("dlib_reproduce")), run_name="dlib_reproduce")
 
 
-def make_run(reproduce: dict, model_num: int, directory: Path) -> None:
+def make_run(reproduce: dict, model_num: int, epochs: int | None, directory: Path) -> None:
     """Trains, visualizes, postprocesses and evaluates run `model_num`; `directory` appears complete.
 
-    Adds to what dlib_reproduce writes a run.json: model number, seconds, versions, training curves.
+    With `epochs`, a run that trains longer is shortened to so many. Adds to what dlib_reproduce writes a run.json: model number, seconds, versions, training curves.
     """
     partial = partial_directory(directory)
     shutil.rmtree(partial, ignore_errors=True)
@@ -83,7 +84,7 @@ def make_run(reproduce: dict, model_num: int, directory: Path) -> None:
     reproduce["FLAGS"](
         [
             "dlib_reproduce",
-            "--study=vae_pca_v1",
+            f"--study={_study(epochs)}",
             f"--model_num={model_num}",
             f"--output_directory={output}",
         ]
@@ -92,6 +93,7 @@ def make_run(reproduce: dict, model_num: int, directory: Path) -> None:
         reproduce["main"]([])
         facts = {
             "model_num": model_num,
+            "epochs": epochs,
             "seconds": round(time.monotonic() - start, 1),
             "versions": _versions(),
             "curves": curves(partial / "model" / "tf_checkpoint"),
@@ -103,6 +105,19 @@ def make_run(reproduce: dict, model_num: int, directory: Path) -> None:
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+
+
+def _study(epochs: int | None) -> str:
+    """Name by which dlib_reproduce finds the study, also one with shortened runs."""
+    from disentanglement_lib.config import reproduce
+
+    from vae_ortho_plugin.study.vae_pca_v1 import VaePcaV1
+
+    if epochs is None:
+        return "vae_pca_v1"
+    name = f"vae_pca_v1, {epochs} epochs"
+    reproduce.STUDIES[name] = VaePcaV1(epochs)
+    return name
 
 
 def _versions() -> dict[str, str]:
@@ -129,7 +144,7 @@ def main() -> None:
         error = None
         try:
             reproduce = reproduce or load_reproduce()
-            make_run(reproduce, job["model_num"], Path(job["directory"]))
+            make_run(reproduce, job["model_num"], job["epochs"], Path(job["directory"]))
         except Exception as failure:  # noqa: BLE001, reported by the parent
             traceback.print_exc()
             error = f"{type(failure).__name__}: {failure}"

@@ -1,0 +1,75 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What happens when the files of a data set are not there."""
+
+import pytest
+
+from vae_ortho_plugin.data import render_dsprites
+from vae_ortho_plugin.data.dsprites import FILE, is_rendered_stand_in
+from vae_ortho_plugin.data.mnist_files import SHAPES
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.study import run
+from vae_ortho_plugin.study.needed_data import keep_those_with_data, render_dsprites_if_missing
+from vae_ortho_plugin.study.studies import select
+
+
+@pytest.fixture
+def root(tmp_path, monkeypatch):
+    monkeypatch.setenv("DISENTANGLEMENT_LIB_DATA", str(tmp_path))
+    return tmp_path
+
+
+def data_sets(runs):
+    return {run.cell.row.data_set for run in runs}
+
+
+def test_what_can_be_made_is_kept_and_the_rest_named_with_its_remedy(root, capsys):
+    kept = keep_those_with_data(select("quick"), None)
+    assert data_sets(kept) == {"synth_linear", "synth_nonlinear"}
+    error = capsys.readouterr().err
+    assert "Leaving out 2 runs. The files of mnist are not in" in error
+    assert "`vae_ortho_download_data mnist` fetches them" in error
+
+
+def test_files_that_are_there_are_used(root):
+    (root / "mnist").mkdir()
+    for name in SHAPES:
+        (root / "mnist" / f"{name}.gz").touch()
+    runs = select("quick")
+    assert keep_those_with_data(runs, None) == runs
+
+
+def test_data_that_were_asked_for_by_name_must_be_there(root):
+    with pytest.raises(InputError, match=f"files of mnist are not in {root}/mnist"):
+        keep_those_with_data(select("quick"), ["mnist_short"])
+
+
+def test_a_study_none_of_which_can_be_made_fails_with_every_remedy(root):
+    with pytest.raises(InputError) as error:
+        keep_those_with_data(select("mnist"), None)
+    assert "vae_ortho_download_data mnist`" in str(error.value)
+    assert "vae_ortho_download_data fashion_mnist`" in str(error.value)
+
+
+def test_the_study_of_dsprites_says_how_to_get_or_render_them(root, capsys):
+    assert run.main(["--study", "dsprites", "--output", str(root / "results")]) == 2
+    error = capsys.readouterr().err
+    assert "vae_ortho_download_data dsprites" in error
+    assert "--render-dsprites" in error
+    assert not (root / "results").exists()
+
+
+def test_the_stand_in_is_rendered_where_dsprites_are_missing_and_only_there(root, monkeypatch):
+    rendered = []
+    render = render_dsprites.render
+
+    def render_few(path, sizes):
+        rendered.append(path)
+        render(path, (1, 1, 1, 1, 2, 2))
+
+    monkeypatch.setattr(render_dsprites, "render", render_few)
+    render_dsprites_if_missing()
+    render_dsprites_if_missing()
+    assert rendered == [root / FILE]
+    assert is_rendered_stand_in(root / FILE)
+    runs = select("figure_4")
+    assert keep_those_with_data(runs, None) == runs
