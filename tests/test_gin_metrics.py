@@ -280,7 +280,7 @@ def test_dto_without_a_decoder_names_the_three_ways_to_give_one(model_dir, tmp_p
 def test_a_model_of_another_training_is_not_taken(tmp_path):
     export_model(tmp_path / "model", random_weights(), uuid="another run")
     representation = export_representation(tmp_path / "postprocessed" / "mean")
-    with pytest.raises(InputError, match="DtO needs the trained model's decoder"):
+    with pytest.raises(InputError, match="dto needs the trained model's decoder"):
         find_model_dir(str(representation))
 
 

@@ -87,14 +87,21 @@ class TrainedModel(contextlib.AbstractContextManager):
         Raises:
             InputError: images of another shape than the model's.
         """
-        feed, mean = self._encoder
-        if not feed.shape[1:].is_compatible_with(images.shape[1:]):
-            raise InputError(
-                f"The model in {self._path} was trained on observations of the shape "
-                f"{feed.shape[1:].as_list()}; the data set has {list(images.shape[1:])}. "
-                "Set dataset.name to the data it was trained on."
-            )
-        return np.concatenate(list(self._batches(mean, feed, images, BATCH_SIZE)))
+        return self.posterior(images)[0]
+
+    def posterior(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Posterior means and log variances, each [points, latents], of images.
+
+        Of a full covariance, the exported log variances are those of its diagonal.
+
+        Raises:
+            InputError: images of another shape than the model's.
+        """
+        feed, outputs = self._encoder
+        self._check_images(feed, images)
+        batches = self._batches([outputs["mean"], outputs["logvar"]], feed, images, BATCH_SIZE)
+        means, logvars = zip(*batches, strict=True)
+        return np.concatenate(means), np.concatenate(logvars)
 
     def decode(self, latents: np.ndarray) -> np.ndarray:
         """[points, height, width, channels], after the activation, of latents [points, latents]."""
@@ -133,15 +140,84 @@ class TrainedModel(contextlib.AbstractContextManager):
             ]
         )
 
+    def reconstruct(self, images: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Images decoded of latents that the posterior of `images` gives for this noise.
+
+        This is the module's own sampling, of a full covariance too (mean + L noise), with the given
+        numbers in the place of its standard normal ones: zeros give the mean's reconstruction.
+
+        Args:
+            images: [points, height, width, channels], all of them one batch.
+            noise: [points, latents].
+
+        Returns:
+            [points, height, width, channels], after the activation.
+
+        Raises:
+            InputError: images of another shape than the model's, or nothing is sampled.
+        """
+        feed, noise_tensor, outputs = self._reconstructions
+        self._check_images(feed, images)
+        return self._session.run(outputs, {feed: images, noise_tensor: noise})
+
+    def noise_jacobians(self, images: np.ndarray) -> np.ndarray:
+        """d `reconstruct` / d noise at noise 0: J L [points, outputs, latents] for a posterior covariance L Lᵀ.
+
+        For a diagonal posterior, column j is σ_j J_j.
+
+        Args:
+            images: [points, height, width, channels], all of them one batch.
+
+        Raises:
+            InputError: as `reconstruct`.
+        """
+        feed, noise_tensor, _ = self._reconstructions
+        self._check_images(feed, images)
+        noise = np.zeros((len(images), noise_tensor.shape[1].value), np.float32)
+        transposed = self._session.run(self._noise_jacobian, {feed: images, noise_tensor: noise})
+        return transposed.swapaxes(1, 2)
+
     @functools.cached_property
-    def _encoder(self) -> tuple[tf.Tensor, tf.Tensor]:
-        return self._apply("gaussian_encoder", "images", "mean")
+    def _encoder(self) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        return self._apply("gaussian_encoder", "images")
 
     @functools.cached_property
     def _decoder(self) -> tuple[tf.Tensor, tf.Tensor]:
-        feed, raw = self._apply("decoder", "latent_vectors", "images")
+        feed, outputs = self._apply("decoder", "latent_vectors")
         with self._graph.as_default():
-            return feed, self._activation(raw)
+            return feed, self._activation(outputs["images"])
+
+    @functools.cached_property
+    def _reconstructions(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Images, the posterior's standard normal noise, and the images decoded."""
+        feed, outputs = self._apply("reconstructions", "images")
+        latents = self._encoder[1]["mean"].shape[1]
+        with self._graph.as_default():
+            draws = [
+                operation.outputs[0]
+                for operation in self._graph.get_operations()
+                if operation.type == "RandomStandardNormal"
+                and operation.outputs[0].shape.is_compatible_with([None, latents])
+            ]
+            gradients = tf.gradients(outputs["images"], draws) if draws else []
+            used = [
+                draw
+                for draw, gradient in zip(draws, gradients, strict=True)
+                if gradient is not None
+            ]
+            if len(used) != 1:
+                raise InputError(
+                    f"The model in {self._path} decodes {len(used) or 'no'} normal numbers per "
+                    "latent, where sampling from a Gaussian posterior needs one: an autoencoder's "
+                    "posterior is a point, and a point has no noise to measure."
+                )
+            return feed, used[0], self._activation(outputs["images"])
+
+    @functools.cached_property
+    def _noise_jacobian(self) -> tf.Tensor:
+        _, noise, outputs = self._reconstructions
+        with self._graph.as_default():
+            return forward_jacobian(outputs, noise)
 
     @functools.cached_property
     def _jacobian(self) -> tf.Tensor:
@@ -149,7 +225,15 @@ class TrainedModel(contextlib.AbstractContextManager):
         with self._graph.as_default():
             return forward_jacobian(outputs, feed)
 
-    def _apply(self, signature: str, source: str, target: str) -> tuple[tf.Tensor, tf.Tensor]:
+    def _check_images(self, feed: tf.Tensor, images: np.ndarray) -> None:
+        if not feed.shape[1:].is_compatible_with(images.shape[1:]):
+            raise InputError(
+                f"The model in {self._path} was trained on observations of the shape "
+                f"{feed.shape[1:].as_list()}; the data set has {list(images.shape[1:])}. "
+                "Set dataset.name to the data it was trained on."
+            )
+
+    def _apply(self, signature: str, source: str) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
         if signature not in self._signatures:
             raise InputError(
                 f"The TF-Hub module {self._path} has no signature {signature!r} (it has "
@@ -158,11 +242,15 @@ class TrainedModel(contextlib.AbstractContextManager):
         with self._graph.as_default():
             info = self._module.get_input_info_dict(signature)[source]
             feed = tf.placeholder(info.dtype, info.get_shape())
-            return feed, self._module({source: feed}, signature=signature, as_dict=True)[target]
+            return feed, self._module({source: feed}, signature=signature, as_dict=True)
 
     def _batches(
-        self, fetch: tf.Tensor, feed: tf.Tensor, points: np.ndarray, batch_size: int
-    ) -> Iterator[np.ndarray]:
+        self,
+        fetch: tf.Tensor | list[tf.Tensor],
+        feed: tf.Tensor,
+        points: np.ndarray,
+        batch_size: int,
+    ) -> Iterator:
         for start in range(0, len(points), batch_size):
             yield self._session.run(fetch, {feed: points[start : start + batch_size]})
 
@@ -219,11 +307,12 @@ def _activation(model_dir: str) -> str:
     return activation
 
 
-def find_model_dir(evaluated_dir: str) -> str:
+def find_model_dir(evaluated_dir: str, metric: str = "dto") -> str:
     """The directory of the trained model behind the directory that dlib evaluates.
 
     Args:
         evaluated_dir: a trained model's directory, or one that dlib_postprocess wrote.
+        metric: name of the metric that asks, for the error message.
 
     Raises:
         InputError: the model is not where dlib_reproduce puts it.
@@ -237,10 +326,10 @@ def find_model_dir(evaluated_dir: str) -> str:
         if _has_model(candidate) and _same_run(candidate, evaluated_dir):
             return candidate
     raise InputError(
-        f"DtO needs the trained model's decoder, and there is none for {evaluated_dir}. Evaluate the "
-        "directory that dlib_train wrote, or keep it under the name 'model' beside the directory "
-        "'postprocessed' (or beside the evaluated one), as dlib_reproduce does, or set "
-        "dto.model_dir to it."
+        f"{metric} needs the trained model's decoder, and there is none for {evaluated_dir}. "
+        "Evaluate the directory that dlib_train wrote, or keep it under the name 'model' beside the "
+        "directory 'postprocessed' (or beside the evaluated one), as dlib_reproduce does, or set "
+        f"{metric}.model_dir to it."
     )
 
 
