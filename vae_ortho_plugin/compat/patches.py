@@ -11,6 +11,7 @@ import shutil
 import types
 import zipfile
 
+import gin
 import numpy as np
 import tensorflow.compat.v1 as tf
 
@@ -36,6 +37,27 @@ def _results(module: types.ModuleType) -> None:
         shutil.copytree(path_to_old_dir, path_to_new_dir, dirs_exist_ok=True)
 
     module.copydir = copydir
+
+    update = module.update_result_directory
+
+    @functools.wraps(update)
+    def update_result_directory(result_directory, step_name, results_dict, *args, **kwargs):
+        return update(
+            result_directory, step_name, {**results_dict, **_origin_of_data()}, *args, **kwargs
+        )
+
+    module.update_result_directory = update_result_directory
+
+
+def _origin_of_data() -> dict[str, str]:
+    """What every result says of the data set that gin names: whether it is a stand-in."""
+    from vae_ortho_plugin.data.dsprites import origin
+
+    try:
+        data = origin(gin.query_parameter("dataset.name"))
+    except ValueError:  # no data set is named
+        return {}
+    return {"data": data} if data else {}
 
 
 def _named_data(module: types.ModuleType) -> None:

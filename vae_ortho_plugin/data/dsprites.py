@@ -31,6 +31,15 @@ def is_rendered_stand_in(path: str | Path) -> bool:
         return False
 
 
+def origin(data_set: str) -> str | None:
+    """STAND_IN where dlib's data set of this name reads one in place of dSprites, else None."""
+    from disentanglement_lib.data.ground_truth import dsprites
+
+    if "dsprites" in data_set and is_rendered_stand_in(dsprites.DSPRITES_PATH):
+        return STAND_IN
+    return None
+
+
 def check_official(path: Path) -> None:
     """Raises InputError unless `path` is a whole archive with the official keys, shapes and counts.
 

@@ -73,7 +73,11 @@ def load_reproduce() -> dict:
 def make_run(reproduce: dict, model_num: int, epochs: int | None, directory: Path) -> None:
     """Trains, visualizes, postprocesses and evaluates run `model_num`; `directory` appears complete.
 
-    With `epochs`, a run that trains longer is shortened to so many. Adds to what dlib_reproduce writes a run.json: model number, seconds, versions, training curves.
+    Adds to what dlib_reproduce writes a run.json: model number, epochs, seconds, versions, facts about
+    the data, training curves.
+
+    Args:
+        epochs: shortens a run that trains longer; None trains what the study says.
     """
     partial = partial_directory(directory)
     shutil.rmtree(partial, ignore_errors=True)
@@ -96,6 +100,7 @@ def make_run(reproduce: dict, model_num: int, epochs: int | None, directory: Pat
             "epochs": epochs,
             "seconds": round(time.monotonic() - start, 1),
             "versions": _versions(),
+            "data": data_facts(partial / "model"),
             "curves": curves(partial / "model" / "tf_checkpoint"),
         }
         (partial / "run.json").write_text(json.dumps(facts))
@@ -118,6 +123,25 @@ def _study(epochs: int | None) -> str:
     name = f"vae_pca_v1, {epochs} epochs"
     reproduce.STUDIES[name] = VaePcaV1(epochs)
     return name
+
+
+def data_facts(model_dir: Path) -> dict:
+    """What a reader must know of the data: a stand-in, the random weights of Synth. Non-Lin."""
+    from disentanglement_lib.utils import results
+
+    from vae_ortho_plugin.data import synthetic_maps
+    from vae_ortho_plugin.data.dsprites import origin
+
+    config = results.gin_dict(str(model_dir / "results/gin/train.gin"))
+    name = config["dataset.name"].strip("'\"")
+    facts = {"name": name}
+    if origin(name):
+        facts["origin"] = origin(name)
+    if name == "synth_nonlinear":
+        facts["weight_seed"] = int(config["synth_nonlinear.weight_seed"])
+        layers = synthetic_maps.random_layers(facts["weight_seed"])
+        facts["weights"] = [{"kernel": k.tolist(), "bias": b.tolist()} for k, b in layers]
+    return facts
 
 
 def _versions() -> dict[str, str]:
