@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`dto` and `disentanglement_score` as metrics of disentanglement_lib."""
+"""`dto` and `disentanglement_score` as metrics of disentanglement_lib, and with them `gin_theory`'s."""
 
 import gin
 import numpy as np
@@ -7,7 +7,10 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 
 from vae_ortho_plugin.metrics import disentanglement_score as score_core
 from vae_ortho_plugin.metrics import dto as dto_core
-from vae_ortho_plugin.metrics import evaluated
+from vae_ortho_plugin.metrics import (
+    evaluated,
+    gin_theory,  # noqa: F401  registers its metrics
+)
 from vae_ortho_plugin.metrics.factors import named_kinds
 from vae_ortho_plugin.metrics.model import BATCH_SIZE, open_model
 

@@ -81,6 +81,11 @@ class TrainedModel(contextlib.AbstractContextManager):
     def __exit__(self, *exception) -> None:
         self._session.close()
 
+    @property
+    def num_latents(self) -> int:
+        """Number of latents."""
+        return self._encoder[1]["mean"].shape[1].value
+
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Posterior means [points, latents] of images [points, height, width, channels].
 
@@ -173,7 +178,7 @@ class TrainedModel(contextlib.AbstractContextManager):
         """
         feed, noise_tensor, _ = self._reconstructions
         self._check_images(feed, images)
-        noise = np.zeros((len(images), noise_tensor.shape[1].value), np.float32)
+        noise = np.zeros((len(images), self.num_latents))
         transposed = self._session.run(self._noise_jacobian, {feed: images, noise_tensor: noise})
         return transposed.swapaxes(1, 2)
 
@@ -191,13 +196,12 @@ class TrainedModel(contextlib.AbstractContextManager):
     def _reconstructions(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
         """Images, the posterior's standard normal noise, and the images decoded."""
         feed, outputs = self._apply("reconstructions", "images")
-        latents = self._encoder[1]["mean"].shape[1]
         with self._graph.as_default():
             draws = [
                 operation.outputs[0]
                 for operation in self._graph.get_operations()
                 if operation.type == "RandomStandardNormal"
-                and operation.outputs[0].shape.is_compatible_with([None, latents])
+                and operation.outputs[0].shape.is_compatible_with([None, self.num_latents])
             ]
             gradients = tf.gradients(outputs["images"], draws) if draws else []
             used = [
@@ -206,10 +210,11 @@ class TrainedModel(contextlib.AbstractContextManager):
                 if gradient is not None
             ]
             if len(used) != 1:
+                found = f"{len(used)} tensors of normal numbers" if used else "nothing"
                 raise InputError(
-                    f"The model in {self._path} decodes {len(used) or 'no'} normal numbers per "
-                    "latent, where sampling from a Gaussian posterior needs one: an autoencoder's "
-                    "posterior is a point, and a point has no noise to measure."
+                    f"The model in {self._path} samples {found} between encoder and decoder, where a "
+                    "Gaussian posterior samples one number per latent. (An autoencoder's posterior "
+                    "is a point, without any noise to measure.)"
                 )
             return feed, used[0], self._activation(outputs["images"])
 
@@ -291,7 +296,7 @@ def open_model(model_dir: str, output: str = "image") -> TrainedModel:
 
 def _activation(model_dir: str) -> str:
     path = os.path.join(model_dir, "results", "gin", "train.gin")
-    remedy = "or take the decoder's output before any activation with output = 'raw'."
+    remedy = "or, with dto or precision_gap, take the decoder's output before it, output = 'raw'."
     if not tf.io.gfile.exists(path):
         raise InputError(
             f"{path} is missing, which names the decoder's output activation: put it back, {remedy}"
