@@ -7,6 +7,7 @@ intervals. Where a model cannot run in such a loop, it is trained one step per s
 """
 
 import dataclasses
+import functools
 import inspect
 import itertools
 import os
@@ -20,7 +21,8 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from tensorflow.python.framework import random_seed
 
-from vae_ortho_plugin.compat import inputs, loop
+from vae_ortho_plugin.compat import fixed_points, inputs, loop
+from vae_ortho_plugin.compat.polarized_regime import PolarizedRegime
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 
 _SECONDS_BETWEEN_PROGRESS = 10.0
@@ -113,6 +115,7 @@ class TPUEstimator:
         self._config = config
         self._batch_sizes = {ModeKeys.TRAIN: train_batch_size, ModeKeys.EVAL: eval_batch_size}
         self._params = params or {}
+        self._regime = None
 
     def latest_checkpoint(self) -> str | None:
         """Path of the newest checkpoint in model_dir."""
@@ -125,9 +128,14 @@ class TPUEstimator:
 
         Raises:
           NonFiniteLossError: the loss became NaN or infinite; names the step and the last checkpoint.
+          InputError: a measure to be taken while the model trains does not fit the model.
         """
         if (steps is None) == (max_steps is None):
             raise ValueError("Give train() either steps or max_steps.")
+        self._regime = self._regime or PolarizedRegime.configured(
+            self._model_fn,
+            functools.partial(fixed_points.draw, input_fn, self._params_for(ModeKeys.TRAIN)),
+        )
         nothing_to_do = steps == 0 or max_steps == 0
         training = _Training.fastest(
             self, input_fn, "off" if nothing_to_do else _training_loop()[1]
@@ -144,8 +152,10 @@ class TPUEstimator:
         steps: int | None = None,
         checkpoint_path: str | None = None,
         name: str | None = None,
-    ) -> dict[str, float]:
+    ) -> dict[str, float | dict]:
         """Means of the model's evaluation metrics and of its loss over the input's batches.
+
+        After a training with `polarized_regime` switched on, its results too, under this key.
 
         Args:
           input_fn: makes the batches.
@@ -163,6 +173,8 @@ class TPUEstimator:
             scalars = {tag: value for tag, value in results.items() if tag != "global_step"}
             writer.add_summary(_summary(scalars), results["global_step"])
             writer.close()
+        if self._regime is not None:
+            results["polarized_regime"] = self._regime.results(results["global_step"])
         return results
 
     def _params_for(self, mode: str) -> dict:
@@ -200,6 +212,7 @@ class _Training:
             tf.set_random_seed(estimator._seed())
             with _seeds_by_order(estimator._seed()):
                 self._build(input_fn, kind)
+                self._active = self._probe and self._probe.active()
             self._saver = tf.train.Saver(
                 max_to_keep=self._config.keep_checkpoint_max, save_relative_paths=True
             )
@@ -241,8 +254,9 @@ class _Training:
             return estimator._call_model(batch, ModeKeys.TRAIN)
 
         self._input = None
+        self._probe = estimator._regime and estimator._regime.probe()
         if kind == "step":
-            self._loop = loop.build_step(call_model, input_fn(params), iteration)
+            self._loop = loop.build_step(call_model, input_fn(params), iteration, self._probe)
             return
         self._input = inputs.loop_input(input_fn, params)
         if self._input is None:
@@ -255,6 +269,7 @@ class _Training:
                 self.capacity,
                 iteration,
                 xla=kind == "xla",
+                probe=self._probe,
             )
         except InputError:
             raise
@@ -274,8 +289,9 @@ class _Training:
                 tf.tables_initializer(),
             ]
         )
-        if self._input is not None:
-            self._input.initialize(self._session)
+        for fed in (self._input, self._probe):
+            if fed is not None:
+                fed.initialize(self._session)
         checkpoint = self._estimator.latest_checkpoint()
         if checkpoint is not None:
             self._saver.restore(self._session, checkpoint)
@@ -307,7 +323,7 @@ class _Training:
             now = time.monotonic()
             steps = self.step + (np.arange(done) + 1) * ((step - self.step) // done)
             _check_finite(history[:done, 0], steps, checkpoint)
-            self._report(history, steps, iteration, writer)
+            self._report(history[:done], steps, iteration, writer)
             self.step, iteration = int(step), iteration + done
             limit = int(np.clip(done * _SECONDS_PER_CALL / (now - called), 1, self.capacity))
 
@@ -324,6 +340,8 @@ class _Training:
                     f"{rate:,.0f} steps/s, {(last_step - self.step) / rate:,.0f} s left"
                 )
         writer.close()
+        if self._probe is not None:
+            self._estimator._regime.end(self._session.run(self._active))
         self._save()
         if self.step > first_step:
             seconds = time.monotonic() - started
@@ -355,6 +373,11 @@ class _Training:
             row = history[index]
             scalars = {watch.name: watch.value(row) for watch in self._loop.summaries}
             writer.add_summary(_summary({"loss": float(row[0]), **scalars}), steps[index])
+        if self._probe is not None:
+            rows = history[:, self._loop.regime.columns]
+            for index in np.flatnonzero(rows[:, 0]):
+                scalars = self._estimator._regime.add(steps[index], rows[index])
+                writer.add_summary(_summary(scalars), steps[index])
 
 
 def _due(interval: int | None, iteration: int, count: int) -> range:

@@ -15,6 +15,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.compat.noise import Noise
+from vae_ortho_plugin.compat.polarized_regime import Probe
 
 # Compiled by XLA for a CPU, a convolution is many times slower than TensorFlow's own.
 _LOSE_UNDER_XLA_ON_CPU = ("Conv2D", "Conv3D", "DepthwiseConv2d", "MaxPool", "AvgPool")
@@ -61,6 +62,7 @@ class TrainLoop:
       history: float32 tensor [capacity, columns], one row an iteration; column 0 is the loss.
       logging_hooks: [(hook, watches of its tensors in its order)].
       summaries: watches of the model's scalar summaries.
+      regime: watch of `polarized_regime.Probe.row`, if there is a probe.
     """
 
     limit: tf.Tensor
@@ -70,6 +72,7 @@ class TrainLoop:
     history: tf.Tensor
     logging_hooks: list[tuple[tf.train.LoggingTensorHook, list[Watch]]]
     summaries: list[Watch]
+    regime: Watch | None
 
 
 class _Columns:
@@ -121,6 +124,7 @@ def build(
     capacity: int,
     iteration: tf.Variable,
     xla: bool,
+    probe: Probe | None = None,
 ) -> TrainLoop:
     """Builds the training loop in the default graph.
 
@@ -131,6 +135,7 @@ def build(
       capacity: largest number of iterations in one session call.
       iteration: int64 variable, counts the iterations of the whole training.
       xla: whether XLA compiles the loop.
+      probe: evaluates the polarized regime where that is due.
 
     Raises:
       CannotLoop: the model function does something that a loop in the graph does not allow.
@@ -148,8 +153,12 @@ def build(
             with noise.replace_stateful_ops(offset):
                 traced = _Traced.training(call_model, model_input.next_batch(noise))
             with tf.control_dependencies([traced.train_op]):
+                step = global_step.read_value()
+                if probe is not None:
+                    batches = start + tf.cast(offset + 1, tf.int64)
+                    traced.watch_regime(probe.row(batches, step >= last_step))
                 history = history.write(offset, traced.columns.row(_WIDTH))
-                return offset + 1, global_step.read_value(), history
+                return offset + 1, step, history
 
         history = tf.TensorArray(tf.float32, size=capacity, element_shape=[_WIDTH])
         offset, step, history = tf.while_loop(
@@ -165,20 +174,27 @@ def build(
     return traced.train_loop(iteration, limit, last_step, *compiled)
 
 
-def build_step(call_model: Callable, batch, iteration: tf.Variable) -> TrainLoop:
+def build_step(
+    call_model: Callable, batch, iteration: tf.Variable, probe: Probe | None = None
+) -> TrainLoop:
     """As `build`, without a loop: one step in a session call, for models that cannot loop.
 
     Args:
       call_model: takes a batch, returns the TPUEstimatorSpec of training.
       batch: what the input function returned.
       iteration: int64 variable, counts the iterations of the whole training.
+      probe: evaluates the polarized regime where that is due.
     """
+    limit, last_step = tf.placeholder(tf.int32, []), tf.placeholder(tf.int64, [])
     traced = _Traced.training(call_model, batch)
     with tf.control_dependencies([traced.train_op]):
         step = tf.train.get_global_step().read_value()
+        if probe is not None:
+            traced.watch_regime(probe.row(iteration.read_value() + 1, step >= last_step))
         history = traced.columns.row(traced.columns.size)[tf.newaxis]
-    placeholders = tf.placeholder(tf.int32, []), tf.placeholder(tf.int64, [])
-    return traced.train_loop(iteration, *placeholders, tf.constant(1), step, history)
+    with tf.control_dependencies([history]):
+        done = tf.constant(1)
+    return traced.train_loop(iteration, limit, last_step, done, step, history)
 
 
 def build_evaluation(call_model: Callable, model_input, seed: int, count: int) -> tuple:
@@ -232,6 +248,7 @@ class _Traced:
     columns: _Columns
     logging_hooks: list
     summaries: list[Watch]
+    regime: Watch | None = None
 
     @classmethod
     def training(cls, call_model: Callable, batch) -> "_Traced":
@@ -250,10 +267,14 @@ class _Traced:
         watches = [columns.add(name, tensor) for name, tensor in summaries.items()]
         return cls(spec.train_op, columns, hooks, watches)
 
+    def watch_regime(self, row: tf.Tensor) -> None:
+        self.regime = self.columns.add("polarized_regime", row)
+
     def train_loop(self, iteration, limit, last_step, done, step, history) -> TrainLoop:
         with tf.control_dependencies([iteration.assign_add(tf.cast(done, tf.int64))]):
             done = tf.identity(done)
-        return TrainLoop(limit, last_step, done, step, history, self.logging_hooks, self.summaries)
+        watches = self.logging_hooks, self.summaries, self.regime
+        return TrainLoop(limit, last_step, done, step, history, *watches)
 
 
 def why_not_xla(graph: tf.Graph, on_gpu: bool) -> str | None:

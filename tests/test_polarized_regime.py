@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: Apache-2.0
+import math
+
+import numpy as np
+import pytest
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.metrics.polarized_regime import delta_kl, polarized_regime, share_below
+
+STEPS = [100, 200, 300, 400]
+
+
+def test_kl_terms_of_an_active_and_a_passive_latent():
+    means = [[1, 0], [-1, 0]]
+    variances = [[math.exp(-4), 1], [math.exp(-2), 1]]
+    found = polarized_regime(means, variances)
+    # Active: 0.5 (1 + 4 - 1) and 0.5 (1 + 2 - 1); passive: 0.
+    assert found.active == [0]
+    assert found.polarized_kl == pytest.approx(1.5)
+    of_variances = 0.25 * (math.exp(-4) + math.exp(-2))
+    assert found.kl == pytest.approx(1.5 + of_variances)
+    assert found.delta_kl == pytest.approx(of_variances / (1.5 + of_variances))
+
+
+def test_a_latent_is_active_where_its_mean_deviates_by_more_than_a_half():
+    means = [[3.51, 0.49, 0], [2.49, -0.49, 0.5]]
+    assert polarized_regime(means, np.ones([2, 3])).active == [0]
+
+
+def test_a_passive_latent_that_costs_kl_counts_as_deviation():
+    found = polarized_regime([[1, 0], [-1, 0]], [[1e-9, math.e], [1e-9, math.e]])
+    assert found.kl - found.polarized_kl == pytest.approx(0.5 * (math.e - 2), rel=1e-6)
+
+
+def test_without_active_latents_the_deviation_is_whole():
+    assert polarized_regime(np.zeros([5, 2]), np.full([5, 2], 0.9)).delta_kl == 1
+    assert polarized_regime(np.zeros([5, 2]), np.ones([5, 2])).delta_kl == 1
+
+
+def test_the_deviation_is_never_negative():
+    assert delta_kl(-1e-9, 0) == 1
+    assert delta_kl(2, 3) == 0.5
+
+
+@pytest.mark.parametrize(
+    "means, variances, message",
+    [
+        (np.zeros([0, 2]), np.ones([0, 2]), "not be empty"),
+        (np.zeros([3, 2]), np.ones([3, 1]), "must both have the shape"),
+        (np.zeros(3), np.ones(3), "must both have the shape"),
+        (np.zeros([3, 2]), np.zeros([3, 2]), "Are these log variances"),
+        (np.full([3, 2], np.nan), np.ones([3, 2]), "must be finite"),
+    ],
+)
+def test_unfit_means_and_variances_are_refused(means, variances, message):
+    with pytest.raises(InputError, match=message):
+        polarized_regime(means, variances)
+
+
+@pytest.mark.parametrize(
+    "values, share",
+    [
+        ([0.01, 0.01, 0.01, 0.01], 75),
+        ([0.50, 0.01, 0.01, 0.01], 50),
+        ([0.01, 0.50, 0.01, 0.01], 25),
+        ([0.50, 0.50, 0.50, 0.01], 0),
+        ([0.01, 0.01, 0.01, 0.50], 0),
+        ([0.03, 0.01, 0.01, 0.01], 50),
+        ([0.01, np.nan, 0.01, 0.01], 25),
+    ],
+)
+def test_share_of_the_training_after_which_the_deviation_stays_below(values, share):
+    assert share_below(STEPS, values, 400) == share
+
+
+def test_time_after_the_last_evaluation_counts():
+    assert share_below([100, 200], [0.5, 0.01], 1000) == 80
+
+
+def test_a_deviation_small_from_the_initial_weights_on_has_the_whole_training():
+    assert share_below([0, 100], [0.01, 0.01], 100) == 100
+
+
+def test_the_threshold_can_be_another():
+    assert share_below(STEPS, [0.3, 0.2, 0.1, 0.1], 400, threshold=0.25) == 50
+
+
+@pytest.mark.parametrize(
+    "steps, values, last_step, message",
+    [
+        ([], [], 10, "at least one step"),
+        ([1, 2], [0.1], 10, "One value"),
+        ([2, 1], [0.1, 0.1], 10, "must increase"),
+        ([5, 20], [0.1, 0.1], 10, "last_step = 10"),
+        ([0], [0.1], 0, "at least 1"),
+    ],
+)
+def test_unfit_curves_are_refused(steps, values, last_step, message):
+    with pytest.raises(InputError, match=message):
+        share_below(steps, values, last_step)

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the measures taken while a model trains share: points that stay the same, and the model's weights."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from vae_ortho_plugin.errors import InputError
+
+
+def draw(input_fn: Callable, params: dict, num_points: int) -> np.ndarray:
+    """The first points that the input of a training gives, float32 [num_points, *observation_shape].
+
+    They are read in a graph of their own: the training reads its input from the beginning.
+
+    Args:
+      input_fn: the training's input function.
+      params: what it is called with.
+      num_points: how many.
+    """
+    points = []
+    with tf.Graph().as_default(), tf.device("/cpu:0"), tf.Session() as session:
+        batch = input_fn(params)
+        features = batch[0] if isinstance(batch, tuple) else batch
+        while sum(map(len, points)) < num_points:
+            points.append(session.run(features))
+    return np.concatenate(points)[:num_points].astype(np.float32)
+
+
+def checked(measure: str, every: int, num_points: int) -> tuple[int, int]:
+    """The settings of a measure, `every` and `num_points`, if they are valid.
+
+    Raises:
+      InputError: they are not.
+    """
+    from vae_ortho_plugin.data.split_data import check_whole
+
+    check_whole(f"{measure}.every", every)
+    check_whole(f"{measure}.num_points", num_points, 1)
+    return every, num_points
+
+
+def gaussian_model(model_fn: Callable, measure: str) -> object:
+    """The model whose method `model_fn` is, with dlib's gaussian_encoder and decode.
+
+    Args:
+      model_fn: what the estimator trains.
+      measure: who asks, for the error message.
+
+    Raises:
+      InputError: it is no method of such a model.
+    """
+    model = getattr(model_fn, "__self__", None)
+    if not (hasattr(model, "gaussian_encoder") and hasattr(model, "decode")):
+        raise InputError(
+            f"{measure} needs a model with dlib's methods gaussian_encoder and decode, whose model_fn "
+            f"is trained; this one is {model_fn!r}. Bind {measure}.every = 0 to train it unmeasured."
+        )
+    return model
+
+
+@contextlib.contextmanager
+def trained_weights(measure: str) -> Iterator[None]:
+    """Within: the networks of a model that has been built use its weights.
+
+    Args:
+      measure: who asks, for the error message.
+
+    Raises:
+      InputError: they cannot be called again, or, at the end, made weights of their own.
+    """
+    known = len(tf.global_variables())
+    remedy = (
+        "Make weights by tf.get_variable or tf.layers, outside of scopes of the model's own, or bind "
+        f"{measure}.every = 0."
+    )
+    try:
+        with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
+            yield
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(
+            f"{measure} calls the model's networks once more, and that failed: {error}. {remedy}"
+        ) from error
+    new = [variable.op.name for variable in tf.global_variables()[known:]]
+    if new:
+        raise InputError(
+            f"{measure} calls the model's networks once more, and that made new weights "
+            f"({', '.join(new)}), so they are not the trained ones. {remedy}"
+        )
