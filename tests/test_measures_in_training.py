@@ -21,6 +21,8 @@ from vae_ortho_plugin import models
 from vae_ortho_plugin.compat.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
 from vae_ortho_plugin.data.synthetic import SynthLinear
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.metrics.dto import distance_to_orthogonality
+from vae_ortho_plugin.metrics.model import open_model
 from vae_ortho_plugin.metrics.polarized_regime import polarized_regime, share_below
 
 BINDINGS = """
@@ -42,6 +44,7 @@ model.eval_steps = 5
 model.batch_size = 16
 training_loop.xla = 'off'
 polarized_regime.num_points = 200
+dto_while_training.num_points = 300
 """
 DATA_SEED = 3
 MODELS = {
@@ -290,14 +293,15 @@ def test_a_model_without_kl_divergence_is_refused_and_leaves_nothing(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("measure", ["polarized_regime", "dto_while_training"])
 @pytest.mark.parametrize(
     "parameter, value",
     [("every", -1), ("every", 2.5), ("num_points", 0), ("num_points", "all")],
 )
-def test_a_bad_setting_is_refused(tmp_path, parameter, value):
-    gin.bind_parameter("polarized_regime.every", 2)
-    gin.bind_parameter(f"polarized_regime.{parameter}", value)
-    with pytest.raises(InputError, match=f"polarized_regime.{parameter} = {value!r}.*whole number"):
+def test_a_bad_setting_is_refused(tmp_path, measure, parameter, value):
+    gin.bind_parameter(f"{measure}.every", 2)
+    gin.bind_parameter(f"{measure}.{parameter}", value)
+    with pytest.raises(InputError, match=f"{measure}.{parameter} = {value!r}.*whole number"):
         estimator(tmp_path, vae.BetaVAE(1e-3)).train(resident, steps=5)
 
 
@@ -328,3 +332,92 @@ def test_an_encoder_that_makes_new_weights_when_called_again_is_refused(tmp_path
     gin.bind_parameter("polarized_regime.every", 2)
     with pytest.raises(InputError, match=f"networks once more, and that {message}.*every = 0"):
         estimator(tmp_path, Forgetful(1e-3)).train(resident, steps=5)
+
+
+@pytest.mark.parametrize("model", ["vae", "full_covariance_vae", "factor_vae"])
+def test_the_last_dto_is_that_of_the_exported_model(tmp_path, model):
+    results = train_by_gin(
+        tmp_path / "model",
+        model,
+        "reconstruction_loss.activation = 'logits'",
+        "model.training_steps = 60",
+        "dto_while_training.every = 25",
+    )["dto_while_training"]
+    points = first_points_of_dlib(300)
+    with open_model(str(tmp_path / "model")) as exported:
+        expected = distance_to_orthogonality(exported.jacobian_factors(exported.encode(points)))
+    assert results["dto"][-1] == pytest.approx(expected.mean, rel=1e-4)
+    assert results["every"] == 25 and results["num_points"] == 300
+    # FactorVAE's two optimizers count the global step up twice for each batch.
+    assert results["steps"] == ([0, 50, 60] if model == "factor_vae" else [0, 25, 50, 60])
+
+
+def measured_dto(directory, every, **given):
+    return measured(directory, every, name="dto_while_training", **given)
+
+
+@pytest.mark.parametrize(
+    "xla, input_fn",
+    [("off", resident), ("on", resident), ("off", worked_on), ("off", generated)],
+    ids=["loop", "xla", "step by step", "generator"],
+)
+def test_the_trained_weights_do_not_depend_on_measuring_dto(tmp_path, xla, input_fn):
+    gin.bind_parameter("training_loop.xla", xla)
+    nothing, unmeasured = measured_dto(tmp_path / "off", every=0, input_fn=input_fn)
+    results, weights = measured_dto(tmp_path / "on", every=15, input_fn=input_fn)
+    assert nothing is None
+    assert results["steps"] == [0, 15, 30, 45, 50]
+    assert len(set(results["dto"])) == 5
+    assert_same(weights, unmeasured)
+
+
+def test_dto_does_not_depend_on_steps_per_session_call(tmp_path):
+    found = []
+    for number in (1, 9, 500):
+        gin.bind_parameter("training_loop.iterations_per_loop", number)
+        found.append(measured_dto(tmp_path / f"{number}", every=20)[0])
+    assert found[0]["steps"] == [0, 20, 40, 50]
+    assert found[0] == found[1] == found[2]
+
+
+def test_dto_is_measured_once_where_a_continued_training_begins(tmp_path):
+    gin.bind_parameter("dto_while_training.every", 20)
+    twice = estimator(tmp_path, vae.BetaVAE(1e-3))
+    for _ in range(2):
+        twice.train(resident, steps=30)
+    results = twice.evaluate(lambda params: resident(params, 1))["dto_while_training"]
+    assert results["steps"] == [0, 20, 30, 40, 60]
+
+
+def test_dto_is_written_for_tensorboard(tmp_path):
+    results, _ = measured_dto(tmp_path, every=20)
+    written = summaries(tmp_path, "dto")
+    assert [step for step, _ in written] == results["steps"]
+    assert [scalars["dto"] for _, scalars in written] == pytest.approx(results["dto"])
+
+
+def test_dto_of_an_untrained_model_is_that_of_its_initial_weights(tmp_path):
+    trained, _ = measured_dto(tmp_path / "trained", every=50)
+    untrained, _ = measured_dto(tmp_path / "untrained", every=50, steps=0)
+    assert untrained["steps"] == [0]
+    assert untrained["dto"] == trained["dto"][:1]
+
+
+def test_an_autoencoder_has_dto(tmp_path):
+    results, _ = measured_dto(tmp_path, every=50, model=models.Autoencoder())
+    assert results["steps"] == [0, 50] and min(results["dto"]) > 0
+
+
+def test_dto_of_an_image_by_an_unknown_activation_is_refused(tmp_path):
+    gin.bind_parameter("dto_while_training.every", 2)
+    gin.bind_parameter("reconstruction_loss.activation", "relu")
+    with pytest.raises(InputError, match="activation = 'relu' is unknown.*'linear', 'logits'"):
+        estimator(tmp_path, vae.BetaVAE(1e-3)).train(resident, steps=5)
+
+
+def test_dto_of_more_latents_than_outputs_is_refused_before_training(tmp_path, capsys):
+    gin.bind_parameter("encoder.num_latent", 4)
+    gin.bind_parameter("dto_while_training.every", 2)
+    with pytest.raises(InputError, match="3 outputs with respect to 4 latents"):
+        estimator(tmp_path, vae.BetaVAE(1e-3)).train(resident, steps=5)
+    assert "trained" not in capsys.readouterr().err

@@ -22,6 +22,7 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.framework import random_seed
 
 from vae_ortho_plugin.compat import fixed_points, inputs, loop
+from vae_ortho_plugin.compat.dto_while_training import DtoWhileTraining
 from vae_ortho_plugin.compat.polarized_regime import PolarizedRegime
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 
@@ -115,7 +116,8 @@ class TPUEstimator:
         self._config = config
         self._batch_sizes = {ModeKeys.TRAIN: train_batch_size, ModeKeys.EVAL: eval_batch_size}
         self._params = params or {}
-        self._regime = None
+        self._regime: PolarizedRegime | None = None
+        self._dto: DtoWhileTraining | None = None
 
     def latest_checkpoint(self) -> str | None:
         """Path of the newest checkpoint in model_dir."""
@@ -132,10 +134,9 @@ class TPUEstimator:
         """
         if (steps is None) == (max_steps is None):
             raise ValueError("Give train() either steps or max_steps.")
-        self._regime = self._regime or PolarizedRegime.configured(
-            self._model_fn,
-            functools.partial(fixed_points.draw, input_fn, self._params_for(ModeKeys.TRAIN)),
-        )
+        draw = functools.partial(fixed_points.draw, input_fn, self._params_for(ModeKeys.TRAIN))
+        self._regime = self._regime or PolarizedRegime.configured(self._model_fn, draw)
+        self._dto = self._dto or DtoWhileTraining.configured(self._model_fn, draw)
         nothing_to_do = steps == 0 or max_steps == 0
         training = _Training.fastest(
             self, input_fn, "off" if nothing_to_do else _training_loop()[1]
@@ -155,7 +156,8 @@ class TPUEstimator:
     ) -> dict[str, float | dict]:
         """Means of the model's evaluation metrics and of its loss over the input's batches.
 
-        After a training with `polarized_regime` switched on, its results too, under this key.
+        After a training with `polarized_regime` or `dto_while_training` switched on, its results too,
+        under this key.
 
         Args:
           input_fn: makes the batches.
@@ -175,6 +177,8 @@ class TPUEstimator:
             writer.close()
         if self._regime is not None:
             results["polarized_regime"] = self._regime.results(results["global_step"])
+        if self._dto is not None:
+            results["dto_while_training"] = self._dto.results()
         return results
 
     def _params_for(self, mode: str) -> dict:
@@ -213,6 +217,7 @@ class _Training:
             with _seeds_by_order(estimator._seed()):
                 self._build(input_fn, kind)
                 self._active = self._probe and self._probe.active()
+                self._jacobians = estimator._dto and estimator._dto.jacobians()
             self._saver = tf.train.Saver(
                 max_to_keep=self._config.keep_checkpoint_max, save_relative_paths=True
             )
@@ -247,7 +252,9 @@ class _Training:
         estimator = self._estimator
         tf.train.create_global_step()
         # Kept beside the global step, which a model with two optimizers counts up twice in a step.
-        iteration = tf.Variable(0, trainable=False, name="training_iteration", dtype=tf.int64)
+        self._iteration = iteration = tf.Variable(
+            0, trainable=False, name="training_iteration", dtype=tf.int64
+        )
         params = estimator._params_for(ModeKeys.TRAIN)
 
         def call_model(batch) -> TPUEstimatorSpec:
@@ -307,17 +314,21 @@ class _Training:
 
     def run(self, last_step: int) -> None:
         """Trains up to global step `last_step`."""
-        config = self._config
+        config, dto = self._config, self._estimator._dto
         first_step, iteration = self.step, 0
+        batches_before = int(self._session.run(self._iteration))
         checkpoint = self._save()
         with self.graph.as_default():
             writer = tf.summary.FileWriter(self._estimator.model_dir)
         started = saved_at = shown_at = time.monotonic()
+        self._measure_dto(writer)
         limit = min(10, self.capacity)
         while self.step < last_step:
             if config.save_checkpoints_steps:
                 due = config.save_checkpoints_steps - self.step % config.save_checkpoints_steps
                 limit = min(limit, due)
+            if dto is not None:
+                limit = min(limit, dto.batches_left(batches_before + iteration))
             called = time.monotonic()
             done, step, history = self._run(limit, last_step)
             now = time.monotonic()
@@ -326,6 +337,8 @@ class _Training:
             self._report(history[:done], steps, iteration, writer)
             self.step, iteration = int(step), iteration + done
             limit = int(np.clip(done * _SECONDS_PER_CALL / (now - called), 1, self.capacity))
+            if dto is not None and dto.is_due(batches_before + iteration):
+                self._measure_dto(writer)
 
             by_time = (
                 config.save_checkpoints_secs and now - saved_at >= config.save_checkpoints_secs
@@ -339,6 +352,7 @@ class _Training:
                     f"step {self.step:,} of {last_step:,}, loss {history[done - 1, 0]:.6g}, "
                     f"{rate:,.0f} steps/s, {(last_step - self.step) / rate:,.0f} s left"
                 )
+        self._measure_dto(writer)
         writer.close()
         if self._probe is not None:
             self._estimator._regime.end(self._session.run(self._active))
@@ -361,6 +375,12 @@ class _Training:
             return self._saver.save(
                 self._session, os.path.join(directory, "model.ckpt"), global_step=self.step
             )
+
+    def _measure_dto(self, writer) -> None:
+        if self._estimator._dto is not None:
+            scalars = self._estimator._dto.measure(self._session, self._jacobians, self.step)
+            if scalars:
+                writer.add_summary(_summary(scalars), self.step)
 
     def _report(self, history, steps, iteration, writer) -> None:
         """Logs, and writes summaries of, those iterations at which they are due."""
