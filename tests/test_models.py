@@ -375,6 +375,31 @@ def test_an_unknown_activation_is_named_with_the_known_ones(graph):
         models.mlp_encoder(tf.ones([1, 4]), 2, activation="selu")
 
 
+@pytest.mark.parametrize("inputs", [4, 100])
+def test_fan_in_weights_and_biases_are_uniform_within_one_over_the_root_of_the_inputs(graph, inputs):
+    models.mlp_encoder(tf.ones([1, inputs]), 3000, layers=[], initial_weights="fan_in")
+    kernel, bias = (v for v in tf.global_variables() if v.op.name.startswith("means/"))
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        for values in session.run([kernel, bias]):
+            assert np.abs(values).max() == pytest.approx(inputs**-0.5, rel=1e-2)
+            assert values.std() == pytest.approx((3 * inputs) ** -0.5, rel=0.05)
+
+
+def test_glorot_weights_are_those_of_dlibs_networks_with_zero_biases(graph):
+    models.mlp_decoder(tf.ones([1, 2]), [3000], layers=[], initial_weights="glorot")
+    kernel, bias = tf.global_variables()
+    with tf.Session() as session:
+        session.run(tf.global_variables_initializer())
+        assert np.abs(session.run(kernel)).max() == pytest.approx((6 / 3002) ** 0.5, rel=1e-2)
+        assert not session.run(bias).any()
+
+
+def test_unknown_initial_weights_are_refused_with_the_known_ones(graph):
+    with pytest.raises(InputError, match="mlp_decoder.initial_weights = 'he'.*glorot, fan_in"):
+        models.mlp_decoder(tf.ones([1, 4]), [2], initial_weights="he")
+
+
 MODELS = {
     "full_covariance_vae": [
         "model.model = @full_covariance_vae()",

@@ -10,6 +10,7 @@ import tensorflow.compat.v1 as tf
 from vae_ortho_plugin.errors import InputError
 
 _ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh, "sigmoid": tf.nn.sigmoid}
+_INITIAL_WEIGHTS = ("glorot", "fan_in")
 
 
 @gin.configurable("mlp_encoder", denylist=["input_tensor", "num_latent", "is_training"])
@@ -19,6 +20,7 @@ def mlp_encoder(
     is_training: bool = True,
     layers: Sequence[int] = (400,),
     activation: str = "relu",
+    initial_weights: str = "fan_in",
 ) -> tuple[tf.Tensor, tf.Tensor]:
     """Hidden layers with biases, then one linear layer each for the means and the log variances.
 
@@ -28,17 +30,20 @@ def mlp_encoder(
       is_training: unused; dlib passes it.
       layers: widths of the hidden layers; none makes the encoder affine.
       activation: 'relu', 'tanh' or 'sigmoid', after each hidden layer.
+      initial_weights: 'fan_in' (weights and biases uniform in ±1/sqrt(inputs of the layer)) or
+        'glorot' (Glorot uniform, biases zero: dlib's own networks).
 
     Returns:
       means and log variances, [batch, num_latent] each.
 
     Raises:
-      InputError: an unknown activation or a width that is not a positive integer.
+      InputError: an unknown activation or initial_weights, or a width that is not a positive integer.
     """
     del is_training
-    hidden = _hidden_layers("mlp_encoder", tf.layers.flatten(input_tensor), layers, activation)
-    means = tf.layers.dense(hidden, num_latent, name="means")
-    return means, tf.layers.dense(hidden, num_latent, name="log_var")
+    dense = _dense("mlp_encoder", initial_weights)
+    hidden = tf.layers.flatten(input_tensor)
+    hidden = _hidden_layers("mlp_encoder", hidden, layers, activation, dense)
+    return dense(hidden, num_latent, name="means"), dense(hidden, num_latent, name="log_var")
 
 
 @gin.configurable("mlp_decoder", denylist=["latent_tensor", "output_shape", "is_training"])
@@ -48,6 +53,7 @@ def mlp_decoder(
     is_training: bool = True,
     layers: Sequence[int] = (500, 500),
     activation: str = "tanh",
+    initial_weights: str = "fan_in",
 ) -> tf.Tensor:
     """Hidden layers with biases, then a linear layer to the observation, before its output activation.
 
@@ -57,21 +63,24 @@ def mlp_decoder(
       is_training: unused; dlib passes it.
       layers: widths of the hidden layers; none makes the decoder affine.
       activation: 'relu', 'tanh' or 'sigmoid', after each hidden layer.
+      initial_weights: 'fan_in' (weights and biases uniform in ±1/sqrt(inputs of the layer)) or
+        'glorot' (Glorot uniform, biases zero: dlib's own networks).
 
     Returns:
       [batch, *output_shape].
 
     Raises:
-      InputError: an unknown activation or a width that is not a positive integer.
+      InputError: an unknown activation or initial_weights, or a width that is not a positive integer.
     """
     del is_training
-    hidden = _hidden_layers("mlp_decoder", latent_tensor, layers, activation)
-    output = tf.layers.dense(hidden, int(np.prod(output_shape)), name="output")
+    dense = _dense("mlp_decoder", initial_weights)
+    hidden = _hidden_layers("mlp_decoder", latent_tensor, layers, activation, dense)
+    output = dense(hidden, int(np.prod(output_shape)), name="output")
     return tf.reshape(output, [-1, *output_shape])
 
 
 def _hidden_layers(
-    name: str, tensor: tf.Tensor, widths: Sequence[int], activation: str
+    name: str, tensor: tf.Tensor, widths: Sequence[int], activation: str, dense: Callable
 ) -> tf.Tensor:
     function = _activation(name, activation)
     for number, width in enumerate(widths, 1):
@@ -79,8 +88,28 @@ def _hidden_layers(
             raise InputError(
                 f"{name}.layers = {list(widths)}: each width must be a positive integer."
             )
-        tensor = tf.layers.dense(tensor, width, activation=function, name=f"hidden{number}")
+        tensor = dense(tensor, width, activation=function, name=f"hidden{number}")
     return tensor
+
+
+def _dense(name: str, initial_weights: str) -> Callable[..., tf.Tensor]:
+    """tf.layers.dense with these initial weights."""
+    if initial_weights not in _INITIAL_WEIGHTS:
+        raise InputError(
+            f"{name}.initial_weights = {initial_weights!r} is unknown; take one of "
+            f"{', '.join(_INITIAL_WEIGHTS)}."
+        )
+    if initial_weights == "glorot":
+        return tf.layers.dense
+
+    def dense(tensor: tf.Tensor, units: int, **kwargs) -> tf.Tensor:
+        limit = 1 / np.sqrt(int(tensor.shape[-1]))
+        uniform = tf.random_uniform_initializer(-limit, limit)
+        return tf.layers.dense(
+            tensor, units, kernel_initializer=uniform, bias_initializer=uniform, **kwargs
+        )
+
+    return dense
 
 
 def _activation(name: str, activation: str) -> Callable[[tf.Tensor], tf.Tensor]:
