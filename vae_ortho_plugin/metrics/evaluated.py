@@ -13,12 +13,10 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.metrics.model import BATCH_SIZE, find_model_dir
+from vae_ortho_plugin.metrics.polarized_regime import ACTIVE_STD
 
 # Of data without splits, when the user asks for no number.
 NUM_POINTS = 10000
-
-# sqrt(var(mu_j)) above which a latent is active (Sec. 5.2).
-ACTIVE_STD = 0.5
 
 GIVEN_BY_DLIB = ["ground_truth_data", "representation_function", "random_state", "artifact_dir"]
 
@@ -76,7 +74,7 @@ def split_name(data: GroundTruthData, split: str) -> str | None:
 
 
 def active_latents(means: np.ndarray) -> np.ndarray:
-    """Indices of the active latents, of posterior means [points, latents]."""
+    """Indices of the active latents (Sec. 5.2), of posterior means [points, latents]."""
     return np.flatnonzero(means.std(axis=0) > ACTIVE_STD)
 
 
