@@ -48,7 +48,7 @@ def test_a_shortened_row_has_a_name_and_title_of_its_own_and_the_number_of_the_w
     short = cells.MNIST.shortened(20)
     assert (short.name, short.title) == ("mnist-20-epochs", "MNIST (20 of 400 epochs)")
     assert Run(Cell(short, "vae"), 3).model_num == Run(Cell(cells.MNIST, "vae"), 3).model_num
-    assert short.whole == cells.MNIST == cells.MNIST.whole
+    assert short.study_row == cells.MNIST == cells.MNIST.study_row
 
 
 def test_a_row_is_never_lengthened():

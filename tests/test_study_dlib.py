@@ -82,13 +82,41 @@ def test_variants_differ_in_the_one_parameter_that_they_are_named_after():
     assert ratios == [1.0, 1.2, 1.5, 2.0]
 
 
-def test_the_metrics_are_those_that_suit_the_model_asked_for_last():
-    for cell in CELLS:
-        STUDY.get_model_config(Run(cell, 0).model_num)
-        assert names(STUDY.get_eval_config_files()) == (
-            ["dto", "disentanglement_score"] if cell.row.has_factors else ["dto"]
-        )
+@pytest.mark.parametrize(
+    ("cell", "metrics"),
+    [
+        (
+            Cell(cells.SYNTH_LINEAR, "beta_vae"),
+            [
+                *("disentanglement_score", "dto", "loss_decomposition", "precision_gap"),
+                "pca_alignment",
+            ],
+        ),
+        (
+            Cell(cells.SYNTH_LINEAR, "autoencoder"),
+            ["disentanglement_score", "dto", "pca_alignment"],
+        ),
+        (
+            Cell(cells.SYNTH_NONLINEAR, "random_decoder"),
+            ["disentanglement_score", "dto"],
+        ),
+        # 10 latents, 3 outputs
+        (Cell(cells.with_10_latents(cells.SYNTH_LINEAR), "beta_vae"), ["disentanglement_score"]),
+        (Cell(cells.MNIST, "vae"), ["dto", "loss_decomposition", "precision_gap"]),
+        (Cell(cells.MNIST, "autoencoder"), ["dto"]),
+    ],
+)
+def test_the_metrics_are_those_that_suit_the_model_asked_for_last(cell, metrics):
+    STUDY.get_model_config(Run(cell, 0).model_num)
+    assert names(STUDY.get_eval_config_files()) == metrics
     assert names(STUDY.get_postprocess_config_files()) == ["mean"]
+
+
+def test_the_polarized_regime_is_tracked_where_there_is_a_posterior():
+    tracked = parameters(STUDY, Cell(cells.MNIST, "vae"), "polarized_regime")
+    assert tracked == {"every": 500, "num_points": 1000}
+    assert parameters(STUDY, Cell(cells.MNIST, "autoencoder"), "polarized_regime") == {}
+    assert parameters(STUDY, Cell(cells.MNIST, "random_decoder"), "polarized_regime") == {}
 
 
 def test_the_configuration_can_be_printed(capsys):

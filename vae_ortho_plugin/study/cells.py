@@ -31,19 +31,26 @@ class Row:
 
     Attributes:
         name: Name on the command line and of the folder of its runs.
-        title: Name in reports.
+        plain_title: Name in reports, without the remarks.
         data_set: Stem of its file in gin_configs/datasets.
         epochs: Length of training.
         bindings: gin bindings that replace some of that file's.
-        shortened_from: the row of the study, where this one is shorter than it.
+        remarks: How its runs differ from what the study says, for a reader.
+        changed_from: The study's row, where this one differs from it.
     """
 
     name: str
-    title: str
+    plain_title: str
     data_set: str
     epochs: int
     bindings: tuple[str, ...] = ()
-    shortened_from: "Row | None" = None
+    remarks: tuple[str, ...] = ()
+    changed_from: "Row | None" = None
+
+    @property
+    def title(self) -> str:
+        """Name in reports."""
+        return self.plain_title + (f" ({', '.join(self.remarks)})" if self.remarks else "")
 
     @property
     def has_factors(self) -> bool:
@@ -51,9 +58,14 @@ class Row:
         return self.data_set not in _WITHOUT_FACTORS
 
     @property
-    def whole(self) -> "Row":
-        """The row at the length that the study gives it."""
-        return self.shortened_from or self
+    def at_full_length(self) -> bool:
+        """Whether it trains as long as the paper."""
+        return self.epochs >= FULL_EPOCHS[self.data_set]
+
+    @property
+    def study_row(self) -> "Row":
+        """The row as the study has it."""
+        return self.changed_from or self
 
     def shortened(self, epochs: int) -> "Row":
         """The row trained for so many epochs; itself where it is no longer than that."""
@@ -62,9 +74,15 @@ class Row:
         return dataclasses.replace(
             self,
             name=f"{self.name}-{epochs}-epochs",
-            title=f"{self.title} ({epochs} of {self.epochs} epochs)",
             epochs=epochs,
-            shortened_from=self,
+            remarks=(*self.remarks, f"{epochs} of {self.epochs} epochs"),
+            changed_from=self.study_row,
+        )
+
+    def remarked(self, remark: str) -> "Row":
+        """The row with a remark on its runs, such as the data that they were made from."""
+        return dataclasses.replace(
+            self, remarks=(*self.remarks, remark), changed_from=self.study_row
         )
 
 
@@ -72,6 +90,11 @@ class Row:
 class Cell:
     row: Row
     model: str
+
+    @property
+    def study_cell(self) -> "Cell":
+        """The cell as the study has it."""
+        return Cell(self.row.study_row, self.model)
 
 
 @dataclass(frozen=True)
@@ -82,8 +105,7 @@ class Run:
     @property
     def model_num(self) -> int:
         """Its number; a shortened run has that of the whole one."""
-        cell = Cell(self.cell.row.whole, self.cell.model)
-        return CELLS.index(cell) * SEEDS_PER_CELL + self.seed
+        return CELLS.index(self.cell.study_cell) * SEEDS_PER_CELL + self.seed
 
     def __str__(self) -> str:
         return f"{self.cell.row.name}/{self.cell.model}/{self.seed}"
@@ -92,7 +114,7 @@ class Run:
 def _variant(row: Row, suffix: str, title: str, *bindings: str, epochs: int | None = None) -> Row:
     return Row(
         f"{row.name}_{suffix}",
-        f"{row.title}, {title}",
+        f"{row.plain_title}, {title}",
         row.data_set,
         epochs or row.epochs,
         bindings,
@@ -144,6 +166,9 @@ MODEL_TITLES = {
     "polarized_vae": "polarized KL",
     "random_decoder": "random decoder",
 }
+
+# Those whose latents are distributed, and whose training moves them.
+MODELS_WITH_POSTERIOR = ("beta_vae", "vae", "beta_vae_sigma", "polarized_vae")
 
 # β of the sweeps of Suppl. C. The data set's own β is its β-VAE's cell, 1 its VAE's.
 SWEPT_BETAS = {

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vae_ortho_plugin.study.cells import Cell, Run
+from vae_ortho_plugin.study.cells import Cell, Row, Run
 
 
 @dataclass(frozen=True)
@@ -34,50 +34,60 @@ class FinishedRun:
     directory: Path | None = None
 
     @property
-    def measures(self) -> dict[str, float]:
-        """Those of Table 2: 'dto' and, for data with factors, 'disentanglement_score'."""
-        names = ("dto", "disentanglement_score")
-        return {name: self.metrics[name][name] for name in names if name in self.metrics}
+    def cell(self) -> Cell:
+        return self.run.cell
+
+    def metric(self, name: str, key: str | None = None) -> float | None:
+        """What metric `name` says under `key` (by default its own name); None where it says nothing."""
+        return self.metrics.get(name, {}).get(key or name)
+
+    def tracked(self, name: str, key: str) -> list | float | None:
+        """What was tracked while the model trained; None where nothing was."""
+        return self.training.get(name, {}).get(key)
 
 
 def read_finished(output: Path, cells: Iterable[Cell]) -> list[FinishedRun]:
-    """The finished runs of `cells` below `output`, shortened ones too, by cell and seed."""
+    """The finished runs of `cells` below `output`, by cell and seed.
+
+    Those of shortened runs and of data with another origin are of cells of their own, whose rows say
+    so, so that they are never taken together with the study's own.
+    """
     finished = []
     for cell in cells:
-        for found, folder in _folders(output, cell):
+        for row in _made_rows(output, cell.row):
+            folder = output / "runs" / row.name / cell.model
             seeds = sorted(int(path.name) for path in folder.glob("*") if path.name.isdecimal())
-            finished.extend(_read(folder / str(seed), Run(found, seed)) for seed in seeds)
+            finished.extend(_read(folder / str(seed), row, cell.model, seed) for seed in seeds)
     return finished
 
 
-def _folders(output: Path, cell: Cell) -> list[tuple[Cell, Path]]:
-    """The folder of the cell and those of its shortened runs, the longest first."""
-    row, model = cell.row, cell.model
+def _made_rows(output: Path, row: Row) -> list[Row]:
+    """The row and its shortened ones that have a folder, the longest first."""
     lengths = (
         re.fullmatch(r"-([0-9]+)-epochs", path.name.removeprefix(row.name))
         for path in output.glob(f"runs/{row.name}-*-epochs")
     )
-    rows = [row.shortened(int(match[1])) for match in lengths if match]
-    return [
-        (Cell(found, model), output / "runs" / found.name / model)
-        for found in (row, *sorted(rows, key=lambda found: -found.epochs))
-    ]
+    rows = {row, *(row.shortened(int(match[1])) for match in lengths if match)}
+    return sorted(rows, key=lambda made: -made.epochs)
 
 
-def _read(directory: Path, run: Run) -> FinishedRun:
+def _read(directory: Path, row: Row, model: str, seed: int) -> FinishedRun:
     facts = json.loads((directory / "run.json").read_text())
+    data = facts.get("data", {})
+    if "origin" in data:
+        row = row.remarked(data["origin"])
     metrics = {
         path.parents[2].name: json.loads(path.read_text())
         for path in directory.glob("metrics/mean/*/results/json/evaluation_results.json")
     }
     training = directory / "model/results/json/train_results.json"
     return FinishedRun(
-        run,
+        Run(Cell(row, model), seed),
         metrics,
-        json.loads(training.read_text()) if training.is_file() else {},
-        facts["curves"],
-        facts.get("data", {}),
-        facts["seconds"],
-        facts["versions"],
-        directory,
+        training=json.loads(training.read_text()) if training.is_file() else {},
+        curves=facts["curves"],
+        data=data,
+        seconds=facts["seconds"],
+        versions=facts["versions"],
+        directory=directory,
     )

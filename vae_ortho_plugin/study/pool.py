@@ -162,9 +162,10 @@ async def _start_worker(threads: int) -> asyncio.subprocess.Process:
 async def _make_run(
     process: asyncio.subprocess.Process, run: Run, directory: Path, log: Path
 ) -> str | None:
+    row = run.cell.row
     job = {
         "model_num": run.model_num,
-        "epochs": run.cell.row.epochs if run.cell.row.shortened_from else None,
+        "epochs": row.epochs if row.epochs < row.study_row.epochs else None,
         "directory": str(directory),
         "log": str(log),
     }

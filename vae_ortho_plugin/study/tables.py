@@ -1,21 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The numbers of the report: pure functions of finished runs, beside the paper's Table 2."""
+"""The numbers of the report, ours beside the paper's: pure functions of values over seeds."""
 
-import csv
-import io
 import itertools
 import statistics
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import ttest_ind_from_stats
+from scipy import stats
 
 from vae_ortho_plugin.study.cells import MODEL_TITLES, Cell
-from vae_ortho_plugin.study.finished import FinishedRun
-from vae_ortho_plugin.study.paper_targets import Target, target
-
-MEASURES = ("dto", "disentanglement_score")
+from vae_ortho_plugin.study.paper_targets import Target
 
 # Two means of the paper's DtO that are closer count as equal.
 APART = 0.05
@@ -28,15 +23,37 @@ class Summary(NamedTuple):
     sd: float | None
     n: int
 
+    @property
+    def interval(self) -> tuple[float, float] | None:
+        """95 % confidence interval of the mean by Student's t; None for one value."""
+        if self.sd is None:
+            return None
+        half = stats.t.ppf(0.975, self.n - 1) * self.sd / self.n**0.5
+        return self.mean - float(half), self.mean + float(half)
+
 
 class Entry(NamedTuple):
-    """A measure of a cell: ours, of how many planned seeds, and the paper's; None where missing."""
+    """A measure of a cell: ours, of how many planned seeds, and the paper's; None where missing.
+
+    The paper's is None, too, where it does not report this cell.
+    """
 
     cell: Cell
     measure: str
     ours: Summary | None
     planned: int
     paper: Target | None
+
+    @property
+    def agrees(self) -> bool | None:
+        """Whether the paper's mean, as exactly as it is printed, lies in our 95 % interval.
+
+        None where one of them is missing, or where ours trained shorter than the paper's.
+        """
+        if not (self.paper and self.ours and self.ours.interval and self.cell.row.at_full_length):
+            return None
+        low, high = self.ours.interval
+        return abs(self.paper.mean - (low + high) / 2) <= (high - low) / 2 + self.paper.rounding
 
 
 class Comparison(NamedTuple):
@@ -67,30 +84,6 @@ def summarize(values: Sequence[float]) -> Summary | None:
     return Summary(statistics.mean(values), sd, len(values))
 
 
-def table_2(finished: Iterable[FinishedRun], plan: Mapping[Cell, int]) -> list[Entry]:
-    """Entries for every cell of `plan` and every measure that its data allow.
-
-    Args:
-        finished: the runs to summarize.
-        plan: cell -> planned number of seeds.
-    """
-    values: dict[tuple[Cell, str], list[float]] = {}
-    for item in finished:
-        for measure, value in item.measures.items():
-            values.setdefault((item.run.cell, measure), []).append(value)
-    return [
-        Entry(
-            cell,
-            measure,
-            summarize(values.get((cell, measure), [])),
-            planned,
-            target(cell.row.data_set, measure, cell.model),
-        )
-        for cell, planned in plan.items()
-        for measure in (MEASURES if cell.row.has_factors else MEASURES[:1])
-    ]
-
-
 def compare_order(entries: Iterable[Entry]) -> list[Comparison]:
     """Pairs of a row's models whose DtO differ by at least APART in the paper."""
     dto = [entry for entry in entries if entry.measure == "dto" and entry.paper]
@@ -103,45 +96,11 @@ def compare_order(entries: Iterable[Entry]) -> list[Comparison]:
     return comparisons
 
 
-def ours_text(entry: Entry) -> str:
-    """Such as '0.33 ± 0.18', '0.33 (one seed)', 'missing'."""
-    if entry.ours is None:
-        return "missing"
-    mean, sd, _ = entry.ours
-    return f"{mean:.2f} (one seed)" if sd is None else f"{mean:.2f} ± {sd:.2f}"
-
-
-def paper_text(entry: Entry) -> str:
-    return "–" if entry.paper is None else f"{entry.paper.mean:.2f} ± {entry.paper.sd:.2f}"
-
-
-def to_markdown(entries: Sequence[Entry]) -> str:
-    """Table with a line for each cell: both measures, ours beside the paper's."""
-    lines = [
-        "| data set | model | n | DtO ↓ | paper | Disent. ↑ | paper |",
-        "|---|---|---|---|---|---|---|",
-    ]
-    for cell, group in itertools.groupby(entries, key=lambda entry: entry.cell):
-        by_measure = {entry.measure: entry for entry in group}
-        dto = by_measure["dto"]
-        n = dto.ours.n if dto.ours else 0
-        columns = [
-            cell.row.title,
-            MODEL_TITLES[cell.model],
-            str(n) if n >= dto.planned else f"{n} of {dto.planned}",
-        ]
-        for measure in MEASURES:
-            entry = by_measure.get(measure)
-            columns += [ours_text(entry), paper_text(entry)] if entry else ["no factors", "–"]
-        lines.append(f"| {' | '.join(columns)} |")
-    return "\n".join(lines)
-
-
 def _p_value(first: Summary | None, second: Summary | None) -> float | None:
     if not (first and second) or first.sd is None or second.sd is None:
         return None
     with np.errstate(divide="ignore", invalid="ignore"):  # no spread in either
-        return float(ttest_ind_from_stats(*first, *second, equal_var=False).pvalue)
+        return float(stats.ttest_ind_from_stats(*first, *second, equal_var=False).pvalue)
 
 
 def order_to_markdown(comparisons: Sequence[Comparison]) -> str:
@@ -169,20 +128,3 @@ def _pair_text(pair: Comparison) -> str:
     sign = {"holds": "<", "reversed": ">", "undecided": "?"}[pair.verdict]
     text = f"{lower} {pair.lower.ours.mean:.2f} {sign} {higher} {pair.higher.ours.mean:.2f}"
     return text if pair.p is None or pair.verdict != "undecided" else f"{text}, p = {pair.p:.2f}"
-
-
-def to_csv(entries: Iterable[Entry]) -> str:
-    """The same with a line for each measure of each cell and unrounded numbers."""
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(
-        ["row", "data_set", "model", "measure", "n", "planned", "mean", "sd", "paper_mean"]
-        + ["paper_sd"]
-    )
-    for cell, measure, ours, planned, paper in entries:
-        mean, sd, n = ours or (None, None, 0)
-        writer.writerow(
-            [cell.row.name, cell.row.data_set, cell.model, measure, n, planned, mean, sd]
-            + list(paper or (None, None))
-        )
-    return text.getvalue()

@@ -9,6 +9,11 @@ from disentanglement_lib.config import study
 from vae_ortho_plugin.study import cells
 from vae_ortho_plugin.study.configs import bindings, gin_config
 
+# Their decoders' Jacobians have no directions to compare.
+_MORE_LATENTS_THAN_OUTPUTS = [
+    cells.with_10_latents(row) for row in (cells.SYNTH_LINEAR, cells.SYNTH_NONLINEAR)
+]
+
 
 class VaePcaV1(study.Study):
     """Data sets x models x seeds; see `cells` for the numbering.
@@ -20,7 +25,7 @@ class VaePcaV1(study.Study):
     def __init__(self, epochs: int | None = None):
         """Args: epochs: rows that train longer are shortened to so many epochs."""
         self._epochs = epochs
-        self._has_factors = True
+        self._cell = cells.CELLS[0]
 
     def get_model_config(self, model_num: int = 0) -> tuple[list[str], str]:
         """gin bindings and model gin file of run `model_num`.
@@ -29,13 +34,14 @@ class VaePcaV1(study.Study):
             InputError: no run has this number.
         """
         run = cells.run_of(model_num)
+        self._cell = run.cell
         row = run.cell.row if self._epochs is None else run.cell.row.shortened(self._epochs)
-        self._has_factors = row.has_factors
         data_set_bindings = bindings(gin_config(f"datasets/{row.data_set}.gin"))
         model_bindings = [
             *data_set_bindings,
             *_length(row, data_set_bindings),
             *row.bindings,
+            *_tracking(run.cell),
             f"model.random_seed = {run.seed}",
         ]
         return model_bindings, str(gin_config(f"{run.cell.model}.gin"))
@@ -44,9 +50,28 @@ class VaePcaV1(study.Study):
         return [str(gin_config("postprocess/mean.gin"))]
 
     def get_eval_config_files(self) -> list[str]:
-        """The metrics for the model asked for last; no score where data has no factors."""
-        metrics = ["dto", "disentanglement_score"] if self._has_factors else ["dto"]
-        return [str(gin_config(f"metrics/{metric}.gin")) for metric in metrics]
+        """The metrics for the model asked for last."""
+        return [str(gin_config(f"metrics/{metric}.gin")) for metric in metrics_of(self._cell)]
+
+
+def metrics_of(cell: cells.Cell) -> list[str]:
+    """The metrics that the cell's data and model allow, and that say something of it."""
+    metrics = ["disentanglement_score"] if cell.row.has_factors else []
+    if cell.row in _MORE_LATENTS_THAN_OUTPUTS:
+        return metrics
+    metrics.append("dto")
+    if cell.model in cells.MODELS_WITH_POSTERIOR:
+        metrics += ["loss_decomposition", "precision_gap"]
+    if cell.row.data_set == "synth_linear" and cell.model != "random_decoder":
+        metrics.append("pca_alignment")
+    return metrics
+
+
+def _tracking(cell: cells.Cell) -> list[str]:
+    """Bindings of what is measured while the cell's model trains."""
+    if cell.model not in cells.MODELS_WITH_POSTERIOR:
+        return []
+    return ["polarized_regime.every = 500", "polarized_regime.num_points = 1000"]
 
 
 def _length(row: cells.Row, data_set_bindings: list[str]) -> list[str]:

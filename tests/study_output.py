@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Makes, for the tests of reports, output directories of studies whose runs nobody trained."""
+
+import json
+from pathlib import Path
+
+import matplotlib.image
+import numpy as np
+
+from vae_ortho_plugin.study.cells import MODELS_WITH_POSTERIOR, Run
+
+
+def add_run(
+    output: Path,
+    run: Run,
+    dto: float,
+    score: float | None = None,
+    share: float = 99.9,
+    origin: str | None = None,
+    bare: bool = False,
+) -> None:
+    """Adds a finished run as `vae_ortho_study` leaves it, with the parts that reports read.
+
+    Args:
+        dto: its DtO.
+        score: its disentanglement score; none for data without factors.
+        share: percent of its training in the polarized regime, where it has a posterior.
+        origin: of the data, where they are not the original ones.
+        bare: leaves out pictures and what is measured in training.
+    """
+    directory = output / "runs" / str(run)
+    data = {"name": run.cell.row.data_set} | ({"origin": origin} if origin else {})
+    if run.cell.row.data_set == "synth_nonlinear":
+        data |= {"weight_seed": 1, "weights": []}
+    metrics = {"dto": {"dto": dto}}
+    if score is not None:
+        metrics["disentanglement_score"] = {"disentanglement_score": score}
+    training = {"loss": 1.0}
+    if run.cell.model in MODELS_WITH_POSTERIOR and not bare:
+        training["polarized_regime"] = {
+            "every": 500,
+            "steps": [500, 1000, 1500],
+            "delta_kl": [0.5, 0.01, 0.0],
+            "num_active": [2, 2, 2],
+            "share_below_3_percent": share,
+        }
+        metrics["precision_gap"] = {
+            "precision_gap_active": 0.25,
+            "precision_gap_sigma_active": 0.1,
+            "precision_gap_columns_active": 0.15,
+        }
+        metrics["loss_decomposition"] = {
+            "deterministic_loss": 2.0,
+            "stochastic_loss": 0.5,
+            "linearized_loss": 0.4,
+            "linearization_error": 0.1,
+        }
+    if run.cell.row.data_set == "synth_linear" and not bare:
+        metrics["pca_alignment"] = {"decoder_angle": 3.25, "encoder_angle": 4.0}
+    if not bare:
+        training["dto_while_training"] = {"every": 5000, "steps": [5000, 9000], "dto": [1.0, dto]}
+        _draw(directory / "visualizations", run)
+    facts = {
+        "model_num": run.model_num,
+        "seconds": 30.0,
+        "versions": {"python": "3.11.7", "tensorflow": "2.21.0"},
+        "data": data,
+        "curves": {"loss": [[500, 1000], [2.0, 1.0]]},
+    }
+    _write(directory / "run.json", facts)
+    _write(directory / "model/results/json/train_results.json", training)
+    for name, values in metrics.items():
+        path = directory / f"metrics/mean/{name}/results/json/evaluation_results.json"
+        _write(path, values | {"elapsed_time": 1.0})
+
+
+def _draw(folder: Path, run: Run) -> None:
+    folder.mkdir(parents=True)
+    if run.cell.row.data_set in ("synth_linear", "synth_nonlinear"):
+        grid = np.stack(np.meshgrid(np.linspace(0, 1, 51), np.linspace(0, 1, 51)), axis=-1)
+        np.savez(folder / "latent_grid.npz", latents=grid)
+        return
+    for name, shape in (
+        ("traversals/traversals0", (308, 168)),
+        ("reconstructions/reconstructions", (224, 448)),
+    ):
+        (folder / name).parent.mkdir()
+        picture = np.full((*shape, 3), 128, np.uint8)
+        matplotlib.image.imsave(folder / f"{name}.jpg", picture)
+
+
+def _write(path: Path, content: dict) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(json.dumps(content))

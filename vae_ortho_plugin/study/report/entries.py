@@ -1,0 +1,96 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How a number of ours stands beside the paper's in a table."""
+
+from collections.abc import Callable
+
+from vae_ortho_plugin.study.cells import MODEL_TITLES, Cell
+from vae_ortho_plugin.study.finished import FinishedRun
+from vae_ortho_plugin.study.paper_targets import Target
+from vae_ortho_plugin.study.results import Results
+from vae_ortho_plugin.study.tables import Entry, summarize
+
+LEGEND = (
+    "Ours: mean ± standard deviation over n seeds, and the 95 % confidence interval of the mean (Student's "
+    "t). ✓: the paper's mean lies in that interval; ✗: it does not; neither: our runs are too few, or "
+    "shorter than the paper's. †: not in the paper, ours alone. The paper does not say how many "
+    "restarts its numbers are over."
+)
+
+
+def entry(
+    results: Results,
+    cell: Cell,
+    measure: str,
+    get: Callable[[FinishedRun], float | None],
+    paper: Target | None,
+) -> Entry:
+    """Summarizes what `get` finds in the finished runs of `cell`."""
+    return Entry(cell, measure, summarize(results.values(cell, get)), results.plan[cell], paper)
+
+
+def name_columns(cell: Cell, ours_alone: bool) -> list[str]:
+    return [cell.row.title, MODEL_TITLES[cell.model] + " †" * ours_alone]
+
+
+def count_column(entry: Entry) -> str:
+    """Such as '10' or '3 of 10'."""
+    n = entry.ours.n if entry.ours else 0
+    return str(n) if n >= entry.planned else f"{n} of {entry.planned}"
+
+
+def number_columns(entry: Entry, digits: int = 2) -> list[str]:
+    """Ours, its interval, and the paper's with a mark."""
+    mark = {True: " ✓", False: " ✗", None: ""}[entry.agrees]
+    return [
+        ours_text(entry, digits),
+        _interval_text(entry, digits),
+        _paper_text(entry, digits) + mark,
+    ]
+
+
+def ours_text(entry: Entry, digits: int = 2) -> str:
+    """Such as '0.33 ± 0.18', '0.33 (one seed)', 'missing'."""
+    if entry.ours is None:
+        return "missing"
+    mean, sd, _ = entry.ours
+    if sd is None:
+        return f"{mean:.{digits}f} (one seed)"
+    return f"{mean:.{digits}f} ± {sd:.{digits}f}"
+
+
+def _interval_text(entry: Entry, digits: int) -> str:
+    if not (entry.ours and entry.ours.interval):
+        return "–"
+    low, high = entry.ours.interval
+    return f"{low:.{digits}f} to {high:.{digits}f}"
+
+
+def _paper_text(entry: Entry, digits: int) -> str:
+    if entry.paper is None:
+        return "–"
+    mean, sd, _ = entry.paper
+    return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd is not None else "")
+
+
+def record(entry: Entry) -> dict[str, object]:
+    """The entry unrounded."""
+    mean, sd, n = entry.ours or (None, None, 0)
+    low, high = (entry.ours and entry.ours.interval) or (None, None)
+    paper_mean, paper_sd, _ = entry.paper or (None, None, None)
+    row = entry.cell.row
+    return {
+        "row": row.name,
+        "data_set": row.data_set,
+        "remarks": "; ".join(row.remarks),
+        "epochs": row.epochs,
+        "model": entry.cell.model,
+        "measure": entry.measure,
+        "n": n,
+        "planned": entry.planned,
+        "mean": mean,
+        "sd": sd,
+        "interval_low": low,
+        "interval_high": high,
+        "paper_mean": paper_mean,
+        "paper_sd": paper_sd,
+    }

@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Δ_KL, DtO and the loss while the models train."""
+
+from collections.abc import Callable
+
+from matplotlib.figure import Figure
+
+from vae_ortho_plugin.study import pictures
+from vae_ortho_plugin.study.cells import MNIST_SHORT, TABLE_ROWS, with_10_latents
+from vae_ortho_plugin.study.finished import FinishedRun
+from vae_ortho_plugin.study.report.section import Picture, Section
+from vae_ortho_plugin.study.results import Results, finished_rows
+
+Curve = tuple[list[float], list[float]]
+
+_ROWS = (*TABLE_ROWS, MNIST_SHORT, *map(with_10_latents, TABLE_ROWS))
+# Below it lies rounding.
+_LEAST_DELTA_KL = 1e-6
+
+
+def section(results: Results) -> Section | None:
+    runs = results.runs(results.cells(study_rows=_ROWS))
+    blocks: list = []
+    for name, title, note, curve, label, scale in (
+        (
+            "delta_kl",
+            "Δ_KL over training",
+            "A line a seed; dotted: the 3 % of Table 1.",
+            _tracked("polarized_regime", "delta_kl"),
+            r"$\Delta_{KL}$",
+            "log",
+        ),
+        (
+            "dto_training",
+            "DtO over training",
+            "A line a seed, on a fixed set of points.",
+            _tracked("dto_while_training", "dto"),
+            "distance to orthogonality (DtO)",
+            "linear",
+        ),
+        ("loss", "Loss over training", "A line a seed.", _loss, "loss, mean of a batch", "log"),
+    ):
+        curves = [(item, curve(item)) for item in runs]
+        curves = [(item, points) for item, points in curves if points and len(points[0]) > 1]
+        if curves:
+            figure = _draw(curves, label, scale, 0.03 if name == "delta_kl" else None)
+            blocks += [f"### {title}", note, Picture(name, title, figure)]
+    return Section("Over training", blocks) if blocks else None
+
+
+def _tracked(name: str, key: str) -> Callable[[FinishedRun], Curve | None]:
+    def curve(item: FinishedRun) -> Curve | None:
+        values = item.tracked(name, key)
+        return (item.tracked(name, "steps"), values) if values else None
+
+    return curve
+
+
+def _loss(item: FinishedRun) -> Curve | None:
+    return item.curves.get("loss")
+
+
+def _draw(
+    curves: list[tuple[FinishedRun, Curve]], label: str, scale: str, threshold: float | None
+) -> Figure:
+    rows = finished_rows(item for item, _ in curves)
+    figure, panels = pictures.panels(len(rows), width=4.6, height=3.4)
+    for axes, row in zip(panels, rows, strict=True):
+        labelled = set()
+        for item, (steps, values) in curves:
+            model = item.cell.model
+            if item.cell.row != row:
+                continue
+            if threshold is not None:
+                values = [max(value, _LEAST_DELTA_KL) for value in values]
+            axes.plot(
+                steps,
+                values,
+                color=pictures.STYLES[model][0],
+                linewidth=1,
+                alpha=0.6,
+                label=None if model in labelled else pictures.model_title(model),
+            )
+            labelled.add(model)
+        if threshold is not None:
+            axes.axhline(threshold, color="black", linestyle=":", linewidth=1)
+        axes.set_title(row.title)
+        axes.set_xlabel("training step (a batch each)")
+        axes.set_ylabel(label)
+        axes.set_xscale("log")
+        axes.set_yscale(scale)
+        axes.grid(alpha=0.25)
+        axes.legend(frameon=False, fontsize="small")
+    return figure

@@ -1,0 +1,43 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the numbers rest on: sources, our choices, facts about the data."""
+
+from collections.abc import Iterable
+
+from vae_ortho_plugin.study import paper_targets
+from vae_ortho_plugin.study.report.section import Section
+from vae_ortho_plugin.study.results import Results
+
+_PAPER = (
+    "Rolinek, Zietlow, Martius: *Variational Autoencoders Pursue PCA Directions (by Accident)*, "
+    "CVPR 2019"
+)
+
+
+def section(results: Results) -> Section:
+    facts = _data_facts(results)
+    return Section(
+        "What the numbers rest on",
+        [
+            f"The protocol of {_PAPER}. From its supplement at second hand, not checked against the original:",
+            _items(paper_targets.SECOND_HAND),
+            "Ours, where the paper is silent:",
+            _items(paper_targets.ASSUMED),
+            *(["Data of these runs:", _items(facts)] if facts else []),
+        ],
+    )
+
+
+def _data_facts(results: Results) -> list[str]:
+    facts = {}
+    for item in results.finished:
+        row = item.cell.row.study_row.plain_title
+        if "origin" in item.data:
+            facts[f"{row}: {item.data['origin']}, not the original data"] = None
+        if "weight_seed" in item.data:
+            seed = item.data["weight_seed"]
+            facts[f"{row}: weight_seed = {seed}; each run's run.json has the weights"] = None
+    return list(facts)
+
+
+def _items(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)

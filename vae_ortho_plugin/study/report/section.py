@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a report is made of: sections of text, tables and pictures."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from matplotlib.figure import Figure
+
+# What the tables have beyond LaTeX's own characters.
+_LATEX = str.maketrans(
+    {
+        "β": r"$\beta$",
+        "Σ": r"$\Sigma$",
+        "Δ": r"$\Delta$",
+        "σ": r"$\sigma$",
+        "±": r"$\pm$",
+        "↓": r"$\downarrow$",
+        "↑": r"$\uparrow$",
+        "✓": r"$\in$",
+        "✗": r"$\notin$",
+        "†": r"$\dagger$",
+        "°": r"$^\circ$",
+        "<": "$<$",
+        "–": "--",
+        "%": r"\%",
+        "_": r"\_",
+        "&": r"\&",
+        "#": r"\#",
+    }
+)
+
+
+@dataclass(frozen=True)
+class Table:
+    """Attributes:
+    name: of its files.
+    columns: headings.
+    rows: what a reader sees, a text a column.
+    records: the same numbers unrounded, column -> value, for CSV.
+    """
+
+    name: str
+    columns: Sequence[str]
+    rows: Sequence[Sequence[str]]
+    records: Sequence[Mapping[str, object]]
+
+    def to_markdown(self) -> str:
+        lines = [self.columns, ["---"] * len(self.columns), *self.rows]
+        return "\n".join(f"| {' | '.join(line)} |" for line in lines)
+
+    def to_latex(self) -> str:
+        """A tabular environment that needs no package; ∈ and ∉ stand for the marks."""
+        heading, *rows = (
+            f"{' & '.join(text.translate(_LATEX) for text in line)} \\\\"
+            for line in (self.columns, *self.rows)
+        )
+        begin = rf"\begin{{tabular}}{{{'l' * len(self.columns)}}}"
+        return "\n".join(
+            [begin, r"\hline", heading, r"\hline", *rows, r"\hline", r"\end{tabular}", ""]
+        )
+
+    def to_csv(self) -> str:
+        text = io.StringIO()
+        fields = list(dict.fromkeys(key for record in self.records for key in record))
+        writer = csv.DictWriter(text, fields, lineterminator="\n")
+        writer.writeheader()
+        writer.writerows(self.records)
+        return text.getvalue()
+
+
+@dataclass(frozen=True)
+class Picture:
+    """Attributes:
+    name: of its file.
+    title: what it shows, for those who do not see it, too.
+    """
+
+    name: str
+    title: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class Section:
+    """Attributes:
+    blocks: in their order; a text is Markdown.
+    """
+
+    title: str
+    blocks: Sequence[str | Table | Picture]
