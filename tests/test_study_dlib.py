@@ -119,6 +119,14 @@ def test_the_polarized_regime_is_tracked_where_there_is_a_posterior():
     assert parameters(STUDY, Cell(cells.MNIST, "random_decoder"), "polarized_regime") == {}
 
 
+def test_dto_is_tracked_where_something_is_trained_and_the_jacobian_has_directions():
+    tracked = parameters(STUDY, Cell(cells.MNIST, "autoencoder"), "dto_while_training")
+    assert tracked == {"every": 5000, "num_points": 1000}
+    ten_of_three = Cell(cells.with_10_latents(cells.SYNTH_LINEAR), "beta_vae")
+    for cell in (Cell(cells.MNIST, "random_decoder"), ten_of_three):
+        assert parameters(STUDY, cell, "dto_while_training") == {}
+
+
 def test_the_configuration_can_be_printed(capsys):
     STUDY.print_model_config(3)
     assert "model.random_seed = 3" in capsys.readouterr().out.splitlines()

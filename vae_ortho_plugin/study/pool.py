@@ -134,7 +134,8 @@ async def _feed_worker(
                 progress.seconds.setdefault(run.cell, []).append(took)
                 _report(progress, f"{run}: {duration(took)}")
             else:
-                process = None  # it ends by itself after an error
+                await _end(process)  # it ends by itself after an error
+                process = None
                 progress.failures.append(Failure(run, error, log))
                 _report(progress, f"{run}: FAILED, {error} ({log})")
     except asyncio.CancelledError:
@@ -143,8 +144,12 @@ async def _feed_worker(
             await process.wait()
         raise
     if process is not None:
-        process.stdin.close()
-        await process.wait()
+        await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    process.stdin.close()
+    await process.wait()
 
 
 async def _start_worker(threads: int) -> asyncio.subprocess.Process:

@@ -69,9 +69,12 @@ def metrics_of(cell: cells.Cell) -> list[str]:
 
 def _tracking(cell: cells.Cell) -> list[str]:
     """Bindings of what is measured while the cell's model trains."""
-    if cell.model not in cells.MODELS_WITH_POSTERIOR:
-        return []
-    return ["polarized_regime.every = 500", "polarized_regime.num_points = 1000"]
+    tracked = []
+    if cell.model in cells.MODELS_WITH_POSTERIOR:
+        tracked += ["polarized_regime.every = 500", "polarized_regime.num_points = 1000"]
+    if cell.model != "random_decoder" and cell.row not in _MORE_LATENTS_THAN_OUTPUTS:
+        tracked += ["dto_while_training.every = 5000", "dto_while_training.num_points = 1000"]
+    return tracked
 
 
 def _length(row: cells.Row, data_set_bindings: list[str]) -> list[str]:
