@@ -66,7 +66,7 @@ def test_table_1_has_the_share_of_training_in_the_polarized_regime(finished):
     text = section(finished.read_text(), "Table 1")
     assert line(text, "Synth. Lin.", "β-VAE") == [
         *("Synth. Lin.", "β-VAE", "2", "5", "99.9 ± 0.0", "99.9 to 99.9", "99.8 ✗"),
-        *("0.0000 ± 0.0000", "2.0 ± 0.0"),
+        *("0 ± 0", "2.0 ± 0.0"),
     ]
     assert line(text, "Synth. Lin.", "β-VAE_Σ †")[6] == "–"
 
@@ -85,7 +85,7 @@ def test_the_mechanism_and_pca_have_tables(finished):
     text = finished.read_text()
     gap = section(text, "The mechanism at work")
     assert line(gap.partition("### Loss")[0], "Synth. Lin.", "β-VAE")[3:5] == [
-        *("0.2500 ± 0.0000", "0.1000 ± 0.0000"),
+        *("0.25 ± 0", "0.1 ± 0"),
     ]
     assert line(section(text, "Alignment with PCA"), "Synth. Lin.", "β-VAE")[3] == "3.2 ± 0.0"
 

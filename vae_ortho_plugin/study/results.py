@@ -60,8 +60,9 @@ class Results:
             chosen, key=lambda cell: (self.rows.index(cell.row), _MODELS.index(cell.model))
         )
 
-    def runs(self, cells: Container[Cell]) -> list[FinishedRun]:
-        return [item for item in self.finished if item.cell in cells]
+    def runs(self, cells: Iterable[Cell]) -> list[FinishedRun]:
+        """The finished runs of these cells, in the cells' order."""
+        return [item for cell in cells for item in self.finished if item.cell == cell]
 
     def values(self, cell: Cell, get: Callable[[FinishedRun], float | None]) -> list[float]:
         """What `get` finds in the finished runs of a cell."""

@@ -9,6 +9,7 @@ from vae_ortho_plugin.study.report import (
     axis_ratios,
     beta_sweep,
     dto_disentanglement,
+    entries,
     figure_4,
     files,
     images,
@@ -73,4 +74,4 @@ def _overview(results: Results) -> Section:
     )
     if remarks:
         text += f" Some are not what the paper made, and say so: {', '.join(remarks)}."
-    return Section("Overview", [text])
+    return Section("Overview", [text, entries.LEGEND])

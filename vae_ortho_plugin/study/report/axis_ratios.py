@@ -40,7 +40,16 @@ def section(results: Results) -> Section | None:
             ]
         )
         records += [{"axis_ratio": ratio, **entries.record(entry)} for entry in pair]
-    columns = ["axis ratio", "n", "DtO ↓", "95 %", "paper", "Disent. ↑", "95 %", "paper"]
+    columns = [
+        "axis ratio",
+        "n",
+        "DtO ↓",
+        "95 %",
+        "paper",
+        "Disent. ↑",
+        "95 %",
+        "paper",
+    ]
     return Section(
         "Supplement C: axis ratios",
         [
@@ -49,6 +58,5 @@ def section(results: Results) -> Section | None:
                 "principal directions are arbitrary. The paper's numbers are at second hand."
             ),
             Table("axis_ratios", columns, lines, records),
-            entries.LEGEND,
         ],
     )

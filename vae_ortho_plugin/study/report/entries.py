@@ -10,10 +10,10 @@ from vae_ortho_plugin.study.results import Results
 from vae_ortho_plugin.study.tables import Entry, summarize
 
 LEGEND = (
-    "Ours: mean ± standard deviation over n seeds, and the 95 % confidence interval of the mean (Student's "
-    "t). ✓: the paper's mean lies in that interval; ✗: it does not; neither: our runs are too few, or "
-    "shorter than the paper's. †: not in the paper, ours alone. The paper does not say how many "
-    "restarts its numbers are over."
+    "In the tables: mean ± standard deviation over n seeds; “95 %”: the 95 % confidence interval of the "
+    "mean, by Student's t; “paper”: the paper's number, whose number of restarts it does not give. ✓: the "
+    "paper's mean lies in our interval; ✗: it does not; neither: our runs are too few, or shorter than "
+    "the paper's. †: not in the paper, ours alone."
 )
 
 
@@ -38,38 +38,38 @@ def count_column(entry: Entry) -> str:
     return str(n) if n >= entry.planned else f"{n} of {entry.planned}"
 
 
-def number_columns(entry: Entry, digits: int = 2) -> list[str]:
-    """Ours, its interval, and the paper's with a mark."""
+def number_columns(entry: Entry, form: str = ".2f") -> list[str]:
+    """Ours, its interval, and the paper's with a mark; `form` as for `format`."""
     mark = {True: " ✓", False: " ✗", None: ""}[entry.agrees]
     return [
-        ours_text(entry, digits),
-        _interval_text(entry, digits),
-        _paper_text(entry, digits) + mark,
+        ours_text(entry, form),
+        _interval_text(entry, form),
+        _paper_text(entry, form) + mark,
     ]
 
 
-def ours_text(entry: Entry, digits: int = 2) -> str:
+def ours_text(entry: Entry, form: str = ".2f") -> str:
     """Such as '0.33 ± 0.18', '0.33 (one seed)', 'missing'."""
     if entry.ours is None:
         return "missing"
     mean, sd, _ = entry.ours
     if sd is None:
-        return f"{mean:.{digits}f} (one seed)"
-    return f"{mean:.{digits}f} ± {sd:.{digits}f}"
+        return f"{mean:{form}} (one seed)"
+    return f"{mean:{form}} ± {sd:{form}}"
 
 
-def _interval_text(entry: Entry, digits: int) -> str:
+def _interval_text(entry: Entry, form: str) -> str:
     if not (entry.ours and entry.ours.interval):
         return "–"
     low, high = entry.ours.interval
-    return f"{low:.{digits}f} to {high:.{digits}f}"
+    return f"{low:{form}} to {high:{form}}"
 
 
-def _paper_text(entry: Entry, digits: int) -> str:
+def _paper_text(entry: Entry, form: str) -> str:
     if entry.paper is None:
         return "–"
     mean, sd, _ = entry.paper
-    return f"{mean:.{digits}f}" + (f" ± {sd:.{digits}f}" if sd is not None else "")
+    return f"{mean:{form}}" + (f" ± {sd:{form}}" if sd is not None else "")
 
 
 def record(entry: Entry) -> dict[str, object]:

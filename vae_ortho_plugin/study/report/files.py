@@ -14,16 +14,16 @@ from vae_ortho_plugin.study import pictures
 from vae_ortho_plugin.study.report.section import Picture, Section, Table
 
 _STYLE = """
-body { font: 16px/1.55 system-ui, sans-serif; color: #222; max-width: 66rem; margin: 2rem auto;
+body { font: 16px/1.55 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto;
        padding: 0 1.2rem; }
 h1, h2, h3 { line-height: 1.25; }
 h2 { margin-top: 2.6rem; border-bottom: 1px solid #ccc; padding-bottom: .2rem; }
 a { color: #0b5394; }
 nav { background: #f5f6f8; padding: .6rem 1.2rem; border-radius: 6px; }
 nav ul { margin: .2rem 0; padding-left: 1.2rem; }
-table { border-collapse: collapse; display: block; overflow-x: auto; font-size: .9rem;
+table { border-collapse: collapse; display: block; overflow-x: auto; font-size: .875rem;
         font-variant-numeric: tabular-nums; }
-th, td { padding: .28rem .7rem; text-align: left; white-space: nowrap; }
+th, td { padding: .28rem .6rem; text-align: left; white-space: nowrap; }
 thead th { border-bottom: 2px solid #888; }
 tbody tr:nth-child(even) { background: #f5f6f8; }
 img { max-width: 100%; }

@@ -64,9 +64,7 @@ def _reconstructions(runs: list[FinishedRun]) -> Figure:
     for axes, item in zip(panels, runs, strict=True):
         picture = matplotlib.image.imread(item.directory / _RECONSTRUCTIONS)
         top = len(picture) // _PAIR_ROWS * _SHOWN_PAIR_ROWS
-        left, right = np.hsplit(picture[:top], 2)
-        # Two rows of eight pairs as two of eight, whatever the image's size.
-        _show(axes, item, np.hstack([left, right]))
+        _show(axes, item, picture[:top])
     return figure
 
 

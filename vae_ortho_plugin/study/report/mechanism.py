@@ -67,7 +67,7 @@ def _table(results: Results, metric: str, measures: dict[str, str]) -> Table | N
             [
                 *entries.name_columns(line[0].cell, ours_alone=False),
                 entries.count_column(line[0]),
-                *(entries.ours_text(entry, digits=4) for entry in line),
+                *(entries.ours_text(entry, form=".3g") for entry in line),
             ]
             for line in found
         ],

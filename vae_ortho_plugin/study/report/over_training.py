@@ -87,8 +87,7 @@ def _draw(
         axes.set_title(row.title)
         axes.set_xlabel("training step (a batch each)")
         axes.set_ylabel(label)
-        axes.set_xscale("symlog", linthresh=500)  # DtO begins at step 0
-        axes.set_xlim(left=0)
+        axes.set_xscale(scale)
         axes.set_yscale(scale)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False, fontsize="small")

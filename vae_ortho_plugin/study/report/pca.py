@@ -39,7 +39,7 @@ def section(results: Results) -> Section | None:
                     [
                         *entries.name_columns(angles[0].cell, ours_alone=False),
                         entries.count_column(angles[0]),
-                        *(entries.ours_text(entry, digits=1) for entry in angles),
+                        *(entries.ours_text(entry, form=".1f") for entry in angles),
                     ]
                     for angles in found
                 ],

@@ -49,13 +49,20 @@ def section(results: Results) -> Section | None:
             Table(
                 "table_1",
                 [
-                    *("data set", "model", "latents", "n", "% of training", "95 %", "paper"),
+                    *(
+                        "data set",
+                        "model",
+                        "latents",
+                        "n",
+                        "% of training",
+                        "95 %",
+                        "paper",
+                    ),
                     *("Δ_KL at the end", "active latents"),
                 ],
                 [_columns(*line) for line in found],
                 [entries.record(entry) for line in found for entry in line],
             ),
-            entries.LEGEND,
         ],
     )
 
@@ -67,9 +74,9 @@ def _columns(share: Entry, delta: Entry, active: Entry) -> list[str]:
         *entries.name_columns(cell, ours_alone=share.paper is None),
         str(10 if ten else LATENTS[cell.row.data_set]),
         entries.count_column(share),
-        *entries.number_columns(share, digits=1),
-        entries.ours_text(delta, digits=4),
-        entries.ours_text(active, digits=1),
+        *entries.number_columns(share, form=".1f"),
+        entries.ours_text(delta, form=".2g"),
+        entries.ours_text(active, form=".1f"),
     ]
 
 

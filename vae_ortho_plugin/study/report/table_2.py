@@ -36,7 +36,6 @@ def section(results: Results) -> Section | None:
                 "directions. Disent.: disentanglement score, at most 1."
             ),
             _table(found),
-            entries.LEGEND,
             *(order if comparisons else []),
         ],
     )
@@ -74,7 +73,17 @@ def _table(found: list[Entry]) -> Table:
         )
     return Table(
         "table_2",
-        ["data set", "model", "n", "DtO ↓", "95 %", "paper", "Disent. ↑", "95 %", "paper"],
+        [
+            "data set",
+            "model",
+            "n",
+            "DtO ↓",
+            "95 %",
+            "paper",
+            "Disent. ↑",
+            "95 %",
+            "paper",
+        ],
         rows,
         [entries.record(entry) for entry in found],
     )
