@@ -1,0 +1,109 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Samples a second that training can read from a data set of dSprites' size, with the training switched off."""
+
+import contextlib
+import shutil
+import time
+from collections.abc import Callable, Iterator
+
+from benchmarks import environment_2020, machine
+from benchmarks.data import data_root
+from benchmarks.framework import Rate, Row, Series, Settings
+from benchmarks.training import BATCH_SIZE, PLUGIN, stopwatch
+
+IMAGE_BYTES = 64 * 64
+
+
+def _dsprites(settings: Settings):
+    data_root(settings, "dsprites_full")
+    from disentanglement_lib.data.ground_truth import dsprites
+
+    return dsprites.DSprites()
+
+
+def _samples(batches: Callable[[int], float], settings: Settings, first: int) -> Callable:
+    rate = Rate(batches, settings.seconds, first)
+    return lambda: BATCH_SIZE * rate()
+
+
+@contextlib.contextmanager
+def plugin(settings: Settings) -> Iterator[Callable]:
+    """The plugin's estimator with a model that averages the batch and learns nothing."""
+    data = _dsprites(settings)
+    import tensorflow.compat.v1 as tf
+    from disentanglement_lib.methods.unsupervised import train
+    from tensorflow.contrib import tpu
+
+    def model_fn(features, mode):
+        train_op = tf.train.get_global_step().assign_add(1)
+        return tpu.TPUEstimatorSpec(mode, loss=tf.reduce_mean(features), train_op=train_op)
+
+    def batches(count: int) -> float:
+        directory = settings.scratch / "input"
+        config = tpu.RunConfig(tpu_config=tpu.TPUConfig(iterations_per_loop=500))
+        estimator = tpu.TPUEstimator(model_fn, str(directory), config, BATCH_SIZE)
+        with stopwatch() as seconds:
+            estimator.train(train._make_input_fn(data, 0), steps=count)
+        shutil.rmtree(directory)
+        return seconds["run"] - seconds["_save"]
+
+    yield _samples(batches, settings, 10_000)
+
+
+@contextlib.contextmanager
+def in_2020(settings: Settings) -> Iterator[Callable]:
+    """dlib's generator under TensorFlow 1.14."""
+    environment_2020.python_2020(settings)
+    data_root(settings, "dsprites_full")
+    arguments = ["--on_request=batches", "--gin_bindings=dataset.name = 'dsprites_full'"]
+    log = settings.scratch / "read_in_2020.log"
+    with environment_2020.on_request(settings, arguments, log) as request:
+        request(1)
+        yield _samples(request, settings, 10)
+
+
+@contextlib.contextmanager
+def generator(settings: Settings) -> Iterator[Callable]:
+    """dlib's generator under current TensorFlow."""
+    data = _dsprites(settings)
+    import tensorflow.compat.v1 as tf
+    from disentanglement_lib.data.ground_truth import util
+
+    with tf.Graph().as_default():
+        dataset = util.tf_data_set_from_ground_truth_data(data, 0)
+        batch = dataset.batch(BATCH_SIZE, drop_remainder=True).make_one_shot_iterator().get_next()
+        session = tf.Session()
+
+    def batches(count: int) -> float:
+        start = time.perf_counter()
+        for _ in range(count):
+            session.run(batch.op)
+        return time.perf_counter() - start
+
+    with session:
+        batches(1)
+        yield _samples(batches, settings, 10)
+
+
+@contextlib.contextmanager
+def copying(settings: Settings) -> Iterator[Callable]:
+    """A sample's bytes read once and its floats written once, at the rate of a plain copy."""
+    yield lambda: machine.copy_rate() / (IMAGE_BYTES + 4 * IMAGE_BYTES)
+
+
+ROWS = (
+    Row(
+        "input",
+        "Input from a data set of dSprites' size, training switched off",
+        "samples/s",
+        (
+            Series(PLUGIN, plugin),
+            Series("dlib's generator on TensorFlow 1.14", in_2020, at_least=100),
+            Series("dlib's generator on current TensorFlow", generator, at_least=100),
+            Series("a copy of as many bytes", copying),
+        ),
+        "The plugin's estimator trains a model that averages each batch of 64 and has no weights; dlib's generator "
+        "is read batch by batch in a session. The copy counts, for each sample, 4,096 bytes read and 16,384 bytes "
+        "of floats written, at the rate at which all cores together copy 256 MB.",
+    ),
+)

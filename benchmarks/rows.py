@@ -1,0 +1,18 @@
+# SPDX-License-Identifier: Apache-2.0
+"""All rows, in the order of the table."""
+
+from benchmarks import (
+    dto,
+    growth,
+    input_rate,
+    reproduce,
+    score,
+    start,
+    study_time,
+    tracking,
+    training,
+)
+
+_TOPICS = (training, input_rate, dto, score, tracking, reproduce, start, study_time, growth)
+
+ROWS = {row.name: row for topic in _TOPICS for row in topic.ROWS}

@@ -1,0 +1,142 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How long the studies take: some short runs measured, the others counted."""
+
+import atexit
+import contextlib
+import functools
+import json
+import os
+import shutil
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+
+from benchmarks.data import data_root
+from benchmarks.framework import NotMeasured, Row, Series, Settings
+from benchmarks.machine import ROOT
+from vae_ortho_plugin.study import cells, studies
+
+# Data set -> epochs of a short run and of a longer one.
+EPOCHS = {"synth_linear": (10, 160), "synth_nonlinear": (5, 25), "mnist": (1, 3)}
+NAME, DSPRITES_ROW = "study-run", "train-dsprites-fc"
+
+
+@contextlib.contextmanager
+def one_run(settings: Settings, data_set: str, epochs: int) -> Iterator[Callable]:
+    """Seconds of a run of the study by one of its workers, on one core, as the study makes them."""
+    process = _worker(str(data_root(settings, data_set)))
+    directory = settings.scratch / f"run_{data_set}_{epochs}"
+    job = {
+        "model_num": _run_of(data_set).model_num,
+        "epochs": epochs,
+        "directory": str(directory),
+        "log": str(directory.with_suffix(".log")),
+    }
+
+    def measure() -> float:
+        shutil.rmtree(directory, ignore_errors=True)
+        start = time.perf_counter()
+        print(json.dumps(job), file=process.stdin)
+        answer = json.loads(process.stdout.readline() or '{"error": "its process ended"}')
+        if answer["error"]:
+            raise NotMeasured(answer["error"])
+        return time.perf_counter() - start
+
+    measure()  # the first one starts TensorFlow
+    yield measure
+
+
+@functools.cache
+def _worker(data_root: str) -> subprocess.Popen:
+    """The study's worker that makes all runs, until this process ends."""
+    threads = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
+    process = subprocess.Popen(
+        [sys.executable, "-m", "vae_ortho_plugin.study.worker"],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        env={**os.environ, **dict.fromkeys(threads, "1"), "DISENTANGLEMENT_LIB_DATA": data_root},
+        text=True,
+        bufsize=1,
+    )
+    atexit.register(process.kill)
+    return process
+
+
+def _run_of(data_set: str) -> cells.Run:
+    row = next(row for row in cells.TABLE_ROWS if row.data_set == data_set)
+    return cells.Run(cells.table_1_cells(row)[0], seed=0)
+
+
+def _series(data_set: str, epochs: int) -> Series:
+    return Series(
+        _name(data_set, epochs), functools.partial(one_run, data_set=data_set, epochs=epochs)
+    )
+
+
+def _name(data_set: str, epochs: int) -> str:
+    return f"{_run_of(data_set).cell.row.title}, {epochs} of {cells.FULL_EPOCHS[data_set]} epochs"
+
+
+ROWS = (
+    Row(
+        NAME,
+        "One run of the study, start of TensorFlow excluded",
+        "s",
+        tuple(_series(data_set, epochs) for data_set in EPOCHS for epochs in EPOCHS[data_set]),
+        "Training with the study's measures on one core, visualizations, representation, metrics.",
+    ),
+)
+
+
+def estimates(rows: list[dict]) -> str:
+    """A Markdown table of the studies and their hours on as many cores; empty without the rows it needs.
+
+    Each run takes what its data set's short run takes without its epochs, and for each epoch what a longer
+    run took more. The study makes as many runs at a time as there are cores. For dSprites, whose runs are too long
+    for that, the epochs come from the training speed on all cores. All models count as the (β-)VAE.
+    """
+    medians = {
+        row["name"]: {series["name"]: series.get("median") for series in row["series"]}
+        for row in rows
+    }
+    if not {NAME, DSPRITES_ROW} <= set(medians) or None in medians[NAME].values():
+        return ""
+    cores = rows[0]["machine"]["cores"]
+    fixed, of_an_epoch = {}, {}
+    for data_set, (short, long) in EPOCHS.items():
+        times = [medians[NAME][_name(data_set, epochs)] for epochs in (short, long)]
+        of_an_epoch[data_set] = (times[1] - times[0]) / (long - short)
+        fixed[data_set] = max(0.0, times[0] - short * of_an_epoch[data_set])
+    steps = _steps("dsprites") / cells.FULL_EPOCHS["dsprites"]
+    of_an_epoch["dsprites"] = cores * steps / next(iter(medians[DSPRITES_ROW].values()))
+    for other in ("dsprites", "fashion_mnist"):
+        fixed[other] = fixed["mnist"]
+    of_an_epoch["fashion_mnist"] = of_an_epoch["mnist"]
+
+    lines = [f"| study | runs | estimated time on {cores} cores |", "|---|---:|---:|"]
+    for study, plan in studies.STUDIES.items():
+        seconds = sum(
+            seeds
+            * (
+                fixed[cell.row.data_set]
+                + (cell.model != "random_decoder")
+                * cell.row.epochs
+                * of_an_epoch[cell.row.data_set]
+            )
+            for cell, seeds in plan.items()
+        )
+        lines.append(f"| {study} | {sum(plan.values())} | {_duration(seconds / cores)} |")
+    return "\n".join(lines)
+
+
+def _steps(data_set: str) -> int:
+    text = (ROOT / "gin_configs" / "datasets" / f"{data_set}.gin").read_text()
+    (line,) = (line for line in text.splitlines() if line.startswith("training_steps"))
+    return int(line.partition("=")[2].partition("#")[0])
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"

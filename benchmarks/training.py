@@ -1,0 +1,343 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training steps a second: dlib_train, dlib on TensorFlow 1.14, dlib a session call a step, and a bare loop."""
+
+import contextlib
+import dataclasses
+import functools
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+import numpy as np
+
+from benchmarks import environment_2020
+from benchmarks.data import data_root
+from benchmarks.framework import Rate, Row, Series, Settings
+from benchmarks.machine import ROOT
+
+PLUGIN, PER_STEP, BARE = "plugin", "dlib, current TensorFlow, a session call a step", "bare loop"
+BATCH_SIZE = 64
+
+
+@dataclasses.dataclass(frozen=True)
+class Training:
+    """What is trained.
+
+    Attributes:
+      title: of the row.
+      gin_files: below gin_configs.
+      architecture: gives the `bare_loop.Architecture` of the same network.
+      xla: whether XLA makes the bare loop faster.
+      first_steps: about how many steps the plugin makes in two seconds on two cores.
+      bindings: after the gin files.
+    """
+
+    title: str
+    gin_files: tuple[str, ...]
+    architecture: Callable[[], object]
+    xla: bool
+    first_steps: int
+    bindings: tuple[str, ...] = ()
+
+    @property
+    def configuration(self) -> tuple[list[str], list[str]]:
+        """gin files and bindings."""
+        files = [str(ROOT / "gin_configs" / name) for name in self.gin_files]
+        return files, [*self.bindings, f"model.batch_size = {BATCH_SIZE}", "model.eval_steps = 1"]
+
+    @property
+    def data_set(self) -> str:
+        """Name of the data set for dlib."""
+        name = self.gin_files[-1].removeprefix("datasets/").removesuffix(".gin")
+        return "dsprites_full" if name == "dsprites" else name
+
+
+def _mlp(encoder=(), decoder=(), **attributes):
+    import tensorflow.compat.v1 as tf
+
+    from benchmarks.bare_loop import Architecture
+
+    adam = functools.partial(tf.train.AdamOptimizer, 1e-3)
+    return Architecture(
+        **{
+            "encoder": encoder,
+            "decoder": decoder,
+            "latents": 2,
+            "loss": "squared",
+            "optimizer": adam,
+            "beta": 1e-3,
+            **attributes,
+        }
+    )
+
+
+def _images(encoder, decoder, latents, **attributes):
+    import tensorflow.compat.v1 as tf
+
+    return _mlp(
+        encoder,
+        decoder,
+        **{
+            "latents": latents,
+            "loss": "bernoulli",
+            "optimizer": functools.partial(tf.train.AdagradOptimizer, 1e-2),
+            "beta": 1.0,
+            "encoder_activation": tf.nn.relu,
+            **attributes,
+        },
+    )
+
+
+def _convolutions():
+    import tensorflow.compat.v1 as tf
+
+    from benchmarks.bare_loop import Conv
+
+    return _images(
+        (Conv(4, 32), Conv(4, 32), Conv(2, 64), Conv(2, 64), 256),
+        (256, 1024, Conv(4, 64), Conv(4, 32), Conv(4, 32)),
+        5,
+        output=Conv(4, 1),
+        decoder_activation=tf.nn.relu,
+    )
+
+
+LINEAR = Training(
+    "Synth. Lin. β-VAE",
+    ("beta_vae.gin", "datasets/synth_linear.gin"),
+    _mlp,
+    True,
+    150_000,
+)
+NONLINEAR = Training(
+    "Synth. Non-Lin. β-VAE",
+    ("beta_vae.gin", "datasets/synth_nonlinear.gin"),
+    functools.partial(_mlp, (60, 40, 20), (60, 40, 20)),
+    True,
+    20_000,
+)
+NONLINEAR_SIGMA = Training(
+    "Synth. Non-Lin. β-VAE_Σ",
+    ("beta_vae_sigma.gin", "datasets/synth_nonlinear.gin"),
+    functools.partial(_mlp, (60, 40, 20), (60, 40, 20), full_covariance=True),
+    True,
+    20_000,
+)
+MNIST = Training(
+    "MNIST network, VAE",
+    ("vae.gin", "datasets/mnist.gin"),
+    functools.partial(_images, (400,), (500, 500), 6),
+    True,
+    1_500,
+)
+DSPRITES_FC = Training(
+    "dSprites, fc_encoder, fc_decoder, β-VAE",
+    ("beta_vae.gin", "datasets/dsprites.gin"),
+    functools.partial(_images, (1200, 1200), (1200, 1200, 1200), 5),
+    True,
+    70,
+)
+DSPRITES_CONV = Training(
+    "dSprites, conv_encoder, deconv_decoder, β-VAE",
+    ("beta_vae.gin", "datasets/dsprites.gin"),
+    _convolutions,
+    False,
+    70,
+    ("encoder.encoder_fn = @conv_encoder", "decoder.decoder_fn = @deconv_decoder"),
+)
+
+
+@contextlib.contextmanager
+def plugin(settings: Settings, training: Training, *bindings: str) -> Iterator[Callable]:
+    """dlib_train, from its first step to its last: with its logs and summaries."""
+    run = functools.partial(train_with_plugin, settings, training, bindings)
+    yield Rate(run, settings.seconds, training.first_steps)
+
+
+def train_with_plugin(
+    settings: Settings, training: Training, bindings: tuple[str, ...], steps: int
+) -> float:
+    """Trains by what dlib_train calls; returns the seconds from the first step to the last.
+
+    The time to build and compile the graph, to export and to evaluate is not in it, nor that of
+    checkpoints: a short training saves as many as ten minutes of a long one.
+    """
+    data_root(settings, training.data_set)
+    from disentanglement_lib.methods.unsupervised import train
+
+    files, common = training.configuration
+    directory = settings.scratch / "trained"
+    bindings = [*common, *bindings, f"model.training_steps = {steps}"]
+    with stopwatch() as seconds:
+        train.train_with_gin(str(directory), True, files, bindings)
+    shutil.rmtree(directory)
+    return seconds["run"] - seconds["_save"]
+
+
+@contextlib.contextmanager
+def stopwatch() -> Iterator[dict[str, float]]:
+    """Seconds that the plugin's estimator spends in its training runs, and of these in checkpoints."""
+    import disentanglement_lib  # noqa: F401
+
+    from vae_ortho_plugin.compat.estimator import _Training
+
+    seconds = {"run": 0.0, "_save": 0.0}
+
+    def timed(name):
+        method = getattr(_Training, name)
+
+        def timed_method(*arguments):
+            start = time.perf_counter()
+            result = method(*arguments)
+            seconds[name] += time.perf_counter() - start
+            return result
+
+        return mock.patch.object(_Training, name, timed_method)
+
+    with timed("run"), timed("_save"):
+        yield seconds
+
+
+@contextlib.contextmanager
+def in_2020(settings: Settings, training: Training) -> Iterator[Callable]:
+    """The steps of dlib_train on TensorFlow 1.14, by its own estimator."""
+    environment_2020.python_2020(settings)
+    data_root(settings, training.data_set)
+    files, bindings = training.configuration
+    arguments = ["--on_request=steps", f"--model_dir={settings.scratch / 'trained_in_2020'}"]
+    arguments += [f"--gin_config={file}" for file in files]
+    arguments += [f"--gin_bindings={binding}" for binding in bindings]
+    arguments += ["--gin_bindings=model.training_steps = 0"]
+    if training.data_set != "dsprites_full":
+        points = settings.scratch / f"{training.data_set}.npy"
+        array, scale = _resident(training)
+        np.save(points, array * np.float32(scale))
+        arguments += ["--points", training.data_set, str(points)]
+    log = settings.scratch / "train_in_2020.log"
+    with environment_2020.on_request(settings, arguments, log) as request:
+        request(1)
+        yield Rate(request, settings.seconds, 10)
+
+
+def _resident(training: Training) -> tuple[np.ndarray, float]:
+    import disentanglement_lib.data.ground_truth.named_data  # noqa: F401
+    from disentanglement_lib.data.ground_truth import dsprites
+
+    from vae_ortho_plugin.data import NAMED
+    from vae_ortho_plugin.data.resident import resident_observations
+
+    make = NAMED.get(training.data_set, dsprites.DSprites)
+    return resident_observations(make())
+
+
+@contextlib.contextmanager
+def per_step(settings: Settings, training: Training) -> Iterator[Callable]:
+    """dlib's model and generator under a session call a step, with its hooks, on current TensorFlow."""
+    data_root(settings, training.data_set)
+    import tensorflow.compat.v1 as tf
+    from disentanglement_lib.methods.unsupervised import train
+
+    class Built(Exception):
+        pass
+
+    built = []
+
+    class Estimator:
+        """In place of dlib's TPUEstimator: builds the training and leaves it to `run`."""
+
+        def __init__(self, model_fn, train_batch_size, **_):
+            self._model_fn, self._params = model_fn, {"batch_size": train_batch_size}
+
+        def train(self, input_fn, steps):
+            with tf.Graph().as_default():
+                tf.train.create_global_step()
+                batch = input_fn(self._params)
+                spec = self._model_fn(batch, None, tf.estimator.ModeKeys.TRAIN, self._params)
+                session = tf.train.MonitoredTrainingSession(
+                    checkpoint_dir=str(settings.scratch / "per_step"),
+                    hooks=spec.training_hooks,
+                    log_step_count_steps=None,
+                )
+            built.extend([session, [spec.train_op, spec.loss]])
+            raise Built
+
+    files, bindings = training.configuration
+    directory = str(settings.scratch / "not_trained")
+    with (
+        contextlib.suppress(Built),
+        mock.patch.object(train.contrib_tpu, "TPUEstimator", Estimator),
+    ):
+        train.train_with_gin(directory, True, files, [*bindings, "model.training_steps = 0"])
+    session, fetches = built
+
+    def run(steps: int) -> float:
+        start = time.perf_counter()
+        for _ in range(steps):
+            session.run(fetches)
+        return time.perf_counter() - start
+
+    with session:
+        run(1)
+        yield Rate(run, settings.seconds, 10)
+    shutil.rmtree(settings.scratch / "per_step", ignore_errors=True)
+
+
+@contextlib.contextmanager
+def bare(settings: Settings, training: Training) -> Iterator[Callable]:
+    """The loop of bare_loop.py on the same data."""
+    data_root(settings, training.data_set)
+    observations, scale = _resident(training)
+    from benchmarks.bare_loop import BareLoop
+
+    # A call of a few thousand steps where a step takes microseconds.
+    capacity = 10_000 if training.first_steps >= 10_000 else 500
+    loop = BareLoop(
+        training.architecture(), observations, scale, BATCH_SIZE, capacity, training.xla
+    )
+    with contextlib.closing(loop):
+        loop(1)
+        yield Rate(loop, settings.seconds, max(1, training.first_steps // 4))
+
+
+def _row(
+    name: str,
+    training: Training,
+    over_2020: float | None = None,
+    of_bare: float | None = None,
+    others: tuple[Series, ...] = (),
+) -> Row:
+    def series(name: str, open_: Callable, **goal: float | None) -> Series:
+        return Series(name, functools.partial(open_, training=training), **goal)
+
+    return Row(
+        name,
+        f"Training, {training.title}, batch {BATCH_SIZE}",
+        "steps/s",
+        (
+            series(PLUGIN, plugin),
+            series(environment_2020.NAME, in_2020, at_least=over_2020),
+            series(PER_STEP, per_step),
+            series(BARE, bare, at_least=of_bare),
+            *others,
+        ),
+    )
+
+
+ROWS = (
+    _row("train-synth-linear", LINEAR, over_2020=200, of_bare=0.8),
+    _row("train-synth-nonlinear", NONLINEAR, of_bare=0.8),
+    Row(
+        "train-synth-nonlinear-sigma",
+        f"Training, {NONLINEAR_SIGMA.title}, batch {BATCH_SIZE}",
+        "steps/s",
+        (
+            Series(PLUGIN, functools.partial(plugin, training=NONLINEAR_SIGMA)),
+            Series("plugin, β-VAE", functools.partial(plugin, training=NONLINEAR), at_least=0.85),
+            Series(BARE, functools.partial(bare, training=NONLINEAR_SIGMA), at_least=0.8),
+        ),
+    ),
+    _row("train-mnist", MNIST, over_2020=3, of_bare=0.8),
+    _row("train-dsprites-fc", DSPRITES_FC, over_2020=1.7),
+    _row("train-dsprites-conv", DSPRITES_CONV, over_2020=2.2),
+)

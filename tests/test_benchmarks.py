@@ -1,0 +1,134 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The benchmarks' framework: what it measures in which order, and what stays when something fails. Nothing is timed."""
+
+import contextlib
+import dataclasses
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import environment_2020, table
+from benchmarks.framework import Row, Series, Settings, measure
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+@pytest.fixture
+def settings(tmp_path):
+    return Settings(scratch=tmp_path, python_2020=None, repeats=3, seconds=0.01)
+
+
+def series(name, measure, **goals):
+    """A series of the framework that measures by a function."""
+
+    @contextlib.contextmanager
+    def open_(settings):
+        yield measure
+
+    return Series(name, open_, **goals)
+
+
+def row(*all_series, **attributes):
+    return Row("example", "An example", "s", all_series, **attributes)
+
+
+def test_series_are_measured_in_alternation(settings):
+    order = []
+
+    def counting(name):
+        return lambda: order.append(name) or float(len(order))
+
+    facts = measure(row(series("a", counting("a")), series("b", counting("b"))), settings)
+    assert order == ["a", "b"] * 3
+    assert [one["values"] for one in facts["series"]] == [[1, 3, 5], [2, 4, 6]]
+
+
+def test_a_series_that_fails_says_why_and_the_others_go_on(settings):
+    answers = iter([1.0])
+    facts = measure(
+        row(series("good", lambda: 2.0), series("bad", lambda: next(answers))), settings
+    )
+    good, bad = facts["series"]
+    assert good["values"] == [2, 2, 2] and good["not_measured"] is None
+    assert bad["values"] == [] and "StopIteration" in bad["not_measured"]
+
+
+@pytest.mark.parametrize(
+    "python, reason",
+    [
+        (None, "no --python-2020 was given"),
+        ("/nowhere/python", "/nowhere/python cannot be run: No such file or directory"),
+        ("broken/python", "broken/python ended: ModuleNotFoundError: No module named 'tensorflow'"),
+    ],
+)
+def test_a_missing_or_broken_environment_of_2020_is_the_row_s_reason(
+    settings, python, reason, monkeypatch
+):
+    broken = settings.scratch / "broken" / "python"
+    broken.parent.mkdir()
+    broken.write_text(
+        "#!/bin/sh\necho \"ModuleNotFoundError: No module named 'tensorflow'\" >&2\nexit 1\n"
+    )
+    broken.chmod(0o755)
+    monkeypatch.chdir(settings.scratch)
+    settings = dataclasses.replace(settings, python_2020=python)
+
+    @contextlib.contextmanager
+    def old(settings):
+        with environment_2020.on_request(settings, [], settings.scratch / "log") as request:
+            yield lambda: request(1)
+
+    facts = measure(row(series("new", lambda: 1.0), Series("old", old)), settings)
+    assert facts["series"][0]["values"] == [1, 1, 1]
+    assert re.search(reason, facts["series"][1]["not_measured"])
+
+
+def test_the_table_compares_medians_and_says_which_goals_are_reached(settings):
+    values = iter([3.0, 1.0, 2.0])
+    facts = measure(
+        row(
+            series("plugin", lambda: next(values)),
+            series("slow", lambda: 10.0, at_most=0.5),
+            series("fast", lambda: 1.0, at_most=1.5),
+            at_most=2,
+        ),
+        settings,
+    )
+    facts |= {"machine": {"versions": {}, "gpus": []}, "busy_cores_before": 0.0, "date": "today"}
+    facts["machine"] |= dict.fromkeys(("commit", "processor", "cores", "memory_gib", "system"), "x")
+    table.evaluate(facts)
+    lines = table.markdown([facts]).splitlines()
+    assert lines[2] == "| **An example** (s) | plugin | 2 | 1 | 3 |  | ≤ 2 | yes |"
+    assert lines[3] == "|  | slow | 10 | 10 | 10 | 0.2 × | ≤ 0.5 × | yes |"
+    assert lines[4] == "|  | fast | 1 | 1 | 1 | 2 × | ≤ 1.5 × | **no** |"
+
+
+def run(*arguments):
+    return subprocess.run(
+        [sys.executable, "-m", "benchmarks.run", *arguments],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        check=False,
+    )
+
+
+def test_a_second_call_keeps_finished_rows_and_measures_the_missing_one(tmp_path):
+    arguments = ["--repeats=1", f"--output={tmp_path}", "--only", "start-python"]
+    assert run(*arguments).returncode == 0
+    first = json.loads((tmp_path / "start-python.json").read_text())
+    assert "start-python: measured before" in run(*arguments).stderr
+    assert json.loads((tmp_path / "start-python.json").read_text()) == first
+    assert "Start and end of a Python" in (tmp_path / "table.md").read_text()
+    (tmp_path / "start-python.json").unlink()
+    assert "1 of 1" in run(*arguments).stderr
+
+
+def test_an_unknown_row_is_refused_with_the_known_ones(tmp_path):
+    done = run("--only", "no-such-row", f"--output={tmp_path}")
+    assert done.returncode == 2 and "the rows are train-synth-linear" in done.stderr
