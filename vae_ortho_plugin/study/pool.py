@@ -158,7 +158,11 @@ async def _start_worker(threads: int) -> asyncio.subprocess.Process:
         *WORKER,
         stdin=asyncio.subprocess.PIPE,
         stdout=asyncio.subprocess.PIPE,
-        env={**os.environ, **dict.fromkeys(names, str(threads))},
+        env={
+            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # or the first worker takes all of a GPU's memory
+            **os.environ,
+            **dict.fromkeys(names, str(threads)),
+        },
         # Ctrl-C is for this process, which then ends its workers.
         start_new_session=True,
     )

@@ -31,6 +31,8 @@ studies:
 
 Given the same --output, studies share the runs that they have in common. --list prints a study's runs.
 """
+# Bytes that a worker needs for it, at its largest; 10.8e9 were measured.
+DSPRITES_MEMORY = 12 * 2**30
 # Data sets by how long a run takes.
 LONGEST_FIRST = ("dsprites", "fashion_mnist", "mnist", "synth_nonlinear", "synth_linear")
 RESULT_PATTERN = "runs/*/*/*/metrics/*/*/results/aggregate/evaluation.json"
@@ -53,7 +55,12 @@ def parser() -> argparse.ArgumentParser:
     add("--epochs", type=int, metavar="N", help="shorten what trains longer to N epochs")
     add("--render-dsprites", action="store_true", help="render a stand-in for missing dSprites")
     add("--output", type=Path, metavar="DIR", help="default: results/STUDY")
-    add("--jobs", type=int, metavar="N", help="runs at a time (default: one a core)")
+    add(
+        "--jobs",
+        type=int,
+        metavar="N",
+        help="runs at a time (default: one a core, memory permitting)",
+    )
     add("--report-only", action="store_true", help="train nothing, report what is finished")
     add("--list", action="store_true", help="print the selected runs and their model numbers")
     return result
@@ -99,7 +106,7 @@ def _study(options: argparse.Namespace) -> int:
     with _locked(output):
         failures = []
         if not options.report_only:
-            failures = make_missing(runs, output, options.jobs or available_cores())
+            failures = make_missing(runs, output, options.jobs)
         print(f"Report: {report(options.study, output)}")
     for failure in failures:
         print(f"failed: {failure.run}: {failure.error}\n  log: {failure.log}", file=sys.stderr)
@@ -145,8 +152,12 @@ def _locked(output: Path) -> Iterator[None]:
         yield
 
 
-def make_missing(runs: list[Run], output: Path, jobs: int) -> list[Failure]:
-    """Makes those of `runs` that `output` does not have; returns the ones that failed."""
+def make_missing(runs: list[Run], output: Path, jobs: int | None) -> list[Failure]:
+    """Makes those of `runs` that `output` does not have; returns the ones that failed.
+
+    Args:
+        jobs: runs at a time; None: as many as the machine has room for.
+    """
 
     def directory_of(run: Run) -> Path:
         return output / "runs" / str(run)
@@ -158,7 +169,7 @@ def make_missing(runs: list[Run], output: Path, jobs: int) -> list[Failure]:
     for script in ("dlib_reproduce", "dlib_aggregate_results"):
         dlib_script(script)
     missing.sort(key=_turn)
-    jobs = min(jobs, len(missing))
+    jobs = min(jobs or default_jobs(missing), len(missing))
     return make_runs(
         missing, directory_of, output / "logs", jobs, threads=max(1, available_cores() // jobs)
     )
@@ -173,6 +184,15 @@ def report(study: str, output: Path) -> Path:
     if runs and not (results.is_file() and results.stat().st_mtime > max(runs)):
         aggregate(output)
     return write_report(study, output)
+
+
+def default_jobs(runs: list[Run]) -> int:
+    """One a core, but no more than the memory holds of dSprites' runs."""
+    cores = available_cores()
+    if all(run.cell.row.data_set != "dsprites" for run in runs):
+        return cores
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    return max(1, min(cores, memory // DSPRITES_MEMORY))
 
 
 def _turn(run: Run) -> tuple[bool, int, int]:
