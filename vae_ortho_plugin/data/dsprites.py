@@ -8,6 +8,7 @@ import zipfile
 import zlib
 from collections.abc import Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -105,9 +106,27 @@ def _load(path: Path, _mtime: int) -> tuple[np.ndarray, tuple[int, ...]]:
         sizes = _sizes(path, archive)
         _check_shape(path, archive, "imgs", "uint8", (math.prod(sizes), 64, 64))
         with archive.open("imgs.npy") as file:
-            images = np.lib.format.read_array(file, allow_pickle=False)
+            _skip_header(file)
+            images = _read_aligned(file, (math.prod(sizes), 64, 64))
     images.flags.writeable = False
     return images, sizes
+
+
+def _read_aligned(file: BinaryIO, shape: tuple[int, ...]) -> np.ndarray:
+    """uint8 [shape] from the file, at an address where TensorFlow uses what it is fed in place.
+
+    Anything that does not begin at a multiple of 64 bytes it copies, 3 GB in each session.
+    """
+    size = math.prod(shape)
+    buffer = np.empty(size + 63, np.uint8)
+    start = -buffer.ctypes.data % 64
+    flat = buffer[start : start + size]
+    for chunk in np.array_split(flat, max(1, size // 2**20)):
+        content = file.read(len(chunk))
+        if len(content) < len(chunk):
+            raise EOFError("the images end too early")
+        chunk[:] = np.frombuffer(content, np.uint8)
+    return flat.reshape(shape)
 
 
 @contextlib.contextmanager
@@ -127,13 +146,18 @@ def _check_shape(
     path: Path, archive: zipfile.ZipFile, key: str, dtype: str, shape: tuple[int, ...]
 ) -> None:
     with archive.open(f"{key}.npy") as file:
-        np.lib.format.read_magic(file)
-        found_shape, _, found_dtype = np.lib.format.read_array_header_1_0(file)
+        found_shape, _, found_dtype = _skip_header(file)
     if (found_shape, found_dtype.name) != (shape, dtype):
         raise InputError(
             f"{path}: expected {key} to be {dtype} of shape {shape}, "
             f"found {found_dtype.name} of shape {found_shape}."
         )
+
+
+def _skip_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """What the header of a npy file says: shape, Fortran order, type."""
+    np.lib.format.read_magic(file)
+    return np.lib.format.read_array_header_1_0(file)
 
 
 def _sizes(path: Path, archive: zipfile.ZipFile) -> tuple[int, ...]:
