@@ -104,12 +104,17 @@ def estimator(directory, model, **config):
     return TPUEstimator(model.model_fn, str(directory), config, 16, 16)
 
 
-def measured(directory, every, steps=50, model=None, input_fn=resident, name="polarized_regime"):
-    """What a training measured, and its weights."""
-    gin.bind_parameter(f"{name}.every", every)
+def measured(directory, regime_every=0, dto_every=0, steps=50, model=None, input_fn=resident):
+    """(Δ_KL's results, DtO's results) of a training."""
+    gin.bind_parameter("polarized_regime.every", regime_every)
+    gin.bind_parameter("dto_while_training.every", dto_every)
     trained = estimator(directory, model or vae.BetaVAE(1e-3)).train(input_fn, steps=steps)
+    return results_of(trained)
+
+
+def results_of(trained):
     results = trained.evaluate(lambda params: resident(params, 1))
-    return results.get(name), weights(directory)
+    return results.get("polarized_regime"), results.get("dto_while_training")
 
 
 def weights(directory):
@@ -156,28 +161,40 @@ def first_points_of_dlib(num):
 
 
 @pytest.mark.parametrize("model", sorted(MODELS))
-def test_the_last_evaluation_is_that_of_the_exported_model(tmp_path, model):
+def test_the_last_values_are_those_of_the_exported_model(tmp_path, model):
     results = train_by_gin(
-        tmp_path / "model", model, "model.training_steps = 60", "polarized_regime.every = 25"
-    )["polarized_regime"]
-    posterior = exported_posterior(tmp_path / "model/tfhub", first_points_of_dlib(200))
-    expected = polarized_regime(*posterior)
-    assert results["polarized_kl"][-1] == pytest.approx(expected.polarized_kl, rel=1e-4, abs=1e-6)
-    assert results["active"] == expected.active
-    assert results["num_active"][-1] == len(expected.active)
+        tmp_path / "model",
+        model,
+        "reconstruction_loss.activation = 'logits'",
+        "model.training_steps = 60",
+        "polarized_regime.every = 25",
+        "dto_while_training.every = 25",
+    )
+    regime, dto = results["polarized_regime"], results["dto_while_training"]
+    points = first_points_of_dlib(300)
+    with open_model(str(tmp_path / "model")) as exported:
+        expected = distance_to_orthogonality(exported.jacobian_factors(exported.encode(points)))
+    assert dto["dto"][-1] == pytest.approx(expected.mean, rel=1e-4)
+    expected = polarized_regime(*exported_posterior(tmp_path / "model/tfhub", points[:200]))
+    assert regime["polarized_kl"][-1] == pytest.approx(expected.polarized_kl, rel=1e-4, abs=1e-6)
+    assert regime["active"] == expected.active
+    assert regime["num_active"][-1] == len(expected.active)
     if model != "full_covariance_vae":
-        assert results["kl"][-1] == pytest.approx(expected.kl, rel=1e-4, abs=1e-6)
-        assert results["delta_kl"][-1] == pytest.approx(expected.delta_kl, rel=1e-3)
-    assert results["every"] == 25 and results["num_points"] == 200
+        assert regime["kl"][-1] == pytest.approx(expected.kl, rel=1e-4, abs=1e-6)
+        assert regime["delta_kl"][-1] == pytest.approx(expected.delta_kl, rel=1e-3)
     # FactorVAE's two optimizers count the global step up twice for each batch.
-    assert results["steps"] == ([50, 60] if model == "factor_vae" else [25, 50, 60])
-    share = share_below(results["steps"], results["delta_kl"], 60)
-    assert results["share_below_3_percent"] == share
+    steps = [50, 60] if model == "factor_vae" else [25, 50, 60]
+    assert regime["steps"] == steps and dto["steps"] == [0, *steps]
+    assert regime["every"] == dto["every"] == 25
+    assert regime["num_points"] == 200 and dto["num_points"] == 300
+    share = share_below(regime["steps"], regime["delta_kl"], 60)
+    assert regime["share_below_3_percent"] == share
 
 
 def test_kl_of_a_full_covariance_is_its_own(tmp_path):
     model = models.FullCovarianceVAE(beta=1e-3)
-    results, trained = measured(tmp_path, every=50, steps=100, model=model)
+    results, _ = measured(tmp_path, 50, steps=100, model=model)
+    trained = weights(tmp_path)
     points = first_points(200).reshape(200, 3)
     first, second = (
         points @ trained[f"encoder/{name}/kernel"] + trained[f"encoder/{name}/bias"]
@@ -198,14 +215,15 @@ def test_kl_of_a_full_covariance_is_its_own(tmp_path):
     [("off", resident), ("on", resident), ("off", worked_on), ("auto", generated)],
     ids=["loop", "xla", "step by step", "generator"],
 )
-def test_the_trained_weights_do_not_depend_on_the_evaluations(tmp_path, xla, input_fn):
+def test_the_trained_weights_do_not_depend_on_the_measures(tmp_path, xla, input_fn):
     gin.bind_parameter("training_loop.xla", xla)
-    nothing, unmeasured = measured(tmp_path / "off", every=0, input_fn=input_fn)
-    results, weights = measured(tmp_path / "on", every=7, input_fn=input_fn)
-    assert nothing is None
-    assert results["steps"] == [7, 14, 21, 28, 35, 42, 49, 50]
-    assert len(set(results["kl"])) == 8 and min(results["kl"]) > 0
-    assert_same(weights, unmeasured)
+    assert measured(tmp_path / "off", input_fn=input_fn) == (None, None)
+    regime, dto = measured(tmp_path / "on", 7, 15, input_fn=input_fn)
+    assert regime["steps"] == [7, 14, 21, 28, 35, 42, 49, 50]
+    assert len(set(regime["kl"])) == 8 and min(regime["kl"]) > 0
+    assert dto["steps"] == [0, 15, 30, 45, 50]
+    assert len(set(dto["dto"])) == 5
+    assert_same(weights(tmp_path / "on"), weights(tmp_path / "off"))
 
 
 def test_convolutions_and_dlibs_generator_data_are_measured(tmp_path):
@@ -228,13 +246,14 @@ def test_convolutions_and_dlibs_generator_data_are_measured(tmp_path):
     assert min(results["kl"]) > 0
 
 
-@pytest.mark.parametrize("input_fn", [resident, worked_on], ids=["loop", "step by step"])
-def test_evaluations_do_not_depend_on_steps_per_session_call(tmp_path, input_fn):
+def test_the_measures_do_not_depend_on_steps_per_session_call(tmp_path):
     found = []
     for number in (1, 9, 500):
         gin.bind_parameter("training_loop.iterations_per_loop", number)
-        found.append(measured(tmp_path / f"{number}", every=20, steps=61, input_fn=input_fn)[0])
-    assert found[0]["steps"] == [20, 40, 60, 61]
+        found.append(measured(tmp_path / f"{number}", 20, 30, steps=61))
+    regime, dto = found[0]
+    assert regime["steps"] == [20, 40, 60, 61]
+    assert dto["steps"] == [0, 30, 60, 61]
     assert found[0] == found[1] == found[2]
 
 
@@ -242,41 +261,43 @@ def test_xla_evaluates_what_the_plain_loop_does(tmp_path):
     autoencoder = models.Autoencoder()
     autoencoder.kl_loss = vae.compute_gaussian_kl  # deterministic, but with a KL term to measure
     gin.bind_parameter("encoder.num_latent", 3)
-    plain, _ = measured(tmp_path / "off", every=10, model=autoencoder)
+    plain, _ = measured(tmp_path / "off", 10, model=autoencoder)
     gin.bind_parameter("training_loop.xla", "on")
-    compiled, _ = measured(tmp_path / "on", every=10, model=autoencoder)
+    compiled, _ = measured(tmp_path / "on", 10, model=autoencoder)
     assert compiled["steps"] == plain["steps"]
     np.testing.assert_allclose(compiled["polarized_kl"], plain["polarized_kl"], rtol=1e-3)
     np.testing.assert_allclose(compiled["kl"], plain["kl"], rtol=1e-3)
 
 
-def test_evaluations_come_at_their_interval_in_a_continued_training(tmp_path):
+def test_the_measures_come_at_their_intervals_in_a_continued_training(tmp_path):
     gin.bind_parameter("polarized_regime.every", 20)
+    gin.bind_parameter("dto_while_training.every", 20)
     once = estimator(tmp_path / "once", vae.BetaVAE(1e-3)).train(resident, steps=60)
     twice = estimator(tmp_path / "twice", vae.BetaVAE(1e-3))
     for _ in range(2):
         twice.train(resident, steps=30)
-    once, twice = (
-        trained.evaluate(lambda params: resident(params, 1))["polarized_regime"]
-        for trained in (once, twice)
-    )
+    (once, _), (twice, dto) = results_of(once), results_of(twice)
     assert once["steps"] == [20, 40, 60] and twice["steps"] == [20, 30, 40, 60]
     np.testing.assert_allclose(np.delete(twice["kl"], 1), once["kl"], rtol=1e-5)
+    assert dto["steps"] == [0, 20, 30, 40, 60]
 
 
-def test_evaluations_are_written_for_tensorboard(tmp_path):
-    results, _ = measured(tmp_path, every=20)
+def test_the_measures_are_written_for_tensorboard(tmp_path):
+    regime, dto = measured(tmp_path, 20, 30)
     names = ("kl", "polarized_kl", "delta_kl", "num_active")
     written = summaries(tmp_path, "polarized_regime")
-    assert [step for step, _ in written] == results["steps"]
+    assert [step for step, _ in written] == regime["steps"]
     for index, (_, scalars) in enumerate(written):
         assert scalars == {
-            f"polarized_regime/{name}": pytest.approx(results[name][index]) for name in names
+            f"polarized_regime/{name}": pytest.approx(regime[name][index]) for name in names
         }
+    written = summaries(tmp_path, "dto")
+    assert [step for step, _ in written] == dto["steps"]
+    assert [scalars["dto"] for _, scalars in written] == pytest.approx(dto["dto"])
 
 
 def test_an_untrained_model_has_no_share(tmp_path):
-    results, _ = measured(tmp_path, every=20, steps=0)
+    results, _ = measured(tmp_path, 20, steps=0)
     assert results["steps"] == [] and results["share_below_3_percent"] is None
     posterior_mean = first_points(200).reshape(200, 3) @ weights(tmp_path)["encoder/means/kernel"]
     assert results["active"] == np.flatnonzero(posterior_mean.std(0) > 0.5).tolist()
@@ -334,77 +355,15 @@ def test_an_encoder_that_makes_new_weights_when_called_again_is_refused(tmp_path
         estimator(tmp_path, Forgetful(1e-3)).train(resident, steps=5)
 
 
-@pytest.mark.parametrize("model", ["vae", "full_covariance_vae", "factor_vae"])
-def test_the_last_dto_is_that_of_the_exported_model(tmp_path, model):
-    results = train_by_gin(
-        tmp_path / "model",
-        model,
-        "reconstruction_loss.activation = 'logits'",
-        "model.training_steps = 60",
-        "dto_while_training.every = 25",
-    )["dto_while_training"]
-    points = first_points_of_dlib(300)
-    with open_model(str(tmp_path / "model")) as exported:
-        expected = distance_to_orthogonality(exported.jacobian_factors(exported.encode(points)))
-    assert results["dto"][-1] == pytest.approx(expected.mean, rel=1e-4)
-    assert results["every"] == 25 and results["num_points"] == 300
-    # FactorVAE's two optimizers count the global step up twice for each batch.
-    assert results["steps"] == ([0, 50, 60] if model == "factor_vae" else [0, 25, 50, 60])
-
-
-def measured_dto(directory, every, **given):
-    return measured(directory, every, name="dto_while_training", **given)
-
-
-@pytest.mark.parametrize(
-    "xla, input_fn",
-    [("off", resident), ("on", resident), ("off", worked_on), ("off", generated)],
-    ids=["loop", "xla", "step by step", "generator"],
-)
-def test_the_trained_weights_do_not_depend_on_measuring_dto(tmp_path, xla, input_fn):
-    gin.bind_parameter("training_loop.xla", xla)
-    nothing, unmeasured = measured_dto(tmp_path / "off", every=0, input_fn=input_fn)
-    results, weights = measured_dto(tmp_path / "on", every=15, input_fn=input_fn)
-    assert nothing is None
-    assert results["steps"] == [0, 15, 30, 45, 50]
-    assert len(set(results["dto"])) == 5
-    assert_same(weights, unmeasured)
-
-
-def test_dto_does_not_depend_on_steps_per_session_call(tmp_path):
-    found = []
-    for number in (1, 9, 500):
-        gin.bind_parameter("training_loop.iterations_per_loop", number)
-        found.append(measured_dto(tmp_path / f"{number}", every=20)[0])
-    assert found[0]["steps"] == [0, 20, 40, 50]
-    assert found[0] == found[1] == found[2]
-
-
-def test_dto_is_measured_once_where_a_continued_training_begins(tmp_path):
-    gin.bind_parameter("dto_while_training.every", 20)
-    twice = estimator(tmp_path, vae.BetaVAE(1e-3))
-    for _ in range(2):
-        twice.train(resident, steps=30)
-    results = twice.evaluate(lambda params: resident(params, 1))["dto_while_training"]
-    assert results["steps"] == [0, 20, 30, 40, 60]
-
-
-def test_dto_is_written_for_tensorboard(tmp_path):
-    results, _ = measured_dto(tmp_path, every=20)
-    written = summaries(tmp_path, "dto")
-    assert [step for step, _ in written] == results["steps"]
-    assert [scalars["dto"] for _, scalars in written] == pytest.approx(results["dto"])
-
-
 def test_dto_of_an_untrained_model_is_that_of_its_initial_weights(tmp_path):
-    trained, _ = measured_dto(tmp_path / "trained", every=50)
-    untrained, _ = measured_dto(tmp_path / "untrained", every=50, steps=0)
+    _, trained = measured(tmp_path / "trained", dto_every=50)
+    _, untrained = measured(tmp_path / "untrained", dto_every=50, steps=0)
     assert untrained["steps"] == [0]
     assert untrained["dto"] == trained["dto"][:1]
 
 
 def test_an_autoencoder_has_dto(tmp_path):
-    results, _ = measured_dto(tmp_path, every=50, model=models.Autoencoder())
+    _, results = measured(tmp_path, dto_every=50, model=models.Autoencoder())
     assert results["steps"] == [0, 50] and min(results["dto"]) > 0
 
 
