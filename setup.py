@@ -49,6 +49,7 @@ setup(
         # 0.4 does not import on Python 3.10 or later.
         "gin-config>=0.5",
         "imageio",
+        "markdown",
         "matplotlib",
         "numpy",
         "ortools",
