@@ -110,6 +110,35 @@ def test_a_study_makes_its_runs_the_table_and_the_aggregated_results(studied):
     assert (output / "pictures/latent_space_synth_linear.png").is_file()
 
 
+@pytest.fixture(scope="module")
+def shortened(tmp_path_factory):
+    """Output directory of a study with one run of one epoch."""
+    output = tmp_path_factory.mktemp("shortened")
+    arguments = ["--models", "beta_vae", "--data-sets", "synth_nonlinear", "--seeds", "3"]
+    assert run.main([*arguments, "--epochs", "1", "--jobs", "1", "--output", str(output)]) == 0
+    return output
+
+
+def test_a_shortened_run_trains_so_many_epochs_and_is_reported_as_such(shortened):
+    directory = shortened / "runs/synth_nonlinear-1-epochs/beta_vae/3"
+    training = json.loads((directory / "model/results/json/train_results.json").read_text())
+    assert training["global_step"] == 40_000 / 64
+    report = (shortened / "report.md").read_text()
+    assert "| Synth. Non-Lin. (1 of 600 epochs) | β-VAE | 1 of 5 |" in report
+
+
+def test_a_run_records_what_was_measured_while_it_trained_and_the_weights_of_its_data(shortened):
+    directory = shortened / "runs/synth_nonlinear-1-epochs/beta_vae/3"
+    training = json.loads((directory / "model/results/json/train_results.json").read_text())
+    assert training["polarized_regime"]["steps"] == [500, 625]
+    assert training["dto_while_training"]["steps"] == [0, 625]
+    facts = json.loads((directory / "run.json").read_text())
+    assert (facts["model_num"], facts["epochs"]) == (403, 1)
+    assert np.shape(facts["data"]["weights"][0]["kernel"]) == (2, 10)
+    pictures = {path.name for path in (shortened / "pictures").iterdir()}
+    assert {"delta_kl.png", "dto_training.png"} <= pictures
+
+
 def test_every_model_gets_its_pictures(studied):
     output, _ = studied
     pictures = output / "runs/synth_linear/random_decoder/0/visualizations"

@@ -21,7 +21,7 @@ def machine(monkeypatch):
     return machine
 
 
-@pytest.mark.parametrize(("gigabytes", "jobs"), [(8, 1), (24, 2), (1000, 8)])
+@pytest.mark.parametrize(("gigabytes", "jobs"), [(4, 1), (24, 3), (1000, 8)])
 def test_runs_of_dsprites_are_no_more_than_the_memory_holds(machine, gigabytes, jobs):
     machine(gigabytes)
     assert run.default_jobs(select("full")) == jobs
