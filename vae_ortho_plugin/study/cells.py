@@ -82,7 +82,10 @@ class Row:
     def remarked(self, remark: str) -> "Row":
         """The row with a remark on its runs, such as the data that they were made from."""
         return dataclasses.replace(
-            self, remarks=(*self.remarks, remark), changed_from=self.study_row
+            self,
+            name=f"{self.name}-{remark.replace(' ', '-')}",
+            remarks=(*self.remarks, remark),
+            changed_from=self.study_row,
         )
 
 

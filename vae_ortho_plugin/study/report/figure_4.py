@@ -30,7 +30,10 @@ def section(results: Results) -> Section | None:
     ]
     if runs:
         blocks.append(Picture("figure_4", "Figure 4", _scatter(runs)))
-    blocks.append(correlation(runs))
+    # Stand-in and original are two data sets.
+    for origin in dict.fromkeys(item.data.get("origin") for item in runs) or [None]:
+        chosen = [item for item in runs if item.data.get("origin") == origin]
+        blocks.append(correlation(chosen) + (f" ({origin})" if origin else ""))
     return Section("Figure 4: orthogonality and disentanglement", blocks)
 
 
@@ -59,10 +62,10 @@ def _scatter(runs: list[FinishedRun]) -> Figure:
             color=pictures.COLORS[index],
             marker=_MARKERS[index % len(_MARKERS)],
             alpha=0.8,
-            label=f"{row.title}, {row.epochs} epochs" if not row.remarks else row.title,
+            label=f"{row.epochs} epochs: {row.title}",
         )
     axes.set_xlabel("distance to orthogonality (DtO)")
     axes.set_ylabel("disentanglement score")
     axes.grid(alpha=0.25)
-    figure.legend(loc="outside lower center", ncols=2, frameon=False)
+    figure.legend(loc="outside lower center", ncols=1, frameon=False)
     return figure

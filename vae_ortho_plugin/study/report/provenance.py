@@ -4,6 +4,7 @@
 from collections.abc import Iterable
 
 from vae_ortho_plugin.study import paper_targets
+from vae_ortho_plugin.study.cells import TABLE_ROWS
 from vae_ortho_plugin.study.report.section import Section
 from vae_ortho_plugin.study.results import Results
 
@@ -11,6 +12,8 @@ _PAPER = (
     "Rolinek, Zietlow, Martius: *Variational Autoencoders Pursue PCA Directions (by Accident)*, "
     "CVPR 2019"
 )
+
+_TITLES = {row.data_set: row.plain_title for row in TABLE_ROWS}
 
 
 def section(results: Results) -> Section:
@@ -30,12 +33,12 @@ def section(results: Results) -> Section:
 def _data_facts(results: Results) -> list[str]:
     facts = {}
     for item in results.finished:
-        row = item.cell.row.study_row.plain_title
+        title = _TITLES[item.cell.row.data_set]
         if "origin" in item.data:
-            facts[f"{row}: {item.data['origin']}, not the original data"] = None
+            facts[f"{title}: {item.data['origin']}, not the original data"] = None
         if "weight_seed" in item.data:
             seed = item.data["weight_seed"]
-            facts[f"{row}: weight_seed = {seed}; each run's run.json has the weights"] = None
+            facts[f"{title}: weight_seed = {seed}; each run's run.json has the weights"] = None
     return list(facts)
 
 
