@@ -20,7 +20,7 @@ import tensorflow_hub as hub
 from vae_ortho_plugin import models
 from vae_ortho_plugin.compat.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
 from vae_ortho_plugin.data.synthetic import SynthLinear
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 from vae_ortho_plugin.metrics.dto import distance_to_orthogonality
 from vae_ortho_plugin.metrics.model import open_model
 from vae_ortho_plugin.metrics.polarized_regime import polarized_regime, share_below
@@ -294,6 +294,14 @@ def test_the_measures_are_written_for_tensorboard(tmp_path):
     written = summaries(tmp_path, "dto")
     assert [step for step, _ in written] == dto["steps"]
     assert [scalars["dto"] for _, scalars in written] == pytest.approx(dto["dto"])
+
+
+def test_evaluations_before_a_failure_are_written_for_tensorboard(tmp_path):
+    gin.bind_parameter("polarized_regime.every", 1)
+    gin.bind_parameter("AdamOptimizer.learning_rate", 1e30)
+    with pytest.raises(NonFiniteLossError, match="at step 2"):
+        estimator(tmp_path, vae.BetaVAE(1e-3)).train(resident, steps=20)
+    assert summaries(tmp_path, "polarized_regime")[0][0] == 1
 
 
 def test_an_untrained_model_has_no_share(tmp_path):

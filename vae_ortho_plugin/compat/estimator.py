@@ -29,6 +29,8 @@ from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 _SECONDS_BETWEEN_PROGRESS = 10.0
 # A session call cannot be interrupted: it should take about so long.
 _SECONDS_PER_CALL = 0.5
+# Of a small model, which trains for 5 ms in a call, one by one would take 2 % of the time.
+_CALLS_BETWEEN_REGIME_REPORTS = 50
 
 
 class ModeKeys:
@@ -208,6 +210,7 @@ class _Training:
     def __init__(self, estimator: TPUEstimator, input_fn: Callable, kind: str):
         self._estimator = estimator
         self._config = estimator._config
+        self._evaluated = []  # (evaluations, steps) of session calls that are not reported yet
         self.capacity = 1
         if kind != "step":
             self.capacity = _training_loop()[0] or self._config.tpu_config.iterations_per_loop
@@ -307,19 +310,30 @@ class _Training:
     def close(self) -> None:
         self._session.close()
 
-    def _run(self, limit: int, last_step: int) -> tuple[int, int, np.ndarray]:
+    def _run(self, limit: int, last_step: int) -> list:
+        """Steps done, global step, history and, if there is a probe, evaluations (see `TrainLoop`)."""
         built = self._loop
-        feed = {built.limit: limit, built.last_step: last_step}
-        return self._session.run([built.done, built.global_step, built.history], feed)
+        fetches = [built.done, built.global_step, built.history]
+        if self._probe is not None:
+            fetches.append(built.evaluations)
+        return self._session.run(fetches, {built.limit: limit, built.last_step: last_step})
 
     def run(self, last_step: int) -> None:
         """Trains up to global step `last_step`."""
+        os.makedirs(self._estimator.model_dir, exist_ok=True)
+        with self.graph.as_default():
+            writer = tf.summary.FileWriter(self._estimator.model_dir)
+        try:
+            self._train(last_step, writer)
+        finally:
+            self._report_regime(writer)
+            writer.close()
+
+    def _train(self, last_step: int, writer: tf.summary.FileWriter) -> None:
         config, dto = self._config, self._estimator._dto
         first_step, iteration = self.step, 0
         batches_before = int(self._session.run(self._iteration))
         checkpoint = self._save()
-        with self.graph.as_default():
-            writer = tf.summary.FileWriter(self._estimator.model_dir)
         started = saved_at = shown_at = time.monotonic()
         self._measure_dto(writer)
         limit = min(10, self.capacity)
@@ -330,11 +344,14 @@ class _Training:
             if dto is not None:
                 limit = min(limit, dto.batches_left(batches_before + iteration))
             called = time.monotonic()
-            done, step, history = self._run(limit, last_step)
+            done, step, history, *evaluations = self._run(limit, last_step)
             now = time.monotonic()
             steps = self.step + (np.arange(done) + 1) * ((step - self.step) // done)
+            self._evaluated += [(rows, steps) for rows in evaluations]
             _check_finite(history[:done, 0], steps, checkpoint)
-            self._report(history[:done], steps, iteration, writer)
+            self._report(history, steps, iteration, writer)
+            if len(self._evaluated) == _CALLS_BETWEEN_REGIME_REPORTS:
+                self._report_regime(writer)
             self.step, iteration = int(step), iteration + done
             limit = int(np.clip(done * _SECONDS_PER_CALL / (now - called), 1, self.capacity))
             if dto is not None and dto.is_due(batches_before + iteration):
@@ -353,7 +370,6 @@ class _Training:
                     f"{rate:,.0f} steps/s, {(last_step - self.step) / rate:,.0f} s left"
                 )
         self._measure_dto(writer)
-        writer.close()
         if self._probe is not None:
             self._estimator._regime.end(self._session.run(self._active))
         self._save()
@@ -393,11 +409,13 @@ class _Training:
             row = history[index]
             scalars = {watch.name: watch.value(row) for watch in self._loop.summaries}
             writer.add_summary(_summary({"loss": float(row[0]), **scalars}), steps[index])
-        if self._probe is not None:
-            rows = history[:, self._loop.regime.columns]
-            for index in np.flatnonzero(rows[:, 0]):
-                scalars = self._estimator._regime.add(steps[index], rows[index])
-                writer.add_summary(_summary(scalars), steps[index])
+
+    def _report_regime(self, writer) -> None:
+        for rows, steps in self._evaluated:
+            for row in rows[rows[:, 0] > 0]:
+                step = steps[int(row[0]) - 1]
+                writer.add_summary(_summary(self._estimator._regime.add(step, row)), step)
+        self._evaluated.clear()
 
 
 def _due(interval: int | None, iteration: int, count: int) -> range:

@@ -62,7 +62,7 @@ class TrainLoop:
       history: float32 tensor [capacity, columns], one row an iteration; column 0 is the loss.
       logging_hooks: [(hook, watches of its tensors in its order)].
       summaries: watches of the model's scalar summaries.
-      regime: watch of `polarized_regime.Probe.row`, if there is a probe.
+      evaluations: rows of `polarized_regime.Probe.evaluate`, if there is a probe; those not due, zeros.
     """
 
     limit: tf.Tensor
@@ -72,7 +72,7 @@ class TrainLoop:
     history: tf.Tensor
     logging_hooks: list[tuple[tf.train.LoggingTensorHook, list[Watch]]]
     summaries: list[Watch]
-    regime: Watch | None
+    evaluations: tf.Tensor | None
 
 
 class _Columns:
@@ -153,21 +153,42 @@ def build(
             with noise.replace_stateful_ops(offset):
                 traced = _Traced.training(call_model, model_input.next_batch(noise))
             with tf.control_dependencies([traced.train_op]):
-                step = global_step.read_value()
-                if probe is not None:
-                    batches = start + tf.cast(offset + 1, tf.int64)
-                    traced.watch_regime(probe.row(batches, step >= last_step))
                 history = history.write(offset, traced.columns.row(_WIDTH))
-                return offset + 1, step, history
+                return offset + 1, global_step.read_value(), history
+
+        def train(end, *state):
+            return tf.while_loop(
+                lambda offset, step, history: (offset < end) & (step < last_step),
+                body,
+                state,
+                parallel_iterations=1,
+            )
+
+        def train_and_evaluate(number, evaluations, *state):
+            offset = tf.cast(state[0], tf.int64)
+            end = tf.minimum(tf.cast(limit, tf.int64), offset + probe.left(start + offset))
+            offset, step, history = train(tf.cast(end, tf.int32), *state)
+            with tf.control_dependencies([step]):
+                batches = start + tf.cast(offset, tf.int64)
+                row = probe.evaluate_if_due(offset, batches, step >= last_step)
+            return number + 1, evaluations.write(number, row), offset, step, history
 
         history = tf.TensorArray(tf.float32, size=capacity, element_shape=[_WIDTH])
-        offset, step, history = tf.while_loop(
-            lambda offset, step, history: (offset < limit) & (step < last_step),
-            body,
-            [tf.constant(0), first_step, history],
+        state = tf.constant(0), first_step, history
+        if probe is None:
+            offset, step, history = train(limit, *state)
+            return offset, step, history.stack()
+        # A branch in each step costs a small model several times what the evaluations do.
+        rows = tf.TensorArray(
+            tf.float32, size=probe.most_rows(capacity), element_shape=[probe.row_width]
+        )
+        _, rows, offset, step, history = tf.while_loop(
+            lambda number, rows, offset, step, history: (offset < limit) & (step < last_step),
+            train_and_evaluate,
+            [tf.constant(0), rows, *state],
             parallel_iterations=1,
         )
-        return offset, step, history.stack()
+        return offset, step, history.stack(), rows.stack()
 
     arguments = [limit, last_step, iteration.read_value(), global_step.read_value()]
     compiled = tf.xla.experimental.compile(loop, arguments) if xla else loop(*arguments)
@@ -189,12 +210,15 @@ def build_step(
     traced = _Traced.training(call_model, batch)
     with tf.control_dependencies([traced.train_op]):
         step = tf.train.get_global_step().read_value()
-        if probe is not None:
-            traced.watch_regime(probe.row(iteration.read_value() + 1, step >= last_step))
         history = traced.columns.row(traced.columns.size)[tf.newaxis]
-    with tf.control_dependencies([history]):
+        results = [step, history]
+        if probe is not None:
+            batches = iteration.read_value() + 1
+            row = probe.evaluate_if_due(tf.constant(1), batches, step >= last_step)
+            results.append(row[tf.newaxis])
+    with tf.control_dependencies(results):
         done = tf.constant(1)
-    return traced.train_loop(iteration, limit, last_step, done, step, history)
+    return traced.train_loop(iteration, limit, last_step, done, *results)
 
 
 def build_evaluation(call_model: Callable, model_input, seed: int, count: int) -> tuple:
@@ -248,7 +272,6 @@ class _Traced:
     columns: _Columns
     logging_hooks: list
     summaries: list[Watch]
-    regime: Watch | None = None
 
     @classmethod
     def training(cls, call_model: Callable, batch) -> "_Traced":
@@ -267,14 +290,13 @@ class _Traced:
         watches = [columns.add(name, tensor) for name, tensor in summaries.items()]
         return cls(spec.train_op, columns, hooks, watches)
 
-    def watch_regime(self, row: tf.Tensor) -> None:
-        self.regime = self.columns.add("polarized_regime", row)
-
-    def train_loop(self, iteration, limit, last_step, done, step, history) -> TrainLoop:
+    def train_loop(
+        self, iteration, limit, last_step, done, step, history, evaluations=None
+    ) -> TrainLoop:
         with tf.control_dependencies([iteration.assign_add(tf.cast(done, tf.int64))]):
             done = tf.identity(done)
-        watches = self.logging_hooks, self.summaries, self.regime
-        return TrainLoop(limit, last_step, done, step, history, *watches)
+        watches = self.logging_hooks, self.summaries
+        return TrainLoop(limit, last_step, done, step, history, *watches, evaluations)
 
 
 def why_not_xla(graph: tf.Graph, on_gpu: bool) -> str | None:

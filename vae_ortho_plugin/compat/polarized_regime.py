@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Δ_KL (Sec. 5.2 and Eq. 30 of Rolinek, Zietlow, Martius, CVPR 2019) while a model trains.
 
-A small model trains 500 steps in 5 ms, so that Δ_KL is evaluated where the steps are, inside the graph: in
-the body of the training loop, by a branch taken when an evaluation is due.
+A small model trains 500 steps in 5 ms, so that Δ_KL is evaluated where the steps are, inside the graph:
+training runs in stretches that end where an evaluation is due.
 """
 
 from collections.abc import Callable
@@ -72,7 +72,7 @@ class PolarizedRegime:
         return Probe(self._model, self._every, self._points)
 
     def add(self, step: int, row: np.ndarray) -> dict[str, float]:
-        """Notes the evaluation `row` (see `Probe.row`) after `step`; returns TensorBoard's scalars."""
+        """Notes what `Probe` evaluated after `step`; returns TensorBoard's scalars."""
         kl, polarized_kl, num_active = map(float, row[1:])
         values = kl, polarized_kl, delta_kl(kl, polarized_kl), int(num_active)
         self._steps.append(int(step))
@@ -108,6 +108,8 @@ class Probe:
       points: observations, [points, *observation_shape].
     """
 
+    row_width = 4
+
     def __init__(self, model: object, every: int, points: np.ndarray):
         self._model, self._every, self._points = model, every, points
         self._placeholder = tf.placeholder(tf.float32, points.shape)
@@ -118,15 +120,30 @@ class Probe:
     def initialize(self, session: tf.Session) -> None:
         session.run(self._variable.initializer, {self._placeholder: self._points})
 
-    def row(self, batches: tf.Tensor, at_end: tf.Tensor) -> tf.Tensor:
-        """[1, L_KL, L≈KL, number of active latents] if an evaluation is due, else zeros.
+    def left(self, batches: tf.Tensor) -> tf.Tensor:
+        """int64, how many batches to train until the next evaluation.
 
         Args:
           batches: int64, how many the model has been trained on.
+        """
+        return self._every - batches % self._every
+
+    def most_rows(self, batches: int) -> int:
+        """Into how many stretches so many batches are cut at most."""
+        return batches // self._every + 2
+
+    def evaluate_if_due(
+        self, offset: tf.Tensor, batches: tf.Tensor, at_end: tf.Tensor
+    ) -> tf.Tensor:
+        """[offset, L_KL, L≈KL, number of active latents] in float32; zeros if no evaluation is due.
+
+        Args:
+          offset: int32, how many batches the model has been trained on in this session call.
+          batches: int64, the same in the whole training.
           at_end: boolean, whether it was the last one.
         """
         due = at_end | tf.equal(batches % self._every, 0)
-        return tf.cond(due, self._evaluate, lambda: tf.zeros([4]))
+        return tf.cond(due, lambda: self._evaluate(offset), lambda: tf.zeros([self.row_width]))
 
     def active(self) -> tf.Tensor:
         """Which latents are active, [latents] boolean."""
@@ -136,7 +153,7 @@ class Probe:
         with fixed_points.trained_weights(_NAME):
             return self._model.gaussian_encoder(self._variable.read_value(), is_training=False)
 
-    def _evaluate(self) -> tf.Tensor:
+    def _evaluate(self, offset: tf.Tensor) -> tf.Tensor:
         from disentanglement_lib.methods.unsupervised import vae
 
         from vae_ortho_plugin.models import losses
@@ -150,7 +167,8 @@ class Probe:
             )
         active = _active(mean)
         polarized_kl = tf.reduce_mean(losses.polarized_kl(mean, logvar, active))
-        return tf.stack([1.0, kl, polarized_kl, tf.reduce_sum(tf.cast(active, tf.float32))])
+        num_active = tf.reduce_sum(tf.cast(active, tf.float32))
+        return tf.stack([tf.cast(offset, tf.float32), kl, polarized_kl, num_active])
 
 
 def _active(mean: tf.Tensor) -> tf.Tensor:
