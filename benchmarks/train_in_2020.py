@@ -14,6 +14,7 @@ import time
 
 import gin.tf
 import numpy as np
+import numpy_of_2020  # noqa: F401
 import tensorflow.compat.v1 as tf
 from disentanglement_lib.data.ground_truth import ground_truth_data, named_data, util
 from disentanglement_lib.methods.unsupervised import train
@@ -48,7 +49,7 @@ def dense(tensor, width, initial_weights, activation=None):
     """A layer with the initial weights of vae_ortho_plugin/models/networks.py."""
     initializers = {}
     if initial_weights == "fan_in":
-        bound = tensor.shape[-1].value ** -0.5
+        bound = int(tensor.shape[-1]) ** -0.5
         uniform = tf.random_uniform_initializer(-bound, bound)
         initializers = {"kernel_initializer": uniform, "bias_initializer": uniform}
     return tf.layers.dense(tensor, width, activation=activation, **initializers)
@@ -131,9 +132,10 @@ def read_on_request(gin_files, bindings, batch_size=64):
     """Reads batches from dlib's generator, and does nothing with them."""
     gin.parse_config_files_and_bindings(gin_files, bindings)
     data = named_data.get_named_ground_truth_data()
-    dataset = util.tf_data_set_from_ground_truth_data(data, 0)
-    batch = dataset.batch(batch_size, drop_remainder=True).make_one_shot_iterator().get_next()
-    with tf.Session() as session:
+    with tf.Graph().as_default(), tf.Session() as session:
+        dataset = util.tf_data_set_from_ground_truth_data(data, 0)
+        dataset = dataset.batch(batch_size, drop_remainder=True)
+        batch = dataset.make_one_shot_iterator().get_next()
         while True:
             count, started = next_request(), time.time()
             for _ in range(count):
