@@ -157,7 +157,7 @@ def test_an_empty_study_reports_that_nothing_is_finished(tmp_path):
     text = write_report("full", tmp_path).read_text()
     assert "None of 435 runs is finished." in text
     assert "![" not in text
-    assert "No correlation" in section(text, "Figure 4")
+    assert "Correlation: none yet" in section(text, "Figure 4")
     assert (tmp_path / "report.html").is_file()
 
 
@@ -219,7 +219,7 @@ def test_figure_4_has_the_correlation_over_all_restarts(tmp_path):
             dto = 1.5 - 0.3 * index + 0.01 * seed
             add_run(tmp_path, Run(cells.figure_4_cell(number), seed), dto, 0.8 - 0.5 * dto)
     text = section(write_report("figure_4", tmp_path).read_text(), "Figure 4")
-    assert "Correlation over 6 runs: Pearson -1.00" in text
+    assert "Correlation: 6 runs, Pearson -1.00" in text
     assert "Spearman -1.00" in text
     assert "dSprites, 10 epochs: 2 runs" in text
     assert "](pictures/figure_4.png)" in text

@@ -31,9 +31,9 @@ def section(results: Results) -> Section | None:
     if runs:
         blocks.append(Picture("figure_4", "Figure 4", _scatter(runs)))
     # Stand-in and original are two data sets.
-    for origin in dict.fromkeys(item.data.get("origin") for item in runs) or [None]:
-        chosen = [item for item in runs if item.data.get("origin") == origin]
-        blocks.append(correlation(chosen) + (f" ({origin})" if origin else ""))
+    for origin in dict.fromkeys(map(_origin, runs)) or [""]:
+        chosen = [item for item in runs if _origin(item) == origin]
+        blocks.append(f"Correlation{origin}: {correlation(chosen)}")
     return Section("Figure 4: orthogonality and disentanglement", blocks)
 
 
@@ -42,13 +42,17 @@ def correlation(runs: list[FinishedRun]) -> str:
     dto = [item.metric("dto") for item in runs]
     score = [item.metric("disentanglement_score") for item in runs]
     if len(runs) < 3 or len(set(dto)) < 2 or len(set(score)) < 2:
-        return "No correlation: that takes at least three runs that differ."
+        return "none yet; it takes at least three runs that differ."
     pearson, spearman = stats.pearsonr(dto, score), stats.spearmanr(dto, score)
-    text = f"Correlation over {len(runs)} runs: Pearson {pearson.statistic:.2f} (p = {pearson.pvalue:.2g}"
+    text = f"{len(runs)} runs, Pearson {pearson.statistic:.2f} (p = {pearson.pvalue:.2g}"
     if len(runs) > 3:
         low, high = pearson.confidence_interval()
         text += f", 95 % interval {low:.2f} to {high:.2f}"
     return f"{text}), Spearman {spearman.statistic:.2f} (p = {spearman.pvalue:.2g})."
+
+
+def _origin(item: FinishedRun) -> str:
+    return f", {item.data['origin']}" if "origin" in item.data else ""
 
 
 def _scatter(runs: list[FinishedRun]) -> Figure:
@@ -62,7 +66,7 @@ def _scatter(runs: list[FinishedRun]) -> Figure:
             color=pictures.COLORS[index],
             marker=_MARKERS[index % len(_MARKERS)],
             alpha=0.8,
-            label=f"{row.epochs} epochs: {row.title}",
+            label=f"{row.epochs} epochs{_origin(chosen[0])}",
         )
     axes.set_xlabel("distance to orthogonality (DtO)")
     axes.set_ylabel("disentanglement score")
