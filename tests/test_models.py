@@ -376,7 +376,9 @@ def test_an_unknown_activation_is_named_with_the_known_ones(graph):
 
 
 @pytest.mark.parametrize("inputs", [4, 100])
-def test_fan_in_weights_and_biases_are_uniform_within_one_over_the_root_of_the_inputs(graph, inputs):
+def test_fan_in_weights_and_biases_are_uniform_within_one_over_the_root_of_the_inputs(
+    graph, inputs
+):
     models.mlp_encoder(tf.ones([1, inputs]), 3000, layers=[], initial_weights="fan_in")
     kernel, bias = (v for v in tf.global_variables() if v.op.name.startswith("means/"))
     with tf.Session() as session:
