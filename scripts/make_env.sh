@@ -117,7 +117,7 @@ dev=${dev:-${made_for:-}}
 start=$SECONDS
 if [ -n "$fresh" ]; then
     say "Installing TensorFlow, disentanglement_lib 1.5 and what they need with Python $version"
-    say "into $env (2.5 GB on disk; 2 to 10 minutes the first time) ..."
+    say "into $env (2.7 GB on disk; 2 to 10 minutes the first time) ..."
     run "$python" -m venv "$env"
 else
     say "Updating $env ..."

@@ -21,6 +21,7 @@ from vae_ortho_plugin.study.cells import CELLS, Cell, Run, run_of
         (3605, "dsprites_epochs_30/beta_vae/5"),
         (4300, "synth_linear_beta_0.001/beta_vae/0"),
         (5300, "synth_linear_axis_ratio_1.5/beta_vae/0"),
+        (5500, "synth_linear_batch_16/autoencoder/0"),
     ],
 )
 def test_model_numbers_keep_their_meaning(model_num, name):

@@ -66,6 +66,18 @@ def test_a_shortened_study_trains_fewer_epochs_and_nothing_longer():
     assert parameters(study, short, "model")["training_steps"] == 5 * 56_000 / 64
 
 
+def test_smaller_batches_make_more_steps_of_as_many_epochs():
+    own, smaller = (
+        parameters(STUDY, Cell(row, "beta_vae"), "model")
+        for row in (cells.SYNTH_LINEAR, cells.SYNTH_LINEAR_BATCH_16)
+    )
+    assert (own["batch_size"], own["training_steps"]) == (64, 375_000)
+    assert (smaller["batch_size"], smaller["training_steps"]) == (16, 1_500_000)
+    study = VaePcaV1(epochs=6)
+    cell = Cell(cells.SYNTH_LINEAR_BATCH_16, "beta_vae")
+    assert parameters(study, cell, "model")["training_steps"] == 15_000
+
+
 def test_variants_differ_in_the_one_parameter_that_they_are_named_after():
     sweep = [cells.beta_cell(cells.DSPRITES, value) for value in (0.3, 2.0, 4.0)]
     betas = [parameters(STUDY, cell, "vae")["beta"] for cell in sweep]

@@ -44,7 +44,10 @@ class Results:
 
     @property
     def rows(self) -> list[Row]:
-        return list(dict.fromkeys(cell.row for cell in self.plan))
+        """Each row once, those of a data set together."""
+        rows = list(dict.fromkeys(cell.row for cell in self.plan))
+        data_sets = [row.data_set for row in rows]
+        return sorted(rows, key=lambda row: data_sets.index(row.data_set))
 
     def cells(
         self, study_rows: Container[Row] | None = None, study_cells: Container[Cell] | None = None

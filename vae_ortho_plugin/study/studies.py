@@ -16,7 +16,8 @@ _SUPPLEMENT_C = {
     **{cells.beta_cell(row, beta): 5 for row, betas in cells.SWEPT_BETAS.items() for beta in betas},
     **{cells.axis_ratio_cell(ratio): 5 for ratio in cells.AXIS_RATIOS},
 }
-_FULL = {**_SUPPLEMENT_C, **_TABLE_1, **_TABLE_2, **_FIGURE_4}
+_BATCH_16 = {cell: 10 for cell in CELLS if cell.row == cells.SYNTH_LINEAR_BATCH_16}
+_FULL = {**_BATCH_16, **_SUPPLEMENT_C, **_TABLE_1, **_TABLE_2, **_FIGURE_4}
 
 
 def _part(*data_sets: str) -> Plan:

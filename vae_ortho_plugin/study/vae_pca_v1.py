@@ -39,7 +39,7 @@ class VaePcaV1(study.Study):
         data_set_bindings = bindings(gin_config(f"datasets/{row.data_set}.gin"))
         model_bindings = [
             *data_set_bindings,
-            *_length(row, data_set_bindings),
+            *_steps(row, data_set_bindings),
             *row.bindings,
             *_tracking(run.cell),
             f"model.random_seed = {run.seed}",
@@ -77,13 +77,16 @@ def _tracking(cell: cells.Cell) -> list[str]:
     return tracked
 
 
-def _length(row: cells.Row, data_set_bindings: list[str]) -> list[str]:
-    """The binding of a training shorter than the data set's."""
+def _steps(row: cells.Row, data_set_bindings: list[str]) -> list[str]:
+    """Bindings of steps other than the data set's: their number, and how many points each takes."""
     full = cells.FULL_EPOCHS[row.data_set]
-    if row.epochs == full:
+    if row.epochs == full and row.batch_size is None:
         return []
     values = dict(binding.split(" = ") for binding in data_set_bindings)
-    return [f"training_steps = {int(values['training_steps']) * row.epochs // full}"]
+    batch_size = int(values["model.batch_size"])
+    points = int(values["training_steps"]) * batch_size * row.epochs // full
+    size = row.batch_size or batch_size
+    return [f"model.batch_size = {size}", f"training_steps = {points // size}"]
 
 
 STUDY = VaePcaV1()

@@ -6,7 +6,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vae_ortho_plugin.study import pictures
-from vae_ortho_plugin.study.cells import TABLE_ROWS, Row
+from vae_ortho_plugin.study.cells import SHOWN_ROWS, Row
 from vae_ortho_plugin.study.finished import FinishedRun
 from vae_ortho_plugin.study.paper_targets import target
 from vae_ortho_plugin.study.report.section import Picture, Section
@@ -16,7 +16,7 @@ from vae_ortho_plugin.study.results import Results, finished_rows
 def section(results: Results) -> Section | None:
     runs = [
         item
-        for item in results.runs(results.cells(study_rows=TABLE_ROWS))
+        for item in results.runs(results.cells(study_rows=SHOWN_ROWS))
         if item.metric("disentanglement_score") is not None
     ]
     if not runs:

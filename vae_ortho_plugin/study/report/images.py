@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from vae_ortho_plugin.study import pictures
-from vae_ortho_plugin.study.cells import MNIST_SHORT, TABLE_ROWS
+from vae_ortho_plugin.study.cells import SHOWN_ROWS
 from vae_ortho_plugin.study.finished import FinishedRun
 from vae_ortho_plugin.study.report.section import Picture, Section
 from vae_ortho_plugin.study.results import Results, finished_rows
@@ -20,7 +20,7 @@ _PAIR_ROWS, _SHOWN_PAIR_ROWS = 8, 2
 def section(results: Results) -> Section | None:
     runs = [
         item
-        for item in results.runs(results.cells(study_rows=(*TABLE_ROWS, MNIST_SHORT)))
+        for item in results.runs(results.cells(study_rows=SHOWN_ROWS))
         if (item.directory / _TRAVERSALS).is_file()
     ]
     if not runs:

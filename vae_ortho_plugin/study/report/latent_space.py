@@ -5,7 +5,7 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from vae_ortho_plugin.study import pictures
-from vae_ortho_plugin.study.cells import TABLE_ROWS
+from vae_ortho_plugin.study.cells import SHOWN_ROWS
 from vae_ortho_plugin.study.finished import FinishedRun
 from vae_ortho_plugin.study.report.section import Picture, Section
 from vae_ortho_plugin.study.results import Results, finished_rows
@@ -16,7 +16,7 @@ _MAX_SEEDS = 3
 def section(results: Results) -> Section | None:
     runs = [
         item
-        for item in results.runs(results.cells(study_rows=TABLE_ROWS))
+        for item in results.runs(results.cells(study_rows=SHOWN_ROWS))
         if (item.directory / pictures.GRID_FILE).is_file()
     ]
     if not runs:

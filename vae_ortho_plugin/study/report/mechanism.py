@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prop. 4 and Theorem 2 in the trained models: parts of the loss, and how far from the optimum."""
 
-from vae_ortho_plugin.study.cells import MNIST_SHORT, TABLE_ROWS
+from vae_ortho_plugin.study.cells import SHOWN_ROWS
 from vae_ortho_plugin.study.finished import FinishedRun
 from vae_ortho_plugin.study.report import entries
 from vae_ortho_plugin.study.report.section import Section, Table
@@ -55,7 +55,7 @@ def section(results: Results) -> Section | None:
 def _table(results: Results, metric: str, measures: dict[str, str]) -> Table | None:
     found = [
         [entries.entry(results, cell, key, _get(metric, key), None) for key in measures]
-        for cell in results.cells(study_rows=(*TABLE_ROWS, MNIST_SHORT))
+        for cell in results.cells(study_rows=SHOWN_ROWS)
     ]
     found = [line for line in found if any(entry.ours for entry in line)]
     if not found:

@@ -6,14 +6,14 @@ from collections.abc import Callable
 from matplotlib.figure import Figure
 
 from vae_ortho_plugin.study import pictures
-from vae_ortho_plugin.study.cells import MNIST_SHORT, TABLE_ROWS, with_10_latents
+from vae_ortho_plugin.study.cells import SHOWN_ROWS, TABLE_ROWS, with_10_latents
 from vae_ortho_plugin.study.finished import FinishedRun
 from vae_ortho_plugin.study.report.section import Picture, Section
 from vae_ortho_plugin.study.results import Results, finished_rows
 
 Curve = tuple[list[float], list[float]]
 
-_ROWS = (*TABLE_ROWS, MNIST_SHORT, *map(with_10_latents, TABLE_ROWS))
+_ROWS = (*SHOWN_ROWS, *map(with_10_latents, TABLE_ROWS))
 # Below it lies rounding.
 _LEAST_DELTA_KL = 1e-6
 

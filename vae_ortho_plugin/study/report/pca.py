@@ -1,12 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sec. 2.3: the directions of linear models against the principal directions of linear data."""
 
-from vae_ortho_plugin.study.cells import AXIS_RATIOS, SYNTH_LINEAR, axis_ratio_cell
+from vae_ortho_plugin.study.cells import (
+    AXIS_RATIOS,
+    SYNTH_LINEAR,
+    SYNTH_LINEAR_BATCH_16,
+    axis_ratio_cell,
+)
 from vae_ortho_plugin.study.report import entries
 from vae_ortho_plugin.study.report.section import Section, Table
 from vae_ortho_plugin.study.results import Results
 
-_ROWS = [SYNTH_LINEAR, *(axis_ratio_cell(ratio).row for ratio in AXIS_RATIOS)]
+_ROWS = [
+    SYNTH_LINEAR,
+    SYNTH_LINEAR_BATCH_16,
+    *(axis_ratio_cell(ratio).row for ratio in AXIS_RATIOS),
+]
 _ANGLES = {"decoder_angle": "decoder ↓", "encoder_angle": "encoder ↓"}
 
 

@@ -2,19 +2,18 @@
 """Table 2: DtO and disentanglement of each model on each data set."""
 
 from vae_ortho_plugin.study import tables
-from vae_ortho_plugin.study.cells import MNIST_SHORT, TABLE_ROWS, Cell
+from vae_ortho_plugin.study.cells import SHOWN_ROWS, Cell
 from vae_ortho_plugin.study.paper_targets import target
 from vae_ortho_plugin.study.report import entries
 from vae_ortho_plugin.study.report.section import Section, Table
 from vae_ortho_plugin.study.results import Results
 from vae_ortho_plugin.study.tables import Entry
 
-ROWS = (*TABLE_ROWS, MNIST_SHORT)
 _MEASURES = ("dto", "disentanglement_score")
 
 
 def section(results: Results) -> Section | None:
-    cells = results.cells(study_rows=ROWS)
+    cells = results.cells(study_rows=SHOWN_ROWS)
     if not cells:
         return None
     found = entries_of(results, cells)
