@@ -5,7 +5,6 @@ import json
 import shutil
 import subprocess
 import sys
-import sysconfig
 import zipfile
 from pathlib import Path
 
@@ -46,9 +45,9 @@ class Installation:
     def __init__(self, directory: Path, wheel: Path):
         subprocess.run([sys.executable, "-m", "venv", "--without-pip", directory], check=True)
         self.python = directory / "bin" / "python"
-        self.site_packages = Path(
-            sysconfig.get_path("purelib", "venv", {"base": directory, "platbase": directory})
-        )
+        ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+        done = subprocess.run([self.python, "-c", ask], check=True, capture_output=True, text=True)
+        self.site_packages = Path(done.stdout.strip())
         self.pip("install", "--no-deps", "--no-index", str(wheel))
 
     def pip(self, command: str, *arguments: str) -> None:
