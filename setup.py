@@ -70,6 +70,7 @@ setup(
         "tensorflow-probability==0.25.*",
         # tf.layers and TensorFlow Probability need Keras 2; its release follows TensorFlow's.
         "tf_keras>=2.18,<2.22",
+        "threadpoolctl",
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]"],

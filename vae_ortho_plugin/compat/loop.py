@@ -21,9 +21,10 @@ from vae_ortho_plugin.compat.polarized_regime import Probe
 _LOSE_UNDER_XLA_ON_CPU = ("Conv2D", "Conv3D", "DepthwiseConv2d", "MaxPool", "AvgPool")
 _IMPOSSIBLE_UNDER_XLA = ("IteratorGetNext", "PyFunc", "EagerPyFunc", "PyFuncStateless")
 
-
 # Columns of a row; it must be known before the model is traced.
 _WIDTH = 64
+# Noise and batches are drawn for so many iterations at once.
+_STRETCH = 500
 
 
 class CannotLoop(Exception):
@@ -143,52 +144,56 @@ def build(
     global_step = tf.train.get_global_step()
     limit = tf.placeholder(tf.int32, [], name="iterations")
     last_step = tf.placeholder(tf.int64, [], name="last_step")
+    stretch = min(capacity, _STRETCH)
     traced = None
 
     def loop(limit, last_step, start, first_step):
-        noise = Noise(seed, start, capacity)
+        def train(stretch_start, end, step, history):
+            noise = Noise(seed, start + tf.cast(stretch_start, tf.int64), stretch)
 
-        def body(offset, step, history):
-            nonlocal traced
-            with noise.replace_stateful_ops(offset):
-                traced = _Traced.training(call_model, model_input.next_batch(noise))
-            with tf.control_dependencies([traced.train_op]):
-                history = history.write(offset, traced.columns.row(_WIDTH))
-                return offset + 1, global_step.read_value(), history
+            def body(offset, step, history):
+                nonlocal traced
+                with noise.replace_stateful_ops(offset - stretch_start):
+                    traced = _Traced.training(call_model, model_input.next_batch(noise))
+                with tf.control_dependencies([traced.train_op]):
+                    history = history.write(offset, traced.columns.row(_WIDTH))
+                    return offset + 1, global_step.read_value(), history
 
-        def train(end, *state):
             return tf.while_loop(
                 lambda offset, step, history: (offset < end) & (step < last_step),
                 body,
-                state,
+                [stretch_start, step, history],
                 parallel_iterations=1,
             )
 
-        def train_and_evaluate(number, evaluations, *state):
-            offset = tf.cast(state[0], tf.int64)
-            end = tf.minimum(tf.cast(limit, tf.int64), offset + probe.left(start + offset))
-            offset, step, history = train(tf.cast(end, tf.int32), *state)
+        def train_stretch(offset, step, history, *evaluated):
+            end = tf.minimum(limit, offset + stretch)
+            if probe is not None:
+                left = probe.left(start + tf.cast(offset, tf.int64))
+                end = tf.minimum(end, offset + tf.cast(left, tf.int32))
+            offset, step, history = train(offset, end, step, history)
+            if probe is None:
+                return offset, step, history
+            # A branch in each step costs a small model several times what the evaluations do.
+            number, rows = evaluated
             with tf.control_dependencies([step]):
                 batches = start + tf.cast(offset, tf.int64)
                 row = probe.evaluate_if_due(offset, batches, step >= last_step)
-            return number + 1, evaluations.write(number, row), offset, step, history
+            return offset, step, history, number + 1, rows.write(number, row)
 
         history = tf.TensorArray(tf.float32, size=capacity, element_shape=[_WIDTH])
-        state = tf.constant(0), first_step, history
-        if probe is None:
-            offset, step, history = train(limit, *state)
-            return offset, step, history.stack()
-        # A branch in each step costs a small model several times what the evaluations do.
-        rows = tf.TensorArray(
-            tf.float32, size=probe.most_rows(capacity), element_shape=[probe.row_width]
-        )
-        _, rows, offset, step, history = tf.while_loop(
-            lambda number, rows, offset, step, history: (offset < limit) & (step < last_step),
-            train_and_evaluate,
-            [tf.constant(0), rows, *state],
+        state = [tf.constant(0), first_step, history]
+        if probe is not None:
+            most = probe.most_rows(capacity) + -(-capacity // stretch)
+            state.append(tf.constant(0))
+            state.append(tf.TensorArray(tf.float32, size=most, element_shape=[probe.row_width]))
+        offset, step, history, *evaluated = tf.while_loop(
+            lambda offset, step, *_: (offset < limit) & (step < last_step),
+            train_stretch,
+            state,
             parallel_iterations=1,
         )
-        return offset, step, history.stack(), rows.stack()
+        return offset, step, history.stack(), *(rows.stack() for rows in evaluated[1:])
 
     arguments = [limit, last_step, iteration.read_value(), global_step.read_value()]
     compiled = tf.xla.experimental.compile(loop, arguments) if xla else loop(*arguments)
