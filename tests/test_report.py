@@ -193,6 +193,21 @@ def test_shortened_runs_have_rows_of_their_own_that_say_so_and_claim_no_agreemen
     ]
 
 
+def test_smaller_batches_stand_beside_the_papers_numbers_below_their_data_set(tmp_path):
+    runs = [
+        Run(Cell(row, "beta_vae"), seed)
+        for row in (cells.SYNTH_LINEAR, cells.SYNTH_LINEAR_BATCH_16)
+        for seed in range(2)
+    ]
+    add(tmp_path, runs)
+    text = section(write_report("synthetic", tmp_path).read_text(), "Table 2")
+    smaller = line(text, "Synth. Lin., batch 16", "β-VAE")
+    assert smaller[2:4] == ["2 of 10", "0.03 ± 0.01"]
+    assert smaller[5] == "0.00 ± 0.00 ✓"
+    rows = re.findall(r"^\| (Synth[^|]*) \|", text, re.MULTILINE)
+    assert list(dict.fromkeys(rows)) == ["Synth. Lin.", "Synth. Lin., batch 16", "Synth. Non-Lin."]
+
+
 def test_where_all_runs_are_shortened_the_whole_row_gives_way(tmp_path):
     add_run(tmp_path, Run(Cell(cells.MNIST.shortened(20), "vae"), 0), 1.6)
     text = section(write_report("mnist", tmp_path).read_text(), "Table 2")
