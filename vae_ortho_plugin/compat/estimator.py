@@ -31,6 +31,8 @@ _SECONDS_BETWEEN_PROGRESS = 10.0
 _SECONDS_PER_CALL = 0.5
 # What surrounds a call takes a millisecond, in which a small model trains a hundred steps.
 _STEPS_PER_CALL = 5000
+# Random numbers are drawn ahead for so many points: 5,000 steps at batch 64.
+_POINTS_DRAWN_AHEAD = 320_000
 # Written call by call, the reports take a small model's training 2 % longer.
 _CALLS_BETWEEN_REGIME_REPORTS = 10
 
@@ -281,6 +283,7 @@ class _Training:
                 self._input,
                 estimator._seed(),
                 self.capacity,
+                max(1, min(self.capacity, _POINTS_DRAWN_AHEAD // params["batch_size"])),
                 iteration,
                 xla=kind == "xla",
                 probe=self._probe,

@@ -23,8 +23,6 @@ _IMPOSSIBLE_UNDER_XLA = ("IteratorGetNext", "PyFunc", "EagerPyFunc", "PyFuncStat
 
 # Columns of a row; it must be known before the model is traced.
 _WIDTH = 64
-# Noise and batches are drawn for so many iterations at once.
-_STRETCH = 500
 
 
 class CannotLoop(Exception):
@@ -123,6 +121,7 @@ def build(
     model_input,
     seed: int,
     capacity: int,
+    stretch: int,
     iteration: tf.Variable,
     xla: bool,
     probe: Probe | None = None,
@@ -134,6 +133,7 @@ def build(
       model_input: `inputs.ResidentInput` or `inputs.IteratorInput`.
       seed: seed of the noise.
       capacity: largest number of iterations in one session call.
+      stretch: largest number of iterations whose random numbers are drawn at once.
       iteration: int64 variable, counts the iterations of the whole training.
       xla: whether XLA compiles the loop.
       probe: evaluates the polarized regime where that is due.
@@ -144,12 +144,12 @@ def build(
     global_step = tf.train.get_global_step()
     limit = tf.placeholder(tf.int32, [], name="iterations")
     last_step = tf.placeholder(tf.int64, [], name="last_step")
-    stretch = min(capacity, _STRETCH)
     traced = None
 
     def loop(limit, last_step, start, first_step):
         def train(stretch_start, end, step, history):
-            noise = Noise(seed, start + tf.cast(stretch_start, tf.int64), stretch)
+            start_of_noise = start + tf.cast(stretch_start, tf.int64)
+            noise = Noise(seed, start_of_noise, stretch, end - stretch_start)
 
             def body(offset, step, history):
                 nonlocal traced

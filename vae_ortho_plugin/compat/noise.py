@@ -9,10 +9,12 @@ cut into session calls anywhere, or be resumed, and stays the same.
 The generator is Philox: 128-bit blocks of four 32-bit words, addressed by a counter. Iteration i of an
 operation that needs b blocks owns the blocks i·b … (i+1)·b − 1, so that the draws of a whole session call are
 one contiguous stretch. They are drawn at once, before the loop, which is many times faster than drawing
-a few numbers in each iteration.
+a few numbers in each iteration, and the faster the more they are. How many iterations a call runs is
+known only when it comes, and XLA wants fixed sizes: the least of a few sizes that suffices is drawn.
 """
 
 import contextlib
+import functools
 import hashlib
 from collections.abc import Callable, Iterator
 from unittest import mock
@@ -25,6 +27,8 @@ from tensorflow.python.ops import gen_random_ops
 _PHILOX = 1
 _WORDS_PER_BLOCK = 4
 _MAX_BYTES_AHEAD = 64 * 2**20
+# Iterations that are drawn ahead, apart from all that there can be.
+_SIZES = (20, 100, 500)
 
 
 def _key(*parts: object) -> int:
@@ -39,12 +43,14 @@ class Noise:
       seed: the run's random seed.
       start: int64 scalar tensor, the number of iterations that came before this session call.
       capacity: largest number of iterations in one session call.
+      count: int32 scalar tensor, number of iterations in this one at most; None: `capacity`.
     """
 
-    def __init__(self, seed: int, start: tf.Tensor, capacity: int):
+    def __init__(self, seed: int, start: tf.Tensor, capacity: int, count: tf.Tensor | None = None):
         self._seed = seed
         self._start = start
         self._capacity = capacity
+        self._count = count
         self._outer = tf.get_default_graph()
         self._streams = 0
         self._body = None
@@ -135,11 +141,23 @@ class Noise:
             return draw(shape, tf.constant([key], tf.uint64), counter)
 
         if self._capacity * words * 4 <= _MAX_BYTES_AHEAD:
-            with self._outer.as_default():
+
+            def draw_iterations(number: int) -> tf.Tensor:
                 # Flat: XLA lays the numbers of a block along the first axis, not along the last.
-                ahead = draw_from(self._start, [self._capacity * words])
-                ahead = tf.reshape(ahead, [self._capacity, words])
+                drawn = tf.reshape(draw_from(self._start, [number * words]), [number, words])
+                return tf.pad(drawn, [[0, self._capacity - number], [0, 0]])
+
+            with self._outer.as_default():
+                ahead = self._as_many_as_needed(draw_iterations)
             row = ahead[self._offset]
         else:
             row = draw_from(self._start + tf.cast(self._offset, tf.int64), [words])
         return tf.reshape(row[:size], shape)
+
+    def _as_many_as_needed(self, draw_iterations: Callable[[int], tf.Tensor]) -> tf.Tensor:
+        if self._count is None:
+            return draw_iterations(self._capacity)
+        sizes = [size for size in _SIZES if size < self._capacity]
+        branches = [functools.partial(draw_iterations, size) for size in (*sizes, self._capacity)]
+        insufficient = tf.constant(sizes, tf.int32) < self._count
+        return tf.switch_case(tf.reduce_sum(tf.cast(insufficient, tf.int32)), branches)
