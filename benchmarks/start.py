@@ -2,7 +2,9 @@
 """How long programs take to start: dlib's, and those that do not use it."""
 
 import contextlib
+import functools
 import os
+import shutil
 import subprocess
 import sys
 import time
@@ -11,12 +13,18 @@ from pathlib import Path
 
 from benchmarks import environment_2020
 from benchmarks.framework import NotMeasured, Row, Series, Settings
+from benchmarks.machine import ROOT
 
 IMPORTS = "import tensorflow, tensorflow_probability, tensorflow_hub"
-# tensorflow_hub wants an attribute that TensorFlow has lost.
+# tensorflow_hub wants an attribute that TensorFlow has lost, and a module that setuptools has.
 IMPORTS_THAT_WORK = """
-import types, tensorflow, tensorflow_probability
+import sys, types, packaging.version, tensorflow, tensorflow_probability
 tensorflow.compat.v1.estimator = types.SimpleNamespace(Exporter=object)
+try:
+    import pkg_resources
+except ImportError:
+    parse = packaging.version.parse
+    sys.modules["pkg_resources"] = types.SimpleNamespace(parse_version=parse)
 import tensorflow_hub
 """
 NO_TENSORFLOW = "import sys; sys.exit('tensorflow' in sys.modules)"
@@ -29,7 +37,9 @@ def _seconds(command: list[str], expected: int, times: int = 1) -> float:
     for _ in range(times):
         done = subprocess.run(command, capture_output=True, env=environment, check=False)
         if done.returncode != expected:
-            raise NotMeasured(f"{' '.join(command)} exited with {done.returncode}")
+            lines = done.stderr.decode(errors="replace").strip().splitlines()
+            reason = lines[-1] if lines else "it printed no error"
+            raise NotMeasured(f"{command[0]} exited with {done.returncode}: {reason}")
     return (time.perf_counter() - start) / times
 
 
@@ -58,11 +68,19 @@ def start(settings: Settings) -> Iterator[Callable]:
 
 
 @contextlib.contextmanager
-def empty_start(settings: Settings) -> Iterator[Callable]:
-    """The same in an environment that holds no package at all."""
-    directory = settings.scratch / "empty"
-    subprocess.run([sys.executable, "-m", "venv", "--without-pip", directory], check=True)
+def bare_start(settings: Settings, with_plugin: bool) -> Iterator[Callable]:
+    """The same in an environment that holds the plugin alone, or no package at all."""
+    directory = settings.scratch / ("plugin_alone" if with_plugin else "empty")
+    subprocess.run(
+        [sys.executable, "-m", "venv", "--clear", "--without-pip", directory], check=True
+    )
     python = str(directory / "bin" / "python")
+    if with_plugin:
+        ask = "import sysconfig; print(sysconfig.get_path('purelib'))"
+        site = subprocess.run([python, "-c", ask], capture_output=True, text=True, check=True)
+        packages = Path(site.stdout.strip())
+        shutil.copy(ROOT / "vae_ortho_plugin.pth", packages)
+        shutil.copytree(ROOT / "vae_ortho_plugin", packages / "vae_ortho_plugin")
     yield lambda: 1000 * _seconds([python, "-c", NO_TENSORFLOW], 0, times=20)
 
 
@@ -82,10 +100,17 @@ ROWS = (
         "Start and end of a Python that does not use dlib",
         "ms",
         (
-            Series("environment with the plugin", start),
-            Series("environment without any package", empty_start),
+            Series(
+                "environment with the plugin alone",
+                functools.partial(bare_start, with_plugin=True),
+            ),
+            Series(
+                "environment without any package", functools.partial(bare_start, with_plugin=False)
+            ),
+            Series("environment with the plugin and all that it needs", start),
         ),
-        "The program is one line, which also fails if TensorFlow has been loaded.",
+        "The program is one line, which also fails if TensorFlow has been loaded. Other packages have start-up lines of "
+        "their own.",
         at_most=20,
     ),
 )

@@ -80,7 +80,7 @@ def _comparisons(rows: list[dict]) -> str:
             if series["values"]:
                 cells = [_number(series[key]) for key in ("median", "min", "max")]
             else:
-                cells = [f"not measured: {series['not_measured']}", "", ""]
+                cells = [_why_not(series), "", ""]
             ratio = "" if series["ratio"] is None else f"{_number(series['ratio'])} ×"
             reached = {None: "not measured" if series["goal"] else "", True: "yes", False: "**no**"}
             cells += [ratio, series["goal"] or "", reached[series["reached"]]]
@@ -97,7 +97,7 @@ def _growth(row: dict) -> str:
         if series["values"]:
             cells = [_number(series[key]) for key in ("median", "min", "max")]
         else:
-            cells = [f"not measured: {series['not_measured']}", "", ""]
+            cells = [_why_not(series), "", ""]
         lines.append(f"| {series['name']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -108,8 +108,9 @@ def _draw(rows: list[dict], path: Path) -> None:
 
     matplotlib.use("Agg")
     from matplotlib import pyplot
+    from matplotlib.ticker import NullLocator
 
-    figure, grid = pyplot.subplots(2, -(-len(rows) // 2), figsize=(10, 5.5), squeeze=False)
+    figure, grid = pyplot.subplots(2, -(-len(rows) // 2), figsize=(11, 5.5), squeeze=False)
     for axes, row in zip(grid.flat, rows, strict=False):
         measured = [series for series in row["series"] if series["values"]]
         sizes = [int(series["name"]) for series in measured]
@@ -120,8 +121,10 @@ def _draw(rows: list[dict], path: Path) -> None:
         ]
         axes.errorbar(sizes, medians, spread, marker=".")
         axes.set(xscale="log", yscale="log", title=row["title"], xlabel=row["axis"])
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        axes.xaxis.set_minor_locator(NullLocator())
         axes.set_ylabel(row["unit"])
-        axes.title.set_fontsize(9)
+        axes.title.set_fontsize(8)
         axes.grid(alpha=0.3)
     for axes in grid.flat[len(rows) :]:
         axes.axis("off")
@@ -153,6 +156,10 @@ def _machines(rows: list[dict]) -> list[str]:
             f"Before a row, other work kept {max(busy, default=0):g} cores busy at most."
         )
     return lines
+
+
+def _why_not(series: dict) -> str:
+    return "not measured: " + " ".join(series["not_measured"].split()).replace("|", "/")
 
 
 def _number(value: float) -> str:

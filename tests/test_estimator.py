@@ -406,10 +406,11 @@ def test_resident_data_are_trained_by_xla(tmp_path, capsys):
     assert "without XLA" not in error and "trained 5 steps" in error
 
 
-def drawn(start, capacity, offsets, upper=50, key=7):
+def drawn(start, capacity, offsets, upper=50, key=7, count=None):
     """Integers [offsets, 64] that iterations of a session call draw."""
     with tf.Graph().as_default(), tf.Session() as session:
-        noise = Noise(0, tf.constant(start, tf.int64), capacity)
+        count = count and tf.constant(count)
+        noise = Noise(0, tf.constant(start, tf.int64), capacity, count)
         offset = tf.placeholder(tf.int32, [])
         with noise.replace_stateful_ops(offset):
             numbers = noise.integers(key, 64, upper)
@@ -429,6 +430,12 @@ def test_draws_belong_to_iterations_whatever_the_session_call_begins_with():
     together = drawn(0, 60, range(60))
     np.testing.assert_array_equal(drawn(20, 40, range(40)), together[20:])
     assert not np.array_equal(drawn(0, 60, range(60), key=8), together)
+
+
+@pytest.mark.parametrize("count", [1, 20, 21, 130])
+def test_draws_do_not_depend_on_how_many_are_needed(count):
+    offsets = range(count)
+    np.testing.assert_array_equal(drawn(5, 130, offsets, count=count), drawn(5, 130, offsets))
 
 
 def test_an_unknown_xla_setting_is_refused(tmp_path):
