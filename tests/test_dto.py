@@ -125,6 +125,36 @@ def test_batches_and_triangular_factors_give_what_all_jacobians_at_once_give():
     )
 
 
+@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1, 1e6])
+def test_triangular_factors_are_those_of_qr_whatever_the_lengths_of_columns(scale):
+    jacobians = random_jacobians(np.random.default_rng(11), points=30)
+    jacobians[:, :, [1, 3]] *= scale
+    expected = np.linalg.qr(jacobians, mode="r")
+    expected *= np.sign(np.diagonal(expected, axis1=1, axis2=2))[:, :, None]
+    factors = triangular_factors(jacobians)
+    lengths = np.linalg.norm(jacobians, axis=1)[:, None]
+    np.testing.assert_allclose(factors / lengths, expected / lengths, atol=1e-12)
+
+
+@pytest.mark.parametrize("difference", [1e-3, 1e-6, 1e-9, 0.0])
+def test_columns_that_depend_on_each_other_keep_their_precision(difference):
+    """Cholesky's J^T J = R^T R would lose twice as many digits as the difference is small."""
+    rng = np.random.default_rng(12)
+    jacobians = random_jacobians(rng, points=8)
+    jacobians[2, :, 4] = jacobians[2, :, 0] + difference * jacobians[2, :, 4]
+    jacobians[5, :, 3] = 0
+    singular_values = np.linalg.svd(triangular_factors(jacobians), compute_uv=False)
+    expected = np.linalg.svd(jacobians, compute_uv=False)
+    np.testing.assert_allclose(singular_values, expected, rtol=1e-6, atol=1e-14)
+
+
+@pytest.mark.parametrize("scale", [1e-220, 1e-120, 1e120, 1e220])
+def test_columns_whose_squares_leave_the_range_of_float64(scale):
+    jacobians = random_jacobians(np.random.default_rng(13), points=6)
+    expected = point_distances(jacobians)
+    np.testing.assert_allclose(point_distances(jacobians * scale), expected)
+
+
 def test_result_summarizes_its_points():
     result = distance_to_orthogonality(random_jacobians(np.random.default_rng(7)))
     assert result.num_points == 20
