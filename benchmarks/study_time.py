@@ -17,8 +17,8 @@ from benchmarks.framework import NotMeasured, Row, Series, Settings
 from benchmarks.machine import ROOT
 from vae_ortho_plugin.study import cells, studies
 
-# Data set -> epochs of a short run and of a longer one.
-EPOCHS = {"synth_linear": (10, 160), "synth_nonlinear": (5, 25), "mnist": (1, 3)}
+# Data set -> epochs of a short run and of one so much longer that the machine does not hide it.
+EPOCHS = {"synth_linear": (10, 600), "synth_nonlinear": (10, 200), "mnist": (1, 4)}
 NAME, DSPRITES_ROW = "study-run", "train-dsprites-fc"
 
 
