@@ -155,6 +155,16 @@ def test_columns_whose_squares_leave_the_range_of_float64(scale):
     np.testing.assert_allclose(point_distances(jacobians * scale), expected)
 
 
+def test_points_in_blocks_are_those_at_once(monkeypatch):
+    jacobians = random_jacobians(np.random.default_rng(14))
+    expected = point_distances(jacobians)
+    monkeypatch.setattr("vae_ortho_plugin.metrics.dto._BLOCK_POINTS", 7)
+    np.testing.assert_array_equal(point_distances(jacobians), expected)
+    jacobians[17] = np.nan
+    with pytest.raises(InputError, match="at point 117 is not finite"):
+        point_distances(jacobians, first_point=100)
+
+
 def test_result_summarizes_its_points():
     result = distance_to_orthogonality(random_jacobians(np.random.default_rng(7)))
     assert result.num_points == 20
@@ -177,6 +187,7 @@ def test_a_jacobian_that_is_not_finite_is_named(bad):
     ("jacobians", "solver", "message"),
     [
         (np.ones((3, 4)), "assignment", r"shape \[points, outputs, latents\]; got \(3, 4\)"),
+        (np.float64(1), "assignment", r"shape \[points, outputs, latents\]; got \(1,\)"),
         (np.ones((3, 4, 5)), "assignment", "4 outputs with respect to 5 latents"),
         (np.ones((0, 4, 3)), "assignment", r"not be empty; got the shape \(0, 4, 3\)"),
         (np.ones((3, 4, 0)), "assignment", r"not be empty; got the shape \(3, 4, 0\)"),

@@ -16,6 +16,9 @@ from vae_ortho_plugin.errors import InputError
 
 SOLVERS = ("assignment", "milp")
 
+# So many points at a time leave no more behind than their distances.
+_BLOCK_POINTS = 1024
+
 # A chunk of Jacobians, in float64, that stays in a core's cache: 1.5 to 2 times faster.
 _CHUNK_BYTES = 2**20
 
@@ -93,6 +96,14 @@ def point_distances(
     """
     if solver not in SOLVERS:
         raise InputError(f"Unknown DtO solver {solver!r}; use one of {', '.join(SOLVERS)}.")
+    jacobians = np.atleast_1d(jacobians)
+    blocks = range(0, max(1, len(jacobians)), _BLOCK_POINTS)
+    return np.concatenate(
+        [_distances(jacobians[i : i + _BLOCK_POINTS], solver, first_point + i) for i in blocks]
+    )
+
+
+def _distances(jacobians: np.ndarray, solver: str, first_point: int) -> np.ndarray:
     vectors = right_singular_vectors(jacobians, first_point)
     nearest = np.stack([nearest_signed_permutation(v, solver) for v in vectors])
     return np.linalg.norm(vectors - nearest, axis=(1, 2))
