@@ -18,6 +18,7 @@ def add_run(
     share: float = 99.9,
     origin: str | None = None,
     bare: bool = False,
+    active: int = 2,
 ) -> None:
     """Adds a finished run as `vae_ortho_study` leaves it, with the parts that reports read.
 
@@ -27,6 +28,7 @@ def add_run(
         share: percent of its training in the polarized regime, where it has a posterior.
         origin: of the data, where they are not the original ones.
         bare: leaves out pictures and what is measured in training.
+        active: active latents at the end, where it has a posterior.
     """
     directory = output / "runs" / str(run)
     data = {"name": run.cell.row.data_set} | ({"origin": origin} if origin else {})
@@ -41,7 +43,7 @@ def add_run(
             "every": 500,
             "steps": [500, 1000, 1500],
             "delta_kl": [0.5, 0.01, 0.0],
-            "num_active": [2, 2, 2],
+            "num_active": [2, 2, active],
             "share_below_3_percent": share,
         }
         metrics["precision_gap"] = {

@@ -81,6 +81,14 @@ def test_the_quick_report_pictures_spaces_images_and_the_course_of_training(fini
     assert all(f"](pictures/{name})" in finished.read_text() for name in names)
 
 
+@pytest.mark.parametrize("active", [0, 2])
+def test_dto_over_training_leaves_out_collapsed_models(tmp_path, active):
+    add(tmp_path, select("quick", models=["beta_vae"], seeds=[0]), active=active)
+    text = write_report("quick", tmp_path).read_text()
+    assert ("### DtO over training" in text) == (active > 0)
+    assert "### Δ_KL over training" in text
+
+
 def test_the_mechanism_and_pca_have_tables(finished):
     text = finished.read_text()
     gap = section(text, "The mechanism at work")

@@ -4,6 +4,7 @@
 from collections.abc import Callable
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from vae_ortho_plugin.study import pictures
 from vae_ortho_plugin.study.cells import SHOWN_ROWS, TABLE_ROWS, with_10_latents
@@ -33,8 +34,8 @@ def section(results: Results) -> Section | None:
         (
             "dto_training",
             "DtO over training",
-            "A line a seed, on a fixed set of points.",
-            _tracked("dto_while_training", "dto"),
+            "A line a seed, on a fixed set of points. Runs that end without an active latent are left out.",
+            _dto,
             "distance to orthogonality (DtO)",
             "linear",
         ),
@@ -54,6 +55,14 @@ def _tracked(name: str, key: str) -> Callable[[FinishedRun], Curve | None]:
         return (item.tracked(name, "steps"), values) if values else None
 
     return curve
+
+
+def _dto(item: FinishedRun) -> Curve | None:
+    active = item.tracked("polarized_regime", "num_active")
+    # A collapsed model's decoder is flat: the directions of its Jacobian are chance.
+    if active and active[-1] == 0:
+        return None
+    return _tracked("dto_while_training", "dto")(item)
 
 
 def _loss(item: FinishedRun) -> Curve | None:
@@ -88,6 +97,9 @@ def _draw(
         axes.set_xlabel("training step (a batch each)")
         axes.set_ylabel(label)
         axes.set_xscale(scale)
+        if scale == "linear":
+            axes.xaxis.set_major_locator(MaxNLocator(5))
+            axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.set_yscale(scale)
         axes.grid(alpha=0.25)
         axes.legend(frameon=False, fontsize="small")
