@@ -6,7 +6,9 @@ The environment of 2020 is a virtual environment of Python 3.7 that holds
     tensorflow==1.14 disentanglement-lib==1.5 gin-config==0.3.0 tensorflow-hub==0.7.0
     "protobuf<3.21" "h5py<3" "numpy<1.19" "imageio<2.28"
 
-imageio 2.28 no longer takes the keyword with which dlib writes animations. The benchmarks take the path of its Python as --python-2020 and run themselves in this project's own.
+imageio 2.28 no longer takes the keyword with which dlib writes animations.
+
+The benchmarks take the path of its Python as --python-2020 and run themselves in this project's own.
 """
 
 import contextlib

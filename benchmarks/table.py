@@ -77,13 +77,9 @@ def _comparisons(rows: list[dict]) -> str:
     for row in rows:
         for number, series in enumerate(row["series"]):
             title = f"**{row['title']}** ({row['unit']})" if number == 0 else ""
-            if series["values"]:
-                cells = [_number(series[key]) for key in ("median", "min", "max")]
-            else:
-                cells = [_why_not(series), "", ""]
             ratio = "" if series["ratio"] is None else f"{_number(series['ratio'])} ×"
             reached = {None: "not measured" if series["goal"] else "", True: "yes", False: "**no**"}
-            cells += [ratio, series["goal"] or "", reached[series["reached"]]]
+            cells = [*_measured(series), ratio, series["goal"] or "", reached[series["reached"]]]
             lines.append(f"| {title} | {series['name']} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
@@ -94,11 +90,7 @@ def _growth(row: dict) -> str:
         "|---:|---:|---:|---:|",
     ]
     for series in row["series"]:
-        if series["values"]:
-            cells = [_number(series[key]) for key in ("median", "min", "max")]
-        else:
-            cells = [_why_not(series), "", ""]
-        lines.append(f"| {series['name']} | {' | '.join(cells)} |")
+        lines.append(f"| {series['name']} | {' | '.join(_measured(series))} |")
     return "\n".join(lines)
 
 
@@ -158,8 +150,12 @@ def _machines(rows: list[dict]) -> list[str]:
     return lines
 
 
-def _why_not(series: dict) -> str:
-    return "not measured: " + " ".join(series["not_measured"].split()).replace("|", "/")
+def _measured(series: dict) -> list[str]:
+    """Median, minimum and maximum, or in their place why there are none."""
+    if series["values"]:
+        return [_number(series[key]) for key in ("median", "min", "max")]
+    reason = " ".join(series["not_measured"].split()).replace("|", "/")
+    return [f"not measured: {reason}", "", ""]
 
 
 def _number(value: float) -> str:
