@@ -186,11 +186,11 @@ def test_a_jacobian_that_is_not_finite_is_named(bad):
 @pytest.mark.parametrize(
     ("jacobians", "solver", "message"),
     [
-        (np.ones((3, 4)), "assignment", r"shape \[points, outputs, latents\]; got \(3, 4\)"),
-        (np.float64(1), "assignment", r"shape \[points, outputs, latents\]; got \(1,\)"),
+        (np.ones((3, 4)), "assignment", r"\[points, outputs, latents\].* got \(3, 4\)"),
+        (np.float64(1), "assignment", r"\[points, outputs, latents\].* got \(\)"),
         (np.ones((3, 4, 5)), "assignment", "4 outputs with respect to 5 latents"),
-        (np.ones((0, 4, 3)), "assignment", r"not be empty; got the shape \(0, 4, 3\)"),
-        (np.ones((3, 4, 0)), "assignment", r"not be empty; got the shape \(3, 4, 0\)"),
+        (np.ones((0, 4, 3)), "assignment", r"none of them 0; got \(0, 4, 3\)"),
+        (np.ones((3, 4, 0)), "assignment", r"none of them 0; got \(3, 4, 0\)"),
         (np.ones((3, 4, 3)), "simplex", "'simplex'; use one of assignment, milp"),
     ],
 )

@@ -169,6 +169,22 @@ def test_an_empty_study_reports_that_nothing_is_finished(tmp_path):
     assert (tmp_path / "report.html").is_file()
 
 
+def test_a_report_of_a_selection_covers_it_and_whatever_is_finished(tmp_path):
+    add(tmp_path, [Run(Cell(cells.MNIST.shortened(20), "vae"), 0)])
+    selection = {Cell(cells.FASHION_MNIST, "vae")}
+    text = write_report("mnist", tmp_path, selection).read_text()
+    assert "1 finished runs (20 planned)" in text
+    rows = re.findall(
+        r"^\| ([^|]*MNIST[^|]*) \| ([^|]*) \|", section(text, "Table 2"), re.MULTILINE
+    )
+    assert rows == [("MNIST (20 of 400 epochs)", "VAE"), ("Fashion-MNIST", "VAE")]
+    missing = re.findall(r"^- (.*)$", section(text, "What is missing"), re.MULTILINE)
+    assert missing == [
+        "MNIST (20 of 400 epochs), VAE: 1 of 10 seeds",
+        "Fashion-MNIST, VAE: 0 of 10 seeds",
+    ]
+
+
 def test_a_run_that_is_being_made_is_no_finished_run(tmp_path):
     (tmp_path / "runs/synth_linear/beta_vae/.0.partial").mkdir(parents=True)
     assert "None of 42 runs is finished." in write_report("quick", tmp_path).read_text()

@@ -125,6 +125,7 @@ def test_a_shortened_run_trains_so_many_epochs_and_is_reported_as_such(shortened
     assert training["global_step"] == 40_000 / 64
     report = (shortened / "report.md").read_text()
     assert "| Synth. Non-Lin. (1 of 600 epochs) | β-VAE | 1 of 5 |" in report
+    assert "| AE |" not in report  # which was not selected
 
 
 def test_a_run_records_what_was_measured_while_it_trained_and_the_weights_of_its_data(shortened):

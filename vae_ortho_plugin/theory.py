@@ -30,6 +30,7 @@ import numpy as np
 from scipy.special import logsumexp
 
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.jacobians import with_checked_shape
 
 
 def precision(sigma: np.ndarray) -> np.ndarray:
@@ -148,12 +149,7 @@ def _log_column_norms(jacobians: np.ndarray) -> np.ndarray:
 
 
 def _checked(jacobians: np.ndarray) -> np.ndarray:
-    jacobians = np.asarray(jacobians, np.float64)
-    if jacobians.ndim != 3 or not jacobians.size:
-        raise InputError(
-            "Jacobians must have the shape [points, outputs, latents], none of them 0; got "
-            f"{jacobians.shape}."
-        )
+    jacobians = with_checked_shape(jacobians).astype(np.float64, copy=False)
     finite = np.isfinite(jacobians).all(axis=(1, 2))
     if not finite.all():
         raise InputError(f"The Jacobian at point {int(np.argmin(finite))} is not finite.")

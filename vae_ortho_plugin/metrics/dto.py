@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from threadpoolctl import ThreadpoolController
 
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.jacobians import with_checked_shape
 
 SOLVERS = ("assignment", "milp")
 
@@ -96,8 +97,8 @@ def point_distances(
     """
     if solver not in SOLVERS:
         raise InputError(f"Unknown DtO solver {solver!r}; use one of {', '.join(SOLVERS)}.")
-    jacobians = np.atleast_1d(jacobians)
-    blocks = range(0, max(1, len(jacobians)), _BLOCK_POINTS)
+    jacobians = with_checked_shape(jacobians)
+    blocks = range(0, len(jacobians), _BLOCK_POINTS)
     return np.concatenate(
         [_distances(jacobians[i : i + _BLOCK_POINTS], solver, first_point + i) for i in blocks]
     )
@@ -151,14 +152,8 @@ def triangular_factors(jacobians: np.ndarray, first_point: int = 0) -> np.ndarra
     Raises:
         InputError: wrong shape, or a Jacobian that is not finite.
     """
-    jacobians = np.asarray(jacobians)
-    if jacobians.ndim != 3:
-        raise InputError(
-            f"Jacobians must have the shape [points, outputs, latents]; got {jacobians.shape}."
-        )
+    jacobians = with_checked_shape(jacobians)
     points, outputs, latents = jacobians.shape
-    if not jacobians.size:
-        raise InputError(f"Jacobians must not be empty; got the shape {jacobians.shape}.")
     if outputs < latents:
         raise InputError(
             f"Jacobians of {outputs} outputs with respect to {latents} latents do not determine V; "

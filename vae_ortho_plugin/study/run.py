@@ -8,11 +8,11 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study.cells import Run
+from vae_ortho_plugin.study.cells import Cell, Run
 from vae_ortho_plugin.study.pool import Failure, make_runs
 from vae_ortho_plugin.study.studies import STUDIES, select
 from vae_ortho_plugin.study.worker import dlib_script
@@ -89,6 +89,7 @@ def _study(options: argparse.Namespace) -> int:
         parse_seeds(options.seeds),
         options.epochs,
     )
+    selected = {run.cell.study_cell for run in runs}
     if options.list:
         print("\n".join(f"{run.model_num:5d}  {run}" for run in runs))
         return 0
@@ -107,7 +108,7 @@ def _study(options: argparse.Namespace) -> int:
         failures = []
         if not options.report_only:
             failures = make_missing(runs, output, options.jobs)
-        print(f"Report: {report(options.study, output)}")
+        print(f"Report: {report(options.study, output, selected)}")
     for failure in failures:
         print(f"failed: {failure.run}: {failure.error}\n  log: {failure.log}", file=sys.stderr)
     return 1 if failures else 0
@@ -175,15 +176,15 @@ def make_missing(runs: list[Run], output: Path, jobs: int | None) -> list[Failur
     )
 
 
-def report(study: str, output: Path) -> Path:
-    """Brings results.json and report.md up to date with the finished runs."""
+def report(study: str, output: Path, cells: Collection[Cell]) -> Path:
+    """Brings results.json and report.md up to date with the finished runs; `cells` as `write_report`."""
     from vae_ortho_plugin.study.report import write_report
 
     results = output / "results.json"
     runs = [path.stat().st_mtime for path in output.glob("runs/*/*/*/run.json")]
     if runs and not (results.is_file() and results.stat().st_mtime > max(runs)):
         aggregate(output)
-    return write_report(study, output)
+    return write_report(study, output, cells)
 
 
 def default_jobs(runs: list[Run]) -> int:

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Writes a study's report from whatever is finished; one module a kind of section."""
 
+from collections.abc import Collection
 from pathlib import Path
 
+from vae_ortho_plugin.study.cells import Cell
 from vae_ortho_plugin.study.finished import read_finished
 from vae_ortho_plugin.study.pool import duration
 from vae_ortho_plugin.study.report import (
@@ -43,15 +45,21 @@ _SECTIONS = (
 )
 
 
-def write_report(study: str, output: Path) -> Path:
+def write_report(study: str, output: Path, cells: Collection[Cell] | None = None) -> Path:
     """Writes report.md, report.html, tables/ and pictures/ in `output`; returns report.md's path.
 
     Args:
         study: name of the study, whose cells and planned seeds the report covers.
         output: the study's directory, with its runs in runs/.
+        cells: those of the study's that the report covers besides the ones with finished runs; None:
+            all.
     """
     plan = plan_of(study)
-    results = Results.of(study, plan, read_finished(output, plan))
+    finished = read_finished(output, plan)
+    if cells is not None:
+        covered = {*cells, *(item.cell.study_cell for item in finished)}
+        plan = {cell: seeds for cell, seeds in plan.items() if cell in covered}
+    results = Results.of(study, plan, finished)
     sections = [_overview(results), *(module.section(results) for module in _SECTIONS)]
     return files.write(
         f"Report of study {study}", [section for section in sections if section], output
