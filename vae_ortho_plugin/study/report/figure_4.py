@@ -66,7 +66,7 @@ def _scatter(runs: list[FinishedRun]) -> Figure:
             color=pictures.COLORS[index],
             marker=_MARKERS[index % len(_MARKERS)],
             alpha=0.8,
-            label=f"{row.epochs} epochs{_origin(chosen[0])}",
+            label=f"{row.epochs} epoch{'s' * (row.epochs > 1)}{_origin(chosen[0])}",
         )
     axes.set_xlabel("distance to orthogonality (DtO)")
     axes.set_ylabel("disentanglement score")
