@@ -45,6 +45,11 @@ class FinishedRun:
         """What was tracked while the model trained; None where nothing was."""
         return self.training.get(name, {}).get(key)
 
+    def last_tracked(self, name: str, key: str) -> float | None:
+        """The last of the values that were tracked while the model trained; None without any."""
+        values = self.tracked(name, key)
+        return values[-1] if values else None
+
 
 def read_finished(output: Path, cells: Iterable[Cell]) -> list[FinishedRun]:
     """The finished runs of `cells` below `output`, by cell and seed.

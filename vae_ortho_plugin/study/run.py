@@ -89,12 +89,12 @@ def _study(options: argparse.Namespace) -> int:
         parse_seeds(options.seeds),
         options.epochs,
     )
-    selected = {run.cell.study_cell for run in runs}
     if options.list:
         print("\n".join(f"{run.model_num:5d}  {run}" for run in runs))
         return 0
     if options.jobs is not None and options.jobs < 1:
         raise InputError(f"--jobs {options.jobs}: at least one run at a time.")
+    selected = {run.cell.study_cell for run in runs}
     if not options.report_only:
         # Late, since --help must do without NumPy.
         from vae_ortho_plugin.study import needed_data

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Δ_KL, DtO and the loss while the models train."""
 
-from collections.abc import Callable
-
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
@@ -27,7 +25,7 @@ def section(results: Results) -> Section | None:
             "delta_kl",
             "Δ_KL over training",
             "A line a seed; dotted: the 3 % of Table 1.",
-            _tracked("polarized_regime", "delta_kl"),
+            _delta_kl,
             r"$\Delta_{KL}$",
             "log",
         ),
@@ -49,24 +47,24 @@ def section(results: Results) -> Section | None:
     return Section("Over training", blocks) if blocks else None
 
 
-def _tracked(name: str, key: str) -> Callable[[FinishedRun], Curve | None]:
-    def curve(item: FinishedRun) -> Curve | None:
-        values = item.tracked(name, key)
-        return (item.tracked(name, "steps"), values) if values else None
-
-    return curve
+def _delta_kl(item: FinishedRun) -> Curve | None:
+    return _tracked(item, "polarized_regime", "delta_kl")
 
 
 def _dto(item: FinishedRun) -> Curve | None:
-    active = item.tracked("polarized_regime", "num_active")
     # A collapsed model's decoder is flat: the directions of its Jacobian are chance.
-    if active and active[-1] == 0:
+    if item.last_tracked("polarized_regime", "num_active") == 0:
         return None
-    return _tracked("dto_while_training", "dto")(item)
+    return _tracked(item, "dto_while_training", "dto")
 
 
 def _loss(item: FinishedRun) -> Curve | None:
     return item.curves.get("loss")
+
+
+def _tracked(item: FinishedRun, name: str, key: str) -> Curve | None:
+    values = item.tracked(name, key)
+    return (item.tracked(name, "steps"), values) if values else None
 
 
 def _draw(

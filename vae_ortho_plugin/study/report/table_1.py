@@ -94,8 +94,4 @@ def _share(item: FinishedRun) -> float | None:
 
 
 def _last(key: str):
-    def get(item: FinishedRun) -> float | None:
-        values = item.tracked("polarized_regime", key)
-        return values[-1] if values else None
-
-    return get
+    return lambda item: item.last_tracked("polarized_regime", key)
