@@ -81,7 +81,7 @@ setup(
         "console_scripts": [
             "vae_ortho_download_data = vae_ortho_plugin.data.download:main",
             "vae_ortho_render_dsprites = vae_ortho_plugin.data.render_dsprites:main",
-            "vae_ortho_study = vae_ortho_plugin.study.run:main",
+            "vae_ortho_study = vae_ortho_plugin.study.run.command:main",
         ]
     },
 )

@@ -62,8 +62,8 @@ def _rate(distances: Callable[[int], np.ndarray], seconds: float, first: int) ->
 def plugin(settings: Settings, latents: int) -> Iterator[Callable]:
     """What the metric `dto` does for given latents: Jacobians, their R of QR, distances."""
     model_dir = untrained_model(settings, "dsprites", latents)
-    from vae_ortho_plugin.metrics.dto import distance_to_orthogonality
-    from vae_ortho_plugin.metrics.model import open_model
+    from vae_ortho_plugin.measures.dto import distance_to_orthogonality
+    from vae_ortho_plugin.trained_model import open_model
 
     with open_model(str(model_dir)) as model:
 
@@ -94,7 +94,7 @@ def _decoder(settings: Settings, latents: int):
 @contextlib.contextmanager
 def straightforward(settings: Settings, latents: int) -> Iterator[Callable]:
     """Point by point: reverse-mode Jacobian, full SVD, mixed-integer program."""
-    from vae_ortho_plugin.metrics.dto import nearest_signed_permutation
+    from vae_ortho_plugin.measures.dto import nearest_signed_permutation
 
     with _decoder(settings, latents) as (_, feed, images, session):
         from tensorflow.python.ops.parallel_for.gradients import jacobian
@@ -207,8 +207,8 @@ def peak_memory(settings: Settings, data_set: str, latents: int, points: int) ->
 
 
 def _print_peak_memory(model_dir: str, points: int) -> None:
-    from vae_ortho_plugin.metrics.dto import distance_to_orthogonality
-    from vae_ortho_plugin.metrics.model import open_model
+    from vae_ortho_plugin.measures.dto import distance_to_orthogonality
+    from vae_ortho_plugin.trained_model import open_model
 
     with open_model(model_dir) as model:
         latents = _points(model.num_latents, points)

@@ -51,9 +51,9 @@ def dto(settings: Settings, latents: int, outputs: int, points: int) -> Iterator
     import disentanglement_lib  # noqa: F401
     import tensorflow.compat.v1 as tf
 
-    from vae_ortho_plugin.metrics.dto import distance_to_orthogonality, triangular_factors
-    from vae_ortho_plugin.metrics.model import BATCH_SIZE as DTO_BATCH
-    from vae_ortho_plugin.metrics.model import forward_jacobian
+    from vae_ortho_plugin.measures.dto import distance_to_orthogonality, triangular_factors
+    from vae_ortho_plugin.trained_model import BATCH_SIZE as DTO_BATCH
+    from vae_ortho_plugin.trained_model import forward_jacobian
 
     with tf.Graph().as_default():
         feed = tf.placeholder(tf.float32, [None, latents])
@@ -87,7 +87,7 @@ def _dto(name: object, latents: int = 5, outputs: int = 4096, points: int = 256)
 def _score(points: int) -> Series:
     @contextlib.contextmanager
     def measure(settings: Settings) -> Iterator[Callable]:
-        from vae_ortho_plugin.metrics.disentanglement_score import disentanglement_score
+        from vae_ortho_plugin.measures.disentanglement_score import disentanglement_score
 
         latents, factors = score.example(points)
         yield lambda: score.seconds(disentanglement_score, latents, factors, score.KINDS)

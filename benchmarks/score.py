@@ -36,7 +36,7 @@ def seconds(function: Callable, *arguments: object) -> float:
 @contextlib.contextmanager
 def plugin(settings: Settings) -> Iterator[Callable]:
     """The function behind the metric."""
-    from vae_ortho_plugin.metrics.disentanglement_score import disentanglement_score
+    from vae_ortho_plugin.measures.disentanglement_score import disentanglement_score
 
     latents, factors = example()
     yield lambda: seconds(disentanglement_score, latents, factors, KINDS)

@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from benchmarks.data import data_root
 from benchmarks.framework import NotMeasured, Row, Series, Settings
 from benchmarks.machine import ROOT
-from vae_ortho_plugin.study import cells, studies
+from vae_ortho_plugin.study import experiments, plans
 
 # Data set -> epochs of a short run and of one so much longer that the machine does not hide it.
 EPOCHS = {"synth_linear": (10, 600), "synth_nonlinear": (10, 200), "mnist": (1, 4)}
@@ -52,7 +52,7 @@ def _worker(data_root: str) -> subprocess.Popen:
     """The study's worker that makes all runs, until this process ends."""
     threads = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
     process = subprocess.Popen(
-        [sys.executable, "-m", "vae_ortho_plugin.study.worker"],
+        [sys.executable, "-m", "vae_ortho_plugin.study.run.worker"],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         env={**os.environ, **dict.fromkeys(threads, "1"), "DISENTANGLEMENT_LIB_DATA": data_root},
@@ -63,9 +63,9 @@ def _worker(data_root: str) -> subprocess.Popen:
     return process
 
 
-def _run_of(data_set: str) -> cells.Run:
-    row = next(row for row in cells.TABLE_ROWS if row.data_set == data_set)
-    return cells.Run(cells.table_1_cells(row)[0], seed=0)
+def _run_of(data_set: str) -> experiments.Run:
+    row = next(row for row in experiments.TABLE_ROWS if row.data_set == data_set)
+    return experiments.Run(experiments.table_1_cells(row)[0], seed=0)
 
 
 def _series(data_set: str, epochs: int) -> Series:
@@ -75,7 +75,7 @@ def _series(data_set: str, epochs: int) -> Series:
 
 
 def _name(data_set: str, epochs: int) -> str:
-    return f"{_run_of(data_set).cell.row.title}, {epochs} of {cells.FULL_EPOCHS[data_set]} epochs"
+    return f"{_run_of(data_set).cell.row.title}, {epochs} of {experiments.FULL_EPOCHS[data_set]} epochs"
 
 
 ROWS = (
@@ -108,14 +108,14 @@ def estimates(rows: list[dict]) -> str:
         times = [medians[NAME][_name(data_set, epochs)] for epochs in (short, long)]
         of_an_epoch[data_set] = (times[1] - times[0]) / (long - short)
         fixed[data_set] = max(0.0, times[0] - short * of_an_epoch[data_set])
-    steps = _steps("dsprites") / cells.FULL_EPOCHS["dsprites"]
+    steps = _steps("dsprites") / experiments.FULL_EPOCHS["dsprites"]
     of_an_epoch["dsprites"] = cores * steps / next(iter(medians[DSPRITES_ROW].values()))
     for other in ("dsprites", "fashion_mnist"):
         fixed[other] = fixed["mnist"]
     of_an_epoch["fashion_mnist"] = of_an_epoch["mnist"]
 
     lines = [f"| study | runs | estimated time on {cores} cores |", "|---|---:|---:|"]
-    for study, plan in studies.STUDIES.items():
+    for study, plan in plans.STUDIES.items():
         seconds = sum(
             seeds
             * (

@@ -184,7 +184,7 @@ class Stopwatch(contextlib.ExitStack):
         super().__init__()
         import disentanglement_lib  # noqa: F401
 
-        from vae_ortho_plugin.compat.estimator import _Training
+        from vae_ortho_plugin.engine.estimator import _Training
 
         self._started, self._paused = 0.0, 0.0
         run, call, save = _Training.run, _Training._run, _Training._save

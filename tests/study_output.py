@@ -7,7 +7,7 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 
-from vae_ortho_plugin.study.cells import MODELS_WITH_POSTERIOR, Run
+from vae_ortho_plugin.study.experiments import MODELS_WITH_POSTERIOR, Run
 
 
 def add_run(

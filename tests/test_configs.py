@@ -6,7 +6,7 @@ from disentanglement_lib.methods.unsupervised import train  # noqa: F401, regist
 from disentanglement_lib.postprocessing import postprocess  # noqa: F401
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study.configs import bindings, gin_config
+from vae_ortho_plugin.gin_files import bindings, gin_config
 
 MODELS = (*("beta_vae", "vae", "autoencoder", "beta_vae_sigma", "polarized_vae", "random_decoder"),)
 # data set file -> beta, steps: epochs x training points / batch size

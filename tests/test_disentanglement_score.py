@@ -5,10 +5,7 @@ from sklearn.metrics import accuracy_score, root_mean_squared_error
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.metrics.disentanglement_score import (
-    disentanglement_score,
-    nearest_neighbors,
-)
+from vae_ortho_plugin.measures.disentanglement_score import disentanglement_score, nearest_neighbors
 
 MIXED = ["continuous", "categorical", "continuous"]
 

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.metrics.dto import (
+from vae_ortho_plugin.measures.dto import (
     distance_to_orthogonality,
     nearest_signed_permutation,
     point_distances,
@@ -158,7 +158,7 @@ def test_columns_whose_squares_leave_the_range_of_float64(scale):
 def test_points_in_blocks_are_those_at_once(monkeypatch):
     jacobians = random_jacobians(np.random.default_rng(14))
     expected = point_distances(jacobians)
-    monkeypatch.setattr("vae_ortho_plugin.metrics.dto._BLOCK_POINTS", 7)
+    monkeypatch.setattr("vae_ortho_plugin.measures.dto._BLOCK_POINTS", 7)
     np.testing.assert_array_equal(point_distances(jacobians), expected)
     jacobians[17] = np.nan
     with pytest.raises(InputError, match="at point 117 is not finite"):
@@ -209,8 +209,8 @@ def test_dto_of_no_points_is_refused():
 
 def test_the_metrics_cores_need_neither_tensorflow_nor_disentanglement_lib():
     code = (
-        "import sys; import vae_ortho_plugin.metrics.dto;"
-        "import vae_ortho_plugin.metrics.disentanglement_score;"
+        "import sys; import vae_ortho_plugin.measures.dto;"
+        "import vae_ortho_plugin.measures.disentanglement_score;"
         "loaded = {'tensorflow', 'disentanglement_lib', 'gin'} & set(sys.modules);"
         "assert not loaded, loaded"
     )

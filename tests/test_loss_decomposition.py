@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.metrics.loss_decomposition import loss_decomposition
+from vae_ortho_plugin.measures.loss_decomposition import loss_decomposition
 
 SAMPLES = 20_000
 

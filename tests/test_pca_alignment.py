@@ -4,7 +4,7 @@ import pytest
 from scipy.spatial.transform import Rotation
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.metrics.pca_alignment import (
+from vae_ortho_plugin.measures.pca_alignment import (
     encoder_directions,
     matched_angles,
     principal_components,

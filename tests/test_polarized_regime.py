@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.metrics.polarized_regime import delta_kl, polarized_regime, share_below
+from vae_ortho_plugin.measures.polarized_regime import delta_kl, polarized_regime, share_below
 
 STEPS = [100, 200, 300, 400]
 

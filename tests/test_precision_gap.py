@@ -2,9 +2,9 @@
 import numpy as np
 import pytest
 
-from vae_ortho_plugin import theory
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.metrics.precision_gap import precision_gap
+from vae_ortho_plugin.measures import optimum
+from vae_ortho_plugin.measures.precision_gap import precision_gap
 
 # Eq. 24, and Sec. 4.2: M2 = M1 R45ᵀ.
 M1 = np.array([[4.0, 1], [-3, 1], [5, -1]])
@@ -18,7 +18,7 @@ def random_points(seed=0, points=4, outputs=5, latents=3):
 
 def test_columns_part_of_m1_and_m2_is_that_of_section_4():
     jacobians = np.stack([M1, M2])
-    gap = precision_gap(jacobians, theory.optimal_sigma(jacobians, 3.0))
+    gap = precision_gap(jacobians, optimum.optimal_sigma(jacobians, 3.0))
     volume = 50 * 3 - 4**2  # det M1ᵀM1
     expected = np.log([np.sqrt(50 * 3 / volume), np.sqrt(61 / 2 * 45 / 2 / volume)])
     assert gap.columns == pytest.approx(expected)
@@ -35,8 +35,8 @@ def test_sigma_part_of_equal_noise_is_the_ratio_of_the_means_of_the_squared_norm
 
 def test_the_gap_is_zero_at_the_optimum():
     jacobians, _ = random_points()
-    columns = theory.optimal_columns(jacobians)
-    gap = precision_gap(columns, theory.optimal_sigma(columns, np.array([0, 1, 5, -2.0])))
+    columns = optimum.optimal_columns(jacobians)
+    gap = precision_gap(columns, optimum.optimal_sigma(columns, np.array([0, 1, 5, -2.0])))
     assert gap.total == pytest.approx(np.zeros(4), abs=1e-12)
 
 

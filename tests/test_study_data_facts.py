@@ -12,7 +12,7 @@ from disentanglement_lib.utils import results
 from vae_ortho_plugin.data import render_dsprites
 from vae_ortho_plugin.data.synthetic import SynthNonlinear
 from vae_ortho_plugin.data.synthetic_maps import mlp_map
-from vae_ortho_plugin.study.worker import data_facts
+from vae_ortho_plugin.study.run.worker import data_facts
 
 
 @pytest.fixture

@@ -9,9 +9,9 @@ from disentanglement_lib.config import reproduce
 from disentanglement_lib.methods.unsupervised import train  # noqa: F401, registers the models
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study import cells
-from vae_ortho_plugin.study.cells import CELLS, Cell, Run
-from vae_ortho_plugin.study.vae_pca_v1 import STUDY, VaePcaV1
+from vae_ortho_plugin.study import experiments
+from vae_ortho_plugin.study.dlib_study import STUDY, VaePcaV1
+from vae_ortho_plugin.study.experiments import CELLS, Cell, Run
 
 
 def names(paths):
@@ -49,10 +49,10 @@ def parameters(study, cell, configurable):
 @pytest.mark.parametrize(
     ("cell", "steps"),
     [
-        (Cell(cells.MNIST_SHORT, "vae"), 5 * 56_000 / 64),
-        (cells.figure_4_cell(10), 10 * 589_824 / 64),
-        (cells.figure_4_cell(50), 50 * 589_824 / 64),
-        (Cell(cells.MNIST, "random_decoder"), 0),
+        (Cell(experiments.MNIST_SHORT, "vae"), 5 * 56_000 / 64),
+        (experiments.figure_4_cell(10), 10 * 589_824 / 64),
+        (experiments.figure_4_cell(50), 50 * 589_824 / 64),
+        (Cell(experiments.MNIST, "random_decoder"), 0),
     ],
 )
 def test_a_row_trains_its_epochs(cell, steps):
@@ -61,7 +61,7 @@ def test_a_row_trains_its_epochs(cell, steps):
 
 def test_a_shortened_study_trains_fewer_epochs_and_nothing_longer():
     study = VaePcaV1(epochs=20)
-    mnist, short = Cell(cells.MNIST, "vae"), Cell(cells.MNIST_SHORT, "vae")
+    mnist, short = Cell(experiments.MNIST, "vae"), Cell(experiments.MNIST_SHORT, "vae")
     assert parameters(study, mnist, "model")["training_steps"] == 20 * 56_000 / 64
     assert parameters(study, short, "model")["training_steps"] == 5 * 56_000 / 64
 
@@ -69,27 +69,28 @@ def test_a_shortened_study_trains_fewer_epochs_and_nothing_longer():
 def test_smaller_batches_make_more_steps_of_as_many_epochs():
     own, smaller = (
         parameters(STUDY, Cell(row, "beta_vae"), "model")
-        for row in (cells.SYNTH_LINEAR, cells.SYNTH_LINEAR_BATCH_16)
+        for row in (experiments.SYNTH_LINEAR, experiments.SYNTH_LINEAR_BATCH_16)
     )
     assert (own["batch_size"], own["training_steps"]) == (64, 375_000)
     assert (smaller["batch_size"], smaller["training_steps"]) == (16, 1_500_000)
     study = VaePcaV1(epochs=6)
-    cell = Cell(cells.SYNTH_LINEAR_BATCH_16, "beta_vae")
+    cell = Cell(experiments.SYNTH_LINEAR_BATCH_16, "beta_vae")
     assert parameters(study, cell, "model")["training_steps"] == 15_000
 
 
 def test_variants_differ_in_the_one_parameter_that_they_are_named_after():
-    sweep = [cells.beta_cell(cells.DSPRITES, value) for value in (0.3, 2.0, 4.0)]
+    sweep = [experiments.beta_cell(experiments.DSPRITES, value) for value in (0.3, 2.0, 4.0)]
     betas = [parameters(STUDY, cell, "vae")["beta"] for cell in sweep]
     assert betas == [0.3, 2.0, 4.0]
-    for row in cells.TABLE_ROWS:
+    for row in experiments.TABLE_ROWS:
         own, ten = (
-            parameters(STUDY, cell, "encoder")["num_latent"] for cell in cells.table_1_cells(row)
+            parameters(STUDY, cell, "encoder")["num_latent"]
+            for cell in experiments.table_1_cells(row)
         )
         assert own < ten == 10
     ratios = [
-        parameters(STUDY, cells.axis_ratio_cell(ratio), "synth_linear").get("axis_ratio", 2.0)
-        for ratio in cells.AXIS_RATIOS
+        parameters(STUDY, experiments.axis_ratio_cell(ratio), "synth_linear").get("axis_ratio", 2.0)
+        for ratio in experiments.AXIS_RATIOS
     ]
     assert ratios == [1.0, 1.2, 1.5, 2.0]
 
@@ -98,24 +99,27 @@ def test_variants_differ_in_the_one_parameter_that_they_are_named_after():
     ("cell", "metrics"),
     [
         (
-            Cell(cells.SYNTH_LINEAR, "beta_vae"),
+            Cell(experiments.SYNTH_LINEAR, "beta_vae"),
             [
                 *("disentanglement_score", "dto", "loss_decomposition", "precision_gap"),
                 "pca_alignment",
             ],
         ),
         (
-            Cell(cells.SYNTH_LINEAR, "autoencoder"),
+            Cell(experiments.SYNTH_LINEAR, "autoencoder"),
             ["disentanglement_score", "dto", "pca_alignment"],
         ),
         (
-            Cell(cells.SYNTH_NONLINEAR, "random_decoder"),
+            Cell(experiments.SYNTH_NONLINEAR, "random_decoder"),
             ["disentanglement_score", "dto"],
         ),
         # 10 latents, 3 outputs
-        (Cell(cells.with_10_latents(cells.SYNTH_LINEAR), "beta_vae"), ["disentanglement_score"]),
-        (Cell(cells.MNIST, "vae"), ["dto", "loss_decomposition", "precision_gap"]),
-        (Cell(cells.MNIST, "autoencoder"), ["dto"]),
+        (
+            Cell(experiments.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae"),
+            ["disentanglement_score"],
+        ),
+        (Cell(experiments.MNIST, "vae"), ["dto", "loss_decomposition", "precision_gap"]),
+        (Cell(experiments.MNIST, "autoencoder"), ["dto"]),
     ],
 )
 def test_the_metrics_are_those_that_suit_the_model_asked_for_last(cell, metrics):
@@ -125,17 +129,17 @@ def test_the_metrics_are_those_that_suit_the_model_asked_for_last(cell, metrics)
 
 
 def test_the_polarized_regime_is_tracked_where_there_is_a_posterior():
-    tracked = parameters(STUDY, Cell(cells.MNIST, "vae"), "polarized_regime")
+    tracked = parameters(STUDY, Cell(experiments.MNIST, "vae"), "polarized_regime")
     assert tracked == {"every": 500, "num_points": 1000}
-    assert parameters(STUDY, Cell(cells.MNIST, "autoencoder"), "polarized_regime") == {}
-    assert parameters(STUDY, Cell(cells.MNIST, "random_decoder"), "polarized_regime") == {}
+    assert parameters(STUDY, Cell(experiments.MNIST, "autoencoder"), "polarized_regime") == {}
+    assert parameters(STUDY, Cell(experiments.MNIST, "random_decoder"), "polarized_regime") == {}
 
 
 def test_dto_is_tracked_where_something_is_trained_and_the_jacobian_has_directions():
-    tracked = parameters(STUDY, Cell(cells.MNIST, "autoencoder"), "dto_while_training")
+    tracked = parameters(STUDY, Cell(experiments.MNIST, "autoencoder"), "dto_while_training")
     assert tracked == {"every": 5000, "num_points": 1000}
-    ten_of_three = Cell(cells.with_10_latents(cells.SYNTH_LINEAR), "beta_vae")
-    for cell in (Cell(cells.MNIST, "random_decoder"), ten_of_three):
+    ten_of_three = Cell(experiments.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae")
+    for cell in (Cell(experiments.MNIST, "random_decoder"), ten_of_three):
         assert parameters(STUDY, cell, "dto_while_training") == {}
 
 

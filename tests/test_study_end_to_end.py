@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from vae_ortho_plugin.data.mnist_files import SHAPES
-from vae_ortho_plugin.study import run
-from vae_ortho_plugin.study.configs import gin_config
-from vae_ortho_plugin.study.worker import curves, dlib_script
+from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.study.run import command
+from vae_ortho_plugin.study.run.worker import curves, dlib_script
 
 STEPS = 2000
 
@@ -86,7 +86,7 @@ def studied(tmp_path_factory):
     output = tmp_path_factory.mktemp("study {0}")
     arguments = ["--models", "random_decoder", "--data-sets", "synth_linear", "--seeds", "0-1"]
     arguments += ["--jobs", "1", "--output", str(output)]
-    assert run.main(arguments) == 0
+    assert command.main(arguments) == 0
     return output, arguments
 
 
@@ -115,7 +115,7 @@ def shortened(tmp_path_factory):
     """Output directory of a study with one run of one epoch."""
     output = tmp_path_factory.mktemp("shortened")
     arguments = ["--models", "beta_vae", "--data-sets", "synth_nonlinear", "--seeds", "3"]
-    assert run.main([*arguments, "--epochs", "1", "--jobs", "1", "--output", str(output)]) == 0
+    assert command.main([*arguments, "--epochs", "1", "--jobs", "1", "--output", str(output)]) == 0
     return output
 
 
@@ -155,7 +155,7 @@ def test_a_second_call_makes_nothing_again(studied, capsys):
     output, arguments = studied
     made = {path: path.stat().st_mtime_ns for path in output.glob("runs/*/*/*/run.json")}
     results = (output / "results.json").stat().st_mtime_ns
-    assert run.main(arguments) == 0
+    assert command.main(arguments) == 0
     assert "2 runs, 2 of them finished before" in capsys.readouterr().out
     assert made == {path: path.stat().st_mtime_ns for path in made}
     assert results == (output / "results.json").stat().st_mtime_ns
@@ -163,8 +163,8 @@ def test_a_second_call_makes_nothing_again(studied, capsys):
 
 def test_two_studies_cannot_share_an_output_directory(studied, capsys):
     output, arguments = studied
-    with run._locked(output):
-        assert run.main(arguments) == 2
+    with command._locked(output):
+        assert command.main(arguments) == 2
     assert "Another vae_ortho_study is at work" in capsys.readouterr().err
 
 
@@ -175,7 +175,7 @@ def test_a_failed_run_is_listed_with_its_log_and_leaves_nothing(tmp_path, monkey
     monkeypatch.setenv("DISENTANGLEMENT_LIB_DATA", str(tmp_path / "data"))
     output = tmp_path / "output"
     arguments = ["--data-sets", "mnist_short", "--models", "vae", "--output", str(output)]
-    assert run.main(arguments) == 1
+    assert command.main(arguments) == 1
     error = capsys.readouterr().err
     assert "failed: mnist_short/vae/0: InputError:" in error
     log = output / "logs/mnist_short-vae-0.log"

@@ -7,9 +7,9 @@ from vae_ortho_plugin.data import render_dsprites
 from vae_ortho_plugin.data.dsprites import FILE, is_rendered_stand_in
 from vae_ortho_plugin.data.mnist_files import SHAPES
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study import run
-from vae_ortho_plugin.study.needed_data import keep_those_with_data, render_dsprites_if_missing
-from vae_ortho_plugin.study.studies import select
+from vae_ortho_plugin.study.plans import select
+from vae_ortho_plugin.study.run import command
+from vae_ortho_plugin.study.run.needed_data import keep_those_with_data, render_dsprites_if_missing
 
 
 @pytest.fixture
@@ -51,7 +51,7 @@ def test_a_study_none_of_which_can_be_made_fails_with_every_remedy(root):
 
 
 def test_the_study_of_dsprites_says_how_to_get_or_render_them(root, capsys):
-    assert run.main(["--study", "dsprites", "--output", str(root / "results")]) == 2
+    assert command.main(["--study", "dsprites", "--output", str(root / "results")]) == 2
     error = capsys.readouterr().err
     assert "vae_ortho_download_data dsprites" in error
     assert "--render-dsprites" in error

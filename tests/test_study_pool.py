@@ -8,9 +8,9 @@ import sys
 
 import pytest
 
-from vae_ortho_plugin.study import pool
-from vae_ortho_plugin.study.cells import SYNTH_LINEAR, Cell, Run
-from vae_ortho_plugin.study.pool import Progress, duration, make_runs
+from vae_ortho_plugin.study.experiments import SYNTH_LINEAR, Cell, Run
+from vae_ortho_plugin.study.run import pool
+from vae_ortho_plugin.study.run.pool import Progress, duration, make_runs
 
 CELL = Cell(SYNTH_LINEAR, "beta_vae")
 

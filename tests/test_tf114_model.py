@@ -15,7 +15,7 @@ import tensorflow_hub as hub
 from disentanglement_lib.evaluation import evaluate
 from disentanglement_lib.postprocessing import postprocess
 
-from vae_ortho_plugin.metrics.dto import distance_to_orthogonality
+from vae_ortho_plugin.measures.dto import distance_to_orthogonality
 
 FIXTURE = Path(__file__).parent / "fixtures" / "tf114_model"
 MODEL = FIXTURE / "model"

@@ -8,7 +8,7 @@ what TensorFlow 1 had. It needs the standard library alone, because every Python
 environment imports it at its start (see `vae_ortho_plugin.pth`).
 """
 
-from vae_ortho_plugin.compat.hook import install as _install
+from vae_ortho_plugin.dlib.hook import install as _install
 
 __version__ = "0.1.0"
 

@@ -12,8 +12,8 @@ import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.metrics.model import BATCH_SIZE, find_model_dir
-from vae_ortho_plugin.metrics.polarized_regime import ACTIVE_STD
+from vae_ortho_plugin.measures.polarized_regime import ACTIVE_STD
+from vae_ortho_plugin.trained_model import BATCH_SIZE, find_model_dir
 
 # Of data without splits, when the user asks for no number.
 NUM_POINTS = 10000

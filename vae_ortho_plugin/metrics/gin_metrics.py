@@ -5,14 +5,14 @@ import gin
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin.metrics import disentanglement_score as score_core
-from vae_ortho_plugin.metrics import dto as dto_core
+from vae_ortho_plugin.data.factor_kinds import named_kinds
+from vae_ortho_plugin.measures import disentanglement_score as score_core
+from vae_ortho_plugin.measures import dto as dto_core
 from vae_ortho_plugin.metrics import (
     evaluated,
     gin_theory,  # noqa: F401  registers its metrics
 )
-from vae_ortho_plugin.metrics.factors import named_kinds
-from vae_ortho_plugin.metrics.model import BATCH_SIZE, open_model
+from vae_ortho_plugin.trained_model import BATCH_SIZE, open_model
 
 
 @gin.configurable("dto", denylist=evaluated.GIVEN_BY_DLIB)

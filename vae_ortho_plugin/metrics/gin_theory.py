@@ -9,12 +9,12 @@ import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures import loss_decomposition as loss_core
+from vae_ortho_plugin.measures import pca_alignment as pca_core
+from vae_ortho_plugin.measures import precision_gap as gap_core
+from vae_ortho_plugin.measures.dto import triangular_factors
 from vae_ortho_plugin.metrics import evaluated
-from vae_ortho_plugin.metrics import loss_decomposition as loss_core
-from vae_ortho_plugin.metrics import pca_alignment as pca_core
-from vae_ortho_plugin.metrics import precision_gap as gap_core
-from vae_ortho_plugin.metrics.dto import triangular_factors
-from vae_ortho_plugin.metrics.model import BATCH_SIZE, open_model
+from vae_ortho_plugin.trained_model import BATCH_SIZE, open_model
 
 # Below it, adding noise to a mean of order 1 changes nothing in float32.
 _SIGMA_OF_A_POINT = 1e-8

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vae_ortho_plugin.study.cells import Cell, Row, Run
+from vae_ortho_plugin.study.experiments import Cell, Row, Run
 
 
 @dataclass(frozen=True)

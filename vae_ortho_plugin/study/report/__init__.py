@@ -4,16 +4,17 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from vae_ortho_plugin.study.cells import Cell
+from vae_ortho_plugin.study.experiments import Cell
 from vae_ortho_plugin.study.finished import read_finished
-from vae_ortho_plugin.study.pool import duration
-from vae_ortho_plugin.study.report import (
+from vae_ortho_plugin.study.plans import plan_of
+from vae_ortho_plugin.study.report import document, entries
+from vae_ortho_plugin.study.report.results import Results
+from vae_ortho_plugin.study.report.section import Section
+from vae_ortho_plugin.study.report.sections import (
     axis_ratios,
     beta_sweep,
     dto_disentanglement,
-    entries,
     figure_4,
-    files,
     images,
     latent_space,
     mechanism,
@@ -24,9 +25,7 @@ from vae_ortho_plugin.study.report import (
     table_1,
     table_2,
 )
-from vae_ortho_plugin.study.report.section import Section
-from vae_ortho_plugin.study.results import Results
-from vae_ortho_plugin.study.studies import plan_of
+from vae_ortho_plugin.study.run.pool import duration
 
 _SECTIONS = (
     table_1,
@@ -61,7 +60,7 @@ def write_report(study: str, output: Path, cells: Collection[Cell] | None = None
         plan = {cell: seeds for cell, seeds in plan.items() if cell in covered}
     results = Results.of(study, plan, finished)
     sections = [_overview(results), *(module.section(results) for module in _SECTIONS)]
-    return files.write(
+    return document.write(
         f"Report of study {study}", [section for section in sections if section], output
     )
 

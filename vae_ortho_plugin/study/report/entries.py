@@ -3,11 +3,11 @@
 
 from collections.abc import Callable
 
-from vae_ortho_plugin.study.cells import MODEL_TITLES, Cell
+from vae_ortho_plugin.study.experiments import MODEL_TITLES, Cell
 from vae_ortho_plugin.study.finished import FinishedRun
-from vae_ortho_plugin.study.paper_targets import Target
-from vae_ortho_plugin.study.results import Results
-from vae_ortho_plugin.study.tables import Entry, summarize
+from vae_ortho_plugin.study.report.paper_targets import Target
+from vae_ortho_plugin.study.report.results import Results
+from vae_ortho_plugin.study.report.statistics import Entry, summarize
 
 LEGEND = (
     "In the tables: mean ± standard deviation over n seeds; “95 %”: the 95 % confidence interval of the "

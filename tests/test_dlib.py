@@ -1,0 +1,304 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the import hook changes, and what happens around dlib's steps."""
+
+import json
+import re
+import struct
+import subprocess
+import sys
+
+import gin
+import numpy as np
+import pytest
+
+import vae_ortho_plugin  # noqa: F401
+from vae_ortho_plugin.dlib import hook
+
+# dlib finds what TensorFlow no longer has under the plugin's hook only.
+# isort: split
+from disentanglement_lib.data.ground_truth import named_data
+from disentanglement_lib.evaluation import evaluate
+from disentanglement_lib.methods.unsupervised import train
+from disentanglement_lib.postprocessing import postprocess
+from disentanglement_lib.utils import results
+from disentanglement_lib.visualize import visualize_model
+
+from vae_ortho_plugin.data import mnist_files
+from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.errors import InputError, NonFiniteLossError
+from vae_ortho_plugin.gin_files import gin_config
+
+BETA_VAE = str(gin_config("beta_vae.gin"))
+QUICK = [
+    "model.training_steps = 5",
+    "model.eval_steps = 2",
+    "training_loop.xla = 'off'",
+    "synth_linear.num_points = 200",
+]
+NO_TENSORFLOW = """
+import sys
+import vae_ortho_plugin
+import vae_ortho_plugin.errors
+import json, email.message
+loaded = [name for name in ("tensorflow", "numpy", "gin", "disentanglement_lib") if name in sys.modules]
+assert not loaded, loaded
+"""
+MISSING = """
+import sys
+import vae_ortho_plugin
+finder = sys.meta_path[0]
+class Nothing:
+    def find_spec(self, name, path=None, target=None):
+        return None
+sys.meta_path[:] = [finder, Nothing()]
+try:
+    import disentanglement_lib
+except ModuleNotFoundError as error:
+    assert "pip install --no-deps disentanglement-lib==1.5" in str(error), error
+else:
+    raise AssertionError("imported")
+assert "tensorflow" not in sys.modules
+"""
+
+
+@pytest.fixture(autouse=True)
+def fresh_gin():
+    gin.clear_config()
+    yield
+    gin.clear_config()
+
+
+def train_into(directory, *bindings, overwrite=False):
+    train.train_with_gin(str(directory), overwrite, [BETA_VAE], [*QUICK, *bindings])
+    return directory
+
+
+def read(directory, name):
+    result = json.loads((directory / "results/json" / f"{name}_results.json").read_text())
+    return result.get("evaluation_results", result)
+
+
+def contents(directory):
+    return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
+
+
+def run_python(program):
+    return subprocess.run(
+        [sys.executable, "-c", program], check=False, capture_output=True, text=True
+    )
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory):
+    """A model of synth_linear with an axis ratio and a number of points of its own."""
+    gin.clear_config()
+    return train_into(tmp_path_factory.mktemp("run") / "model", "synth_linear.axis_ratio = 5.0")
+
+
+def test_the_hook_leaves_other_modules_to_other_finders():
+    (finder,) = [finder for finder in sys.meta_path if isinstance(finder, hook._Finder)]
+    for name in ("json", "numpy.linalg", "tensorflow", "disentanglement_lib.methods", "no_such"):
+        assert finder.find_spec(name) is None
+
+
+def test_the_hook_is_installed_once():
+    before = list(sys.meta_path)
+    hook.install()
+    assert sys.meta_path == before
+
+
+def test_dlib_modules_keep_their_own_loader():
+    for module in (named_data, train):
+        assert module.__loader__ is module.__spec__.loader
+        assert not isinstance(module.__loader__, hook._Loader)
+
+
+def test_importing_the_plugin_imports_neither_tensorflow_nor_numpy():
+    process = run_python(NO_TENSORFLOW)
+    assert process.returncode == 0, process.stderr
+
+
+def test_without_dlib_its_import_says_how_to_install_it():
+    process = run_python(MISSING)
+    assert process.returncode == 0, process.stderr
+
+
+def test_the_papers_data_sets_are_known_to_dlib_by_name():
+    data = named_data.get_named_ground_truth_data("synth_linear")
+    assert data.factor_names == ["w1", "w2"]
+    assert named_data.get_named_ground_truth_data("dummy_data").observation_shape == [64, 64, 1]
+
+
+def test_an_unknown_data_set_is_answered_with_the_known_ones():
+    with pytest.raises(InputError, match="named 'mnits'") as error:
+        named_data.get_named_ground_truth_data("mnits")
+    known = re.search(r"Known: (.*)\.", str(error.value).splitlines()[0])[1].split(", ")
+    assert {"dsprites_full", "cars3d", "dummy_data", "mnist", "synth_nonlinear"} <= set(known)
+    assert known == sorted(known) and all(name.isidentifier() for name in known)
+
+
+def test_missing_files_of_dlibs_own_data_set_are_named_with_where_they_belong():
+    with pytest.raises(InputError, match="'cars3d' could not be read.*DISENTANGLEMENT_LIB_DATA"):
+        named_data.get_named_ground_truth_data("cars3d")
+
+
+def test_the_parameters_of_the_data_set_reach_postprocessing_and_evaluation(model, tmp_path):
+    post = model.parent / "post"
+    postprocess.postprocess_with_gin(
+        str(model), str(post), gin_config_files=[str(gin_config("postprocess/mean.gin"))]
+    )
+    evaluate.evaluate_with_gin(
+        str(post), str(tmp_path / "dto"), gin_config_files=[str(gin_config("metrics/dto.gin"))]
+    )
+    for directory, step in ((post, "postprocess"), (tmp_path / "dto", "evaluation")):
+        config = results.gin_dict(str(directory / f"results/gin/{step}.gin"))
+        assert config["dataset.name"] == "'synth_linear'"
+        assert config["synth_linear.axis_ratio"] == "5.0"
+    # The test split of 200 points; of the default 50,000 it is 5,000.
+    assert read(tmp_path / "dto", "evaluation")["num_points"] == 20
+
+
+def test_a_parameter_bound_for_the_evaluation_wins_over_the_models(model, tmp_path):
+    evaluate.evaluate_with_gin(
+        str(model),
+        str(tmp_path / "dto"),
+        gin_config_files=[str(gin_config("metrics/dto.gin"))],
+        gin_bindings=["synth_linear.num_points = 300"],
+    )
+    config = results.gin_dict(str(tmp_path / "dto/results/gin/evaluation.gin"))
+    assert config["synth_linear.axis_ratio"] == "5.0"
+    assert config["synth_linear.num_points"] == "300"
+
+
+def test_a_trained_model_is_evaluated_as_its_mean_representation(model, tmp_path):
+    post = tmp_path / "post"
+    postprocess.postprocess_with_gin(
+        str(model), str(post), gin_config_files=[str(gin_config("postprocess/mean.gin"))]
+    )
+    found = []
+    for source, name in ((model, "of_model"), (post, "of_post")):
+        evaluate.evaluate_with_gin(
+            str(source),
+            str(tmp_path / name),
+            gin_config_files=[str(gin_config("metrics/disentanglement_score.gin"))],
+        )
+        result = read(tmp_path / name, "evaluation")
+        found.append(result)
+    scores = [r["score_matrix"] for r in found]
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-6)
+    assert np.ptp(scores[0]) > 0
+
+
+def test_the_default_model_directory_is_named_after_the_gin_files(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    files = [BETA_VAE, str(gin_config("datasets/synth_nonlinear.gin"))]
+    bindings = [*QUICK, "synth_nonlinear.num_points = 200"]
+    train.train_with_gin(None, gin_config_files=files, gin_bindings=bindings)
+    directory = tmp_path / "output/beta_vae-synth_nonlinear"
+    assert read(directory, "train")["global_step"] == 5
+    assert [path.name for path in (tmp_path / "output").iterdir()] == [directory.name]
+    assert "output/beta_vae-synth_nonlinear" in capsys.readouterr().err
+
+
+def test_an_existing_directory_is_left_untouched(model):
+    before = contents(model)
+    with pytest.raises(InputError, match=f"{model} exists and was left untouched.*--overwrite"):
+        train_into(model)
+    with pytest.raises(InputError, match="left untouched"):
+        evaluate.evaluate_with_gin(
+            str(model), str(model), gin_config_files=[str(gin_config("metrics/dto.gin"))]
+        )
+    with pytest.raises(InputError, match="left untouched"):
+        visualize_model.visualize(str(model), str(model))
+    assert contents(model) == before
+
+
+def test_overwrite_replaces_a_directory(tmp_path):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/old").write_text("old")
+    train_into(tmp_path / "model", overwrite=True)
+    assert read(tmp_path / "model", "train")["global_step"] == 5
+    assert not (tmp_path / "model/old").exists()
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+@pytest.mark.parametrize(
+    "binding, error",
+    [
+        ("AdamOptimizer.learning_rate = 1e30", NonFiniteLossError),
+        ("dataset.name = 'mnits'", InputError),
+        ("mlp_encoder.activation = 'selu'\nmlp_encoder.layers = [3]", InputError),
+    ],
+)
+def test_overwrite_keeps_the_old_directory_where_the_step_fails(tmp_path, binding, error):
+    (tmp_path / "model").mkdir()
+    (tmp_path / "model/old").write_text("old")
+    with pytest.raises(error):
+        train_into(tmp_path / "model", *binding.splitlines(), overwrite=True)
+    assert [path.name for path in (tmp_path / "model").iterdir()] == ["old"]
+    assert [path.name for path in tmp_path.iterdir() if "replaced" in path.name] == []
+
+
+def test_a_failed_step_leaves_gin_ready_for_the_next(tmp_path):
+    with pytest.raises(InputError):
+        train_into(tmp_path / "model", "dataset.name = 'mnits'")
+    train_into(tmp_path / "model")
+    assert (tmp_path / "model/tfhub").is_dir()
+
+
+def test_vector_data_are_visualized(model, tmp_path):
+    visualize_model.visualize(str(model), str(tmp_path / "pictures"))
+    names = {path.name for path in (tmp_path / "pictures").iterdir()}
+    assert {"reconstructions.png", "traversals.png", "latent_grid.png"} <= names
+    latents = np.load(tmp_path / "pictures/latent_grid.npz")["latents"]
+    # Of the square stretched by the model's own axis ratio, not by the default one.
+    edges = latents[-1, 0] - latents[0, 0], latents[0, -1] - latents[0, 0]
+    assert latents.shape == (51, 51, 2) and all(np.abs(edge).max() > 1e-3 for edge in edges)
+
+
+@pytest.fixture
+def tiny_mnist(tmp_path, monkeypatch):
+    """A data root whose mnist/ holds 60 + 10 random images."""
+    shapes = {"train-images-idx3-ubyte": (60, 28, 28), "t10k-images-idx3-ubyte": (10, 28, 28)}
+    shapes |= {"train-labels-idx1-ubyte": (60,), "t10k-labels-idx1-ubyte": (10,)}
+    monkeypatch.setattr(mnist_files, "SHAPES", shapes)
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "data"))
+    (tmp_path / "data/mnist").mkdir(parents=True)
+    rng = np.random.default_rng(0)
+    for name, shape in shapes.items():
+        header = struct.pack(f">BBBB{len(shape)}I", 0, 0, 8, len(shape), *shape)
+        values = rng.integers(10 if len(shape) == 1 else 256, size=shape, dtype=np.uint8)
+        (tmp_path / "data/mnist" / name).write_bytes(header + values.tobytes())
+
+
+def test_images_without_factors_are_trained_on_and_visualized(tiny_mnist, tmp_path):
+    files = [BETA_VAE, str(gin_config("datasets/mnist.gin"))]
+    bindings = [*QUICK, "mlp_encoder.layers = [5]", "mlp_decoder.layers = [5]"]
+    train.train_with_gin(str(tmp_path / "model"), False, files, bindings)
+    assert read(tmp_path / "model", "train")["global_step"] == 5
+    visualize_model.visualize(
+        str(tmp_path / "model"), str(tmp_path / "pictures"), num_animations=1, num_frames=3
+    )
+    assert list((tmp_path / "pictures").rglob("*.gif"))
+    assert list((tmp_path / "pictures").rglob("*reconstructions*"))
+
+
+def test_an_unknown_study_is_answered_with_the_known_ones():
+    from disentanglement_lib.config import reproduce
+
+    with pytest.raises(
+        InputError, match="no study named 'vae_pca'.*unsupervised_study_v1.*vae_pca"
+    ):
+        reproduce.STUDIES["vae_pca"]
+
+
+def test_data_without_factors_are_refused_by_the_picture_of_factors(tmp_path, monkeypatch):
+    from disentanglement_lib.visualize import visualize_dataset
+
+    class NoFactors:
+        num_factors = 0
+
+    monkeypatch.setattr(named_data, "get_named_ground_truth_data", lambda name: NoFactors())
+    with pytest.raises(InputError, match="no generating factors"):
+        visualize_dataset.visualize_dataset("mnist", str(tmp_path / "pictures"))
+    assert not (tmp_path / "pictures").exists()

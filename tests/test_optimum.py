@@ -1,0 +1,199 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+from scipy.optimize import minimize
+from scipy.spatial.transform import Rotation
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures import optimum
+
+# Eq. 24, and Sec. 4.2: M2 = M1 R45ᵀ.
+M1 = np.array([[4.0, 1], [-3, 1], [5, -1]])
+R45 = np.array([[1, -1], [1, 1]]) / np.sqrt(2)
+M2 = M1 @ R45.T
+
+
+def random_jacobians(points=3, outputs=5, latents=3, seed=0):
+    return np.random.default_rng(seed).normal(size=(points, outputs, latents)) * [1, 2, 4][:latents]
+
+
+def spent(free, total):
+    """log σ² of which the last makes Σ −log σ² = total."""
+    return np.append(free, -total - np.sum(free))
+
+
+def rotation(parameters):
+    """Of the plane by an angle, or of space by a rotation vector."""
+    if len(parameters) == 3:
+        return Rotation.from_rotvec(parameters).as_matrix()
+    return Rotation.from_rotvec([0, 0, parameters[0]]).as_matrix()[:2, :2]
+
+
+def test_the_worked_examples_of_section_4():
+    assert M2 * np.sqrt(2) == pytest.approx(np.array([[3, 5], [-4, -2], [6, 4]]))
+    assert np.sum(M2**2, axis=0) == pytest.approx([61 / 2, 45 / 2])
+    half = 0.7  # the paper's C; its e^(−C) is that of P = 2C
+    least = np.exp(optimum.log_least_loss(np.stack([M1, M2]), 2 * half))
+    assert least == pytest.approx([24.5 * np.exp(-half), 52.4 * np.exp(-half)], rel=1e-3)
+    assert least[0] == pytest.approx(2 * np.sqrt(50 * 3) * np.exp(-half))
+    assert least[1] == pytest.approx(2 * np.sqrt(61 * 45 / 4) * np.exp(-half))
+
+
+def test_the_constant_of_equation_25_with_the_budget_of_equation_23_by_direct_optimization():
+    budget = 1.3
+
+    def loss(free):
+        log_variances = spent(free, budget)
+        return np.sum(np.exp(log_variances) * np.sum(M1**2, axis=0))
+
+    found = minimize(loss, [0.0], tol=1e-12)
+    assert found.fun == pytest.approx(2 * np.sqrt(150) * np.exp(-budget / 2))
+    assert np.exp(found.x[0] - spent(found.x, budget)[1]) == pytest.approx(3 / 50, rel=1e-4)
+
+
+def test_optimal_sigma_of_m1_has_the_ratio_of_equation_25():
+    sigma = optimum.optimal_sigma(M1[None], 0.0)
+    assert sigma[0, 0] ** 2 / sigma[0, 1] ** 2 == pytest.approx(3 / 50)
+
+
+def test_m1_and_m2_have_one_bound_and_neither_attains_it():
+    stack = np.stack([M1, M2])
+    bound = np.exp(optimum.log_lower_bound(stack, 0.0))
+    assert bound == pytest.approx([2 * np.sqrt(134)] * 2)  # det M1ᵀM1 = 50 · 3 − 4²
+    assert (np.exp(optimum.log_least_loss(stack, 0.0)) > bound).all()
+
+
+@pytest.mark.parametrize("latents", [2, 3])
+def test_optimal_sigma_is_what_direct_optimization_finds(latents):
+    jacobians = random_jacobians(latents=latents)
+    budgets = np.array([3.0, -1.0, 8.0])
+    sigma = optimum.optimal_sigma(jacobians, budgets)
+    assert optimum.precision(sigma) == pytest.approx(budgets)
+    least = optimum.log_least_loss(jacobians, budgets)
+    assert optimum.log_linearized_loss(jacobians, sigma) == pytest.approx(least)
+    for jacobian, budget, closed_form, value in zip(jacobians, budgets, sigma, least, strict=True):
+        squares = np.sum(jacobian**2, axis=0)
+        found = minimize(
+            lambda free, squares=squares, budget=budget: np.log(
+                np.exp(spent(free, budget)) @ squares
+            ),
+            np.zeros(latents - 1),
+            tol=1e-12,
+        )
+        assert found.fun == pytest.approx(value, abs=1e-8)
+        assert np.exp(spent(found.x, budget) / 2) == pytest.approx(closed_form, rel=1e-4)
+
+
+def test_every_start_over_sigma_and_rotations_ends_at_the_bound_with_orthogonal_columns():
+    """Corollary 1."""
+    (jacobian,) = random_jacobians(points=1)
+    budget, rng = 4.0, np.random.default_rng(1)
+    bound = optimum.log_lower_bound(jacobian[None], budget)[0]
+
+    def rotated(parameters):
+        return jacobian @ rotation(parameters[:3])
+
+    def objective(parameters):
+        squares = np.sum(rotated(parameters) ** 2, axis=0)
+        return np.log(np.exp(spent(parameters[3:], budget)) @ squares)
+
+    for _ in range(5):
+        found = minimize(objective, rng.normal(size=5), tol=1e-12)
+        assert found.fun == pytest.approx(bound, abs=1e-6)
+        columns = rotated(found.x)
+        gram = columns.T @ columns
+        assert gram - np.diag(np.diag(gram)) == pytest.approx(np.zeros((3, 3)), abs=1e-2)
+
+
+def test_the_minimum_over_all_points_is_the_sum_of_the_bounds_however_the_budget_is_divided():
+    """Theorem 2: Eqs. 18 and 19."""
+    jacobians = random_jacobians(points=3, latents=2)
+    total = 6.0
+    bounds = [
+        optimum.log_lower_bound(jacobians, np.array(division)).sum()
+        for division in ([2.0, 2, 2], [9.0, -5, 2])
+    ]
+    assert bounds[0] == pytest.approx(bounds[1])
+
+    def objective(parameters):
+        log_variances = spent(parameters[3:], total).reshape(3, 2)
+        return sum(
+            np.log(np.exp(v) @ np.sum((jacobian @ rotation([angle])) ** 2, axis=0))
+            for jacobian, angle, v in zip(jacobians, parameters[:3], log_variances, strict=True)
+        )
+
+    for seed in range(3):
+        start = np.random.default_rng(seed).normal(size=8)
+        found = minimize(objective, start, tol=1e-12)
+        assert found.fun == pytest.approx(bounds[0], abs=1e-6)
+
+
+def test_no_rotation_has_a_smaller_column_product_than_the_volume():
+    """Eqs. 27 and 28."""
+    (jacobian,) = random_jacobians(points=1)
+    volume = optimum.log_volume(jacobian[None])[0]
+    singular_values = np.linalg.svd(jacobian, compute_uv=False)
+    assert volume == pytest.approx(np.log(singular_values).sum())
+    assert volume == pytest.approx(np.linalg.slogdet(jacobian.T @ jacobian)[1] / 2)
+    rng = np.random.default_rng(2)
+    rotations = np.stack([rotation(rng.normal(size=3)) for _ in range(200)])
+    products = optimum.log_column_product(jacobian @ rotations)
+    assert (products > volume).all()
+    found = minimize(
+        lambda p: optimum.log_column_product((jacobian @ rotation(p))[None])[0], np.ones(3)
+    )
+    assert found.fun == pytest.approx(volume, abs=1e-6)
+
+
+@pytest.mark.parametrize("outputs", [2, 3, 5])
+def test_optimal_columns_are_a_rotation_of_the_jacobian_with_orthogonal_columns(outputs):
+    jacobians = random_jacobians(outputs=outputs)
+    columns = optimum.optimal_columns(jacobians)
+    assert columns @ columns.swapaxes(1, 2) == pytest.approx(jacobians @ jacobians.swapaxes(1, 2))
+    gram = columns.swapaxes(1, 2) @ columns
+    assert gram == pytest.approx(gram * np.eye(3), abs=1e-9)
+    if outputs >= 3:
+        assert optimum.log_column_product(columns) == pytest.approx(optimum.log_volume(jacobians))
+
+
+def test_linearized_loss_is_the_mean_over_noise():
+    (jacobian,), sigma = random_jacobians(points=1), np.array([0.5, 1.0, 0.1])
+    noise = np.random.default_rng(3).normal(size=(200_000, 3)) * sigma
+    squares = np.sum((noise @ jacobian.T) ** 2, axis=1)
+    loss = np.exp(optimum.log_linearized_loss(jacobian[None], sigma[None]))[0]
+    assert abs(squares.mean() - loss) < 4 * squares.std() / np.sqrt(squares.size)
+
+
+def test_precision_of_a_kl_value_gives_that_value_back():
+    rng = np.random.default_rng(4)
+    means, sigma = rng.normal(size=(6, 3)), rng.uniform(0.1, 1, size=(6, 3))
+    kl = 0.5 * np.sum(means**2 - np.log(sigma**2) - 1, axis=1)  # Eq. 10
+    assert optimum.precision_of_kl(kl, means) == pytest.approx(optimum.precision(sigma))
+
+
+def test_triangular_factors_can_stand_for_the_jacobians():
+    jacobians = random_jacobians()
+    factors = np.linalg.qr(jacobians, mode="r")
+    for function in (optimum.log_column_product, optimum.log_volume):
+        assert function(factors) == pytest.approx(function(jacobians))
+
+
+def test_more_latents_than_outputs_have_no_volume():
+    assert optimum.log_volume(random_jacobians(outputs=2)).tolist() == [-np.inf] * 3
+
+
+def test_a_column_of_zeros_has_no_optimal_sigma_and_no_product():
+    jacobians = random_jacobians()
+    jacobians[1, :, 2] = 0
+    assert np.isneginf(optimum.log_column_product(jacobians)).tolist() == [False, True, False]
+    with pytest.raises(InputError, match="ignores latent 2 at point 1.*leave that latent out"):
+        optimum.optimal_sigma(jacobians, 1.0)
+
+
+def test_bad_input_is_refused():
+    with pytest.raises(InputError, match=r"shape \[points, outputs, latents\].*got \(3, 2\)"):
+        optimum.log_volume(M1)
+    with pytest.raises(InputError, match="Jacobian at point 1 is not finite"):
+        optimum.log_volume(np.stack([M1, M1 * np.nan]))
+    with pytest.raises(InputError, match="sigma must be finite and positive"):
+        optimum.precision(np.array([[1.0, 0.0]]))

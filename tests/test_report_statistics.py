@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Numbers over seeds beside the paper's, and the order of the models."""
+
+import pytest
+from scipy import stats
+
+from vae_ortho_plugin.study.experiments import MNIST, SYNTH_LINEAR, Cell
+from vae_ortho_plugin.study.report import statistics
+from vae_ortho_plugin.study.report.paper_targets import Target, target
+from vae_ortho_plugin.study.report.statistics import Entry, summarize
+
+MODELS = ("beta_vae", "autoencoder", "beta_vae_sigma", "random_decoder")
+
+
+def test_a_summary_is_mean_and_sample_standard_deviation_over_seeds():
+    assert summarize([0.1, 0.2, 0.3]) == pytest.approx((0.2, 0.1, 3))
+
+
+def test_nothing_has_no_summary_and_a_single_value_no_spread():
+    assert summarize([]) is None
+    assert summarize([0.1]) == (0.1, None, 1)
+    assert summarize([0.1]).interval is None
+
+
+def test_the_interval_is_that_of_students_t():
+    values = [0.3, 0.1, 0.25, 0.4]
+    expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
+    assert summarize(values).interval == pytest.approx(tuple(expected))
+
+
+def agrees(values, paper, row=SYNTH_LINEAR):
+    return Entry(Cell(row, "beta_vae"), "dto", summarize(values), 3, paper).agrees
+
+
+def test_the_papers_mean_agrees_if_it_lies_in_the_interval():
+    assert agrees([0.1, 0.2, 0.3], Target(0.4, 0.1)) is True  # 0.2 ± 0.248
+    assert agrees([0.1, 0.2, 0.3], Target(0.46, 0.1)) is False
+
+
+def test_the_papers_mean_is_as_exact_as_it_is_printed():
+    values = [0.0030, 0.0031, 0.0032]
+    assert agrees(values, Target(0.00, 0.00)) is True
+    assert agrees(values, Target(0.00, 0.00, rounding=0.0005)) is False
+
+
+def test_there_is_no_agreement_to_claim_without_an_interval_a_target_or_the_papers_length():
+    assert agrees([0.1], Target(0.1, 0.1)) is None
+    assert agrees([], Target(0.1, 0.1)) is None
+    assert agrees([0.1, 0.2], None) is None
+    assert agrees([1.5, 1.6], Target(1.59, 0.08), MNIST) is True
+    assert agrees([1.5, 1.6], Target(1.59, 0.08), MNIST.shortened(20)) is None
+
+
+def comparisons(values):
+    """Of Synth. Lin.; model -> its DtO over seeds."""
+    return statistics.compare_order(
+        Entry(
+            Cell(SYNTH_LINEAR, model),
+            "dto",
+            summarize(values.get(model, [])),
+            3,
+            target("synth_linear", "dto", model),
+        )
+        for model in MODELS
+    )
+
+
+def order_line(beta, ae, sigma, random, spread=0.01):
+    """The line on the order of Synth. Lin. for three runs of each model around these DtO."""
+    centers = dict(zip(MODELS, (beta, ae, sigma, random), strict=True))
+    values = {model: [dto - spread, dto, dto + spread] for model, dto in centers.items()}
+    return statistics.order_to_markdown(comparisons(values))
+
+
+def test_the_papers_order_is_recognized():
+    assert order_line(0.02, 0.40, 0.35, 0.8).startswith("- Synth. Lin.: the paper's order (")
+
+
+def test_models_that_the_paper_does_not_tell_apart_may_come_in_either_order():
+    # 0.33 and 0.34
+    assert order_line(0.02, 0.3, 0.4, 0.8).startswith("- Synth. Lin.: the paper's order (")
+    assert order_line(0.02, 0.4, 0.3, 0.8).startswith("- Synth. Lin.: the paper's order (")
+
+
+def test_a_reversed_pair_is_named():
+    line = order_line(0.5, 0.40, 0.6, 0.8)
+    assert "**not the paper's order**" in line
+    assert "β-VAE 0.50 > AE 0.40" in line
+
+
+def test_a_difference_within_the_scatter_of_the_seeds_decides_nothing():
+    line = order_line(0.02, 0.6, 0.6, 0.5, spread=0.2)
+    assert "the paper's order where our seeds decide" in line
+    assert "AE 0.60 ? random decoder 0.50, p = 0." in line
+    assert "β-VAE 0.02 < AE 0.60" in line
+
+
+def test_single_runs_decide_nothing():
+    found = comparisons({model: [0.1 * index] for index, model in enumerate(MODELS)})
+    assert {pair.verdict for pair in found} == {"undecided"}
+
+
+def test_runs_without_any_spread_are_told_apart():
+    assert "β-VAE 0.00 < AE 0.40" in order_line(0.0, 0.4, 0.4, 0.8, spread=0.0)
+
+
+def test_no_order_is_claimed_without_runs():
+    assert "Synth. Lin.: incomplete" in statistics.order_to_markdown(comparisons({}))

@@ -1,0 +1,196 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the plugin changes in dlib's modules, in memory, right after their import.
+
+One function a module. They open dlib's closed lists (data sets, studies), register the plugin's gin
+configurables, and put `pipeline` around dlib's three steps.
+"""
+
+import functools
+import importlib
+import shutil
+import types
+import zipfile
+
+import gin
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from vae_ortho_plugin.dlib import steps
+from vae_ortho_plugin.engine import inputs
+from vae_ortho_plugin.errors import InputError
+
+
+def apply(module: types.ModuleType) -> None:
+    """Applies the patch of a dlib module that has just been imported."""
+    _PATCHES[module.__name__.rpartition(".")[2]](module)
+
+
+def _dsprites(module: types.ModuleType) -> None:
+    from vae_ortho_plugin.data.dsprites import initialize
+
+    # dlib loads the file anew, in 20 s and 6.6 GB, at each of a run's steps.
+    module.DSprites.__init__ = initialize
+
+
+def _results(module: types.ModuleType) -> None:
+    def copydir(path_to_old_dir, path_to_new_dir):
+        # distutils' copy_tree believes directories that it once made to be there for ever.
+        shutil.copytree(path_to_old_dir, path_to_new_dir, dirs_exist_ok=True)
+
+    module.copydir = copydir
+
+    update = module.update_result_directory
+
+    @functools.wraps(update)
+    def update_result_directory(result_directory, step_name, results_dict, *args, **kwargs):
+        return update(
+            result_directory, step_name, {**results_dict, **_origin_of_data()}, *args, **kwargs
+        )
+
+    module.update_result_directory = update_result_directory
+
+
+def _origin_of_data() -> dict[str, str]:
+    """What every result says of the data set that gin names: whether it is a stand-in."""
+    from vae_ortho_plugin.data.dsprites import origin
+
+    try:
+        data = origin(gin.query_parameter("dataset.name"))
+    except ValueError:  # no data set is named
+        return {}
+    return {"data": data} if data else {}
+
+
+def _named_data(module: types.ModuleType) -> None:
+    from vae_ortho_plugin.data import NAMED
+
+    # The function that gin calls for 'dataset', under gin's own wrapper: so dataset.name remains in the
+    # operative config, and a binding still reaches every name.
+    registered = module.get_named_ground_truth_data
+    dlib_function = registered.__wrapped__
+    dlib_names = [const for const in dlib_function.__code__.co_consts if _is_name(const)]
+
+    @functools.wraps(dlib_function)
+    def get_named_ground_truth_data(name):
+        if name in NAMED:
+            return NAMED[name]()
+        if name not in dlib_names:
+            known = ", ".join(sorted([*dlib_names, *NAMED]))
+            raise InputError(
+                f"There is no data set named {name!r} (gin binding dataset.name). Known: {known}."
+            )
+        try:
+            return dlib_function(name)
+        except (OSError, tf.errors.OpError, zipfile.BadZipFile, EOFError, KeyError) as error:
+            raise InputError(
+                f"The files of data set {name!r} could not be read: {error}. dlib looks for them under "
+                "the directory that the environment variable DISENTANGLEMENT_LIB_DATA names "
+                "(default: the current one); dlib_download_data fetches them."
+            ) from error
+
+    _replace_in_closure(registered, dlib_function, get_named_ground_truth_data)
+
+
+def _is_name(constant: object) -> bool:
+    return isinstance(constant, str) and constant.isidentifier()
+
+
+def _replace_in_closure(wrapper, old, new) -> None:
+    """Makes gin's wrapper of a function call another one."""
+    cells = [cell for cell in wrapper.__closure__ if cell.cell_contents is old]
+    if not cells:
+        raise RuntimeError(
+            f"gin's wrapper of {old.__name__} does not hold it; install gin-config 0.5."
+        )
+    for cell in cells:
+        cell.cell_contents = new
+
+
+def _util(module: types.ModuleType) -> None:
+    from vae_ortho_plugin.data.resident import resident_observations
+
+    generator_dataset = module.tf_data_set_from_ground_truth_data
+
+    @functools.wraps(generator_dataset)
+    def tf_data_set_from_ground_truth_data(ground_truth_data, random_seed):
+        resident = resident_observations(ground_truth_data)
+        if resident is None:
+            return generator_dataset(ground_truth_data, random_seed)
+        return inputs.ResidentDataset(
+            *resident, random_seed, lambda: generator_dataset(ground_truth_data, random_seed)
+        )
+
+    module.tf_data_set_from_ground_truth_data = tf_data_set_from_ground_truth_data
+
+
+def _train(module: types.ModuleType) -> None:
+    importlib.import_module("vae_ortho_plugin.models")
+    steps.wrap_train(module)
+
+
+def _postprocess(module: types.ModuleType) -> None:
+    steps.wrap_postprocess(module)
+
+
+def _evaluate(module: types.ModuleType) -> None:
+    importlib.import_module("vae_ortho_plugin.metrics.gin_metrics")
+    steps.wrap_evaluate(module)
+
+
+def _reproduce(module: types.ModuleType) -> None:
+    from vae_ortho_plugin.study.dlib_study import STUDY
+
+    module.STUDIES = _Studies(module.STUDIES, vae_pca_v1=STUDY)
+
+
+class _Studies(dict):
+    def __missing__(self, name):
+        raise InputError(f"There is no study named {name!r}. Known: {', '.join(sorted(self))}.")
+
+
+def _visualize_dataset(module: types.ModuleType) -> None:
+    visualize_dataset = module.visualize_dataset
+
+    @functools.wraps(visualize_dataset)
+    def visualize_factors(dataset_name, *args, **kwargs):
+        if not module.named_data.get_named_ground_truth_data(dataset_name).num_factors:
+            raise InputError(
+                f"Data set {dataset_name!r} has no generating factors, whose variation "
+                "dlib_visualize_dataset shows. dlib_visualize_model shows a model trained on it."
+            )
+        return visualize_dataset(dataset_name, *args, **kwargs)
+
+    module.visualize_dataset = visualize_factors
+
+
+def _visualize_model(module: types.ModuleType) -> None:
+    steps.wrap_visualize(module)
+
+
+def _visualize_util(module: types.ModuleType) -> None:
+    imageio = module.imageio
+
+    def mimwrite(uri, frames, **options):
+        return imageio.mimwrite(uri, [_to_uint8(frame) for frame in frames], **options)
+
+    # dlib hands over frames of floats in [0, 1]; imageio has stopped converting them.
+    module.imageio = types.SimpleNamespace(mimwrite=mimwrite)
+
+
+def _to_uint8(frame: np.ndarray) -> np.ndarray:
+    return np.round(np.clip(frame, 0, 1) * 255).astype(np.uint8)
+
+
+_PATCHES = {
+    "dsprites": _dsprites,
+    "named_data": _named_data,
+    "results": _results,
+    "util": _util,
+    "train": _train,
+    "postprocess": _postprocess,
+    "evaluate": _evaluate,
+    "reproduce": _reproduce,
+    "visualize_dataset": _visualize_dataset,
+    "visualize_model": _visualize_model,
+    "visualize_util": _visualize_util,
+}

@@ -1,0 +1,183 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Stand-ins for what dlib 1.5 imports and current TensorFlow, gin, NumPy or Python no longer have.
+
+They are installed into this process alone, when disentanglement_lib is imported.
+"""
+
+import functools
+import importlib
+import importlib.metadata
+import importlib.resources
+import re
+import shutil
+import sys
+import types
+import warnings
+
+# TensorFlow Probability 0.25 needs TensorFlow 2.18; 2.21 is the newest release the plugin was tested with.
+OLDEST_TENSORFLOW = (2, 18)
+
+
+def install() -> None:
+    """Prepares TensorFlow, gin and NumPy of this process for dlib.
+
+    Raises:
+      ImportError: a package is missing or too old or too new, with the command that mends it.
+    """
+    _check_versions()
+    _stand_in_for_removed_modules()
+    _prepare_tensorflow()
+    _prepare_gin()
+    _prepare_numpy()
+
+
+def _version(package: str) -> tuple[int, ...] | None:
+    try:
+        text = importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:
+        return None
+    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
+
+
+def _check_versions() -> None:
+    tensorflow = _version("tensorflow") or _version("tensorflow-cpu") or _version("tf-nightly")
+    if tensorflow is None:
+        if importlib.util.find_spec("tensorflow") is None:
+            raise ImportError(
+                "TensorFlow is not installed in this environment, and disentanglement_lib needs it. "
+                "Install it with: pip install 'tensorflow>=2.18,<2.22'"
+            )
+    elif tensorflow < OLDEST_TENSORFLOW:
+        raise ImportError(
+            f"TensorFlow {'.'.join(map(str, tensorflow))} is installed; vae_ortho_plugin supports "
+            "TensorFlow 2.18 to 2.21. Install one of these with: "
+            "pip install 'tensorflow>=2.18,<2.22' 'tf_keras>=2.18,<2.22'"
+        )
+    if _version("tf_keras") is None:
+        raise ImportError(
+            "tf_keras is not installed; disentanglement_lib's tf.layers come from it. "
+            "Install the release of your TensorFlow with: pip install 'tf_keras>=2.18,<2.22'"
+        )
+    hub = _version("tensorflow-hub")
+    if hub is None or hub >= (0, 16):
+        raise ImportError(
+            "disentanglement_lib needs tensorflow_hub 0.15 (0.16 removed hub.Module). "
+            "Install it with: pip install tensorflow-hub==0.15.0"
+        )
+
+
+def _module(name: str, **attributes: object) -> types.ModuleType:
+    module = types.ModuleType(name, "Stand-in by vae_ortho_plugin for disentanglement_lib.")
+    module.__dict__.update(attributes)
+    sys.modules[name] = module
+    return module
+
+
+def _importable(name: str) -> bool:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            importlib.import_module(name)
+        except ImportError:
+            return False
+    return True
+
+
+def _stand_in_for_removed_modules() -> None:
+    if not _importable("distutils.dir_util"):  # Python 3.12 removed distutils.
+        from packaging.version import Version
+
+        def copy_tree(src: str, dst: str) -> None:
+            shutil.copytree(src, dst, dirs_exist_ok=True)
+
+        dir_util = _module("distutils.dir_util", copy_tree=copy_tree)
+        version = _module("distutils.version", LooseVersion=Version)
+        _module("distutils", dir_util=dir_util, version=version, __path__=[])
+    if not _importable("pkg_resources"):  # setuptools 82 removed pkg_resources.
+        from packaging.version import parse
+
+        def resource(package: str, path: str):
+            return importlib.resources.files(package).joinpath(*path.strip("/").split("/"))
+
+        _module(
+            "pkg_resources",
+            parse_version=parse,
+            resource_filename=lambda package, path: str(resource(package, path)),
+            resource_listdir=lambda package, path: [
+                entry.name for entry in resource(package, path).iterdir()
+            ],
+            resource_isdir=lambda package, path: resource(package, path).is_dir(),
+        )
+
+
+def _prepare_tensorflow() -> None:
+    import tensorflow as tf
+    from tensorflow.python.util import deprecation
+
+    # Every line of a TensorFlow 1 program is deprecated; the user of dlib can do nothing about it.
+    deprecation._PRINT_DEPRECATION_WARNINGS = False
+    warnings.filterwarnings("ignore", message=r".*`tf\.layers\.\w+` is deprecated")
+
+    from vae_ortho_plugin.dlib.steps import show_input_errors_alone
+    from vae_ortho_plugin.engine import estimator
+
+    show_input_errors_alone()
+    v1 = tf.compat.v1
+    # The estimator shows its progress itself; a script's --verbosity=0 brings the steps' log lines back.
+    v1.logging.set_verbosity(v1.logging.WARN)
+    v1.disable_v2_behavior()
+    # Both are needed to train many steps inside one session call (see `loop`).
+    v1.enable_resource_variables()
+    v1.enable_control_flow_v2()
+
+    # With Keras 3, TensorFlow's tf.compat.v1.layers and .keras raise; those of tf_keras work. Only these
+    # two are replaced: tf.keras stays what it is for the rest of the process.
+    v1.keras = importlib.import_module("tf_keras.api._v1.keras")
+    v1.layers = importlib.import_module("tf_keras.api._v1.keras.__internal__.legacy.layers")
+
+    stub = _module(
+        "tensorflow.compat.v1.estimator",
+        ModeKeys=estimator.ModeKeys,
+        SessionRunHook=v1.train.SessionRunHook,
+        Exporter=type("Exporter", (), {}),
+    )
+    tf.estimator = v1.estimator = stub
+
+    tpu = _module(
+        "tensorflow.contrib.tpu",
+        RunConfig=estimator.RunConfig,
+        TPUConfig=estimator.TPUConfig,
+        TPUEstimator=estimator.TPUEstimator,
+        TPUEstimatorSpec=estimator.TPUEstimatorSpec,
+    )
+    framework = _module(
+        "tensorflow.contrib.framework",
+        assign_from_checkpoint_fn=estimator.assign_from_checkpoint_fn,
+    )
+    tf.contrib = _module("tensorflow.contrib", tpu=tpu, framework=framework, __path__=[])
+
+
+def _prepare_gin() -> None:
+    import gin
+
+    def accept_old_names(decorator):
+        """gin 0.5 calls whitelist and blacklist allowlist and denylist."""
+
+        @functools.wraps(decorator)
+        def decorate(name_or_fn=None, *args, whitelist=None, blacklist=None, **kwargs):
+            if whitelist is not None:
+                kwargs["allowlist"] = whitelist
+            if blacklist is not None:
+                kwargs["denylist"] = blacklist
+            return decorator(name_or_fn, *args, **kwargs)
+
+        return decorate
+
+    gin.configurable = gin.config.configurable = accept_old_names(gin.config.configurable)
+
+
+def _prepare_numpy() -> None:
+    import numpy as np
+
+    if not hasattr(np, "float_"):  # NumPy 2 removed this alias.
+        np.float_ = np.float64

@@ -1,0 +1,85 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Pictures of one model of vector-valued data, where dlib's own are for images."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+from disentanglement_lib.data.ground_truth import named_data
+from disentanglement_lib.utils import results
+from matplotlib.figure import Figure
+
+from vae_ortho_plugin.study.report import pictures
+from vae_ortho_plugin.trained_model import open_model
+
+GRID_POINTS = 51
+
+
+def visualize_vector_data(model_dir: str, output_dir: str) -> None:
+    """Writes pictures of a trained model of data with observation shape [n, 1, 1].
+
+    reconstructions.png: each coordinate of 1,000 observations against its reconstruction from the
+    posterior mean. traversals.png: the decoder's output along each latent. For two continuous
+    factors and two latents also latent_grid.png, the unit square in latent space, and the numbers,
+    latent_grid.npz: latents [51, 51, 2] of an evenly spaced grid.
+    """
+    config = results.gin_dict(str(Path(model_dir, "results", "gin", "train.gin")))
+    dataset = named_data.get_named_ground_truth_data(config["dataset.name"].strip("'\""))
+    output = Path(output_dir)
+    output.mkdir(parents=True, exist_ok=True)
+    random_state = np.random.RandomState(0)
+    observations = dataset.sample_observations(1000, random_state)
+    with open_model(model_dir) as model:
+        means = model.encode(observations)
+        figure = _reconstructions(_vectors(observations), _vectors(model.decode(means)))
+        pictures.save(figure, output / "reconstructions.png")
+        pictures.save(_traversals(model.decode, means), output / "traversals.png")
+        if getattr(dataset, "factor_kinds", []) == ["continuous"] * 2 and means.shape[1] == 2:
+            values = np.linspace(0.0, 1.0, GRID_POINTS)
+            grid = np.stack(np.meshgrid(values, values, indexing="ij"), axis=-1).reshape(-1, 2)
+            latents = model.encode(dataset.sample_observations_from_factors(grid, random_state))
+            latents = latents.reshape(GRID_POINTS, GRID_POINTS, 2)
+            np.savez(output / "latent_grid.npz", latents=latents)
+            pictures.save(_grid(latents), output / "latent_grid.png")
+
+
+def _vectors(observations: np.ndarray) -> np.ndarray:
+    return observations.reshape(len(observations), -1)
+
+
+def _grid(latents: np.ndarray) -> Figure:
+    figure = Figure(figsize=(4.5, 5), layout="constrained")
+    pictures.draw_latent_grid(figure.subplots(), latents)
+    figure.suptitle("The unit square in latent space")
+    figure.legend(handles=pictures.grid_legend(), loc="outside lower center", frameon=False)
+    return figure
+
+
+def _reconstructions(observations: np.ndarray, reconstructions: np.ndarray) -> Figure:
+    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.set_prop_cycle(color=pictures.COLORS)
+    for i in range(observations.shape[1]):
+        axes.scatter(observations[:, i], reconstructions[:, i], s=4, label=f"coordinate {i + 1}")
+    axes.axline((0, 0), slope=1, color="black", linewidth=0.7)
+    error = np.sqrt(np.mean((observations - reconstructions) ** 2))
+    axes.set_title(f"root mean square error {error:.2g}")
+    axes.set_xlabel("observation")
+    axes.set_ylabel("reconstruction from the posterior mean")
+    axes.legend(frameon=False, markerscale=3)
+    return figure
+
+
+def _traversals(decode: Callable[[np.ndarray], np.ndarray], means: np.ndarray) -> Figure:
+    """One panel a latent, moved over its range while the others stay at their mean."""
+    num_latent = means.shape[1]
+    figure = Figure(figsize=(3.2 * num_latent, 3.2), layout="constrained")
+    panels = figure.subplots(1, num_latent, squeeze=False, sharey=True)[0]
+    for j, axes in enumerate(panels):
+        latents = np.tile(means.mean(axis=0), (GRID_POINTS, 1))
+        latents[:, j] = np.linspace(means[:, j].min(), means[:, j].max(), GRID_POINTS)
+        axes.set_prop_cycle(color=pictures.COLORS)
+        axes.plot(latents[:, j], _vectors(decode(latents)))
+        axes.set_xlabel(f"latent {j + 1}")
+    panels[0].set_ylabel("decoder's output, a line a coordinate")
+    return figure

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Training data inside the graph.
+
+dlib makes its input from a Python generator, one observation at a time. A data set that fits in memory is
+sampled inside the graph instead (`ResidentDataset`); any other one is read from dlib's generator, by an
+iterator that the loop's body reads again in every iteration.
+"""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tensorflow.python.data.ops import dataset_ops
+
+from vae_ortho_plugin.engine.noise import Noise
+
+_recorder = None
+
+
+class ResidentDataset:
+    """Stands in for the tf.data.Dataset of a data set that fits in memory.
+
+    Observations are drawn uniformly with replacement, as dlib's generator draws them. Outside of the
+    plugin's estimator, and for every method that dlib's training does not use, it is dlib's own data set.
+
+    Args:
+      observations: [points, *observation_shape] uint8 or float32.
+      scale: what an observation is multiplied by.
+      seed: seed of the drawing.
+      generator_dataset: makes dlib's own tf.data.Dataset.
+    """
+
+    def __init__(
+        self,
+        observations: np.ndarray,
+        scale: float,
+        seed: int,
+        generator_dataset: Callable[[], tf.data.Dataset],
+    ):
+        self.observations = observations
+        self.scale = scale
+        self.seed = seed
+        self.batch_size = None
+        self.num_batches = None
+        self._generator_dataset = generator_dataset
+
+    def __getattr__(self, name: str):
+        return getattr(self._genuine(), name)
+
+    def _genuine(self) -> tf.data.Dataset:
+        dataset = self._generator_dataset()
+        if self.batch_size is not None:
+            dataset = dataset.batch(self.batch_size, drop_remainder=True)
+        if self.num_batches is not None:
+            dataset = dataset.take(self.num_batches)
+        return dataset
+
+    def _with(self, **changes) -> "ResidentDataset":
+        copy = ResidentDataset(self.observations, self.scale, self.seed, self._generator_dataset)
+        copy.batch_size, copy.num_batches = self.batch_size, self.num_batches
+        copy.__dict__.update(changes)
+        return copy
+
+    def batch(self, batch_size: int, drop_remainder: bool = False):
+        if self.batch_size is not None or not drop_remainder:
+            return self._genuine().batch(batch_size, drop_remainder=drop_remainder)
+        return self._with(batch_size=batch_size)
+
+    def take(self, count: int):
+        if self.batch_size is None or self.num_batches is not None:
+            return self._genuine().take(count)
+        return self._with(num_batches=count)
+
+    def make_one_shot_iterator(self):
+        if _recorder is None or self.batch_size is None:
+            return self._genuine().make_one_shot_iterator()
+        return self
+
+    def get_next(self) -> "ResidentDataset":
+        """Only for the estimator, which samples the data set itself."""
+        return self
+
+
+@dataclasses.dataclass
+class ResidentInput:
+    """Batches of a `ResidentDataset`, gathered in the graph."""
+
+    dataset: ResidentDataset
+
+    def __post_init__(self):
+        shape = self.dataset.observations.shape
+        self._flat = self.dataset.observations.reshape(shape[0], -1)
+        self._placeholder = tf.placeholder(self._flat.dtype, self._flat.shape)
+        # A local variable: it lives where the loop runs and is in no checkpoint.
+        self._variable = tf.Variable(
+            self._placeholder,
+            trainable=False,
+            collections=[],
+            name="resident_observations",
+        )
+
+    @property
+    def num_batches(self) -> int | None:
+        return self.dataset.num_batches
+
+    def initialize(self, session: tf.Session) -> None:
+        session.run(self._variable.initializer, {self._placeholder: self._flat})
+
+    def next_batch(self, noise: Noise) -> tf.Tensor:
+        """float32 [batch, *observation_shape], in the loop's body."""
+        points, *shape = self.dataset.observations.shape
+        rows = noise.integers(self.dataset.seed, self.dataset.batch_size, points)
+        batch = tf.cast(tf.gather(self._variable, rows), tf.float32)
+        if self.dataset.scale != 1:
+            batch *= self.dataset.scale
+        return tf.reshape(batch, [self.dataset.batch_size, *shape])
+
+
+@dataclasses.dataclass
+class IteratorInput:
+    """Batches of an iterator whose get_next() is all that the input function does."""
+
+    iterator: object
+    num_batches: int | None = None
+
+    def initialize(self, session: tf.Session) -> None:
+        pass
+
+    def next_batch(self, noise: Noise):
+        return self.iterator.get_next()
+
+
+class _Recorder:
+    """Notes the iterators that an input function makes and what their get_next() returned."""
+
+    def __init__(self):
+        self.calls = []
+
+    def wrap(self, make_iterator: Callable) -> Callable:
+        def make_one_shot_iterator(dataset):
+            iterator = make_iterator(dataset)
+            get_next = iterator.get_next
+
+            def recorded_get_next(name=None):
+                result = get_next(name)
+                self.calls.append((iterator, result))
+                iterator.get_next = get_next
+                return result
+
+            iterator.get_next = recorded_get_next
+            return iterator
+
+        return make_one_shot_iterator
+
+
+@contextlib.contextmanager
+def _recording() -> Iterator[_Recorder]:
+    global _recorder
+    _recorder = _Recorder()
+    original = dataset_ops.DatasetV1.make_one_shot_iterator
+    try:
+        with mock.patch.object(
+            dataset_ops.DatasetV1, "make_one_shot_iterator", _recorder.wrap(original)
+        ):
+            yield _recorder
+    finally:
+        _recorder = None
+
+
+def loop_input(input_fn: Callable, params: dict) -> ResidentInput | IteratorInput | None:
+    """The input that a loop in the graph can read, or None where the input function does more.
+
+    Args:
+      input_fn: an estimator's input function.
+      params: what it is called with.
+    """
+    with _recording() as recorder:
+        try:
+            result = input_fn(params)
+        except (TypeError, ValueError, AttributeError):
+            # It works on the batch; with the real tensors it may well succeed.
+            return None
+    if isinstance(result, ResidentDataset):
+        return ResidentInput(result)
+    if len(recorder.calls) == 1 and recorder.calls[0][1] is result:
+        return IteratorInput(recorder.calls[0][0])
+    return None

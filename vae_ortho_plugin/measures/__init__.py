@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The paper's measures as functions of NumPy arrays."""

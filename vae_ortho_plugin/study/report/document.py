@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Writes a report as Markdown with its tables and pictures beside it, and as one HTML page."""
+
+import base64
+import re
+from collections.abc import Sequence
+from html import escape
+from pathlib import Path
+
+import markdown
+from markdown.extensions.toc import TocExtension
+
+from vae_ortho_plugin.study.report import pictures
+from vae_ortho_plugin.study.report.section import Picture, Section, Table
+
+_STYLE = """
+body { font: 16px/1.55 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto;
+       padding: 0 1.2rem; }
+h1, h2, h3 { line-height: 1.25; }
+h2 { margin-top: 2.6rem; border-bottom: 1px solid #ccc; padding-bottom: .2rem; }
+a { color: #0b5394; }
+nav { background: #f5f6f8; padding: .6rem 1.2rem; border-radius: 6px; }
+nav ul { margin: .2rem 0; padding-left: 1.2rem; }
+table { border-collapse: collapse; display: block; overflow-x: auto; font-size: .875rem;
+        font-variant-numeric: tabular-nums; }
+th, td { padding: .28rem .6rem; text-align: left; white-space: nowrap; }
+thead th { border-bottom: 2px solid #888; }
+tbody tr:nth-child(even) { background: #f5f6f8; }
+img { max-width: 100%; }
+code { background: #f0f1f3; padding: 0 .25rem; border-radius: 3px; }
+"""
+_TYPES = {".csv": "text/csv", ".tex": "text/plain", ".png": "image/png"}
+
+
+def write(title: str, sections: Sequence[Section], output: Path) -> Path:
+    """Writes report.md, report.html, tables/ and pictures/ in `output`; returns report.md's path."""
+    parts = [f"# {title}"]
+    for section in sections:
+        parts.append(f"## {section.title}")
+        parts += [_block(block, output) for block in section.blocks]
+    text = "\n\n".join(parts) + "\n"
+    report = output / "report.md"
+    write_text(report, text)
+    write_text(output / "report.html", to_html(title, text, output))
+    return report
+
+
+def _block(block: str | Table | Picture, output: Path) -> str:
+    if isinstance(block, Table):
+        write_text(output / f"tables/{block.name}.csv", block.to_csv())
+        write_text(output / f"tables/{block.name}.tex", block.to_latex())
+        links = f"[CSV](tables/{block.name}.csv) · [LaTeX](tables/{block.name}.tex)"
+        return f"{block.to_markdown()}\n\n{links}"
+    if isinstance(block, Picture):
+        pictures.save(block.figure, output / f"pictures/{block.name}.png")
+        return f"![{block.title}](pictures/{block.name}.png)"
+    return block
+
+
+def to_html(title: str, text: str, folder: Path) -> str:
+    """One page that needs no other file: those in `folder` that the Markdown refers to are within it."""
+    converter = markdown.Markdown(extensions=["tables", TocExtension(toc_depth="2-3")])
+    body = converter.convert(text)
+    heading, _, rest = body.partition("\n")
+
+    def embed(match: re.Match) -> str:
+        attribute, name = match.groups()
+        data = base64.b64encode((folder / name).read_bytes()).decode()
+        download = f' download="{Path(name).name}"' if attribute == "href" else ""
+        return f'{attribute}="data:{_TYPES[Path(name).suffix]};base64,{data}"{download}'
+
+    page = re.sub(r'(src|href)="((?:pictures|tables)/[^"]+)"', embed, rest)
+    return (
+        f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
+        f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
+        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"{heading}\n<nav>{converter.toc}</nav>\n{page}\n</body>\n</html>\n"
+    )
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes the file so that it is never seen half written."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.partial")
+    partial.write_text(text)
+    partial.rename(path)

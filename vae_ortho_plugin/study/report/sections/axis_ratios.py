@@ -1,0 +1,62 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Suppl. C: Synth. Lin. with axes of other ratios."""
+
+from vae_ortho_plugin.study.experiments import AXIS_RATIOS, axis_ratio_cell
+from vae_ortho_plugin.study.report import entries
+from vae_ortho_plugin.study.report.paper_targets import AXIS_RATIOS as TARGETS
+from vae_ortho_plugin.study.report.paper_targets import target
+from vae_ortho_plugin.study.report.results import Results
+from vae_ortho_plugin.study.report.section import Section, Table
+
+_RATIOS = {axis_ratio_cell(ratio): ratio for ratio in AXIS_RATIOS}
+
+
+def section(results: Results) -> Section | None:
+    cells = results.cells(study_cells=_RATIOS)
+    if len({cell.study_cell for cell in cells}) < 2:
+        return None  # the β-VAE of Table 2 alone
+    cells.sort(key=lambda cell: (cell.row.remarks, _RATIOS[cell.study_cell]))
+    lines, records = [], []
+    for cell in cells:
+        ratio = _RATIOS[cell.study_cell]
+        pair = [
+            entries.entry(
+                results,
+                cell,
+                measure,
+                lambda item, measure=measure: item.metric(measure),
+                TARGETS[ratio][measure]
+                if ratio in TARGETS
+                else target("synth_linear", measure, cell.model),
+            )
+            for measure in ("dto", "disentanglement_score")
+        ]
+        lines.append(
+            [
+                f"{ratio:g}" + "".join(f" ({remark})" for remark in cell.row.remarks),
+                entries.count_column(pair[0]),
+                *entries.number_columns(pair[0]),
+                *entries.number_columns(pair[1]),
+            ]
+        )
+        records += [{"axis_ratio": ratio, **entries.record(entry)} for entry in pair]
+    columns = [
+        "axis ratio",
+        "n",
+        "DtO ↓",
+        "95 %",
+        "paper",
+        "Disent. ↑",
+        "95 %",
+        "paper",
+    ]
+    return Section(
+        "Supplement C: axis ratios",
+        [
+            (
+                "Synth. Lin. whose axes are less unequal than 2 : 1, which is what tells them apart; at 1 the "
+                "principal directions are arbitrary. The paper's numbers are at second hand."
+            ),
+            Table("axis_ratios", columns, lines, records),
+        ],
+    )

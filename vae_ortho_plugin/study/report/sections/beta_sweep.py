@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Suppl. C: DtO and disentanglement over β."""
+
+from collections.abc import Sequence
+
+from matplotlib.figure import Figure
+
+from vae_ortho_plugin.study.experiments import SWEPT_BETAS, Cell, beta_cell
+from vae_ortho_plugin.study.report import entries, pictures
+from vae_ortho_plugin.study.report.results import Results
+from vae_ortho_plugin.study.report.section import Picture, Section, Table
+from vae_ortho_plugin.study.report.sections import table_2
+from vae_ortho_plugin.study.report.statistics import Entry
+
+_BETAS = {beta_cell(row, beta): (row, beta) for row, betas in SWEPT_BETAS.items() for beta in betas}
+_MEASURES = {"dto": "DtO ↓", "disentanglement_score": "Disent. ↑"}
+
+
+def section(results: Results) -> Section | None:
+    cells = results.cells(study_cells=_BETAS)
+    cells.sort(
+        key=lambda cell: (list(SWEPT_BETAS).index(_row(cell)), cell.row.remarks, _beta(cell))
+    )
+    # The β-VAE of Table 2 alone is no sweep.
+    cells = [cell for cell in cells if sum(_series(cell) == _series(other) for other in cells) > 2]
+    if not cells:
+        return None
+    found = table_2.entries_of(results, cells)
+    blocks: list = [
+        (
+            "β-VAEs that differ from those of Table 2 in β alone. The paper shows this as a figure, without "
+            "numbers."
+        )
+    ]
+    if any(entry.ours for entry in found):
+        blocks.append(Picture("beta_sweep", "DtO and disentanglement over β", _curves(found)))
+    return Section("Supplement C: sweep of β", [*blocks, _table(found)])
+
+
+def _row(cell: Cell):
+    return _BETAS[cell.study_cell][0]
+
+
+def _beta(cell: Cell) -> float:
+    return _BETAS[cell.study_cell][1]
+
+
+def _series(cell: Cell) -> str:
+    remarks = f" ({', '.join(cell.row.remarks)})" if cell.row.remarks else ""
+    return _row(cell).plain_title + remarks
+
+
+def _curves(found: Sequence[Entry]) -> Figure:
+    series = list(dict.fromkeys(_series(entry.cell) for entry in found if entry.ours))
+    figure, panels = pictures.panels(len(series), width=4.6, height=3.4)
+    for axes, name in zip(panels, series, strict=True):
+        for measure, color in zip(_MEASURES, pictures.COLORS, strict=False):
+            shown = [
+                entry
+                for entry in found
+                if entry.ours and entry.measure == measure and _series(entry.cell) == name
+            ]
+            axes.errorbar(
+                [_beta(entry.cell) for entry in shown],
+                [entry.ours.mean for entry in shown],
+                yerr=[entry.ours.sd or 0 for entry in shown],
+                color=color,
+                marker="o" if measure == "dto" else "s",
+                capsize=3,
+                label=_MEASURES[measure],
+            )
+        axes.set_title(name)
+        axes.set_xlabel("β")
+        axes.set_ylabel("mean ± standard deviation")
+        axes.set_xscale("log")
+        axes.grid(alpha=0.25)
+        axes.legend(frameon=False)
+    return figure
+
+
+def _table(found: Sequence[Entry]) -> Table:
+    pairs = list(zip(found[::2], found[1::2], strict=True))
+    return Table(
+        "beta_sweep",
+        ["data set", "β", "n", *_MEASURES.values()],
+        [
+            [
+                _series(dto.cell),
+                f"{_beta(dto.cell):g}",
+                entries.count_column(dto),
+                entries.ours_text(dto),
+                entries.ours_text(score),
+            ]
+            for dto, score in pairs
+        ],
+        [{"beta": _beta(entry.cell), **entries.record(entry)} for entry in found],
+    )

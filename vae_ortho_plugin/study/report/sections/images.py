@@ -1,0 +1,74 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Reconstructions and latent traversals of image data, from the pictures of dlib_reproduce."""
+
+import matplotlib.image
+import numpy as np
+from matplotlib.figure import Figure
+
+from vae_ortho_plugin.study.experiments import SHOWN_ROWS
+from vae_ortho_plugin.study.finished import FinishedRun
+from vae_ortho_plugin.study.report import pictures
+from vae_ortho_plugin.study.report.results import Results, finished_rows
+from vae_ortho_plugin.study.report.section import Picture, Section
+
+_TRAVERSALS = "visualizations/traversals/traversals0.jpg"
+_RECONSTRUCTIONS = "visualizations/reconstructions/reconstructions.jpg"
+# Of the 8 x 8 pairs that disentanglement_lib shows.
+_PAIR_ROWS, _SHOWN_PAIR_ROWS = 8, 2
+
+
+def section(results: Results) -> Section | None:
+    runs = [
+        item
+        for item in results.runs(results.cells(study_rows=SHOWN_ROWS))
+        if (item.directory / _TRAVERSALS).is_file()
+    ]
+    if not runs:
+        return None
+    blocks: list = [
+        (
+            "The lowest finished seed of each model. Traversals: a column a latent, moved from −1 to 1 from top to "
+            "bottom while the others keep the code of one image. Reconstructions: pairs of an image and its "
+            "reconstruction."
+        )
+    ]
+    for row in finished_rows(runs):
+        first: dict[str, FinishedRun] = {}
+        for item in runs:
+            if item.cell.row == row:
+                first.setdefault(item.cell.model, item)
+        shown = list(first.values())
+        blocks += [
+            f"### {row.title}",
+            Picture(f"traversals_{row.name}", f"Traversals, {row.title}", _traversals(shown)),
+            Picture(
+                f"reconstructions_{row.name}",
+                f"Reconstructions, {row.title}",
+                _reconstructions(shown),
+            ),
+        ]
+    return Section("Traversals and reconstructions", blocks)
+
+
+def _traversals(runs: list[FinishedRun]) -> Figure:
+    figure = Figure(figsize=(2.4 * len(runs), 4.4), layout="constrained")
+    panels = figure.subplots(1, len(runs), squeeze=False)[0]
+    for axes, item in zip(panels, runs, strict=True):
+        _show(axes, item, matplotlib.image.imread(item.directory / _TRAVERSALS))
+    return figure
+
+
+def _reconstructions(runs: list[FinishedRun]) -> Figure:
+    figure = Figure(figsize=(7, 1.25 * len(runs)), layout="constrained")
+    panels = figure.subplots(len(runs), 1, squeeze=False)[:, 0]
+    for axes, item in zip(panels, runs, strict=True):
+        picture = matplotlib.image.imread(item.directory / _RECONSTRUCTIONS)
+        top = len(picture) // _PAIR_ROWS * _SHOWN_PAIR_ROWS
+        _show(axes, item, picture[:top])
+    return figure
+
+
+def _show(axes, item: FinishedRun, picture: np.ndarray) -> None:
+    axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+    axes.set_title(pictures.run_title(item), fontsize="medium")
+    axes.set_axis_off()

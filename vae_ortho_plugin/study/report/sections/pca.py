@@ -1,0 +1,58 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Sec. 2.3: the directions of linear models against the principal directions of linear data."""
+
+from vae_ortho_plugin.study.experiments import (
+    AXIS_RATIOS,
+    SYNTH_LINEAR,
+    SYNTH_LINEAR_BATCH_16,
+    axis_ratio_cell,
+)
+from vae_ortho_plugin.study.report import entries
+from vae_ortho_plugin.study.report.results import Results
+from vae_ortho_plugin.study.report.section import Section, Table
+
+_ROWS = [
+    SYNTH_LINEAR,
+    SYNTH_LINEAR_BATCH_16,
+    *(axis_ratio_cell(ratio).row for ratio in AXIS_RATIOS),
+]
+_ANGLES = {"decoder_angle": "decoder ↓", "encoder_angle": "encoder ↓"}
+
+
+def section(results: Results) -> Section | None:
+    cells = [cell for cell in results.cells(study_rows=_ROWS) if cell.model != "random_decoder"]
+    found = [
+        [
+            entries.entry(
+                results, cell, key, lambda item, key=key: item.metric("pca_alignment", key), None
+            )
+            for key in _ANGLES
+        ]
+        for cell in cells
+    ]
+    found = [angles for angles in found if any(entry.ours for entry in angles)]
+    if not found:
+        return None
+    return Section(
+        "Alignment with PCA",
+        [
+            (
+                "Mean angle, in degrees, between the principal directions of the training data and the directions "
+                "of the active latents in decoder and encoder, each matched for the least sum; 0 is PCA. At axis "
+                "ratio 1 the principal directions are arbitrary."
+            ),
+            Table(
+                "pca_alignment",
+                ["data set", "model", "n", *_ANGLES.values()],
+                [
+                    [
+                        *entries.name_columns(angles[0].cell, ours_alone=False),
+                        entries.count_column(angles[0]),
+                        *(entries.ours_text(entry, form=".1f") for entry in angles),
+                    ]
+                    for angles in found
+                ],
+                [entries.record(entry) for angles in found for entry in angles],
+            ),
+        ],
+    )

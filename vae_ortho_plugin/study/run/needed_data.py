@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which files a study's rows need; needs neither TensorFlow nor dlib."""
+
+import sys
+from collections.abc import Iterable
+
+from vae_ortho_plugin.data import render_dsprites
+from vae_ortho_plugin.data.dsprites import FILE as DSPRITES_FILE
+from vae_ortho_plugin.data.location import VARIABLE, data_root, describe_root
+from vae_ortho_plugin.data.mnist_files import SHAPES, find_file
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.study.experiments import Run
+
+
+def keep_those_with_data(runs: list[Run], demanded_rows: Iterable[str] | None) -> list[Run]:
+    """The runs whose data are there; says in a line for each data set what it leaves out.
+
+    Args:
+        runs: the selected runs.
+        demanded_rows: names of the rows that the user asked for by name, if any.
+
+    Raises:
+        InputError: the data of a demanded row are missing, or those of all runs.
+    """
+    absent = {
+        run.cell.row.data_set: _how_to_get(run.cell.row.data_set)
+        for run in runs
+        if not _is_there(run.cell.row.data_set)
+    }
+    kept = [run for run in runs if run.cell.row.data_set not in absent]
+    names = {run.cell.row.name: run.cell.row.data_set for run in runs}
+    demanded = [names[row] for row in demanded_rows or () if names.get(row) in absent]
+    if demanded or (absent and not kept):
+        raise InputError("\n".join(absent[name] for name in demanded or absent))
+    for name, remedy in absent.items():
+        left_out = sum(run.cell.row.data_set == name for run in runs)
+        print(f"Leaving out {left_out} runs. {remedy}", file=sys.stderr)
+    return kept
+
+
+def render_dsprites_if_missing() -> None:
+    """Renders the stand-in for dSprites unless there is a file in its place.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    if not _is_there("dsprites") and render_dsprites.main([]) != 0:
+        raise InputError("The stand-in for dSprites could not be rendered; see above.")
+
+
+def _is_there(data_set: str) -> bool:
+    if data_set == "dsprites":
+        return (data_root() / DSPRITES_FILE).is_file()
+    if data_set in ("mnist", "fashion_mnist"):
+        try:
+            for file in SHAPES:
+                find_file(data_root() / data_set, file)
+        except InputError:
+            return False
+    return True
+
+
+def _how_to_get(data_set: str) -> str:
+    place = data_root() / (DSPRITES_FILE if data_set == "dsprites" else data_set)
+    stand_in = ", or a stand-in is rendered with --render-dsprites" * (data_set == "dsprites")
+    return (
+        f"The files of {data_set} are not in {place} ({describe_root()}). Set {VARIABLE} to the "
+        f"directory that has them; `vae_ortho_download_data {data_set}` fetches them{stand_in}."
+    )

@@ -1,0 +1,354 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Means and Jacobians of a trained model, from the TF-Hub module that dlib's training exports."""
+
+import contextlib
+import functools
+import json
+import os
+import re
+from collections.abc import Iterator
+
+import disentanglement_lib  # noqa: F401  first: it makes TensorFlow what tensorflow_hub expects
+import numpy as np
+import tensorflow.compat.v1 as tf
+import tensorflow_hub as hub
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.dto import triangular_factors
+
+# From the decoder's output to the image, by the name that dlib's losses give to the activation.
+ACTIVATIONS = {
+    "linear": tf.identity,
+    "logits": tf.sigmoid,
+    "tanh": lambda raw: tf.tanh(raw) / 2 + 0.5,
+}
+OUTPUTS = ("image", "raw")
+BATCH_SIZE = 256
+
+
+def forward_jacobian(outputs: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
+    """d outputs / d latents in forward mode, transposed: [batch, latents, outputs].
+
+    A decoder has few inputs and many outputs, so that one pass forward for each latent is far
+    cheaper than one backward for each output. They share the activations of the outputs' own pass.
+
+    Args:
+        outputs: [batch, ...], each row a function of the same row of latents.
+        latents: [batch, latents], the number of latents known.
+    """
+    # Jacobian-vector products are the derivatives of the vector-Jacobian product by its vector. The
+    # latter is linear in the vector, so its value does not matter and the backward pass never runs.
+    vector = tf.zeros_like(outputs)
+    (product,) = tf.gradients(outputs, latents, grad_ys=vector)
+    columns = []
+    for direction in np.eye(latents.shape[-1], dtype=latents.dtype.as_numpy_dtype):
+        directions = tf.zeros_like(latents) + direction
+        (column,) = tf.gradients(product, vector, grad_ys=directions)
+        columns.append(tf.reshape(column, [tf.shape(latents)[0], -1]))
+    return tf.stack(columns, axis=1)
+
+
+class TrainedModel(contextlib.AbstractContextManager):
+    """Encoder and decoder of a TF-Hub module with dlib's signatures; a context manager.
+
+    Works on the modules that dlib's training exports, under TensorFlow 1.14 and current ones:
+
+        with TrainedModel("model/tfhub", activation="logits") as model:
+            factors = model.jacobian_factors(model.encode(images))
+        print(distance_to_orthogonality(factors).mean)
+
+    Args:
+        module_path: directory of the TF-Hub module.
+        activation: what makes an image of the decoder's output, one of ACTIVATIONS.
+
+    Raises:
+        InputError: no module there, or unknown activation; from the methods, a signature is missing.
+    """
+
+    def __init__(self, module_path: str, activation: str = "linear"):
+        if activation not in ACTIVATIONS:
+            raise InputError(
+                f"Unknown activation {activation!r}; use one of {', '.join(ACTIVATIONS)}."
+            )
+        self._path, self._activation = module_path, ACTIVATIONS[activation]
+        self._signatures = _need_signatures(module_path)
+        self._graph = tf.Graph()
+        with self._graph.as_default():
+            self._module = hub.Module(module_path)
+            self._session = tf.Session()
+            self._session.run([tf.global_variables_initializer(), tf.tables_initializer()])
+
+    def __exit__(self, *exception) -> None:
+        self._session.close()
+
+    @property
+    def num_latents(self) -> int:
+        """Number of latents."""
+        return self._encoder[1]["mean"].shape[1].value
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Posterior means [points, latents] of images [points, height, width, channels].
+
+        Raises:
+            InputError: images of another shape than the model's.
+        """
+        return self.posterior(images)[0]
+
+    def posterior(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Posterior means and log variances, each [points, latents], of images.
+
+        Of a full covariance, the exported log variances are those of its diagonal.
+
+        Raises:
+            InputError: images of another shape than the model's.
+        """
+        feed, outputs = self._encoder
+        self._check_images(feed, images)
+        batches = self._batches([outputs["mean"], outputs["logvar"]], feed, images, BATCH_SIZE)
+        means, logvars = zip(*batches, strict=True)
+        return np.concatenate(means), np.concatenate(logvars)
+
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        """[points, height, width, channels], after the activation, of latents [points, latents]."""
+        feed, outputs = self._decoder
+        return np.concatenate(list(self._batches(outputs, feed, latents, BATCH_SIZE)))
+
+    def jacobians(self, latents: np.ndarray, batch_size: int = BATCH_SIZE) -> Iterator[np.ndarray]:
+        """Jacobians of `decode`, in batches of points.
+
+        Args:
+            latents: [points, latents].
+
+        Yields:
+            [at most batch_size, outputs, latents] in float32.
+        """
+        feed, _ = self._decoder
+        for transposed in self._batches(self._jacobian, feed, latents, batch_size):
+            yield transposed.swapaxes(1, 2)
+
+    def jacobian_factors(self, latents: np.ndarray, batch_size: int = BATCH_SIZE) -> np.ndarray:
+        """R of each Jacobian J = Q R of `decode`: [points, latents, latents].
+
+        It has the same DtO as J, also among some latents, and its size does not depend on the
+        number of outputs.
+
+        Args:
+            latents: [points, latents].
+
+        Raises:
+            InputError: a Jacobian is not finite.
+        """
+        return np.concatenate(
+            [
+                triangular_factors(batch, first_point=number * batch_size)
+                for number, batch in enumerate(self.jacobians(latents, batch_size))
+            ]
+        )
+
+    def reconstruct(self, images: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Images decoded of latents that the posterior of `images` gives for this noise.
+
+        This is the module's own sampling, of a full covariance too (mean + L noise), with the given
+        numbers in the place of its standard normal ones: zeros give the mean's reconstruction.
+
+        Args:
+            images: [points, height, width, channels], all of them one batch.
+            noise: [points, latents].
+
+        Returns:
+            [points, height, width, channels], after the activation.
+
+        Raises:
+            InputError: images of another shape than the model's, or nothing is sampled.
+        """
+        feed, noise_tensor, outputs = self._reconstructions
+        self._check_images(feed, images)
+        return self._session.run(outputs, {feed: images, noise_tensor: noise})
+
+    def noise_jacobians(self, images: np.ndarray) -> np.ndarray:
+        """d `reconstruct` / d noise at noise 0: J L [points, outputs, latents] for a posterior covariance L Lᵀ.
+
+        For a diagonal posterior, column j is σ_j J_j.
+
+        Args:
+            images: [points, height, width, channels], all of them one batch.
+
+        Raises:
+            InputError: as `reconstruct`.
+        """
+        feed, noise_tensor, _ = self._reconstructions
+        self._check_images(feed, images)
+        noise = np.zeros((len(images), self.num_latents))
+        transposed = self._session.run(self._noise_jacobian, {feed: images, noise_tensor: noise})
+        return transposed.swapaxes(1, 2)
+
+    @functools.cached_property
+    def _encoder(self) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        return self._apply("gaussian_encoder", "images")
+
+    @functools.cached_property
+    def _decoder(self) -> tuple[tf.Tensor, tf.Tensor]:
+        feed, outputs = self._apply("decoder", "latent_vectors")
+        with self._graph.as_default():
+            return feed, self._activation(outputs["images"])
+
+    @functools.cached_property
+    def _reconstructions(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Images, the posterior's standard normal noise, and the images decoded."""
+        feed, outputs = self._apply("reconstructions", "images")
+        with self._graph.as_default():
+            draws = [
+                operation.outputs[0]
+                for operation in self._graph.get_operations()
+                if operation.type == "RandomStandardNormal"
+                and operation.outputs[0].shape.is_compatible_with([None, self.num_latents])
+            ]
+            gradients = tf.gradients(outputs["images"], draws) if draws else []
+            used = [
+                draw
+                for draw, gradient in zip(draws, gradients, strict=True)
+                if gradient is not None
+            ]
+            if len(used) != 1:
+                found = f"{len(used)} tensors of normal numbers" if used else "nothing"
+                raise InputError(
+                    f"The model in {self._path} samples {found} between encoder and decoder, where a "
+                    "Gaussian posterior samples one number per latent. (An autoencoder's posterior "
+                    "is a point, without any noise to measure.)"
+                )
+            return feed, used[0], self._activation(outputs["images"])
+
+    @functools.cached_property
+    def _noise_jacobian(self) -> tf.Tensor:
+        _, noise, outputs = self._reconstructions
+        with self._graph.as_default():
+            return forward_jacobian(outputs, noise)
+
+    @functools.cached_property
+    def _jacobian(self) -> tf.Tensor:
+        feed, outputs = self._decoder
+        with self._graph.as_default():
+            return forward_jacobian(outputs, feed)
+
+    def _check_images(self, feed: tf.Tensor, images: np.ndarray) -> None:
+        if not feed.shape[1:].is_compatible_with(images.shape[1:]):
+            raise InputError(
+                f"The model in {self._path} was trained on observations of the shape "
+                f"{feed.shape[1:].as_list()}; the data set has {list(images.shape[1:])}. "
+                "Set dataset.name to the data it was trained on."
+            )
+
+    def _apply(self, signature: str, source: str) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        if signature not in self._signatures:
+            raise InputError(
+                f"The TF-Hub module {self._path} has no signature {signature!r} (it has "
+                f"{', '.join(sorted(self._signatures))}): it is not that of a trained model."
+            )
+        with self._graph.as_default():
+            info = self._module.get_input_info_dict(signature)[source]
+            feed = tf.placeholder(info.dtype, info.get_shape())
+            return feed, self._module({source: feed}, signature=signature, as_dict=True)
+
+    def _batches(
+        self,
+        fetch: tf.Tensor | list[tf.Tensor],
+        feed: tf.Tensor,
+        points: np.ndarray,
+        batch_size: int,
+    ) -> Iterator:
+        for start in range(0, len(points), batch_size):
+            yield self._session.run(fetch, {feed: points[start : start + batch_size]})
+
+
+def _signatures(module_path: str) -> set[str]:
+    """Names of the TF-Hub module's signatures; empty where there is no module."""
+    if not tf.io.gfile.exists(os.path.join(module_path, "tfhub_module.pb")):
+        return set()
+    return set(hub.load_module_spec(module_path).get_signature_names())
+
+
+def _need_signatures(module_path: str) -> set[str]:
+    found = _signatures(module_path)
+    if not found:
+        raise InputError(
+            f"There is no TF-Hub module in {module_path}; name a directory that dlib_train wrote."
+        )
+    return found
+
+
+def open_model(model_dir: str, output: str = "image") -> TrainedModel:
+    """The model that dlib_train wrote to model_dir.
+
+    Args:
+        output: "image", the decoder's output after the activation that train.gin names, or "raw",
+            before it.
+
+    Raises:
+        InputError: no trained model there, unknown output, or train.gin does not name a known
+            activation.
+    """
+    if output not in OUTPUTS:
+        raise InputError(f"Unknown decoder output {output!r}; use one of {', '.join(OUTPUTS)}.")
+    module_path = os.path.join(model_dir, "tfhub")
+    _need_signatures(module_path)
+    return TrainedModel(module_path, "linear" if output == "raw" else _activation(model_dir))
+
+
+def _activation(model_dir: str) -> str:
+    path = os.path.join(model_dir, "results", "gin", "train.gin")
+    remedy = "or, with dto or precision_gap, take the decoder's output before it, output = 'raw'."
+    if not tf.io.gfile.exists(path):
+        raise InputError(
+            f"{path} is missing, which names the decoder's output activation: put it back, {remedy}"
+        )
+    with tf.io.gfile.GFile(path) as file:
+        found = re.search(r"^reconstruction_loss\.activation = (.+)$", file.read(), re.MULTILINE)
+    activation = found.group(1).strip("'\"") if found else None
+    if activation not in ACTIVATIONS:
+        raise InputError(
+            f"{path} has reconstruction_loss.activation = {found and found.group(1)}, known are "
+            f"{', '.join(map(repr, ACTIVATIONS))}: correct it, {remedy}"
+        )
+    return activation
+
+
+def find_model_dir(evaluated_dir: str, metric: str = "dto") -> str:
+    """The directory of the trained model behind the directory that dlib evaluates.
+
+    Args:
+        evaluated_dir: a trained model's directory, or one that dlib_postprocess wrote.
+        metric: name of the metric that asks, for the error message.
+
+    Raises:
+        InputError: the model is not where dlib_reproduce puts it.
+    """
+    evaluated_dir = os.path.abspath(evaluated_dir)
+    parent = os.path.dirname(evaluated_dir)
+    candidates = [evaluated_dir, os.path.join(parent, "model")]
+    if os.path.basename(parent) == "postprocessed":
+        candidates.append(os.path.join(os.path.dirname(parent), "model"))
+    for candidate in candidates:
+        if _has_model(candidate) and _same_run(candidate, evaluated_dir):
+            return candidate
+    raise InputError(
+        f"{metric} needs the trained model's decoder, and there is none for {evaluated_dir}. "
+        "Evaluate the directory that dlib_train wrote, or keep it under the name 'model' beside the "
+        "directory 'postprocessed' (or beside the evaluated one), as dlib_reproduce does, or set "
+        f"{metric}.model_dir to it."
+    )
+
+
+def _has_model(directory: str) -> bool:
+    return {"gaussian_encoder", "decoder"} <= _signatures(os.path.join(directory, "tfhub"))
+
+
+def _same_run(model_dir: str, evaluated_dir: str) -> bool:
+    """Whether both carry the results of one training; true where either carries none."""
+    runs = set()
+    for directory in (model_dir, evaluated_dir):
+        path = os.path.join(directory, "results", "json", "train_results.json")
+        if not tf.io.gfile.exists(path):
+            return True
+        with tf.io.gfile.GFile(path) as file:
+            runs.add(json.load(file).get("uuid"))
+    return len(runs) == 1
