@@ -1,0 +1,106 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files and directories that are complete or absent, and locks.
+
+Everything is written beside its place and renamed at the end. A rename within a directory is atomic on local
+and on shared file systems, so that a reader never meets a half-written result.
+"""
+
+import contextlib
+import os
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+from vae_ortho_plugin.errors import InputError
+
+
+def write_text(path: Path, text: str) -> None:
+    """Writes a text file, durably; a reader sees the old file or the new one."""
+    with written_beside(path) as partial:
+        partial.write_text(text, encoding="utf-8")
+
+
+@contextlib.contextmanager
+def written_beside(path: Path) -> Iterator[Path]:
+    """Within: a path beside `path` to write the file to. At the end it becomes `path`.
+
+    After an error the partial file is deleted and `path` is what it was.
+
+    Args:
+        path: of the file; its directory is made where it is missing.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # The suffix is kept, because matplotlib and NumPy choose the format by it.
+    partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
+    try:
+        yield partial
+        _synchronize(partial)
+        partial.replace(path)
+        _synchronize(path.parent)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def publish(finished: Path, path: Path) -> None:
+    """Renames a finished directory to `path`; a directory that is there is replaced by it.
+
+    The old directory is moved aside first and deleted last, so that one of the two is complete at any moment.
+    """
+    replaced = path.with_name(f"{path.name}.replaced")
+    if path.is_dir():
+        shutil.rmtree(replaced, ignore_errors=True)  # left by a process that was killed right here
+        path.rename(replaced)
+    finished.rename(path)
+    _synchronize(path.parent)
+    shutil.rmtree(replaced, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def locked(path: Path, what: str, timeout: float = 0.0) -> Iterator[None]:
+    """Within: this process alone holds the lock file `path`.
+
+    The lock is the existence of the file (O_EXCL), which shared file systems honour too. It names the
+    holder's host and process. A lock whose process is gone, on this host, is taken over.
+
+    Args:
+        path: of the lock file.
+        what: what the lock protects, for the error message.
+        timeout: seconds to wait for the holder.
+
+    Raises:
+        InputError: another process holds the lock; names its host and process.
+    """
+    # Late, because the measures do without filelock.
+    from filelock import SoftFileLock, Timeout
+
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lock = SoftFileLock(path)
+    try:
+        lock.acquire(timeout=timeout)
+    except Timeout:
+        raise InputError(
+            f"Another process is at work in {what}: {_holder(path)}. Wait for it, or end it. If it has "
+            f"ended on another machine, delete {path}."
+        ) from None
+    try:
+        yield
+    finally:
+        lock.release()
+
+
+def _holder(path: Path) -> str:
+    """Process and host in a lock file, as filelock writes them, one a line."""
+    try:
+        process, host, *_ = path.read_text().splitlines()
+    except (OSError, ValueError):
+        return "unknown"
+    return f"process {process} on host {host}"
+
+
+def _synchronize(path: Path) -> None:
+    """Waits until the file or directory is on the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
