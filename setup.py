@@ -46,6 +46,8 @@ setup(
     python_requires=">=3.10,<3.14",
     install_requires=[
         "absl-py",
+        # Locks that name their holder, and take over those of dead processes, came with 3.22.
+        "filelock>=3.22",
         # 0.4 does not import on Python 3.10 or later.
         "gin-config>=0.5",
         "imageio",
@@ -56,6 +58,8 @@ setup(
         "packaging",
         "pandas",
         "pillow",
+        "pooch",
+        "rich",
         "scikit-learn",
         # 1.18 moved hierarchy._plot_dendrogram, which disentanglement_lib's dendrogram calls.
         "scipy<1.18",
@@ -74,8 +78,20 @@ setup(
     ],
     extras_require={
         "gpu": ["tensorflow[and-cuda]"],
-        # ruff's releases differ in the rules and the format they ask for.
-        "dev": ["pytest", "pytest-xdist", "ruff==0.17.*", "setuptools>=68", "wheel"],
+        "dev": [
+            "import-linter",
+            # docs/own_model.md is tested with it.
+            "jax",
+            # mypy's releases differ in what they find.
+            "mypy==2.4.*",
+            "pytest",
+            "pytest-xdist",
+            # ruff's releases differ in the rules and the format they ask for.
+            "ruff==0.17.*",
+            "scipy-stubs",
+            "setuptools>=68",
+            "wheel",
+        ],
     },
     entry_points={
         "console_scripts": [
