@@ -1,16 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 import gzip
+import hashlib
 import http.server
 import struct
 import subprocess
 import sys
 import threading
-import urllib.request
 
 import numpy as np
+import pooch
 import pytest
 
-from vae_ortho_plugin.data import download, dsprites, mnist_files, render_dsprites
+from vae_ortho_plugin import files
+from vae_ortho_plugin.data import catalog, download, dsprites, mnist_files, render_dsprites
 from vae_ortho_plugin.data.location import VARIABLE
 
 SHAPES = {"train-images-idx3-ubyte": (60, 28, 28), "t10k-labels-idx1-ubyte": (10,)}
@@ -71,14 +73,14 @@ def server(monkeypatch, tmp_path):
     monkeypatch.setitem(mnist_files.SUMS, "mnist", sums)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
-    # The machine's proxy settings do not concern 127.0.0.1.
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    monkeypatch.setattr(urllib.request, "urlopen", opener.open)
+    hashes = {file: hashlib.sha256(idx_gzip(array)).hexdigest() for file, array in ARRAYS.items()}
+    monkeypatch.setitem(catalog._IDX_SHA256, "mnist", hashes)
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with Server() as server:
         server.files = {
             f"/{mirror}/{file}.gz": idx_gzip(a) for mirror in "ab" for file, a in ARRAYS.items()
         }
-        remotes = download._idx_files("mnist", f"{server.url}/a", f"{server.url}/b")
+        remotes = catalog._idx_files("mnist", f"{server.url}/a", f"{server.url}/b")
         monkeypatch.setattr(download, "DATA_SETS", {"mnist": remotes})
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -175,6 +177,43 @@ def test_wrong_content_never_gets_the_files_name(server, tmp_path, capsys, conte
     assert list(tmp_path.iterdir()) == []
 
 
+def test_the_same_numbers_in_another_file_are_not_the_published_file(server, tmp_path, capsys):
+    header = struct.pack(">BBBB3I", 0, 0, 8, 3, *SHAPES[IMAGES])
+    recompressed = gzip.compress(header + ARRAYS[IMAGES].tobytes(), 1, mtime=1)
+    server.files[f"/a/{IMAGES}.gz"] = recompressed
+    assert download.main([]) == 0
+    assert (tmp_path / "mnist" / f"{IMAGES}.gz").read_bytes() == server.files[f"/b/{IMAGES}.gz"]
+    server.files[f"/b/{IMAGES}.gz"] = recompressed
+    assert download.main(["--root", str(tmp_path / "other")]) == 1
+    assert capsys.readouterr().err.count("does not match the known hash") == 2
+    assert list((tmp_path / "other").iterdir()) == []
+
+
+def test_a_process_that_ends_while_it_computes_the_hash_loses_nothing(
+    server, tmp_path, monkeypatch
+):
+    def interrupt(*_, **__):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patch:
+        patch.setattr(pooch.core, "hash_matches", interrupt)
+        assert download.main([]) == 130
+    (part,) = stored(tmp_path)
+    assert part.startswith(f"{IMAGES}.gz.") and part.endswith(".part")
+    server.requests.clear()
+    assert download.main([]) == 0
+    size = len(server.files[f"/a/{IMAGES}.gz"])
+    assert server.requests[0] == (f"/a/{IMAGES}.gz", f"bytes={size}-")
+
+
+def test_two_processes_do_not_download_one_file_at_once(server, tmp_path, capsys):
+    lock = tmp_path / "mnist" / f"{IMAGES}.gz.lock"
+    with files.locked(lock, "the test"):
+        assert download.main([]) == 1
+    assert "Another process is at work" in capsys.readouterr().err
+    assert server.requests == []
+
+
 def test_the_second_address_serves_where_the_first_is_wrong_or_gone(server, tmp_path):
     server.files[f"/a/{IMAGES}.gz"] = b"moved"
     del server.files["/a/t10k-labels-idx1-ubyte.gz"]
@@ -206,8 +245,9 @@ def test_a_rendered_stand_in_is_replaced_by_the_official_file(server, tmp_path, 
     comment = content.rindex(dsprites.STAND_IN.encode())
     content[comment : comment + 8] = b"official"
     server.files["/dsprites.npz"] = bytes(content)
-    remote = download.Remote(
-        dsprites.FILE, (f"{server.url}/dsprites.npz",), download._check_dsprites
+    known_hash = "md5:" + hashlib.md5(content).hexdigest()
+    remote = catalog.Remote(
+        dsprites.FILE, (f"{server.url}/dsprites.npz",), known_hash, catalog._check_dsprites
     )
     monkeypatch.setattr(download, "DATA_SETS", {"dsprites": [remote]})
     assert download.main(["dsprites"]) == 0

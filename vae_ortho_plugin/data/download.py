@@ -1,94 +1,40 @@
 # SPDX-License-Identifier: Apache-2.0
-"""vae_ortho_download_data: fetches MNIST, Fashion-MNIST and dSprites to where dlib looks for them."""
+"""vae_ortho_download_data: downloads data sets to where dlib looks for them.
+
+pooch checks the hashes and moves a finished file to its place. The transfer is our own, because
+pooch's deletes what has arrived when a connection breaks; this one resumes.
+"""
 
 import argparse
 import contextlib
-import dataclasses
 import hashlib
-import http.client
 import os
 import sys
 import time
-import urllib.error
-import urllib.request
-from collections.abc import Callable
-from functools import partial
+from collections.abc import Iterator
 from http import HTTPStatus
 from pathlib import Path
+from typing import BinaryIO
 
-from vae_ortho_plugin.data import dsprites, mnist_files
+from vae_ortho_plugin.data.catalog import DATA_SETS, Remote
 from vae_ortho_plugin.data.location import VARIABLE, data_root
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import locked, publish
 
 _TIMEOUT_SECONDS = 60
 _ATTEMPTS = 5
 _CHUNK = 1 << 18
 
 
-@dataclasses.dataclass(frozen=True)
-class Remote:
-    """A file of a data set.
-
-    Attributes:
-      path: below the data root.
-      urls: where it can be had, tried in this order.
-      check: raises InputError unless the file at a path has the right content.
-    """
-
-    path: Path
-    urls: tuple[str, ...]
-    check: Callable[[Path], None]
-
-
-def _idx_files(name: str, *mirrors: str) -> list[Remote]:
-    return [
-        Remote(
-            Path(name, f"{file}.gz"),
-            tuple(f"{mirror}/{file}.gz" for mirror in mirrors),
-            partial(mnist_files.check_file, name=name, file=file),
-        )
-        for file in mnist_files.SHAPES
-    ]
-
-
-def _check_dsprites(path: Path) -> None:
-    if dsprites.is_rendered_stand_in(path):
-        raise InputError(f"{path} is a {dsprites.STAND_IN}.")
-    dsprites.check_official(path)
-
-
-DATA_SETS = {
-    "mnist": _idx_files(
-        "mnist",
-        "https://storage.googleapis.com/cvdf-datasets/mnist",
-        "https://ossci-datasets.s3.amazonaws.com/mnist",
-    ),
-    "fashion_mnist": _idx_files(
-        "fashion_mnist",
-        "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
-        "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-    ),
-    "dsprites": [
-        Remote(
-            dsprites.FILE,
-            (
-                "https://github.com/google-deepmind/dsprites-dataset/raw/master/"
-                + dsprites.FILE.name,
-            ),
-            _check_dsprites,
-        )
-    ],
-}
-
-
 def fetch(remote: Remote, root: Path) -> None:
-    """Brings a file to its place below `root`, unless it is there and good.
+    """Downloads a file to its place below `root`, unless it is there and good.
 
-    What has come so far lies in a file of its own, ending in .part, which the next call goes on
-    with; it gets its name when it is complete and checked.
+    What has arrived so far is in a file that ends in .part; the next call resumes it. The file gets
+    its name when it is complete and checked.
 
     Raises:
-      InputError: no address gave the right content; the message says what each gave.
+        InputError: no address gave the right content (the message says what each gave), or
+            another process is downloading the file.
     """
     target = root / remote.path
     if target.is_file():
@@ -99,89 +45,139 @@ def fetch(remote: Remote, root: Path) -> None:
         except InputError as error:
             print(f"{error} It will be replaced.")
     target.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with locked(target.with_name(f"{target.name}.lock"), f"the download of {target}"):
+            _fetch(remote, target)
+    finally:
+        with contextlib.suppress(OSError):
+            target.parent.rmdir()  # succeeds only where nothing has arrived
+    print(f"{target}: downloaded and checked.")
+
+
+def _fetch(remote: Remote, target: Path) -> None:
     failures = []
     for url in remote.urls:
-        print(f"Fetching {url}", flush=True)
-        # Two addresses may have the content in different compressions, so each has its own part.
-        digest = hashlib.sha256(url.encode()).hexdigest()[:8]
-        part = target.with_name(f"{target.name}.{digest}.part")
+        print(f"Downloading {url}", flush=True)
         try:
-            _download(url, part, remote.check)
-        except (InputError, OSError, http.client.HTTPException) as error:
+            _fetch_from(url, remote, target)
+        except (ValueError, OSError) as error:
             failures.append(f"{url}: {error}")
             continue
-        os.replace(part, target)
-        for other in target.parent.glob(f"{target.name}.*.part"):
-            other.unlink()
-        print(f"{target}: fetched and checked.")
+        for part in target.parent.glob(f"{target.name}.*.part"):
+            part.unlink()
         return
-    with contextlib.suppress(OSError):
-        target.parent.rmdir()  # unless it holds something
     raise InputError(
-        f"{target} could not be fetched.\n  " + "\n  ".join(failures) + "\n"
-        "Check the network and run the same command again: it goes on where it stopped."
+        f"{target} could not be downloaded.\n  " + "\n  ".join(failures) + "\n"
+        "Check the network and run the same command again: it resumes where it stopped."
     )
 
 
-def _download(url: str, part: Path, check: Callable[[Path], None]) -> None:
-    """Completes and checks `part`. One that an earlier run began and is wrong is begun again."""
+def _fetch_from(url: str, remote: Remote, target: Path) -> None:
+    """Downloads from one address. A part of an earlier call that is wrong is downloaded anew."""
+    import pooch
+
+    pooch.get_logger().setLevel("WARNING")  # the command says itself what it does
+    # Two addresses may have the content in different compressions, so each has its own part.
+    digest = hashlib.sha256(url.encode()).hexdigest()[:8]
+    part = target.with_name(f"{target.name}.{digest}.part")
+    fetched = target.with_name(f"{target.name}.{digest}.checked")
     resumed = part.exists()
+
+    def transfer(_url: str, output_file: str, _pooch: object) -> None:
+        _complete(url, part)
+        remote.check(part)
+        _link(part, Path(output_file))
+
+    try:
+        pooch.retrieve(url, remote.known_hash, fetched.name, target.parent, downloader=transfer)
+    except _BrokenOff:
+        raise
+    except ValueError:  # wrong content or hash
+        part.unlink(missing_ok=True)
+        if not resumed:
+            raise
+        return _fetch_from(url, remote, target)
+    publish(fetched, target)
+
+
+class _BrokenOff(InputError):
+    """The connection broke; the part is kept."""
+
+
+def _link(part: Path, output: Path) -> None:
+    """Hands the part over to pooch and keeps it, so that a process killed while pooch computes the
+    hash has not lost it; where the file system has no links, the part is moved."""
+    output.unlink(missing_ok=True)
+    try:
+        os.link(part, output)
+    except OSError:
+        os.replace(part, output)
+
+
+def _complete(url: str, part: Path) -> None:
     for attempt in range(_ATTEMPTS):
         time.sleep(min(attempt, 2))
         if _append(url, part):
-            break
-    else:
-        raise InputError(f"the connection broke off {_ATTEMPTS} times; {part} keeps what came.")
-    try:
-        check(part)
-    except InputError:
-        part.unlink()
-        if not resumed:
-            raise
-        _download(url, part, check)
+            return
+    raise _BrokenOff(f"the connection broke off {_ATTEMPTS} times; {part} keeps what has arrived.")
 
 
 def _append(url: str, part: Path) -> bool:
-    """Appends to `part` what it lacks of `url`; False where the connection broke off."""
+    """Appends to `part` what it lacks of `url`; False where the connection broke."""
+    import requests
+
     size = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={size}-"} if size else {})
-    try:
-        response = urllib.request.urlopen(request, timeout=_TIMEOUT_SECONDS)
-    except urllib.error.HTTPError as error:
-        if error.code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+    # Without "identity", a server may send a .gz file with its compression undone.
+    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={size}-"} if size else {})
+    with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as response:
+        if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return True
-        raise
-    with response:
-        if response.status != HTTPStatus.PARTIAL_CONTENT:
+        response.raise_for_status()
+        if response.status_code != HTTPStatus.PARTIAL_CONTENT:
             size = 0
-        length = response.headers["Content-Length"]
+        length = response.headers.get("Content-Length")
         total = size + int(length) if length else None
-        with open(part, "ab" if size else "wb") as file:
-            while True:
-                try:
-                    chunk = response.read(_CHUNK)
-                except (OSError, http.client.HTTPException):
-                    return False
-                if not chunk:
-                    return total is None or size >= total
-                size += file.write(chunk)
-                _show(part.name, size, total)
+        with open(part, "ab" if size else "wb") as file, _progress(part.name, size, total) as show:
+            return _copy(response.raw, file, show)
 
 
-def _show(name: str, size: int, total: int | None) -> None:
-    if sys.stderr.isatty():
-        of_total = f" of {total / 1e6:.1f}" if total else ""
-        end = "\n" if size == total else ""
-        line = f"\r\033[K{name}: {size / 1e6:.1f}{of_total} MB"
-        print(line, end=end, file=sys.stderr, flush=True)
+def _copy(source, file: BinaryIO, show) -> bool:
+    """Copies the rest of a response; False where the connection broke."""
+    from urllib3.exceptions import HTTPError
+
+    chunks = source.stream(_CHUNK, decode_content=False)
+    while True:
+        try:
+            chunk = next(chunks, b"")
+        except (OSError, HTTPError):
+            return False
+        if not chunk:
+            return True
+        file.write(chunk)
+        show(len(chunk))
+
+
+@contextlib.contextmanager
+def _progress(name: str, size: int, total: int | None) -> Iterator:
+    """Within: a function that counts bytes, with a bar in a terminal and nothing elsewhere."""
+    if not sys.stderr.isatty():
+        yield lambda count: None
+        return
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
+
+    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task(name, total=total, completed=size)
+        yield lambda count: progress.advance(task, count)
 
 
 def main(argv: list[str] | None = None) -> int:
     """Entry point of vae_ortho_download_data; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="vae_ortho_download_data",
-        description="Fetches data sets to where dlib looks for them, checks them, and goes on with "
-        "what an interrupted call left.",
+        description="Downloads data sets to where dlib looks for them and checks them. "
+        "It resumes what an interrupted call left.",
     )
     parser.add_argument(
         "data_sets", nargs="*", metavar="DATA_SET", help=f"{', '.join(DATA_SETS)} (default: all)"
@@ -205,7 +201,7 @@ def main(argv: list[str] | None = None) -> int:
         print(f"vae_ortho_download_data: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("Interrupted. The same command goes on where it stopped.", file=sys.stderr)
+        print("Interrupted. The same command resumes where it stopped.", file=sys.stderr)
         return 130
     return 0
 
