@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paper's data sets as dlib GroundTruthData.
 
-`NAMED` maps their names in dlib to zero-argument factories; asking for it registers the gin
-configurables of the same names. It is looked up late, since dlib and thereby TensorFlow come with
-it, which reading, downloading and rendering files do without.
+`NAMED` maps their names in dlib to functions without arguments that make them; its import registers
+the gin configurables of the same names. It is imported on first use, because it needs dlib and
+TensorFlow, which reading, downloading and rendering files do not need.
 """
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The file of dSprites, read without pickle and once per process, and dlib's class on top of it."""
+"""The file of dSprites, read without pickle and once per process, and dlib's class that uses it."""
 
 import contextlib
 import functools
@@ -17,14 +17,14 @@ from vae_ortho_plugin.errors import InputError
 
 # As in dlib, below the data root.
 FILE = Path("dsprites", "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz")
-# Of colour, shape, scale, orientation, x and y.
+# Numbers of values of colour, shape, scale, orientation, x and y.
 SIZES = (1, 3, 6, 40, 32, 32)
-# In the archive's comment: readable without pickle, and it travels with the file.
+# Stands in the archive's comment, which can be read without pickle and stays with the file.
 STAND_IN = "rendered stand-in"
 
 
 def is_rendered_stand_in(path: str | Path) -> bool:
-    """Whether `path` was written by vae_ortho_render_dsprites; False where no archive can be read."""
+    """Whether vae_ortho_render_dsprites wrote `path`; False if it is no readable archive."""
     try:
         with zipfile.ZipFile(path) as archive:
             return archive.comment.startswith(STAND_IN.encode())
@@ -33,7 +33,7 @@ def is_rendered_stand_in(path: str | Path) -> bool:
 
 
 def origin(data_set: str) -> str | None:
-    """STAND_IN where dlib's data set of this name reads one in place of dSprites, else None."""
+    """STAND_IN if dlib's data set of this name reads a rendered file, else None."""
     from disentanglement_lib.data.ground_truth import dsprites
 
     if "dsprites" in data_set and is_rendered_stand_in(dsprites.DSPRITES_PATH):
@@ -44,7 +44,7 @@ def origin(data_set: str) -> str | None:
 def check_official(path: Path) -> None:
     """Raises InputError unless `path` is a whole archive with the official keys, shapes and counts.
 
-    All of it is decompressed, against its checksums, in little memory.
+    It decompresses the whole archive block by block and compares its checksums.
     """
     with _open(path) as archive:
         _check_shape(path, archive, "imgs", "uint8", (math.prod(SIZES), 64, 64))
@@ -58,12 +58,12 @@ def check_official(path: Path) -> None:
 
 
 def load_dsprites(path: str | Path) -> tuple[np.ndarray, tuple[int, ...]]:
-    """The images, uint8 [n, 64, 64] and read-only, and the numbers of values of the six factors.
+    """The images, uint8 [n, 64, 64], read-only, and the numbers of values of the six factors.
 
-    They are kept: a process reads an unchanged file once.
+    A process reads an unchanged file once and keeps the images.
 
     Raises:
-      InputError: no such file, damaged, or not in the layout of dSprites.
+        InputError: there is no such file, or it is damaged or not in the layout of dSprites.
     """
     path = Path(path)
     if not path.is_file():
@@ -72,13 +72,13 @@ def load_dsprites(path: str | Path) -> tuple[np.ndarray, tuple[int, ...]]:
 
 
 def initialize(self, latent_factor_indices: list[int] | None = None) -> None:
-    """In place of `dsprites.DSprites.__init__` of dlib: the same attributes from `load_dsprites`.
+    """Replaces dlib's `dsprites.DSprites.__init__`: the same attributes from `load_dsprites`.
 
-    dlib's own reads the file again for every object, in 20 seconds and twice its size in memory,
-    and takes `full_factor_sizes` for granted.
+    dlib's function reads the file again for every object, in 20 seconds and with twice its size in
+    memory, and assumes the official `full_factor_sizes`.
 
     Raises:
-      InputError: there is no good file; the message says how to get one.
+        InputError: there is no good file; the message says how to get it.
     """
     from disentanglement_lib.data.ground_truth import dsprites, util
 
@@ -113,9 +113,9 @@ def _load(path: Path, _mtime: int) -> tuple[np.ndarray, tuple[int, ...]]:
 
 
 def _read_aligned(file: BinaryIO, shape: tuple[int, ...]) -> np.ndarray:
-    """uint8 [shape] from the file, at an address where TensorFlow uses what it is fed in place.
+    """uint8 [shape] from the file, at an address that is a multiple of 64.
 
-    Anything that does not begin at a multiple of 64 bytes it copies, 3 GB in each session.
+    TensorFlow uses such an array in place. It copies other arrays that are fed to it: 3 GB here.
     """
     size = math.prod(shape)
     buffer = np.empty(size + 63, np.uint8)
@@ -155,7 +155,7 @@ def _check_shape(
 
 
 def _skip_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """What the header of a npy file says: shape, Fortran order, type."""
+    """Reads the header of a npy file: shape, Fortran order, type."""
     np.lib.format.read_magic(file)
     return np.lib.format.read_array_header_1_0(file)
 

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Names and kinds of the generating factors of a data set, dlib's own included.
 
-A factor is continuous where its values are ordered on a scale, also where they are few or the scale
-closes to a circle (angles, the hues of Shapes3D); it is categorical where they are mere names.
+A factor is continuous if its values are ordered on a scale, even if they are few or the scale is a
+circle (angles, the hues of Shapes3D). It is categorical if its values are names.
 """
 
 from disentanglement_lib.data.ground_truth import (
@@ -29,7 +29,7 @@ _DSPRITES = {
 }
 _ANY_TEN = {f"factor {k}": _CONTINUOUS for k in range(10)}
 
-# In the order of dlib's columns; of dSprites and SmallNORB a data set may show some only.
+# In the order of dlib's columns. A data set of dSprites or SmallNORB may have only some of them.
 _DLIB_FACTORS = {
     dsprites.DSprites: _DSPRITES,
     dsprites.AbstractDSprites: {
@@ -75,12 +75,12 @@ _DLIB_FACTORS = {
 
 
 def named_kinds(data: GroundTruthData) -> dict[str, str]:
-    """Each generating factor's name and its kind, "continuous" or "categorical", in data's order.
+    """Name and kind ("continuous" or "categorical") of each factor, in the order of the columns.
 
-    A data set of one's own has the attributes factor_names and factor_kinds, lists of strings.
+    A user's own data set has the attributes factor_names and factor_kinds, lists of strings.
 
     Raises:
-        InputError: data without generating factors, or of which the kinds are unknown.
+        InputError: the data have no generating factors, or their kinds are unknown.
     """
     if data.num_factors == 0:
         raise InputError(
@@ -93,8 +93,8 @@ def named_kinds(data: GroundTruthData) -> dict[str, str]:
     if table is None:
         raise InputError(
             f"Which factors of the data set {type(data).__name__} are continuous and which "
-            "categorical is unknown: give it the attributes factor_names and factor_kinds, lists of "
-            "names and of 'continuous' or 'categorical'."
+            "categorical is unknown: give it the attributes factor_names and factor_kinds, lists "
+            "of names and of 'continuous' or 'categorical'."
         )
     if len(table) == data.num_factors:
         return table

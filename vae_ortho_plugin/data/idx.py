@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reader of IDX files, the format of MNIST: a header of sizes, then one array, big-endian."""
+"""Reader of IDX files, the format of MNIST: a header with the sizes, then one big-endian array."""
 
 import gzip
 import math
@@ -16,14 +16,15 @@ _GZIP_MAGIC = b"\x1f\x8b"
 
 
 def read_idx(path: str | Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """The array in an IDX file, plain or gzip whatever its name says.
+    """The array in an IDX file. Plain and gzip files are told apart by their content.
 
     Args:
-      path: of the file.
-      shape: of unsigned bytes that must be in it; None accepts any array.
+        path: of the file.
+        shape: of the array of unsigned bytes that is expected; None accepts any array.
 
     Raises:
-      InputError: no such file, not IDX, another array than asked for, truncated or too long.
+        InputError: no such file, not readable, not IDX, another array than expected, truncated, or
+            too long.
     """
     try:
         with open(path, "rb") as file:
@@ -52,15 +53,16 @@ def _read(file: BinaryIO, path: str | Path, shape: tuple[int, ...] | None) -> np
     found = tuple(np.frombuffer(header, ">u4").tolist())
     if shape is not None and (found != shape or dtype != np.uint8):
         raise InputError(
-            f"{path}: expected unsigned bytes of shape {shape}, found {dtype.name} of shape {found}."
+            f"{path}: expected unsigned bytes of shape {shape}, found {dtype.name} of shape "
+            f"{found}."
         )
     size = math.prod(found) * dtype.itemsize
     content = file.read(size)
     if len(content) < size:
         raise InputError(
-            f"{path}: truncated; its header announces {size:,} bytes of shape {found}, "
+            f"{path}: truncated; its header states {size:,} bytes of shape {found}, "
             f"found {len(content):,}."
         )
     if file.read(1):
-        raise InputError(f"{path}: goes on after the {size:,} bytes its header announces.")
+        raise InputError(f"{path}: goes on after the {size:,} bytes that its header states.")
     return np.frombuffer(content, dtype).astype(dtype.newbyteorder("=")).reshape(found)

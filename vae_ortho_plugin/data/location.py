@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where data sets lie: dlib's rule, read when a data set is made instead of when dlib is imported."""
+"""The directory that holds the data sets.
+
+The rule is dlib's; it is applied when a data set is made, not when dlib is imported.
+"""
 
 import os
 from pathlib import Path
@@ -13,7 +16,7 @@ def data_root(root: str | Path | None = None) -> Path:
 
 
 def describe_root(root: str | Path | None = None) -> str:
-    """Which of the three rules gave `data_root(root)`, for messages."""
+    """Says in a message where `data_root(root)` comes from."""
     if root is not None:
         return f"root = {str(root)!r}"
     if VARIABLE in os.environ:

@@ -4,17 +4,18 @@
 import gin
 import numpy as np
 
+from vae_ortho_plugin.checks import check_whole
 from vae_ortho_plugin.data.location import VARIABLE, data_root, describe_root
 from vae_ortho_plugin.data.mnist_files import SHAPES, load_shuffled
-from vae_ortho_plugin.data.split_data import SPLITS, SplitGroundTruthData, check_whole
+from vae_ortho_plugin.data.split_data import SPLITS, SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
 
 
 class IdxImages(SplitGroundTruthData):
     """All 70,000 grey images [28, 28, 1] in [0, 1] of both files, shuffled together by a seed.
 
-    The images stay in memory as bytes, once per process however often the data set is made. dlib's
-    sampling methods return factors [n, 0] and random training images.
+    A process keeps the images once, as bytes, however often the data set is made. dlib's sampling
+    methods return factors [n, 0] and random training images.
     """
 
     folder: str
@@ -23,7 +24,8 @@ class IdxImages(SplitGroundTruthData):
         """Reads the four files in `folder` below `data_root(root)`.
 
         Raises:
-          InputError: a file is missing, damaged or another one; the message says how to get it.
+            InputError: a file is missing, damaged or of other data; the message says how to get
+                it.
         """
         check_whole("seed", seed)
         directory = data_root(root) / self.folder
@@ -40,7 +42,7 @@ class IdxImages(SplitGroundTruthData):
 
     @property
     def labels(self) -> dict[str, np.ndarray]:
-        """Class numbers uint8 [n] of each split; they are no generating factors."""
+        """Class numbers uint8 [n] of each split; they are not generating factors."""
         return {name: self._labels[self._points(name)] for name in SPLITS}
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of MNIST and Fashion-MNIST: what they hold, where they lie, reading them."""
+"""The files of MNIST and Fashion-MNIST: their contents and places, and how they are read."""
 
 import functools
 from pathlib import Path
@@ -15,7 +15,8 @@ SHAPES = {
     "train-labels-idx1-ubyte": (60_000,),
     "t10k-labels-idx1-ubyte": (10_000,),
 }
-# Sums tell the data sets apart, whose shapes are equal, in whatever order a copy has its images.
+# The data sets have the same shapes. Sums of the values tell them apart, whatever the order of the
+# images.
 SUMS = {
     "mnist": dict(zip(SHAPES, (1_567_298_545, 264_923_200, 267_236, 44_434), strict=True)),
     "fashion_mnist": dict(zip(SHAPES, (3_431_114_169, 573_469_082, 270_000, 45_000), strict=True)),
@@ -23,7 +24,7 @@ SUMS = {
 
 
 def check_file(path: Path, name: str, file: str) -> None:
-    """Raises InputError unless `path` has the content of `file`, a key of SHAPES, of data `name`."""
+    """Raises InputError unless `path` has the content of the file `file` of the data set `name`."""
     found, expected = int(read_idx(path, SHAPES[file]).sum()), SUMS[name][file]
     if found != expected:
         raise InputError(
@@ -33,9 +34,9 @@ def check_file(path: Path, name: str, file: str) -> None:
 
 
 def find_file(directory: Path, file: str) -> Path:
-    """`file`.gz or `file` in the directory; InputError where there is neither.
+    """Path of `file`.gz or `file` in the directory; InputError if there is neither.
 
-    The first is what vae_ortho_download_data writes: it thus replaces a damaged `file`, too.
+    vae_ortho_download_data writes the first, which therefore also replaces a damaged `file`.
     """
     candidates = [directory / f"{file}.gz", directory / file]
     for path in candidates:
@@ -47,10 +48,10 @@ def find_file(directory: Path, file: str) -> Path:
 def load_shuffled(directory: Path, name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Training and test images together, uint8 [70000, 28, 28, 1], and labels uint8 [70000].
 
-    They are read once per process, data set and seed, as long as the files stay unchanged.
+    A process reads unchanged files once per data set and seed.
 
     Raises:
-      InputError: a file is missing, damaged or of the other data set.
+        InputError: a file is missing, damaged or of the other data set.
     """
     paths = tuple(find_file(directory, file) for file in SHAPES)
     return _load_shuffled(paths, tuple(path.stat().st_mtime_ns for path in paths), name, seed)

@@ -1,12 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """vae_ortho_render_dsprites: a stand-in for dSprites, for machines that cannot download it.
 
-It has the layout, factors and order of the official file, and our own shapes: not its pixels.
+It has the layout, factors and order of the official file. The shapes are our own, so the pixels
+differ.
 """
 
 import argparse
 import math
-import os
 import sys
 import zipfile
 from collections.abc import Iterator
@@ -17,11 +17,12 @@ import numpy as np
 from vae_ortho_plugin.data.dsprites import FILE, SIZES, STAND_IN
 from vae_ortho_plugin.data.location import VARIABLE, data_root
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import written_beside
 
 SHAPE_NAMES = ("square", "ellipse", "heart")
 _NAMES = ("color", "shape", "scale", "orientation", "posX", "posY")
 _IMAGE = 64
-# A sprite fits into half the image in every orientation; its position moves it by up to 31 pixels.
+# A sprite fits into half the image in every orientation; its position shifts it by up to 31 pixels.
 _PATCH = _IMAGE // 2
 _SAMPLES = 8
 
@@ -30,9 +31,9 @@ def render_sprite(shape: str, scale: float, angle: float) -> np.ndarray:
     """A binary sprite, uint8 [32, 32], anti-aliased with 8 x 8 samples a pixel, then thresholded.
 
     Args:
-      shape: one of SHAPE_NAMES; all cover about 400 pixels at scale 1.
-      scale: from 0.5 to 1.
-      angle: in radians, clockwise on the screen.
+        shape: one of SHAPE_NAMES; each covers about 400 pixels at scale 1.
+        scale: from 0.5 to 1.
+        angle: in radians, clockwise on the screen.
     """
     x = (np.arange(_PATCH * _SAMPLES) + 0.5) / _SAMPLES - _PATCH / 2
     x, y = np.meshgrid(x, x)
@@ -63,11 +64,11 @@ def factor_values(sizes: tuple[int, ...] = SIZES) -> list[np.ndarray]:
 
 
 def render(path: Path, sizes: tuple[int, ...] = SIZES) -> None:
-    """Writes the npz file to `path`, beside it first; sprites are rendered and compressed one by one.
+    """Writes the npz file `path`, rendering and compressing one sprite after the other.
 
     Args:
-      path: of the file.
-      sizes: 1 colour, at most 3 shapes, and the numbers of scales, orientations, x and y.
+        path: of the file.
+        sizes: 1 colour, at most 3 shapes, and the numbers of scales, orientations, x and y.
     """
     values = factor_values(sizes)
     arrays = {
@@ -85,27 +86,24 @@ def render(path: Path, sizes: tuple[int, ...] = SIZES) -> None:
             }
         ),
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(path.name + ".part")
-    try:
-        with zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive:
-            archive.comment = f"{STAND_IN} of dSprites by vae_ortho_render_dsprites".encode()
-            with archive.open("imgs.npy", "w", force_zip64=True) as file:
-                header = {"descr": "|u1", "fortran_order": False}
-                header["shape"] = (math.prod(sizes), _IMAGE, _IMAGE)
-                np.lib.format.write_array_header_1_0(file, header)
-                for images in _images(values):
-                    file.write(images)
-            for key, array in arrays.items():
-                with archive.open(f"{key}.npy", "w") as file:
-                    np.lib.format.write_array(file, array)
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)
+    with (
+        written_beside(path) as part,
+        zipfile.ZipFile(part, "w", zipfile.ZIP_DEFLATED) as archive,
+    ):
+        archive.comment = f"{STAND_IN} of dSprites by vae_ortho_render_dsprites".encode()
+        with archive.open("imgs.npy", "w", force_zip64=True) as file:
+            header = {"descr": "|u1", "fortran_order": False}
+            header["shape"] = (math.prod(sizes), _IMAGE, _IMAGE)
+            np.lib.format.write_array_header_1_0(file, header)
+            for images in _images(values):
+                file.write(images)
+        for key, array in arrays.items():
+            with archive.open(f"{key}.npy", "w") as file:
+                np.lib.format.write_array(file, array)
 
 
 def _images(values: list[np.ndarray]) -> Iterator[np.ndarray]:
-    """For each sprite in order, the images uint8 [x, y, 64, 64] at all positions."""
+    """Yields for each sprite in order the images at all positions, uint8 [x, y, 64, 64]."""
     _, shapes, scales, orientations, *positions = values
     lefts, tops = (np.rint(p * (_PATCH - 1)).astype(int) for p in positions)
     for shape in SHAPE_NAMES[: len(shapes)]:
@@ -124,8 +122,9 @@ def main(argv: list[str] | None = None) -> int:
     """Entry point of vae_ortho_render_dsprites; returns the exit status."""
     parser = argparse.ArgumentParser(
         prog="vae_ortho_render_dsprites",
-        description="Renders a stand-in for dSprites where dlib looks for dSprites: same factors, "
-        "order and file layout, our own shapes. Results made from it say so.",
+        description="Renders a stand-in for dSprites at the place where dlib looks for dSprites. "
+        "It has the same factors, order and file layout, and our own shapes. Results made from it "
+        "say so.",
     )
     parser.add_argument(
         "--root", help=f"directory that holds the data sets (default: ${VARIABLE}, else .)"

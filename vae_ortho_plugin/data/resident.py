@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which data sets can be drawn from inside the graph, out of one array in memory."""
+"""Data sets that can be sampled inside the graph, from one array in memory."""
 
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
@@ -8,14 +8,14 @@ from vae_ortho_plugin.data.split_data import SplitGroundTruthData
 
 
 def resident_observations(ground_truth_data: GroundTruthData) -> tuple[np.ndarray, float] | None:
-    """An array [n, *observation_shape] and a scale, or None for data drawn otherwise.
+    """The array [n, *observation_shape] and the scale to sample from, or None.
 
-    `sample_observations(1)` of the data has the distribution of `scale` times a uniformly drawn
-    row. That holds for dlib's plain dSprites, whichever of its factors are latent: it draws each of
-    them, and then each of the others, uniformly and independently. Its coloured and noisy
-    descendants add noise to every sample.
+    A result means that `sample_observations(1)` of the data has the distribution of `scale` times a
+    uniformly drawn row. That holds for dlib's plain dSprites, whichever of its factors are latent,
+    because dlib draws every factor uniformly and independently. The coloured and noisy variants add
+    noise to every sample.
     """
-    # Late, because dlib's dsprites imports the module whose patch asks for this one.
+    # Imported here, because dlib's dsprites imports the module whose patch imports this one.
     from disentanglement_lib.data.ground_truth import dsprites
 
     if isinstance(ground_truth_data, SplitGroundTruthData):

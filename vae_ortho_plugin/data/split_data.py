@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data sets held in memory and split into training, validation and test points."""
 
-import numbers
 from typing import ClassVar
 
 import numpy as np
@@ -15,13 +14,13 @@ SPLITS = ("train", "validation", "test")
 class SplitGroundTruthData(ground_truth_data.GroundTruthData):
     """A dlib data set in memory: 80 % training, 10 % validation and 10 % test points.
 
-    dlib's sampling methods draw training points, with replacement. This class serves data without
-    generating factors; data that have them override the methods that deal with factors.
+    dlib's sampling methods draw training points, with replacement. This class is for data without
+    generating factors; subclasses with factors override the methods that use factors.
 
     Attributes:
-      factor_names: one name per generating factor.
-      factor_kinds: 'continuous' or 'categorical' per factor.
-      observation_shape: [height, width, channels].
+        factor_names: one name per generating factor.
+        factor_kinds: 'continuous' or 'categorical' per factor.
+        observation_shape: [height, width, channels].
     """
 
     factor_names: ClassVar[list[str]] = []
@@ -33,9 +32,9 @@ class SplitGroundTruthData(ground_truth_data.GroundTruthData):
         """Splits the points by position; the caller shuffles them with its seed.
 
         Args:
-          observations: [n, height, width, channels], uint8 or float32, kept as it is.
-          factors: [n, num_factors], None for none.
-          scale: an observation is `scale` times its stored values.
+            observations: [n, height, width, channels], uint8 or float32, kept as it is.
+            factors: [n, num_factors]; None for data without factors.
+            scale: factor from stored values to observations.
         """
         num_points = len(observations)
         if num_points < 10:
@@ -65,16 +64,16 @@ class SplitGroundTruthData(ground_truth_data.GroundTruthData):
         """Observations float32 [n, *observation_shape] and factors float64 [n, num_factors].
 
         Args:
-          name: 'train', 'validation' or 'test'.
+            name: 'train', 'validation' or 'test'.
 
         Raises:
-          InputError: there is no such split.
+            InputError: there is no such split.
         """
         points = self._points(name)
         return self._scaled(self._observations[points]), self._factors[points].copy()
 
     def resident_observations(self) -> tuple[np.ndarray, float]:
-        """Training points as stored, [n, *observation_shape], and the scale to multiply with."""
+        """Training points as stored, [n, *observation_shape], and the factor `scale`."""
         return self._observations[self._slices["train"]], self._scale
 
     def sample_factors(self, num: int, random_state: np.random.RandomState) -> np.ndarray:
@@ -105,9 +104,3 @@ class SplitGroundTruthData(ground_truth_data.GroundTruthData):
 
     def _scaled(self, observations: np.ndarray) -> np.ndarray:
         return observations.astype(np.float32) * np.float32(self._scale)
-
-
-def check_whole(name: str, value: int, at_least: int = 0) -> None:
-    """Raises InputError unless `value`, for the argument `name`, is a whole number in range."""
-    if not (isinstance(value, numbers.Integral) and at_least <= value < 2**32):
-        raise InputError(f"{name} = {value!r}; it must be a whole number from {at_least} on.")

@@ -7,8 +7,9 @@ from typing import ClassVar
 import gin
 import numpy as np
 
+from vae_ortho_plugin.checks import check_whole
 from vae_ortho_plugin.data import synthetic_maps
-from vae_ortho_plugin.data.split_data import SplitGroundTruthData, check_whole
+from vae_ortho_plugin.data.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
 
 NUM_STEPS = 20
@@ -17,11 +18,11 @@ NUM_STEPS = 20
 class EmbeddedSquare(SplitGroundTruthData):
     """Points w ~ U([0, 1]^2) and their images under `observations_of`.
 
-    The factors w are continuous. dlib's metrics and pictures take factors for class numbers
-    (classifiers refuse real-valued targets, the picture of interventions compares all pairs of
-    values), so towards dlib each factor is its step 0 ... 19 on a grid of NUM_STEPS = 20 cells, as
-    many as dlib's discretizer has bins; the place within the cell then counts as noise. `split`
-    gives w itself.
+    The factors w are continuous. dlib's metrics and pictures expect class numbers (classifiers
+    refuse real-valued targets, and the picture of interventions compares all pairs of values).
+    Therefore dlib gets for each factor its step 0 ... 19 on a grid of NUM_STEPS = 20 cells, as many
+    as dlib's discretizer has bins; the position within the cell is noise to dlib. `split` returns w
+    itself.
     """
 
     factor_names: ClassVar = ["w1", "w2"]
@@ -34,7 +35,7 @@ class EmbeddedSquare(SplitGroundTruthData):
         super().__init__(_as_images(self.observations_of(points)), points)
 
     def observations_of(self, points: np.ndarray) -> np.ndarray:
-        """The map itself: points [n, 2] -> observations float64 [n, dimensions]."""
+        """The map: points [n, 2] -> observations float64 [n, dimensions]."""
         raise NotImplementedError
 
     @property
@@ -47,12 +48,12 @@ class EmbeddedSquare(SplitGroundTruthData):
         """Observations float32 [n, dimensions, 1, 1] of any factor values [n, 2].
 
         Args:
-          factors: floating-point numbers are values of w in [0, 1]; integers are dlib's steps
-            0 ... 19, and each point is drawn uniformly from its cell.
-          random_state: used for integers only.
+            factors: floating-point numbers are values of w in [0, 1]; integers are dlib's steps
+                0 ... 19, and each point is drawn uniformly from its cell.
+            random_state: used for integers only.
 
         Raises:
-          InputError: a factor lies outside its range.
+            InputError: a factor lies outside its range.
         """
         factors = np.asarray(factors)
         steps = np.issubdtype(factors.dtype, np.integer)
@@ -75,9 +76,9 @@ class SynthLinear(EmbeddedSquare):
     """Synth. Lin.: the square stretched, embedded in R^3 and rotated (`linear_map`).
 
     Args:
-      axis_ratio: stretch of the first axis, > 0; the paper's is 2, Suppl. C uses 1, 1.2 and 1.5.
-      num_points: points in all splits together.
-      seed: of the points.
+        axis_ratio: stretch of the first axis, > 0; the paper's is 2, Suppl. C uses 1, 1.2 and 1.5.
+        num_points: points in all splits together.
+        seed: of the points.
     """
 
     def __init__(self, axis_ratio: float = 2.0, num_points: int = 50_000, seed: int = 0):
@@ -94,14 +95,14 @@ class SynthLinear(EmbeddedSquare):
 class SynthNonlinear(EmbeddedSquare):
     """Synth. Non-Lin.: the square mapped to R^6 by a fixed random MLP 2-10-6 (`mlp_map`).
 
-    The paper gives neither the weights nor their distribution nor the place of the tanh. Our
-    assumption: N(0, 1) weights and biases fixed by `weight_seed`, tanh after both layers. Its
-    default is that of the seeds 0 to 8 whose beta-VAE comes nearest the paper's in Table 2.
+    The paper gives neither the weights nor their distribution nor the position of the tanh. Our
+    assumption: N(0, 1) weights and biases fixed by `weight_seed`, tanh after both layers. The
+    default seed is the one of 0 to 8 whose beta-VAE is closest to the paper's in Table 2.
 
     Args:
-      num_points: points in all splits together.
-      seed: of the points.
-      weight_seed: of the MLP.
+        num_points: points in all splits together.
+        seed: of the points.
+        weight_seed: of the MLP.
     """
 
     def __init__(self, num_points: int = 50_000, seed: int = 0, weight_seed: int = 7):

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The two maps of Rolinek et al. (CVPR 2019), Suppl. B, that embed the unit square: NumPy alone.
+"""The two maps of Rolinek et al. (CVPR 2019), Suppl. B, that embed the unit square.
 
-Random numbers come from `numpy.random.RandomState`, whose streams NumPy keeps unchanged, and all
-arithmetic is float64.
+They need NumPy and SciPy only. Random numbers come from `numpy.random.RandomState`, whose streams
+NumPy keeps unchanged. All arithmetic is float64.
 """
 
 import itertools

@@ -6,16 +6,17 @@ import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.models.base import OrthoVAE
 
-# log σ² of a posterior that is a point, to dlib's code that samples from it: σ is 4e-18.
+# log σ² of a posterior that is a point, for dlib's code that samples from it: σ = 4e-18.
 _POINT_LOGVAR = -80.0
 
 
 @gin.configurable("autoencoder")
 class Autoencoder(OrthoVAE):
-    """Deterministic autoencoder: nothing is sampled, and the loss is the reconstruction's alone.
+    """Deterministic autoencoder: it samples nothing, and its loss is the reconstruction loss.
 
-    The networks' log variances are unused; the exported ones are those of a point. The KL divergence
-    of a point is infinite; it is reported as 0, so that `elbo` is minus the reconstruction loss.
+    The encoder's log variances are unused; the exported ones are those of a point. The KL
+    divergence of a point is infinite; it is reported as 0, so that `elbo` is minus the
+    reconstruction loss.
     """
 
     def gaussian_encoder(self, input_tensor, is_training):

@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """β-VAE_Σ: a β-VAE without the diagonal approximation of the posterior.
 
-Sec. 5.1 and Suppl. B.3 of Rolinek, Zietlow, Martius, CVPR 2019. Its objective is invariant under rotations
-of the latent space (Prop. 3), so that nothing aligns the latents with the data's directions.
+Sec. 5.1 and Suppl. B.3 of Rolinek, Zietlow, Martius, CVPR 2019. Its objective is invariant under
+rotations of the latent space (Prop. 3), so nothing aligns the latents with the directions of the
+data.
 """
 
 import gin
@@ -17,11 +18,11 @@ from vae_ortho_plugin.models.losses import full_covariance_kl
 class FullCovarianceVAE(OrthoVAE):
     """q(z|x) = N(μ(x), Σ(x)) with Σ = L Lᵀ; loss: rec + β·½(‖μ‖² + tr Σ − log det Σ − d).
 
-    Any of dlib's encoders serves: it is asked for d(d+1)/2 "latents", whose means are μ and the entries of L
-    below its diagonal, and the first d of whose log variances are 2 log L_jj.
+    Every encoder of dlib works. It is built with d(d+1)/2 "latents". Their means are μ and the
+    entries of L below its diagonal; the first d of their log variances are 2 log L_jj.
 
     Args:
-      beta: weight β of the KL term.
+        beta: weight β of the KL term.
     """
 
     def __init__(self, beta: float = gin.REQUIRED):
@@ -55,9 +56,12 @@ class FullCovarianceVAE(OrthoVAE):
 
 
 def scale_tril(log_squared_diagonal: tf.Tensor, below_diagonal: tf.Tensor) -> tf.Tensor:
-    """L [batch, d, d], lower triangular: exp(½·) of [batch, d] on, [batch, d(d−1)/2] below the diagonal.
+    """The lower triangular matrix L [batch, d, d].
 
-    The entries below are in the order (1,0), (2,0), (2,1), (3,0), …
+    Args:
+        log_squared_diagonal: 2 log L_jj, [batch, d].
+        below_diagonal: the entries below the diagonal in the order (1,0), (2,0), (2,1), (3,0), …,
+            [batch, d(d−1)/2].
     """
     latents = log_squared_diagonal.shape[1].value
     cells = [(row, column) for row in range(latents) for column in range(row)]
@@ -75,8 +79,8 @@ def scale_tril(log_squared_diagonal: tf.Tensor, below_diagonal: tf.Tensor) -> tf
 def _configured_latents(input_tensor: tf.Tensor) -> int:
     """The gin binding encoder.num_latent.
 
-    Asked for by building the encoder as configured, in a graph that is thrown away: so the binding is in
-    the operative config, where dlib looks it up.
+    It is read by building the encoder as configured, in a graph that is not used. This puts the
+    binding into gin's operative config, where dlib looks it up.
     """
     with tf.Graph().as_default():
         observations = tf.placeholder(tf.float32, [1, *input_tensor.shape.as_list()[1:]])

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fully connected encoder and decoder of any depth, for dlib's encoder.encoder_fn and decoder.decoder_fn."""
+"""Fully connected encoder and decoder of any depth.
+
+For dlib's gin parameters encoder.encoder_fn and decoder.decoder_fn.
+"""
 
 from collections.abc import Callable, Sequence
 
@@ -7,6 +10,7 @@ import gin
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from vae_ortho_plugin.checks import check_one_of
 from vae_ortho_plugin.errors import InputError
 
 _ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh, "sigmoid": tf.nn.sigmoid}
@@ -22,22 +26,25 @@ def mlp_encoder(
     activation: str = "relu",
     initial_weights: str = "fan_in",
 ) -> tuple[tf.Tensor, tf.Tensor]:
-    """Hidden layers with biases, then one linear layer each for the means and the log variances.
+    """Hidden layers, then one linear layer for the means and one for the log variances.
+
+    All layers have biases.
 
     Args:
-      input_tensor: observations [batch, *observation_shape].
-      num_latent: latents.
-      is_training: unused; dlib passes it.
-      layers: widths of the hidden layers; none makes the encoder affine.
-      activation: 'relu', 'tanh' or 'sigmoid', after each hidden layer.
-      initial_weights: 'fan_in' (weights and biases uniform in ±1/sqrt(inputs of the layer)) or
-        'glorot' (Glorot uniform, biases zero: dlib's own networks).
+        input_tensor: observations [batch, *observation_shape].
+        num_latent: number of latents.
+        is_training: unused; dlib passes it.
+        layers: widths of the hidden layers; an empty list makes the encoder affine.
+        activation: 'relu', 'tanh' or 'sigmoid', after each hidden layer.
+        initial_weights: 'fan_in' (weights and biases uniform in ±1/sqrt(inputs of the layer)) or
+            'glorot' (Glorot uniform, biases zero: dlib's own networks).
 
     Returns:
-      means and log variances, [batch, num_latent] each.
+        Means and log variances, [batch, num_latent] each.
 
     Raises:
-      InputError: an unknown activation or initial_weights, or a width that is not a positive integer.
+        InputError: unknown activation or initial_weights, or a width that is not a positive
+            integer.
     """
     del is_training
     dense = _dense("mlp_encoder", initial_weights)
@@ -55,22 +62,25 @@ def mlp_decoder(
     activation: str = "tanh",
     initial_weights: str = "fan_in",
 ) -> tf.Tensor:
-    """Hidden layers with biases, then a linear layer to the observation, before its output activation.
+    """Hidden layers, then a linear layer with one output per entry of the observation.
+
+    All layers have biases. The loss applies the output activation.
 
     Args:
-      latent_tensor: latents [batch, num_latent].
-      output_shape: the observation's shape.
-      is_training: unused; dlib passes it.
-      layers: widths of the hidden layers; none makes the decoder affine.
-      activation: 'relu', 'tanh' or 'sigmoid', after each hidden layer.
-      initial_weights: 'fan_in' (weights and biases uniform in ±1/sqrt(inputs of the layer)) or
-        'glorot' (Glorot uniform, biases zero: dlib's own networks).
+        latent_tensor: latents [batch, num_latent].
+        output_shape: shape of an observation.
+        is_training: unused; dlib passes it.
+        layers: widths of the hidden layers; an empty list makes the decoder affine.
+        activation: 'relu', 'tanh' or 'sigmoid', after each hidden layer.
+        initial_weights: 'fan_in' (weights and biases uniform in ±1/sqrt(inputs of the layer)) or
+            'glorot' (Glorot uniform, biases zero: dlib's own networks).
 
     Returns:
-      [batch, *output_shape].
+        Observations before the output activation, [batch, *output_shape].
 
     Raises:
-      InputError: an unknown activation or initial_weights, or a width that is not a positive integer.
+        InputError: unknown activation or initial_weights, or a width that is not a positive
+            integer.
     """
     del is_training
     dense = _dense("mlp_decoder", initial_weights)
@@ -94,11 +104,7 @@ def _hidden_layers(
 
 def _dense(name: str, initial_weights: str) -> Callable[..., tf.Tensor]:
     """tf.layers.dense with these initial weights."""
-    if initial_weights not in _INITIAL_WEIGHTS:
-        raise InputError(
-            f"{name}.initial_weights = {initial_weights!r} is unknown; take one of "
-            f"{', '.join(_INITIAL_WEIGHTS)}."
-        )
+    check_one_of(f"{name}.initial_weights", initial_weights, _INITIAL_WEIGHTS)
     if initial_weights == "glorot":
         return tf.layers.dense
 
@@ -113,8 +119,5 @@ def _dense(name: str, initial_weights: str) -> Callable[..., tf.Tensor]:
 
 
 def _activation(name: str, activation: str) -> Callable[[tf.Tensor], tf.Tensor]:
-    if activation not in _ACTIVATIONS:
-        raise InputError(
-            f"{name}.activation = {activation!r} is unknown; take one of {', '.join(_ACTIVATIONS)}."
-        )
+    check_one_of(f"{name}.activation", activation, _ACTIVATIONS)
     return _ACTIVATIONS[activation]

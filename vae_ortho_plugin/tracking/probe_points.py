@@ -35,7 +35,7 @@ def checked(measure: str, every: int, num_points: int) -> tuple[int, int]:
     Raises:
       InputError: they are not.
     """
-    from vae_ortho_plugin.data.split_data import check_whole
+    from vae_ortho_plugin.checks import check_whole
 
     check_whole(f"{measure}.every", every)
     check_whole(f"{measure}.num_points", num_points, 1)
