@@ -32,7 +32,8 @@ from vae_ortho_plugin.data.factor_kinds import named_kinds
 from vae_ortho_plugin.data.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
-from vae_ortho_plugin.metrics import gin_metrics
+from vae_ortho_plugin.metrics.disentanglement_score import disentanglement_score
+from vae_ortho_plugin.metrics.dto import dto as dto_metric
 from vae_ortho_plugin.trained_model import (
     TrainedModel,
     find_model_dir,
@@ -136,13 +137,13 @@ def finite_differences(function, points, step=1e-6):
 
 def run_dto(directory, data=None, **settings):
     artifact_dir = str(directory / "artifacts" / "dto")
-    return gin_metrics.dto(
+    return dto_metric(
         data or SmallData(), None, np.random.RandomState(0), artifact_dir=artifact_dir, **settings
     )
 
 
 def run_score(data, encode, **settings):
-    return gin_metrics.disentanglement_score(data, encode, np.random.RandomState(0), **settings)
+    return disentanglement_score(data, encode, np.random.RandomState(0), **settings)
 
 
 @pytest.mark.parametrize("decoder", ["fc_decoder", "deconv_decoder"])

@@ -19,9 +19,16 @@ import tensorflow_hub as hub
 
 from vae_ortho_plugin.data.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.metrics import gin_theory
+from vae_ortho_plugin.metrics.loss_decomposition import loss_decomposition
+from vae_ortho_plugin.metrics.pca_alignment import pca_alignment
+from vae_ortho_plugin.metrics.precision_gap import precision_gap
 from vae_ortho_plugin.trained_model import open_model
 
+METRICS = {
+    "loss_decomposition": loss_decomposition,
+    "pca_alignment": pca_alignment,
+    "precision_gap": precision_gap,
+}
 ROOT = Path(__file__).parents[1]
 TF114 = Path(__file__).parent / "fixtures" / "tf114_model" / "model"
 
@@ -78,7 +85,7 @@ def export_linear_model(directory, encoder, decoder, scale, activation="linear")
 
 
 def run(metric, directory, data=None, **settings):
-    return getattr(gin_theory, metric)(
+    return METRICS[metric](
         data or Gaussian(),
         None,
         np.random.RandomState(0),

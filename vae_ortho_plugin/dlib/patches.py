@@ -133,7 +133,7 @@ def _postprocess(module: types.ModuleType) -> None:
 
 
 def _evaluate(module: types.ModuleType) -> None:
-    importlib.import_module("vae_ortho_plugin.metrics.gin_metrics")
+    importlib.import_module("vae_ortho_plugin.metrics")
     steps.wrap_evaluate(module)
 
 

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`loss_decomposition` as a metric of disentanglement_lib."""
+
+import gin
+import numpy as np
+from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures import loss_decomposition as measure
+from vae_ortho_plugin.metrics import evaluated
+from vae_ortho_plugin.trained_model import open_model
+
+
+@gin.configurable("loss_decomposition", denylist=evaluated.GIVEN_BY_DLIB)
+def loss_decomposition(
+    ground_truth_data: GroundTruthData,
+    representation_function: evaluated.Encoder,
+    random_state: np.random.RandomState,
+    artifact_dir: str | None = None,
+    model_dir: str | None = None,
+    split: str = "test",
+    num_points: int | None = None,
+    num_samples: int = 10,
+) -> dict:
+    """Deterministic and stochastic reconstruction loss (Prop. 4), the latter by sampling and linearized.
+
+    The loss is the squared error of the image, after the decoder's activation and summed over the
+    image, whatever loss the model was trained with: the paper's analysis is of that one. Samples are
+    those of the model's own posterior, with the full covariance where it has one.
+
+    Args:
+        model_dir: directory of the trained model; found from the evaluated directory if left out.
+        split: "train", "validation" or "test", for data with splits; other data are sampled.
+        num_points: number of points; if left out, all of the split, of other data 10,000.
+        num_samples: draws from the posterior at each point.
+
+    Returns:
+        Means over the points, each with _std and _stderr over the points: total_loss (Eq. 11),
+        deterministic_loss (Eq. 13), stochastic_loss (Eq. 14, sampled), linearized_loss (Eq. 17, exact);
+        linearization_error = stochastic - linearized; decomposition_error = total - deterministic
+        - stochastic, 0 up to the samples' noise where Prop. 4 holds. And the settings.
+
+    Raises:
+        InputError: no decoder can be found, a posterior that is a point, or a setting is not valid.
+    """
+    del representation_function
+    evaluated.check_positive(num_points=num_points, num_samples=num_samples)
+    model_dir = evaluated.model_dir_of("loss_decomposition", artifact_dir, model_dir)
+    batches = []
+    with open_model(model_dir) as model:
+        points = evaluated.points(ground_truth_data, split, num_points, random_state)
+        for images, _ in points:
+            shape = len(images), model.num_latents
+            batches.append(
+                measure.loss_decomposition(
+                    images,
+                    model.reconstruct(images, np.zeros(shape)),
+                    (
+                        model.reconstruct(images, random_state.normal(size=shape))
+                        for _ in range(num_samples)
+                    ),
+                    model.noise_jacobians(images),
+                )
+            )
+    total, deterministic, stochastic, linearized = (
+        np.concatenate([getattr(batch, name) for batch in batches])
+        for name in ("total", "deterministic", "stochastic", "linearized")
+    )
+    if not np.isfinite(total + linearized).all():
+        raise InputError("Some losses are not finite: did the training diverge?")
+    return {
+        **evaluated.summary("total_loss", total),
+        **evaluated.summary("deterministic_loss", deterministic),
+        **evaluated.summary("stochastic_loss", stochastic),
+        **evaluated.summary("linearized_loss", linearized),
+        **evaluated.summary("linearization_error", stochastic - linearized),
+        **evaluated.summary("decomposition_error", total - deterministic - stochastic),
+        "num_points": len(total),
+        "num_samples": num_samples,
+        "loss": "squared_error",
+        "split": evaluated.split_name(ground_truth_data, split),
+    }

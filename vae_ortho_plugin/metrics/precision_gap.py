@@ -1,0 +1,99 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`precision_gap` as a metric of disentanglement_lib."""
+
+import gin
+import numpy as np
+from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures import precision_gap as measure
+from vae_ortho_plugin.measures.dto import triangular_factors
+from vae_ortho_plugin.metrics import evaluated
+from vae_ortho_plugin.trained_model import BATCH_SIZE, open_model
+
+# Below it, adding noise to a mean of order 1 changes nothing in float32.
+_SIGMA_OF_A_POINT = 1e-8
+
+
+@gin.configurable("precision_gap", denylist=evaluated.GIVEN_BY_DLIB)
+def precision_gap(
+    ground_truth_data: GroundTruthData,
+    representation_function: evaluated.Encoder,
+    random_state: np.random.RandomState,
+    artifact_dir: str | None = None,
+    model_dir: str | None = None,
+    split: str = "test",
+    num_points: int | None = None,
+    batch_size: int = BATCH_SIZE,
+    output: str = "image",
+) -> dict:
+    """log of the linearized stochastic loss over the least at the same precision (Eqs. 17 to 28).
+
+    The posterior is taken as N(μ, diag σ²) with the exported variances. Those of a full covariance are
+    its diagonal: the gap is then that of independent noise of the same sizes.
+
+    Args:
+        model_dir: directory of the trained model; found from the evaluated directory if left out.
+        split: "train", "validation" or "test", for data with splits; other data are sampled.
+        num_points: number of points; if left out, all of the split, of other data 10,000.
+        batch_size: number of points of which Jacobians are held at once.
+        output: "image" for the Jacobian of the image, "raw" for that of the decoder's output
+            before the activation.
+
+    Returns:
+        Means over the points, in nats, each with _std and _stderr: precision_gap and its two parts
+        precision_gap_sigma and precision_gap_columns; the same of active_latents alone under
+        precision_gap_active, ... And the settings. A mean is None where the gap is infinite (columns
+        zero or linearly dependent) or no latent is active.
+
+    Raises:
+        InputError: no decoder can be found, a posterior that is a point, or a setting, mean or
+            Jacobian is not valid.
+    """
+    del representation_function
+    evaluated.check_positive(num_points=num_points, batch_size=batch_size)
+    model_dir = evaluated.model_dir_of("precision_gap", artifact_dir, model_dir)
+    with open_model(model_dir, output) as model:
+        points = evaluated.points(ground_truth_data, split, num_points, random_state)
+        posteriors = [model.posterior(images) for images, _ in points]
+        means, logvars = (
+            evaluated.finite(np.concatenate(part)) for part in zip(*posteriors, strict=True)
+        )
+        sigma = np.exp(logvars.astype(np.float64) / 2)
+        if sigma.max() < _SIGMA_OF_A_POINT:
+            raise InputError(
+                f"The posterior of the model in {model_dir} is a point (no sigma above "
+                f"{sigma.max():.0e}), as an autoencoder's is: it has no noise to compare with an "
+                "optimum. Evaluate a model with a Gaussian posterior."
+            )
+        factors = np.concatenate(
+            [
+                _factors(batch, first_point=number * batch_size)
+                for number, batch in enumerate(model.jacobians(means, batch_size))
+            ]
+        )
+    active = evaluated.active_latents(means)
+    return {
+        **_gap_summary(factors, sigma, ""),
+        "num_points": len(means),
+        "active_latents": active.tolist(),
+        "num_active_latents": len(active),
+        **_gap_summary(factors[:, :, active], sigma[:, active], "_active"),
+        "output": output,
+        "split": evaluated.split_name(ground_truth_data, split),
+    }
+
+
+def _factors(jacobians: np.ndarray, first_point: int) -> np.ndarray:
+    """Small matrices with the columns' lengths and the volume of Jacobians [points, outputs, latents]."""
+    _, outputs, latents = jacobians.shape
+    return jacobians if outputs < latents else triangular_factors(jacobians, first_point)
+
+
+def _gap_summary(factors: np.ndarray, sigma: np.ndarray, suffix: str) -> dict[str, float | None]:
+    gap = measure.precision_gap(factors, sigma) if sigma.size else None
+    return {
+        **evaluated.summary(f"precision_gap{suffix}", gap and gap.total),
+        **evaluated.summary(f"precision_gap_sigma{suffix}", gap and gap.sigma),
+        **evaluated.summary(f"precision_gap_columns{suffix}", gap and gap.columns),
+    }
