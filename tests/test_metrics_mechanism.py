@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import functools
 import json
 from pathlib import Path
 
@@ -18,7 +19,9 @@ import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 
 from vae_ortho_plugin.data.split_data import SplitGroundTruthData
+from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.metrics.evaluated import model_dir_from
 from vae_ortho_plugin.metrics.loss_decomposition import loss_decomposition
 from vae_ortho_plugin.metrics.pca_alignment import pca_alignment
 from vae_ortho_plugin.metrics.precision_gap import precision_gap
@@ -85,13 +88,9 @@ def export_linear_model(directory, encoder, decoder, scale, activation="linear")
 
 
 def run(metric, directory, data=None, **settings):
-    return METRICS[metric](
-        data or Gaussian(),
-        None,
-        np.random.RandomState(0),
-        artifact_dir=str(directory / "artifacts" / metric),
-        **settings,
-    )
+    """The metric as the step that evaluates `directory` calls it."""
+    with model_dir_from(functools.partial(find_model_dir, str(directory))):
+        return METRICS[metric](data or Gaussian(), None, np.random.RandomState(0), **settings)
 
 
 def test_precision_gap_of_m1_and_m2_is_known(tmp_path):

@@ -24,7 +24,7 @@ def disentanglement_score(
 
     Args:
         split: "train", "validation" or "test", for data with splits; other data are sampled.
-        num_points: number of points; if left out, all of the split, of other data 10,000.
+        num_points: number of points. The default is the whole split, for other data 10,000.
         num_neighbors: k of the nearest-neighbour predictors.
 
     Returns:

@@ -29,9 +29,9 @@ def loss_decomposition(
     those of the model's own posterior, with the full covariance where it has one.
 
     Args:
-        model_dir: directory of the trained model; found from the evaluated directory if left out.
+        model_dir: directory of the trained model. The default is the evaluated model.
         split: "train", "validation" or "test", for data with splits; other data are sampled.
-        num_points: number of points; if left out, all of the split, of other data 10,000.
+        num_points: number of points. The default is the whole split, for other data 10,000.
         num_samples: draws from the posterior at each point.
 
     Returns:
@@ -43,9 +43,9 @@ def loss_decomposition(
     Raises:
         InputError: no decoder can be found, a posterior that is a point, or a setting is not valid.
     """
-    del representation_function
+    del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, num_samples=num_samples)
-    model_dir = evaluated.model_dir_of("loss_decomposition", artifact_dir, model_dir)
+    model_dir = evaluated.model_dir_of("loss_decomposition", model_dir)
     batches = []
     with open_model(model_dir) as model:
         points = evaluated.points(ground_truth_data, split, num_points, random_state)

@@ -32,7 +32,7 @@ def pca_alignment(
     each matched to the principal directions for the least sum of angles.
 
     Args:
-        model_dir: directory of the trained model; found from the evaluated directory if left out.
+        model_dir: directory of the trained model. The default is the evaluated model.
         split: "train", "validation" or "test", for data with splits; other data are sampled.
         num_points: number of points for the model; if left out, all of the split, of other data
             10,000.
@@ -50,9 +50,9 @@ def pca_alignment(
         InputError: no decoder can be found, data that do not vary, more directions than the data or
             the latents have, or a setting, mean or Jacobian is not valid.
     """
-    del representation_function
+    del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, num_directions=num_directions)
-    model_dir = evaluated.model_dir_of("pca_alignment", artifact_dir, model_dir)
+    model_dir = evaluated.model_dir_of("pca_alignment", model_dir)
     with open_model(model_dir) as model:
         training = evaluated.points(ground_truth_data, "train", None, random_state)
         pca = measure.principal_components((images for images, _ in training), model.num_latents)

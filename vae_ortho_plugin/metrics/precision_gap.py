@@ -33,10 +33,10 @@ def precision_gap(
     its diagonal: the gap is then that of independent noise of the same sizes.
 
     Args:
-        model_dir: directory of the trained model; found from the evaluated directory if left out.
+        model_dir: directory of the trained model. The default is the evaluated model.
         split: "train", "validation" or "test", for data with splits; other data are sampled.
-        num_points: number of points; if left out, all of the split, of other data 10,000.
-        batch_size: number of points of which Jacobians are held at once.
+        num_points: number of points. The default is the whole split, for other data 10,000.
+        batch_size: number of Jacobians in memory at a time.
         output: "image" for the Jacobian of the image, "raw" for that of the decoder's output
             before the activation.
 
@@ -50,9 +50,9 @@ def precision_gap(
         InputError: no decoder can be found, a posterior that is a point, or a setting, mean or
             Jacobian is not valid.
     """
-    del representation_function
+    del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, batch_size=batch_size)
-    model_dir = evaluated.model_dir_of("precision_gap", artifact_dir, model_dir)
+    model_dir = evaluated.model_dir_of("precision_gap", model_dir)
     with open_model(model_dir, output) as model:
         points = evaluated.points(ground_truth_data, split, num_points, random_state)
         posteriors = [model.posterior(images) for images, _ in points]

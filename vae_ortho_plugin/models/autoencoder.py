@@ -4,14 +4,14 @@
 import gin
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.models.base import OrthoVAE
+from vae_ortho_plugin.models.base import PaperVAE
 
 # log σ² of a posterior that is a point, to dlib's code that samples from it: σ is 4e-18.
 _POINT_LOGVAR = -80.0
 
 
 @gin.configurable("autoencoder")
-class Autoencoder(OrthoVAE):
+class Autoencoder(PaperVAE):
     """Deterministic autoencoder: nothing is sampled, and the loss is the reconstruction's alone.
 
     The networks' log variances are unused; the exported ones are those of a point. The KL divergence

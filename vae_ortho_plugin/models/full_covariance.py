@@ -9,12 +9,12 @@ import gin
 import tensorflow.compat.v1 as tf
 from disentanglement_lib.methods.shared import architectures
 
-from vae_ortho_plugin.models.base import OrthoVAE
+from vae_ortho_plugin.models.base import PaperVAE
 from vae_ortho_plugin.models.losses import full_covariance_kl
 
 
 @gin.configurable("full_covariance_vae")
-class FullCovarianceVAE(OrthoVAE):
+class FullCovarianceVAE(PaperVAE):
     """q(z|x) = N(μ(x), Σ(x)) with Σ = L Lᵀ; loss: rec + β·½(‖μ‖² + tr Σ − log det Σ − d).
 
     Any of dlib's encoders serves: it is asked for d(d+1)/2 "latents", whose means are μ and the entries of L
