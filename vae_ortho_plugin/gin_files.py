@@ -9,7 +9,7 @@ import difflib
 import io
 import os
 import tokenize
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
@@ -53,17 +53,16 @@ def gin_config(name: str) -> Path:
     return path
 
 
-def extend_search_path() -> None:
-    """Lets gin find the plugin's files by name, after all paths that the user has added."""
+def find(name: str) -> Path | None:
+    """The gin file called `name`; None where there is none.
+
+    It is looked for in the current directory, below the paths that the user has added with
+    gin.add_config_file_search_path, and at last among the plugin's files.
+    """
     from gin import config
 
-    config._LOCATION_PREFIXES[:] = _search_path()
-
-
-def find(name: str) -> Path | None:
-    """The file that gin reads for `name`: below the user's paths first, then the plugin's own."""
     # An absolute name replaces the prefix.
-    paths = (Path(prefix, name) for prefix in _search_path())
+    paths = (Path(prefix, name) for prefix in [*config._LOCATION_PREFIXES, *_OWN_PREFIXES])
     return next((path for path in paths if path.is_file()), None)
 
 
@@ -155,30 +154,25 @@ def _resolved(value: object, found: Mapping[str, object], within: frozenset = fr
     return value
 
 
-def _search_path() -> list[str]:
-    from gin import config
-
-    users = [prefix for prefix in config._LOCATION_PREFIXES if prefix not in _OWN_PREFIXES]
-    return users + _OWN_PREFIXES
-
-
 def _own_names() -> list[str]:
     return sorted(str(file.relative_to(_FOLDER)) for file in _FOLDER.glob("**/*.gin"))
 
 
 def _similar(name: str) -> str:
     """The file that was probably meant, one of the user's first; else all that there are."""
-    directory, file = os.path.dirname(name) or ".", os.path.basename(name)
-    is_directory = os.path.isdir(directory)
-    there = (
-        [entry for entry in os.listdir(directory) if entry.endswith(".gin")] if is_directory else []
-    )
-    for close in difflib.get_close_matches(file, there, n=1):
-        return f"Did you mean {os.path.join(directory, close)}?"
-    own = {os.path.basename(path): path for path in _own_names()}
-    for close in difflib.get_close_matches(file, own, n=1):
-        return f"Did you mean {own[close]}, which vae_ortho_plugin has?"
-    content = f"In {directory} there are: {', '.join(sorted(there)) or 'no gin files'}."
-    if not is_directory:
-        content = f"There is no directory {directory} either."
+    directory, stem = os.path.dirname(name) or ".", Path(name).stem
+    there = _by_stem(Path(directory).glob("*.gin"))
+    for close in difflib.get_close_matches(stem, there, n=1):
+        return f"Did you mean {os.path.join(directory, there[close].name)}?"
+    own = _by_stem(_FOLDER.glob("**/*.gin"))
+    for close in difflib.get_close_matches(stem, own, n=1):
+        return f"Did you mean {own[close].relative_to(_FOLDER)}, which vae_ortho_plugin has?"
+    content = f"There is no directory {directory} either."
+    if os.path.isdir(directory):
+        names = sorted(path.name for path in there.values())
+        content = f"In {directory} there are: {', '.join(names) or 'no gin files'}."
     return f"{content} vae_ortho_plugin has: {', '.join(_own_names())}."
+
+
+def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    return {path.stem: path for path in paths}

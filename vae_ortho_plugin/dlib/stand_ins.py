@@ -102,6 +102,8 @@ def _stand_in_for_removed_modules() -> None:
         _module(
             "pkg_resources",
             parse_version=parse,
+            # pytest's syspath_prepend calls it where pkg_resources has been imported.
+            fixup_namespace_packages=lambda *_: None,
             resource_filename=lambda package, path: str(resource(package, path)),
             resource_listdir=lambda package, path: [
                 entry.name for entry in resource(package, path).iterdir()
@@ -176,7 +178,16 @@ def _prepare_gin() -> None:
         return decorate
 
     gin.configurable = gin.config.configurable = accept_old_names(gin.config.configurable)
-    gin_files.extend_search_path()
+
+    parse_config_file = gin.config.parse_config_file
+
+    @functools.wraps(parse_config_file)
+    def parse_found_file(config_file, *args, **kwargs):
+        # gin's own search path is no place for the plugin's files: paths that the user adds later would
+        # come after them, and gin 0.5 logs an error for each path before them.
+        return parse_config_file(str(gin_files.find(config_file) or config_file), *args, **kwargs)
+
+    gin.parse_config_file = gin.config.parse_config_file = parse_found_file
 
 
 def _prepare_numpy() -> None:

@@ -31,12 +31,10 @@ def guarded(with_gin: Callable, prepare: Callable[[dict], str]) -> Callable:
         arguments = call.arguments
         files = arguments["gin_config_files"] = list(arguments["gin_config_files"] or [])
         bindings = arguments["gin_bindings"] = list(arguments["gin_bindings"] or [])
-        output_directory.refuse_existing(prepare(arguments), arguments["overwrite"])
-        # Paths that the user has added since the last step precede the plugin's.
-        gin_files.extend_search_path()
         for name in files:
             if gin_files.find(name) is None:
                 raise InputError(gin_files.missing(name))
+        output_directory.refuse_existing(prepare(arguments), arguments["overwrite"])
         try:
             with gin_errors.explained(files, bindings):
                 return with_gin(**arguments)
