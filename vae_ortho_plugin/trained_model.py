@@ -56,7 +56,8 @@ class TrainedModel(contextlib.AbstractContextManager):
         activation: from the decoder's output to the image, a name in `output_activation.ACTIVATIONS`.
 
     Raises:
-        InputError: no module there, or unknown activation; from the methods, a signature is missing.
+        InputError: there is no module, or the activation is unknown; from the methods, a signature is
+            missing.
     """
 
     def __init__(self, module_path: str, activation: str = "linear"):
@@ -112,6 +113,7 @@ class TrainedModel(contextlib.AbstractContextManager):
 
         Args:
             latents: [points, latents].
+            batch_size: number of points in a batch.
 
         Yields:
             [at most batch_size, outputs, latents] in float32.
@@ -123,11 +125,12 @@ class TrainedModel(contextlib.AbstractContextManager):
     def jacobian_factors(self, latents: np.ndarray, batch_size: int = BATCH_SIZE) -> np.ndarray:
         """R of each Jacobian J = Q R of `decode`: [points, latents, latents].
 
-        It has the same DtO as J, also among some latents, and its size does not depend on the
+        R has the same DtO as J, also among some of the latents, and its size does not depend on the
         number of outputs.
 
         Args:
             latents: [points, latents].
+            batch_size: number of Jacobians in memory at a time.
 
         Raises:
             InputError: a Jacobian is not finite.
@@ -153,7 +156,7 @@ class TrainedModel(contextlib.AbstractContextManager):
             [points, height, width, channels], after the activation.
 
         Raises:
-            InputError: images of another shape than the model's, or nothing is sampled.
+            InputError: images of another shape than the model's, or a model that does not sample.
         """
         feed, noise_tensor, outputs = self._reconstructions
         self._check_images(feed, images)
@@ -279,7 +282,7 @@ def open_model(model_dir: str, output: str = "image") -> TrainedModel:
             output before it.
 
     Raises:
-        InputError: no trained model there, unknown output, or train.gin does not name a known
+        InputError: there is no trained model, the output is unknown, or train.gin does not name a known
             activation.
     """
     if output not in OUTPUTS:

@@ -31,7 +31,7 @@ def disentanglement_score(
         The fields of `disentanglement_score.DisentanglementResult`.
 
     Raises:
-        InputError: data without generating factors, or latents or settings that are not valid.
+        InputError: the data have no generating factors, or latents or settings are not valid.
     """
     del artifact_dir
     evaluated.check_positive(num_points=num_points)

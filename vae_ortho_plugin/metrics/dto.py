@@ -35,11 +35,11 @@ def dto(
         solver: "assignment" or "milp".
 
     Returns:
-        dto, dto_std, dto_stderr over num_points points; the same of active_latents alone under
-        dto_active, ... (None where no latent is active), and the settings.
+        dto, dto_std, dto_stderr over num_points points; the same among active_latents under
+        dto_active, ... (None where no latent is active); the settings.
 
     Raises:
-        InputError: no decoder can be found, or a setting, mean or Jacobian is not valid.
+        InputError: there is no decoder, or a setting, mean or Jacobian is not valid.
     """
     del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, batch_size=batch_size)

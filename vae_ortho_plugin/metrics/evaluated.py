@@ -24,7 +24,6 @@ GIVEN_BY_DLIB = ["ground_truth_data", "representation_function", "random_state",
 
 Encoder = Callable[[np.ndarray], np.ndarray]
 
-
 _find_model_dir: ContextVar[Callable[[str], str] | None] = ContextVar(
     "find_model_dir", default=None
 )
@@ -78,7 +77,7 @@ def points(
         Observations [at most 256, height, width, channels] and factors [at most 256, factors].
 
     Raises:
-        InputError: an unknown split, or one of fewer points.
+        InputError: the split is unknown or has fewer points.
     """
     if not hasattr(data, "split"):
         remaining = NUM_POINTS if num_points is None else num_points
@@ -129,7 +128,11 @@ def summary(name: str, values: np.ndarray | None) -> dict[str, float | None]:
 
 
 def check_positive(**counts: int | None) -> None:
-    """Raises InputError for a count, named as in gin, below 1."""
+    """Checks settings, named as in gin.
+
+    Raises:
+        InputError: one is below 1.
+    """
     for name, count in counts.items():
         if count is not None and count < 1:
             raise InputError(f"{name} must be at least 1; got {count}.")

@@ -8,7 +8,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures import loss_decomposition as measure
 from vae_ortho_plugin.metrics import evaluated
-from vae_ortho_plugin.trained_model import open_model
+from vae_ortho_plugin.trained_model import TrainedModel, open_model
 
 
 @gin.configurable("loss_decomposition", denylist=evaluated.GIVEN_BY_DLIB)
@@ -22,11 +22,11 @@ def loss_decomposition(
     num_points: int | None = None,
     num_samples: int = 10,
 ) -> dict:
-    """Deterministic and stochastic reconstruction loss (Prop. 4), the latter by sampling and linearized.
+    """Deterministic and stochastic reconstruction loss (Prop. 4), the latter sampled and linearized.
 
-    The loss is the squared error of the image, after the decoder's activation and summed over the
-    image, whatever loss the model was trained with: the paper's analysis is of that one. Samples are
-    those of the model's own posterior, with the full covariance where it has one.
+    The loss is the squared error of the image after the decoder's activation, summed over the image. It
+    does not depend on the loss in training, because the paper analyses the squared error. Samples are from
+    the model's own posterior, with its full covariance where it has one.
 
     Args:
         model_dir: directory of the trained model. The default is the evaluated model.
@@ -38,30 +38,19 @@ def loss_decomposition(
         Means over the points, each with _std and _stderr over the points: total_loss (Eq. 11),
         deterministic_loss (Eq. 13), stochastic_loss (Eq. 14, sampled), linearized_loss (Eq. 17, exact);
         linearization_error = stochastic - linearized; decomposition_error = total - deterministic
-        - stochastic, 0 up to the samples' noise where Prop. 4 holds. And the settings.
+        - stochastic, 0 up to sampling noise where Prop. 4 holds. Further num_points and the settings.
 
     Raises:
-        InputError: no decoder can be found, a posterior that is a point, or a setting is not valid.
+        InputError: there is no decoder, the posterior is a point, or a setting is not valid.
     """
     del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, num_samples=num_samples)
     model_dir = evaluated.model_dir_of("loss_decomposition", model_dir)
-    batches = []
     with open_model(model_dir) as model:
-        points = evaluated.points(ground_truth_data, split, num_points, random_state)
-        for images, _ in points:
-            shape = len(images), model.num_latents
-            batches.append(
-                measure.loss_decomposition(
-                    images,
-                    model.reconstruct(images, np.zeros(shape)),
-                    (
-                        model.reconstruct(images, random_state.normal(size=shape))
-                        for _ in range(num_samples)
-                    ),
-                    model.noise_jacobians(images),
-                )
-            )
+        batches = [
+            _decomposition(model, images, random_state, num_samples)
+            for images, _ in evaluated.points(ground_truth_data, split, num_points, random_state)
+        ]
     total, deterministic, stochastic, linearized = (
         np.concatenate([getattr(batch, name) for batch in batches])
         for name in ("total", "deterministic", "stochastic", "linearized")
@@ -80,3 +69,17 @@ def loss_decomposition(
         "loss": "squared_error",
         "split": evaluated.split_name(ground_truth_data, split),
     }
+
+
+def _decomposition(
+    model: TrainedModel,
+    images: np.ndarray,
+    random_state: np.random.RandomState,
+    num_samples: int,
+) -> measure.LossDecomposition:
+    shape = len(images), model.num_latents
+    samples = (
+        model.reconstruct(images, random_state.normal(size=shape)) for _ in range(num_samples)
+    )
+    mean = model.reconstruct(images, np.zeros(shape))
+    return measure.loss_decomposition(images, mean, samples, model.noise_jacobians(images))

@@ -1,5 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`pca_alignment` as a metric of disentanglement_lib."""
+"""`pca_alignment` as a metric of disentanglement_lib.
+
+The principal directions are those of the training split, for data without splits those of 10,000
+sampled observations. The decoder's direction for a latent is the latent's column of the image's
+Jacobian at the mean of the posterior means (for a linear decoder, of its weights). The encoder's
+direction is the latent's row of the least-squares linear map from the observations' coordinates along
+the principal directions to the posterior means (for a linear encoder, of its weights in their span).
+Encoder and decoder are each matched to the principal directions by the smallest sum of angles.
+"""
+
+from collections.abc import Iterable
 
 import gin
 import numpy as np
@@ -8,7 +18,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures import pca_alignment as measure
 from vae_ortho_plugin.metrics import evaluated
-from vae_ortho_plugin.trained_model import open_model
+from vae_ortho_plugin.trained_model import TrainedModel, open_model
 
 
 @gin.configurable("pca_alignment", denylist=evaluated.GIVEN_BY_DLIB)
@@ -24,31 +34,24 @@ def pca_alignment(
 ) -> dict:
     """Angles in degrees between the data's principal directions and the model's latents (Sec. 2.3).
 
-    PCA is that of the observations of the training split, of data without splits that of 10,000
-    sampled ones. The decoder's direction for a latent is that column of its Jacobian, of the image,
-    at the mean of the posterior means; for a linear decoder the column of its weights. The encoder's is
-    the row of the linear map that best fits the posterior means to the observations' coordinates along
-    the principal directions; for a linear encoder its weights in their span. Encoder and decoder are
-    each matched to the principal directions for the least sum of angles.
-
     Args:
         model_dir: directory of the trained model. The default is the evaluated model.
         split: "train", "validation" or "test", for data with splits; other data are sampled.
-        num_points: number of points for the model; if left out, all of the split, of other data
-            10,000.
-        num_directions: number of principal directions, matched to any latents; if left out, that of
-            the active latents, matched to these (or of the directions in which the data vary, if fewer).
+        num_points: number of points to encode. The default is the whole split, for other data 10,000.
+        num_directions: number of principal directions, which are matched to any latents. The default is
+            the number of active latents, or of directions in which the data vary if that is smaller; the
+            directions are then matched to active latents.
 
     Returns:
-        decoder_angle and encoder_angle, 0 to 90, the means of decoder_angles and encoder_angles (lists,
-        of the largest variance first; None if no latent is active); decoder_latents and
+        decoder_angle and encoder_angle, 0 to 90, the means of decoder_angles and encoder_angles (lists
+        in the order of decreasing variance), None if no latent is active; decoder_latents and
         encoder_latents, the matched latents; explained_variance, each direction's share of the data's
-        variance (directions of equal variance are arbitrary, and so are the angles to them). And the
-        settings.
+        variance (directions of equal variance are arbitrary, and so are the angles to them); num_points
+        and the settings.
 
     Raises:
-        InputError: no decoder can be found, data that do not vary, more directions than the data or
-            the latents have, or a setting, mean or Jacobian is not valid.
+        InputError: there is no decoder, the data do not vary, there are more directions than data or
+            latents have, or a setting, mean or Jacobian is not valid.
     """
     del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, num_directions=num_directions)
@@ -56,26 +59,14 @@ def pca_alignment(
     with open_model(model_dir) as model:
         training = evaluated.points(ground_truth_data, "train", None, random_state)
         pca = measure.principal_components((images for images, _ in training), model.num_latents)
-        encoded = [
-            (evaluated.finite(model.encode(images)), pca.scores(images))
-            for images, _ in evaluated.points(ground_truth_data, split, num_points, random_state)
-        ]
-        means, scores = (np.concatenate(part) for part in zip(*encoded, strict=True))
+        points = evaluated.points(ground_truth_data, split, num_points, random_state)
+        means, scores = _encoded(model, pca, (images for images, _ in points))
         (jacobian,) = next(model.jacobians(means.mean(axis=0, keepdims=True)))
     if not np.isfinite(jacobian).all():
         raise InputError("The decoder's Jacobian at the mean latent is not finite.")
 
     active = evaluated.active_latents(means)
-    varying = len(pca.directions)
-    if num_directions is None:
-        num, latents = min(len(active), varying), active
-    elif num_directions <= varying:
-        num, latents = num_directions, np.arange(model.num_latents)
-    else:
-        raise InputError(
-            f"num_directions = {num_directions}, but the model has {model.num_latents} latents, and "
-            f"the data vary along {varying} of as many principal directions."
-        )
+    num, latents = _matched(num_directions, active, len(pca.directions), means.shape[1])
     directions = pca.directions[:num]
     rows = measure.encoder_directions(scores[:, :num], means[:, latents])
     return {
@@ -88,6 +79,29 @@ def pca_alignment(
         "num_points": len(means),
         "split": evaluated.split_name(ground_truth_data, split),
     }
+
+
+def _encoded(
+    model: TrainedModel, pca: measure.PrincipalComponents, batches: Iterable[np.ndarray]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Posterior means [points, latents] and coordinates [points, directions] of observations."""
+    parts = [(evaluated.finite(model.encode(images)), pca.scores(images)) for images in batches]
+    means, scores = zip(*parts, strict=True)
+    return np.concatenate(means), np.concatenate(scores)
+
+
+def _matched(
+    num_directions: int | None, active: np.ndarray, varying: int, num_latents: int
+) -> tuple[int, np.ndarray]:
+    """The number of principal directions and the latents that they are matched to."""
+    if num_directions is None:
+        return min(len(active), varying), active
+    if num_directions > varying:
+        raise InputError(
+            f"num_directions = {num_directions}, but the model has {num_latents} latents, and the data "
+            f"vary along {varying} of as many principal directions."
+        )
+    return num_directions, np.arange(num_latents)
 
 
 def _angles(name: str, principal: np.ndarray, candidates: np.ndarray, latents: np.ndarray) -> dict:

@@ -11,7 +11,7 @@ from vae_ortho_plugin.measures.dto import triangular_factors
 from vae_ortho_plugin.metrics import evaluated
 from vae_ortho_plugin.trained_model import BATCH_SIZE, open_model
 
-# Below it, adding noise to a mean of order 1 changes nothing in float32.
+# In float32, smaller noise does not change a mean of order 1.
 _SIGMA_OF_A_POINT = 1e-8
 
 
@@ -27,10 +27,10 @@ def precision_gap(
     batch_size: int = BATCH_SIZE,
     output: str = "image",
 ) -> dict:
-    """log of the linearized stochastic loss over the least at the same precision (Eqs. 17 to 28).
+    """log of the linearized stochastic loss over its minimum at the same precision (Eqs. 17 to 28).
 
-    The posterior is taken as N(μ, diag σ²) with the exported variances. Those of a full covariance are
-    its diagonal: the gap is then that of independent noise of the same sizes.
+    The posterior is N(μ, diag σ²) with the exported variances. For a full covariance these are its
+    diagonal, so that the gap is that of independent noise with the same variances.
 
     Args:
         model_dir: directory of the trained model. The default is the evaluated model.
@@ -42,13 +42,13 @@ def precision_gap(
 
     Returns:
         Means over the points, in nats, each with _std and _stderr: precision_gap and its two parts
-        precision_gap_sigma and precision_gap_columns; the same of active_latents alone under
-        precision_gap_active, ... And the settings. A mean is None where the gap is infinite (columns
-        zero or linearly dependent) or no latent is active.
+        precision_gap_sigma and precision_gap_columns; the same among active_latents under
+        precision_gap_active, ...; num_points and the settings. A mean is None where the gap is infinite
+        (columns that are zero or linearly dependent) or no latent is active.
 
     Raises:
-        InputError: no decoder can be found, a posterior that is a point, or a setting, mean or
-            Jacobian is not valid.
+        InputError: there is no decoder, the posterior is a point, or a setting, mean or Jacobian is not
+            valid.
     """
     del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, batch_size=batch_size)
@@ -60,18 +60,9 @@ def precision_gap(
             evaluated.finite(np.concatenate(part)) for part in zip(*posteriors, strict=True)
         )
         sigma = np.exp(logvars.astype(np.float64) / 2)
-        if sigma.max() < _SIGMA_OF_A_POINT:
-            raise InputError(
-                f"The posterior of the model in {model_dir} is a point (no sigma above "
-                f"{sigma.max():.0e}), as an autoencoder's is: it has no noise to compare with an "
-                "optimum. Evaluate a model with a Gaussian posterior."
-            )
-        factors = np.concatenate(
-            [
-                _factors(batch, first_point=number * batch_size)
-                for number, batch in enumerate(model.jacobians(means, batch_size))
-            ]
-        )
+        _check_noise(sigma, model_dir)
+        jacobians = enumerate(model.jacobians(means, batch_size))
+        factors = np.concatenate([_factors(batch, i * batch_size) for i, batch in jacobians])
     active = evaluated.active_latents(means)
     return {
         **_gap_summary(factors, sigma, ""),
@@ -84,8 +75,22 @@ def precision_gap(
     }
 
 
+def _check_noise(sigma: np.ndarray, model_dir: str) -> None:
+    if sigma.max() < _SIGMA_OF_A_POINT:
+        raise InputError(
+            f"The posterior of the model in {model_dir} is a point (no sigma above {sigma.max():.0e}), as "
+            "an autoencoder's is: it has no noise to compare with an optimum. Evaluate a model with a "
+            "Gaussian posterior."
+        )
+
+
 def _factors(jacobians: np.ndarray, first_point: int) -> np.ndarray:
-    """Small matrices with the columns' lengths and the volume of Jacobians [points, outputs, latents]."""
+    """Small matrices whose columns have the lengths and the volume of those of the Jacobians.
+
+    Args:
+        jacobians: [points, outputs, latents].
+        first_point: number of the first one, for error messages.
+    """
     _, outputs, latents = jacobians.shape
     return jacobians if outputs < latents else triangular_factors(jacobians, first_point)
 
