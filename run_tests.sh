@@ -8,8 +8,8 @@ usage() {
 usage: ./run_tests.sh [--python PYTHON] [--tensorflow X.Y] [PYTEST ARGUMENT ...]
        ./run_tests.sh --upstream [--python PYTHON] [--tensorflow X.Y] [NAME ...]
 
-Makes .venv beside this script where it is missing, checks the code's style with ruff and runs the tests
-with pytest, which gets every other argument: ./run_tests.sh -k dto
+Makes .venv beside this script where it is missing, checks the code's style with ruff and the imports
+between the packages with import-linter, and runs the tests with pytest, which gets every other argument: ./run_tests.sh -k dto
 
   --upstream         run disentanglement_lib's own tests instead, unmodified, as it runs them, from the
                      installed package: every module, or those whose names contain a NAME
@@ -46,6 +46,7 @@ fi
 status=0
 "$env/bin/ruff" check . || status=1
 "$env/bin/ruff" format --check . || status=1
+"$env/bin/lint-imports" || status=1
 # A file's tests stay together, since they share the model that it trains.
 "$env/bin/python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
     ${arguments[@]+"${arguments[@]}"} || status=$?

@@ -19,6 +19,8 @@ import tensorflow.compat.v1 as tf
 from disentanglement_lib.data.ground_truth import ground_truth_data, named_data, util
 from disentanglement_lib.methods.unsupervised import train
 
+GIN_CONFIGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "gin_configs")
+
 
 class SavedPoints(ground_truth_data.GroundTruthData):
     """Points drawn with replacement from those in a file."""
@@ -170,6 +172,8 @@ def main():
     parser.add_argument("--on_request", choices=["steps", "batches"])
     arguments = parser.parse_args()
     skip_models_of_the_plugin()
+    # The model files include a data set file.
+    gin.config.add_config_file_search_path(GIN_CONFIGS)
     if arguments.points:
         add_data_set(*arguments.points)
     configuration = arguments.gin_config, arguments.gin_bindings

@@ -134,6 +134,21 @@ def test_a_gin_file_with_a_broken_line_is_named_with_the_line(tmp_path, monkeypa
     assert "mine.gin" in message and "line 2" in message
 
 
+def test_a_missing_included_file_is_named_with_the_line_that_includes_it(tmp_path, monkeypatch):
+    (tmp_path / "mine.gin").write_text("dataset.name = 'synth_linear'\ninclude 'vea.gin'\n")
+    message = refused(tmp_path, monkeypatch, config="mine.gin")
+    assert "no gin file vea.gin" in message and "mine.gin" in message and "line 2" in message
+    assert "Did you mean vae.gin" in message
+
+
+def test_a_misspelt_name_of_the_plugins_own_file_is_answered_with_the_one_meant(
+    tmp_path, monkeypatch
+):
+    message = refused(tmp_path, monkeypatch, config="datasets/minst.gin")
+    assert "no gin file datasets/minst.gin" in message
+    assert "Did you mean datasets/mnist.gin, which vae_ortho_plugin has?" in message
+
+
 def test_a_truncated_data_file_is_named_with_how_to_get_it(tmp_path):
     (tmp_path / "data/mnist").mkdir(parents=True)
     for name in IDX:
@@ -194,6 +209,17 @@ def test_data_without_factors_have_no_disentanglement_score(tmp_path, model):
         f"mnist.root = '{tmp_path}'",
     )
     assert "MNIST has no generating factors" in message and "`dto`" in message
+
+
+def test_abstract_reasoning_leaves_an_existing_directory_untouched(tmp_path):
+    (tmp_path / "scores").mkdir()
+    process = call(tmp_path, "dlib_reason", "--output_dir=scores")
+    assert "output directory scores exists" in message_of(process, "dlib_reason")
+    process = call(tmp_path, "dlib_reason", "--output_dir=other", "--input_dir=scores")
+    assert "--input_dir = scores is not what dlib_postprocess wrote" in message_of(
+        process, "dlib_reason"
+    )
+    assert [path.name for path in tmp_path.iterdir()] == ["scores"]
 
 
 def test_dto_without_a_decoder_says_where_it_was_looked_for(tmp_path, model):

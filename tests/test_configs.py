@@ -1,4 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
+import subprocess
+import sys
+
 import gin
 import pytest
 from disentanglement_lib.evaluation import evaluate  # noqa: F401, registers the metrics
@@ -6,7 +9,7 @@ from disentanglement_lib.methods.unsupervised import train  # noqa: F401, regist
 from disentanglement_lib.postprocessing import postprocess  # noqa: F401
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.gin_files import bindings, gin_config
+from vae_ortho_plugin.gin_files import gin_config, read_bindings
 
 MODELS = (*("beta_vae", "vae", "autoencoder", "beta_vae_sigma", "polarized_vae", "random_decoder"),)
 # data set file -> beta, steps: epochs x training points / batch size
@@ -33,12 +36,16 @@ def configure():
     gin.clear_config()
 
 
+def of_data_set(name):
+    return read_bindings(gin_config(f"datasets/{name}.gin"))
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_a_model_file_alone_is_synth_linear(model, configure):
-    from_model = set(bindings(gin_config(f"{model}.gin")))
-    from_data = set(bindings(gin_config("datasets/synth_linear.gin")))
+    from_model = read_bindings(gin_config(f"{model}.gin"))
+    from_data = read_bindings(gin_config("datasets/synth_linear.gin"))
     own = {"model.model", "model.random_seed", "model.training_steps", "standard/vae.beta"}
-    assert {line for line in from_model - from_data if line.split(" = ")[0] not in own} == set()
+    assert {name: value for name, value in from_model.items() if name not in own} == from_data
     assert configure(model)["training_steps"] == (0 if model == "random_decoder" else 375_000)
 
 
@@ -55,14 +62,19 @@ def test_a_data_set_file_sets_steps_and_beta_of_whichever_model(model, data_set,
 
 @pytest.mark.parametrize("data_set", DATA_SETS)
 def test_data_set_files_set_the_same_things_so_that_the_last_one_wins(data_set):
-    def keys(name):
-        lines = bindings(gin_config(f"datasets/{name}.gin"))
-        return {line.split(" = ")[0] for line in lines}
-
     networks = ("mlp_", "AdamOptimizer.", "AdagradOptimizer.")
-    assert {key for key in keys(data_set) if not key.startswith(networks)} == {
-        key for key in keys("synth_linear") if not key.startswith(networks)
+    assert {key for key in of_data_set(data_set) if not key.startswith(networks)} == {
+        key for key in of_data_set("synth_linear") if not key.startswith(networks)
     }
+
+
+@pytest.mark.parametrize("data_set", DATA_SETS)
+def test_epochs_and_steps_of_a_data_set_file_agree(data_set):
+    points = {"mnist": 56_000, "fashion_mnist": 56_000, "dsprites": 589_824}.get(data_set, 40_000)
+    values = of_data_set(data_set)
+    steps = values["training_steps"]
+    assert values["epochs"] * points == steps * values["model.batch_size"]
+    assert steps == DATA_SETS[data_set][1]
 
 
 def test_bindings_outrank_both_files(configure):
@@ -84,3 +96,45 @@ def test_postprocessing_and_metrics_take_the_data_set_from_the_model(name, confi
 def test_a_gin_file_that_does_not_exist_is_refused_with_those_that_do():
     with pytest.raises(InputError, match=r"'vea.gin'.*beta_vae.gin.*datasets/mnist.gin"):
         gin_config("vea.gin")
+
+
+@pytest.mark.parametrize("name", ["vae.gin", "gin_configs/vae.gin", "gin_configs/metrics/dto.gin"])
+def test_a_gin_file_of_the_plugin_is_found_by_its_name_from_anywhere(
+    name, configure, tmp_path, monkeypatch
+):
+    monkeypatch.chdir(tmp_path)
+    gin.parse_config_file(name)
+    expected = "auto" if "dto" in name else "synth_linear"
+    assert gin.query_parameter("dataset.name") == expected
+
+
+def test_a_users_own_gin_file_precedes_the_plugins_of_the_same_name(
+    configure, tmp_path, monkeypatch
+):
+    (tmp_path / "datasets").mkdir()
+    (tmp_path / "datasets/synth_linear.gin").write_text(
+        "dataset.name = 'mine'\ntraining_steps = 7\n"
+    )
+    monkeypatch.chdir(tmp_path)
+    assert configure("vae")["training_steps"] == 7
+    assert gin.query_parameter("dataset.name") == "mine"
+    assert read_bindings(gin_config("vae.gin"))["dataset.name"] == "mine"
+
+
+def test_a_path_that_the_user_adds_to_gins_precedes_the_plugins(tmp_path, monkeypatch, configure):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "own").mkdir()
+    (tmp_path / "own/vae.gin").write_text("dataset.name = 'mine'\n")
+    monkeypatch.setattr(gin.config, "_LOCATION_PREFIXES", list(gin.config._LOCATION_PREFIXES))
+    gin.add_config_file_search_path(str(tmp_path / "own"))
+    gin.parse_config_file("vae.gin")
+    assert gin.query_parameter("dataset.name") == "mine"
+
+
+def test_gin_files_are_read_without_tensorflow_and_numpy():
+    program = (
+        "import sys\nfrom vae_ortho_plugin.gin_files import gin_config, read_bindings\n"
+        "assert read_bindings(gin_config('vae.gin'))['epochs'] == 600\n"
+        "assert not {'tensorflow', 'numpy'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", program], check=True)

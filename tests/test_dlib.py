@@ -2,7 +2,9 @@
 """What the import hook changes, and what happens around dlib's steps."""
 
 import json
+import os
 import re
+import shutil
 import struct
 import subprocess
 import sys
@@ -26,6 +28,7 @@ from disentanglement_lib.visualize import visualize_model
 from vae_ortho_plugin.data import mnist_files
 from vae_ortho_plugin.data.location import VARIABLE
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
+from vae_ortho_plugin.files import locked
 from vae_ortho_plugin.gin_files import gin_config
 
 BETA_VAE = str(gin_config("beta_vae.gin"))
@@ -158,6 +161,52 @@ def test_the_parameters_of_the_data_set_reach_postprocessing_and_evaluation(mode
     assert read(tmp_path / "dto", "evaluation")["num_points"] == 20
 
 
+def test_a_data_set_named_by_a_macro_reaches_evaluation_and_pictures(tmp_path):
+    own = ["dataset.name = %data", "data = 'synth_linear'", "synth_linear.axis_ratio = %ratio"]
+    model = train_into(tmp_path / "model", *own, "ratio = 5.0")
+    assert "dataset.name = %data" in (model / "results/gin/train.gin").read_text()
+    evaluate.evaluate_with_gin(
+        str(model), str(tmp_path / "dto"), gin_config_files=["metrics/dto.gin"]
+    )
+    config = results.gin_dict(str(tmp_path / "dto/results/gin/evaluation.gin"))
+    assert config["dataset.name"] == "'synth_linear'"
+    assert config["synth_linear.axis_ratio"] == "5.0"
+    visualize_model.visualize(str(model), str(tmp_path / "pictures"))
+    assert (tmp_path / "pictures/latent_grid.png").is_file()
+
+
+def test_a_data_set_that_no_step_named_is_asked_for(model, tmp_path):
+    copy = shutil.copytree(model, tmp_path / "model")
+    (copy / "results/gin/train.gin").write_text("dataset.name = %data\n")
+    with pytest.raises(InputError, match="dataset.name = %data, which is not the name"):
+        evaluate.evaluate_with_gin(
+            str(copy), str(tmp_path / "dto"), gin_config_files=["metrics/dto.gin"]
+        )
+
+
+METRIC = """
+import gin
+from vae_ortho_plugin.metrics.evaluated import model_dir_of
+
+@gin.configurable("my_metric")
+def my_metric(ground_truth_data, representation_function, random_state, artifact_dir=None):
+    return {"model": model_dir_of("my_metric", None)}
+"""
+
+
+def test_a_metric_in_a_users_own_file_is_one_that_gin_imports(model, tmp_path, monkeypatch):
+    (tmp_path / "my_metric.py").write_text(METRIC)
+    monkeypatch.setattr(sys, "path", [str(tmp_path), *sys.path])
+    (tmp_path / "my_metric.gin").write_text(
+        "import my_metric\nevaluation.evaluation_fn = @my_metric\nevaluation.random_seed = 0\n"
+        "dataset.name = 'auto'\n"
+    )
+    evaluate.evaluate_with_gin(
+        str(model), str(tmp_path / "result"), gin_config_files=[str(tmp_path / "my_metric.gin")]
+    )
+    assert read(tmp_path / "result", "evaluation")["model"] == str(model)
+
+
 def test_a_parameter_bound_for_the_evaluation_wins_over_the_models(model, tmp_path):
     evaluate.evaluate_with_gin(
         str(model),
@@ -211,6 +260,24 @@ def test_an_existing_directory_is_left_untouched(model):
     with pytest.raises(InputError, match="left untouched"):
         visualize_model.visualize(str(model), str(model))
     assert contents(model) == before
+
+
+def test_a_directory_that_another_process_writes_is_left_to_it(tmp_path):
+    (tmp_path / "model.unfinished").mkdir()
+    (tmp_path / "model.unfinished/checkpoint").write_text("its work")
+    message = f"at work in .*model: process {os.getpid()}"
+    with locked(tmp_path / ".model.lock", "model"), pytest.raises(InputError, match=message):
+        train_into(tmp_path / "model")
+    assert (tmp_path / "model.unfinished/checkpoint").read_text() == "its work"
+    train_into(tmp_path / "model")
+    assert [path.name for path in tmp_path.iterdir()] == ["model"]
+
+
+def test_a_failed_step_leaves_no_directories_that_it_made(tmp_path):
+    (tmp_path / "kept").mkdir()
+    with pytest.raises(InputError):
+        train_into(tmp_path / "kept/a/b/model", "dataset.name = 'mnits'")
+    assert list(tmp_path.rglob("*")) == [tmp_path / "kept"]
 
 
 def test_overwrite_replaces_a_directory(tmp_path):

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import functools
 import json
 import shutil
 from pathlib import Path
@@ -30,12 +31,14 @@ import tensorflow_hub as hub
 
 from vae_ortho_plugin.data.factor_kinds import named_kinds
 from vae_ortho_plugin.data.split_data import SplitGroundTruthData
+from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
-from vae_ortho_plugin.metrics import gin_metrics
+from vae_ortho_plugin.metrics import evaluated
+from vae_ortho_plugin.metrics.disentanglement_score import disentanglement_score
+from vae_ortho_plugin.metrics.dto import dto as dto_metric
 from vae_ortho_plugin.trained_model import (
     TrainedModel,
-    find_model_dir,
     forward_jacobian,
     open_model,
 )
@@ -135,14 +138,13 @@ def finite_differences(function, points, step=1e-6):
 
 
 def run_dto(directory, data=None, **settings):
-    artifact_dir = str(directory / "artifacts" / "dto")
-    return gin_metrics.dto(
-        data or SmallData(), None, np.random.RandomState(0), artifact_dir=artifact_dir, **settings
-    )
+    """The metric as the step that evaluates `directory` calls it."""
+    with evaluated.model_dir_from(functools.partial(find_model_dir, str(directory))):
+        return dto_metric(data or SmallData(), None, np.random.RandomState(0), **settings)
 
 
 def run_score(data, encode, **settings):
-    return gin_metrics.disentanglement_score(data, encode, np.random.RandomState(0), **settings)
+    return disentanglement_score(data, encode, np.random.RandomState(0), **settings)
 
 
 @pytest.mark.parametrize("decoder", ["fc_decoder", "deconv_decoder"])
@@ -264,8 +266,8 @@ def test_the_decoder_is_found_where_dlib_reproduce_puts_it(model_dir, tmp_path):
     model = shutil.copytree(model_dir, run / "model")
     representation = export_representation(run / "postprocessed" / "mean")
     beside = export_representation(run / "mean")
-    for evaluated in (model, representation, beside):
-        assert find_model_dir(str(evaluated)) == str(model)
+    for directory in (model, representation, beside):
+        assert find_model_dir(str(directory)) == str(model)
 
 
 def test_dto_without_a_decoder_names_the_three_ways_to_give_one(model_dir, tmp_path):
@@ -275,6 +277,13 @@ def test_dto_without_a_decoder_names_the_three_ways_to_give_one(model_dir, tmp_p
         run_dto(representation)
     expected = run_dto(model_dir)["dto"]
     assert run_dto(representation, model_dir=str(model_dir))["dto"] == expected
+
+
+def test_a_metric_outside_of_a_step_asks_for_the_model_directory(model_dir):
+    with pytest.raises(InputError, match="decoder: set dto.model_dir"):
+        dto_metric(SmallData(), None, np.random.RandomState(0))
+    result = dto_metric(SmallData(), None, np.random.RandomState(0), model_dir=str(model_dir))
+    assert result["dto"] == run_dto(model_dir)["dto"]
 
 
 def test_a_model_of_another_training_is_not_taken(tmp_path):
@@ -444,7 +453,7 @@ TRAINING = [
 ]
 
 
-def evaluated(directory, output, metric, *bindings):
+def evaluation(directory, output, metric, *bindings):
     evaluate.evaluate_with_gin(
         str(directory),
         str(output),
@@ -474,14 +483,14 @@ def test_both_metrics_of_a_model_and_its_postprocessed_representation_through_dl
             "synth_linear.num_points = 1000",
         ],
     )
-    dto = evaluated(model, tmp_path / "a", "dto")
-    assert evaluated(post, tmp_path / "b", "dto") == dto
+    dto = evaluation(model, tmp_path / "a", "dto")
+    assert evaluation(post, tmp_path / "b", "dto") == dto
     assert 0 < dto["dto"] < np.sqrt(6)
     assert dto["num_points"] == 100
-    assert evaluated(model, tmp_path / "c", "dto", "dto.output = 'raw'")["dto_std"] < 1e-4
-    assert evaluated(model, tmp_path / "d", "dto", "dto.solver = 'milp'", "dto.num_points = 5")
+    assert evaluation(model, tmp_path / "c", "dto", "dto.output = 'raw'")["dto_std"] < 1e-4
+    assert evaluation(model, tmp_path / "d", "dto", "dto.solver = 'milp'", "dto.num_points = 5")
 
-    score = evaluated(model, tmp_path / "e", "disentanglement_score")
-    assert evaluated(post, tmp_path / "f", "disentanglement_score") == score
+    score = evaluation(model, tmp_path / "e", "disentanglement_score")
+    assert evaluation(post, tmp_path / "f", "disentanglement_score") == score
     assert 0 <= score["disentanglement_score"] <= 1
     assert np.shape(score["score_matrix"]) == (3, 2)

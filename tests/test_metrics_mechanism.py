@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import functools
 import json
 from pathlib import Path
 
@@ -18,10 +19,19 @@ import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 
 from vae_ortho_plugin.data.split_data import SplitGroundTruthData
+from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.metrics import gin_theory
+from vae_ortho_plugin.metrics.evaluated import model_dir_from
+from vae_ortho_plugin.metrics.loss_decomposition import loss_decomposition
+from vae_ortho_plugin.metrics.pca_alignment import pca_alignment
+from vae_ortho_plugin.metrics.precision_gap import precision_gap
 from vae_ortho_plugin.trained_model import open_model
 
+METRICS = {
+    "loss_decomposition": loss_decomposition,
+    "pca_alignment": pca_alignment,
+    "precision_gap": precision_gap,
+}
 ROOT = Path(__file__).parents[1]
 TF114 = Path(__file__).parent / "fixtures" / "tf114_model" / "model"
 
@@ -78,13 +88,9 @@ def export_linear_model(directory, encoder, decoder, scale, activation="linear")
 
 
 def run(metric, directory, data=None, **settings):
-    return getattr(gin_theory, metric)(
-        data or Gaussian(),
-        None,
-        np.random.RandomState(0),
-        artifact_dir=str(directory / "artifacts" / metric),
-        **settings,
-    )
+    """The metric as the step that evaluates `directory` calls it."""
+    with model_dir_from(functools.partial(find_model_dir, str(directory))):
+        return METRICS[metric](data or Gaussian(), None, np.random.RandomState(0), **settings)
 
 
 def test_precision_gap_of_m1_and_m2_is_known(tmp_path):

@@ -19,9 +19,9 @@ import tensorflow_probability as tfp
 
 from vae_ortho_plugin import models
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.polarized_regime import ACTIVE_STD
 from vae_ortho_plugin.models import losses
 from vae_ortho_plugin.models.full_covariance import scale_tril
-from vae_ortho_plugin.models.polarized import ACTIVE_ABOVE
 
 VECTORS = [
     "dataset.name = 'synth_linear'",
@@ -264,12 +264,12 @@ def test_a_latent_is_active_where_its_running_standard_deviation_exceeds_a_half(
             weights /= weights.sum()
             mean = weights @ [b.mean(0) for b in batches[:count]]
             square = weights @ [np.square(b).mean(0) for b in batches[:count]]
-            expected = np.sqrt(square - mean**2) > ACTIVE_ABOVE
+            expected = np.sqrt(square - mean**2) > ACTIVE_STD
             assert now.tolist() == expected.tolist()
             seen.append(expected[1])
             evaluated = session.run(active_in_evaluation, {means: batch * 0})
             assert evaluated.tolist() == expected.tolist()
-    assert ACTIVE_ABOVE == 0.5 and set(seen) == {True, False}
+    assert ACTIVE_STD == 0.5 and set(seen) == {True, False}
 
 
 def test_no_latent_is_active_before_training(graph):

@@ -1,28 +1,178 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The gin files that ship with the plugin."""
+"""Where gin files are found, and their bindings as a dictionary.
 
+gin is imported in the functions, because the study's command line starts without it.
+"""
+
+import dataclasses
+import difflib
+import io
+import os
+import tokenize
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
 
-# In a checkout a link to the directory of that name at its root.
+# In a checkout this is a link to the directory gin_configs at the root.
 _FOLDER = Path(__file__).resolve().parent / "gin_configs"
+# The second one makes `gin_configs/vae.gin` a name of the file, as it is in a checkout.
+_OWN_PREFIXES = [str(_FOLDER), str(_FOLDER.parent)]
+
+
+@dataclasses.dataclass(frozen=True)
+class Reference:
+    """A gin reference to a configurable: `@name`, or `@name()` where it is called."""
+
+    name: str
+    called: bool = False
+
+    def __repr__(self) -> str:
+        return f"@{self.name}()" if self.called else f"@{self.name}"
+
+
+@dataclasses.dataclass(frozen=True)
+class Macro:
+    """A gin macro, `%name`."""
+
+    name: str
+
+    def __repr__(self) -> str:
+        return f"%{self.name}"
 
 
 def gin_config(name: str) -> Path:
-    """Path of the gin file `name`, such as 'datasets/mnist.gin'.
+    """Path of the plugin's gin file `name`, such as 'datasets/mnist.gin'.
 
     Raises:
         InputError: there is no such file.
     """
     path = _FOLDER / name
     if not path.is_file():
-        known = sorted(str(file.relative_to(_FOLDER)) for file in _FOLDER.glob("**/*.gin"))
-        raise InputError(f"No gin file {name!r} in {_FOLDER}; it has: {', '.join(known)}.")
+        raise InputError(f"No gin file {name!r} in {_FOLDER}; it has: {', '.join(_own_names())}.")
     return path
 
 
+def find(name: str) -> Path | None:
+    """The gin file called `name`; None where there is none.
+
+    It is looked for in the current directory, below the paths that the user has added with
+    gin.add_config_file_search_path, and at last among the plugin's files.
+    """
+    from gin import config
+
+    # An absolute name replaces the prefix.
+    paths = (Path(prefix, name) for prefix in [*config._LOCATION_PREFIXES, *_OWN_PREFIXES])
+    return next((path for path in paths if path.is_file()), None)
+
+
+def missing(name: str) -> str:
+    """Error message for a gin file that `find` does not find, with similar names."""
+    return f"There is no gin file {name} (in {os.getcwd()}). {_similar(name)}"
+
+
+def read_bindings(path: Path | str) -> dict[str, object]:
+    """The bindings of a gin file and of the files that it includes, without changing gin's own.
+
+    Args:
+        path: of the file.
+
+    Returns:
+        Values by name, such as 'vae.beta', 'scope/vae.beta' or, for a macro, 'epochs'. A later
+        binding replaces an earlier one of the same name. Macros are replaced by their values; one
+        without a value is a `Macro`. References to configurables are `Reference`s. `repr` gives
+        each value as gin reads it.
+
+    Raises:
+        InputError: the file or an included one does not exist or is not a gin file.
+    """
+    if not os.path.isfile(path):
+        raise InputError(missing(str(path)))
+    return parse_bindings(Path(path).read_text(encoding="utf-8"), str(path))
+
+
+def parse_bindings(text: str, source: str) -> dict[str, object]:
+    """As `read_bindings`, for the text of a gin file.
+
+    Args:
+        text: the file's content.
+        source: its name, for the error message.
+
+    Raises:
+        InputError: the text is not that of a gin file, or an included file cannot be read.
+    """
+    found = dict(_statements(text, source))
+    return {name: _resolved(value, found) for name, value in found.items()}
+
+
 def bindings(path: Path) -> list[str]:
-    """The bindings of a gin file that has one binding a line, comments removed."""
-    lines = (line.partition("#")[0].strip() for line in path.read_text().splitlines())
-    return [line for line in lines if line]
+    """`read_bindings` as a list of gin bindings."""
+    return [f"{name} = {value!r}" for name, value in read_bindings(path).items()]
+
+
+class _Delegate:
+    """What gin's parser makes of references and macros."""
+
+    @staticmethod
+    def configurable_reference(name: str, evaluate: bool) -> Reference:
+        return Reference(name, evaluate)
+
+    @staticmethod
+    def macro(name: str) -> Macro:
+        return Macro(name)
+
+
+def _statements(text: str, source: str) -> Iterator[tuple[str, object]]:
+    from gin import config_parser
+
+    try:
+        for statement in config_parser.ConfigParser(io.StringIO(text), _Delegate()):
+            if isinstance(statement, config_parser.BindingStatement):
+                scope = f"{statement.scope}/" if statement.scope else ""
+                parameter = f".{statement.arg_name}" if statement.arg_name else ""
+                yield f"{scope}{statement.selector}{parameter}", statement.value
+            elif isinstance(statement, config_parser.IncludeStatement):
+                included = find(statement.filename)
+                if included is None:
+                    raise InputError(f"{source} includes it: {missing(statement.filename)}")
+                yield from _statements(included.read_text(encoding="utf-8"), str(included))
+    except (SyntaxError, tokenize.TokenError) as error:
+        raise InputError(f"{source} is not a gin file: {error}. Fix it.") from error
+
+
+def _resolved(value: object, found: Mapping[str, object], within: frozenset = frozenset()):
+    """`value` with the macros in it replaced by their values in `found`."""
+    if isinstance(value, Macro) and value.name in found and value not in within:
+        return _resolved(found[value.name], found, within | {value})
+    if isinstance(value, (list, tuple)):
+        return type(value)(_resolved(item, found, within) for item in value)
+    if isinstance(value, dict):
+        return {
+            _resolved(key, found, within): _resolved(item, found, within)
+            for key, item in value.items()
+        }
+    return value
+
+
+def _own_names() -> list[str]:
+    return sorted(str(file.relative_to(_FOLDER)) for file in _FOLDER.glob("**/*.gin"))
+
+
+def _similar(name: str) -> str:
+    """The file that was probably meant, one of the user's first; else all that there are."""
+    directory, stem = os.path.dirname(name) or ".", Path(name).stem
+    there = _by_stem(Path(directory).glob("*.gin"))
+    for close in difflib.get_close_matches(stem, there, n=1):
+        return f"Did you mean {os.path.join(directory, there[close].name)}?"
+    own = _by_stem(_FOLDER.glob("**/*.gin"))
+    for close in difflib.get_close_matches(stem, own, n=1):
+        return f"Did you mean {own[close].relative_to(_FOLDER)}, which vae_ortho_plugin has?"
+    content = f"There is no directory {directory} either."
+    if os.path.isdir(directory):
+        names = sorted(path.name for path in there.values())
+        content = f"In {directory} there are: {', '.join(names) or 'no gin files'}."
+    return f"{content} vae_ortho_plugin has: {', '.join(_own_names())}."
+
+
+def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
+    return {path.stem: path for path in paths}

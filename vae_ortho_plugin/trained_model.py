@@ -3,9 +3,7 @@
 
 import contextlib
 import functools
-import json
 import os
-import re
 from collections.abc import Iterator
 
 import disentanglement_lib  # noqa: F401  first: it makes TensorFlow what tensorflow_hub expects
@@ -13,15 +11,11 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 
+from vae_ortho_plugin import gin_files, run_config
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.dto import triangular_factors
+from vae_ortho_plugin.output_activation import ACTIVATIONS, KNOWN
 
-# From the decoder's output to the image, by the name that dlib's losses give to the activation.
-ACTIVATIONS = {
-    "linear": tf.identity,
-    "logits": tf.sigmoid,
-    "tanh": lambda raw: tf.tanh(raw) / 2 + 0.5,
-}
 OUTPUTS = ("image", "raw")
 BATCH_SIZE = 256
 
@@ -29,15 +23,15 @@ BATCH_SIZE = 256
 def forward_jacobian(outputs: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
     """d outputs / d latents in forward mode, transposed: [batch, latents, outputs].
 
-    A decoder has few inputs and many outputs, so that one pass forward for each latent is far
-    cheaper than one backward for each output. They share the activations of the outputs' own pass.
+    A decoder has few inputs and many outputs, so that one forward pass per latent is far cheaper than one
+    backward pass per output. The passes share the activations of the outputs' own pass.
 
     Args:
         outputs: [batch, ...], each row a function of the same row of latents.
-        latents: [batch, latents], the number of latents known.
+        latents: [batch, latents]; the number of latents must be known.
     """
-    # Jacobian-vector products are the derivatives of the vector-Jacobian product by its vector. The
-    # latter is linear in the vector, so its value does not matter and the backward pass never runs.
+    # A Jacobian-vector product is the derivative of the vector-Jacobian product with respect to its
+    # vector. The latter is linear in the vector, so its value does not matter and the backward pass never runs.
     vector = tf.zeros_like(outputs)
     (product,) = tf.gradients(outputs, latents, grad_ys=vector)
     columns = []
@@ -59,10 +53,11 @@ class TrainedModel(contextlib.AbstractContextManager):
 
     Args:
         module_path: directory of the TF-Hub module.
-        activation: what makes an image of the decoder's output, one of ACTIVATIONS.
+        activation: from the decoder's output to the image, a name in `output_activation.ACTIVATIONS`.
 
     Raises:
-        InputError: no module there, or unknown activation; from the methods, a signature is missing.
+        InputError: there is no module, or the activation is unknown; from the methods, a signature is
+            missing.
     """
 
     def __init__(self, module_path: str, activation: str = "linear"):
@@ -97,7 +92,7 @@ class TrainedModel(contextlib.AbstractContextManager):
     def posterior(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Posterior means and log variances, each [points, latents], of images.
 
-        Of a full covariance, the exported log variances are those of its diagonal.
+        For a full covariance, the log variances are those of its diagonal.
 
         Raises:
             InputError: images of another shape than the model's.
@@ -118,6 +113,7 @@ class TrainedModel(contextlib.AbstractContextManager):
 
         Args:
             latents: [points, latents].
+            batch_size: number of points in a batch.
 
         Yields:
             [at most batch_size, outputs, latents] in float32.
@@ -129,11 +125,12 @@ class TrainedModel(contextlib.AbstractContextManager):
     def jacobian_factors(self, latents: np.ndarray, batch_size: int = BATCH_SIZE) -> np.ndarray:
         """R of each Jacobian J = Q R of `decode`: [points, latents, latents].
 
-        It has the same DtO as J, also among some latents, and its size does not depend on the
+        R has the same DtO as J, also among some of the latents, and its size does not depend on the
         number of outputs.
 
         Args:
             latents: [points, latents].
+            batch_size: number of Jacobians in memory at a time.
 
         Raises:
             InputError: a Jacobian is not finite.
@@ -146,20 +143,20 @@ class TrainedModel(contextlib.AbstractContextManager):
         )
 
     def reconstruct(self, images: np.ndarray, noise: np.ndarray) -> np.ndarray:
-        """Images decoded of latents that the posterior of `images` gives for this noise.
+        """Images decoded from latents that the posterior of `images` gives for this noise.
 
-        This is the module's own sampling, of a full covariance too (mean + L noise), with the given
-        numbers in the place of its standard normal ones: zeros give the mean's reconstruction.
+        This is the module's own sampling, also with a full covariance (mean + L noise), with the given
+        numbers in place of its standard normal ones: zeros give the reconstruction from the mean.
 
         Args:
-            images: [points, height, width, channels], all of them one batch.
+            images: [points, height, width, channels], taken as one batch.
             noise: [points, latents].
 
         Returns:
             [points, height, width, channels], after the activation.
 
         Raises:
-            InputError: images of another shape than the model's, or nothing is sampled.
+            InputError: images of another shape than the model's, or a model that does not sample.
         """
         feed, noise_tensor, outputs = self._reconstructions
         self._check_images(feed, images)
@@ -171,7 +168,7 @@ class TrainedModel(contextlib.AbstractContextManager):
         For a diagonal posterior, column j is σ_j J_j.
 
         Args:
-            images: [points, height, width, channels], all of them one batch.
+            images: [points, height, width, channels], taken as one batch.
 
         Raises:
             InputError: as `reconstruct`.
@@ -194,7 +191,7 @@ class TrainedModel(contextlib.AbstractContextManager):
 
     @functools.cached_property
     def _reconstructions(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-        """Images, the posterior's standard normal noise, and the images decoded."""
+        """Tensors of the images, of the posterior's standard normal noise and of the decoded images."""
         feed, outputs = self._apply("reconstructions", "images")
         with self._graph.as_default():
             draws = [
@@ -260,15 +257,15 @@ class TrainedModel(contextlib.AbstractContextManager):
             yield self._session.run(fetch, {feed: points[start : start + batch_size]})
 
 
-def _signatures(module_path: str) -> set[str]:
-    """Names of the TF-Hub module's signatures; empty where there is no module."""
+def module_signatures(module_path: str) -> set[str]:
+    """The names of the TF-Hub module's signatures; empty where there is no module."""
     if not tf.io.gfile.exists(os.path.join(module_path, "tfhub_module.pb")):
         return set()
     return set(hub.load_module_spec(module_path).get_signature_names())
 
 
 def _need_signatures(module_path: str) -> set[str]:
-    found = _signatures(module_path)
+    found = module_signatures(module_path)
     if not found:
         raise InputError(
             f"There is no TF-Hub module in {module_path}; name a directory that dlib_train wrote."
@@ -280,11 +277,12 @@ def open_model(model_dir: str, output: str = "image") -> TrainedModel:
     """The model that dlib_train wrote to model_dir.
 
     Args:
-        output: "image", the decoder's output after the activation that train.gin names, or "raw",
-            before it.
+        model_dir: the directory.
+        output: "image" for the decoder's output after the activation that train.gin names, "raw" for the
+            output before it.
 
     Raises:
-        InputError: no trained model there, unknown output, or train.gin does not name a known
+        InputError: there is no trained model, the output is unknown, or train.gin does not name a known
             activation.
     """
     if output not in OUTPUTS:
@@ -295,60 +293,18 @@ def open_model(model_dir: str, output: str = "image") -> TrainedModel:
 
 
 def _activation(model_dir: str) -> str:
-    path = os.path.join(model_dir, "results", "gin", "train.gin")
+    path = str(run_config.gin_file(model_dir, "train"))
     remedy = "or, with dto or precision_gap, take the decoder's output before it, output = 'raw'."
     if not tf.io.gfile.exists(path):
         raise InputError(
             f"{path} is missing, which names the decoder's output activation: put it back, {remedy}"
         )
     with tf.io.gfile.GFile(path) as file:
-        found = re.search(r"^reconstruction_loss\.activation = (.+)$", file.read(), re.MULTILINE)
-    activation = found.group(1).strip("'\"") if found else None
-    if activation not in ACTIVATIONS:
+        config = gin_files.parse_bindings(file.read(), path)
+    activation = config.get("reconstruction_loss.activation")
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise InputError(
-            f"{path} has reconstruction_loss.activation = {found and found.group(1)}, known are "
-            f"{', '.join(map(repr, ACTIVATIONS))}: correct it, {remedy}"
+            f"{path} has reconstruction_loss.activation = {activation!r}, known are {KNOWN}: correct it, "
+            f"{remedy}"
         )
     return activation
-
-
-def find_model_dir(evaluated_dir: str, metric: str = "dto") -> str:
-    """The directory of the trained model behind the directory that dlib evaluates.
-
-    Args:
-        evaluated_dir: a trained model's directory, or one that dlib_postprocess wrote.
-        metric: name of the metric that asks, for the error message.
-
-    Raises:
-        InputError: the model is not where dlib_reproduce puts it.
-    """
-    evaluated_dir = os.path.abspath(evaluated_dir)
-    parent = os.path.dirname(evaluated_dir)
-    candidates = [evaluated_dir, os.path.join(parent, "model")]
-    if os.path.basename(parent) == "postprocessed":
-        candidates.append(os.path.join(os.path.dirname(parent), "model"))
-    for candidate in candidates:
-        if _has_model(candidate) and _same_run(candidate, evaluated_dir):
-            return candidate
-    raise InputError(
-        f"{metric} needs the trained model's decoder, and there is none for {evaluated_dir}. "
-        "Evaluate the directory that dlib_train wrote, or keep it under the name 'model' beside the "
-        "directory 'postprocessed' (or beside the evaluated one), as dlib_reproduce does, or set "
-        f"{metric}.model_dir to it."
-    )
-
-
-def _has_model(directory: str) -> bool:
-    return {"gaussian_encoder", "decoder"} <= _signatures(os.path.join(directory, "tfhub"))
-
-
-def _same_run(model_dir: str, evaluated_dir: str) -> bool:
-    """Whether both carry the results of one training; true where either carries none."""
-    runs = set()
-    for directory in (model_dir, evaluated_dir):
-        path = os.path.join(directory, "results", "json", "train_results.json")
-        if not tf.io.gfile.exists(path):
-            return True
-        with tf.io.gfile.GFile(path) as file:
-            runs.add(json.load(file).get("uuid"))
-    return len(runs) == 1

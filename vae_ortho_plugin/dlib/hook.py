@@ -12,6 +12,7 @@ _PATCHED = {
     f"{PACKAGE}.data.ground_truth.dsprites",
     f"{PACKAGE}.data.ground_truth.named_data",
     f"{PACKAGE}.data.ground_truth.util",
+    f"{PACKAGE}.evaluation.abstract_reasoning.reason",
     f"{PACKAGE}.evaluation.evaluate",
     f"{PACKAGE}.methods.unsupervised.train",
     f"{PACKAGE}.postprocessing.postprocess",
@@ -23,7 +24,7 @@ _PATCHED = {
 
 
 class _Loader:
-    """Runs a module's own loader between the plugin's two steps, then steps aside."""
+    """Runs a module's own loader: stand-ins come before it, patches after it."""
 
     def __init__(self, loader):
         self._loader = loader
@@ -35,7 +36,7 @@ class _Loader:
         return self._loader.create_module(spec)
 
     def exec_module(self, module):
-        # What asks the module later (pkg_resources, importlib.resources) meets the loader it knows.
+        # pkg_resources and importlib.resources ask the module for its loader later.
         module.__loader__ = module.__spec__.loader = self._loader
         if module.__name__ == PACKAGE:
             importlib.import_module("vae_ortho_plugin.dlib.stand_ins").install()
@@ -46,7 +47,7 @@ class _Loader:
 
 
 class _Finder:
-    """Finds dlib's modules as the other finders do and hands out those of interest in a `_Loader`."""
+    """Finds dlib's modules by the other finders and wraps the loaders of those to change in `_Loader`."""
 
     def find_spec(self, name, path=None, target=None):
         if name != PACKAGE and name not in _PATCHED:

@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the plugin changes in dlib's modules, in memory, right after their import.
 
-One function a module. They open dlib's closed lists (data sets, studies), register the plugin's gin
-configurables, and put `pipeline` around dlib's three steps.
+There is one function for each module. They open dlib's closed lists (data sets, studies), register the plugin's
+gin configurables, and wrap dlib's steps in those of the package `steps`.
 """
 
 import functools
-import importlib
 import shutil
 import types
 import zipfile
 
-import gin
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.dlib import steps
+from vae_ortho_plugin.dlib.steps import data_set
 from vae_ortho_plugin.engine import inputs
 from vae_ortho_plugin.errors import InputError
 
@@ -28,13 +26,13 @@ def apply(module: types.ModuleType) -> None:
 def _dsprites(module: types.ModuleType) -> None:
     from vae_ortho_plugin.data.dsprites import initialize
 
-    # dlib loads the file anew, in 20 s and 6.6 GB, at each of a run's steps.
+    # dlib loads the file again at each step of a run, which takes 20 s and 6.6 GB.
     module.DSprites.__init__ = initialize
 
 
 def _results(module: types.ModuleType) -> None:
     def copydir(path_to_old_dir, path_to_new_dir):
-        # distutils' copy_tree believes directories that it once made to be there for ever.
+        # distutils' copy_tree does not make a directory again that it made once and that was deleted.
         shutil.copytree(path_to_old_dir, path_to_new_dir, dirs_exist_ok=True)
 
     module.copydir = copydir
@@ -51,21 +49,19 @@ def _results(module: types.ModuleType) -> None:
 
 
 def _origin_of_data() -> dict[str, str]:
-    """What every result says of the data set that gin names: whether it is a stand-in."""
+    """The entry of every result that says whether the data set that gin names is a stand-in."""
     from vae_ortho_plugin.data.dsprites import origin
 
-    try:
-        data = origin(gin.query_parameter("dataset.name"))
-    except ValueError:  # no data set is named
-        return {}
+    name = data_set.bound("dataset.name")
+    data = origin(name) if isinstance(name, str) else None
     return {"data": data} if data else {}
 
 
 def _named_data(module: types.ModuleType) -> None:
     from vae_ortho_plugin.data import NAMED
 
-    # The function that gin calls for 'dataset', under gin's own wrapper: so dataset.name remains in the
-    # operative config, and a binding still reaches every name.
+    # The function below gin's wrapper of 'dataset' is replaced, so that dataset.name stays in the
+    # operative config and a binding reaches every data set.
     registered = module.get_named_ground_truth_data
     dlib_function = registered.__wrapped__
     dlib_names = [const for const in dlib_function.__code__.co_consts if _is_name(const)]
@@ -124,17 +120,29 @@ def _util(module: types.ModuleType) -> None:
 
 
 def _train(module: types.ModuleType) -> None:
-    importlib.import_module("vae_ortho_plugin.models")
-    steps.wrap_train(module)
+    import vae_ortho_plugin.models  # noqa: F401  registers them
+    from vae_ortho_plugin.dlib.steps import train
+
+    train.wrap(module)
 
 
 def _postprocess(module: types.ModuleType) -> None:
-    steps.wrap_postprocess(module)
+    from vae_ortho_plugin.dlib.steps import postprocess
+
+    postprocess.wrap(module)
 
 
 def _evaluate(module: types.ModuleType) -> None:
-    importlib.import_module("vae_ortho_plugin.metrics.gin_metrics")
-    steps.wrap_evaluate(module)
+    import vae_ortho_plugin.metrics  # noqa: F401  registers them
+    from vae_ortho_plugin.dlib.steps import evaluate
+
+    evaluate.wrap(module)
+
+
+def _reason(module: types.ModuleType) -> None:
+    from vae_ortho_plugin.dlib.steps import reason
+
+    reason.wrap(module)
 
 
 def _reproduce(module: types.ModuleType) -> None:
@@ -164,7 +172,9 @@ def _visualize_dataset(module: types.ModuleType) -> None:
 
 
 def _visualize_model(module: types.ModuleType) -> None:
-    steps.wrap_visualize(module)
+    from vae_ortho_plugin.dlib.steps import visualize
+
+    visualize.wrap(module)
 
 
 def _visualize_util(module: types.ModuleType) -> None:
@@ -173,7 +183,7 @@ def _visualize_util(module: types.ModuleType) -> None:
     def mimwrite(uri, frames, **options):
         return imageio.mimwrite(uri, [_to_uint8(frame) for frame in frames], **options)
 
-    # dlib hands over frames of floats in [0, 1]; imageio has stopped converting them.
+    # dlib's frames are floats in [0, 1], which imageio no longer converts.
     module.imageio = types.SimpleNamespace(mimwrite=mimwrite)
 
 
@@ -189,6 +199,7 @@ _PATCHES = {
     "train": _train,
     "postprocess": _postprocess,
     "evaluate": _evaluate,
+    "reason": _reason,
     "reproduce": _reproduce,
     "visualize_dataset": _visualize_dataset,
     "visualize_model": _visualize_model,

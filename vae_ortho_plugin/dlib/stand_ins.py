@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Stand-ins for what dlib 1.5 imports and current TensorFlow, gin, NumPy or Python no longer have.
 
-They are installed into this process alone, when disentanglement_lib is imported.
+They are installed when disentanglement_lib is imported, and only in this process.
 """
 
 import functools
@@ -22,7 +22,7 @@ def install() -> None:
     """Prepares TensorFlow, gin and NumPy of this process for dlib.
 
     Raises:
-      ImportError: a package is missing or too old or too new, with the command that mends it.
+        ImportError: a package is missing, too old or too new; the message has the command to install it.
     """
     _check_versions()
     _stand_in_for_removed_modules()
@@ -102,6 +102,8 @@ def _stand_in_for_removed_modules() -> None:
         _module(
             "pkg_resources",
             parse_version=parse,
+            # pytest's syspath_prepend calls it where pkg_resources has been imported.
+            fixup_namespace_packages=lambda *_: None,
             resource_filename=lambda package, path: str(resource(package, path)),
             resource_listdir=lambda package, path: [
                 entry.name for entry in resource(package, path).iterdir()
@@ -114,11 +116,11 @@ def _prepare_tensorflow() -> None:
     import tensorflow as tf
     from tensorflow.python.util import deprecation
 
-    # Every line of a TensorFlow 1 program is deprecated; the user of dlib can do nothing about it.
+    # TensorFlow deprecates most of dlib's calls, which its user cannot change.
     deprecation._PRINT_DEPRECATION_WARNINGS = False
     warnings.filterwarnings("ignore", message=r".*`tf\.layers\.\w+` is deprecated")
 
-    from vae_ortho_plugin.dlib.steps import show_input_errors_alone
+    from vae_ortho_plugin.dlib.script_errors import show_input_errors_alone
     from vae_ortho_plugin.engine import estimator
 
     show_input_errors_alone()
@@ -160,6 +162,8 @@ def _prepare_tensorflow() -> None:
 def _prepare_gin() -> None:
     import gin
 
+    from vae_ortho_plugin import gin_files
+
     def accept_old_names(decorator):
         """gin 0.5 calls whitelist and blacklist allowlist and denylist."""
 
@@ -174,6 +178,16 @@ def _prepare_gin() -> None:
         return decorate
 
     gin.configurable = gin.config.configurable = accept_old_names(gin.config.configurable)
+
+    parse_config_file = gin.config.parse_config_file
+
+    @functools.wraps(parse_config_file)
+    def parse_found_file(config_file, *args, **kwargs):
+        # gin's own search path is no place for the plugin's files: paths that the user adds later would
+        # come after them, and gin 0.5 logs an error for each path before them.
+        return parse_config_file(str(gin_files.find(config_file) or config_file), *args, **kwargs)
+
+    gin.parse_config_file = gin.config.parse_config_file = parse_found_file
 
 
 def _prepare_numpy() -> None:

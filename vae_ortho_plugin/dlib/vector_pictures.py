@@ -5,8 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
-from disentanglement_lib.data.ground_truth import named_data
-from disentanglement_lib.utils import results
+from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 from matplotlib.figure import Figure
 
 from vae_ortho_plugin.study.report import pictures
@@ -15,16 +14,19 @@ from vae_ortho_plugin.trained_model import open_model
 GRID_POINTS = 51
 
 
-def visualize_vector_data(model_dir: str, output_dir: str) -> None:
+def visualize_vector_data(model_dir: str, dataset: GroundTruthData, output_dir: str) -> None:
     """Writes pictures of a trained model of data with observation shape [n, 1, 1].
 
     reconstructions.png: each coordinate of 1,000 observations against its reconstruction from the
     posterior mean. traversals.png: the decoder's output along each latent. For two continuous
-    factors and two latents also latent_grid.png, the unit square in latent space, and the numbers,
-    latent_grid.npz: latents [51, 51, 2] of an evenly spaced grid.
+    factors and two latents also latent_grid.png, the unit square in latent space, and its
+    numbers latent_grid.npz: latents [51, 51, 2] of an evenly spaced grid.
+
+    Args:
+        model_dir: what dlib_train wrote.
+        dataset: the data that the model was trained on.
+        output_dir: where the pictures go; made where it is missing.
     """
-    config = results.gin_dict(str(Path(model_dir, "results", "gin", "train.gin")))
-    dataset = named_data.get_named_ground_truth_data(config["dataset.name"].strip("'\""))
     output = Path(output_dir)
     output.mkdir(parents=True, exist_ok=True)
     random_state = np.random.RandomState(0)
@@ -71,7 +73,7 @@ def _reconstructions(observations: np.ndarray, reconstructions: np.ndarray) -> F
 
 
 def _traversals(decode: Callable[[np.ndarray], np.ndarray], means: np.ndarray) -> Figure:
-    """One panel a latent, moved over its range while the others stay at their mean."""
+    """A panel for each latent, which moves over its range while the others stay at their mean."""
     num_latent = means.shape[1]
     figure = Figure(figsize=(3.2 * num_latent, 3.2), layout="constrained")
     panels = figure.subplots(1, num_latent, squeeze=False, sharey=True)[0]
@@ -81,5 +83,5 @@ def _traversals(decode: Callable[[np.ndarray], np.ndarray], means: np.ndarray) -
         axes.set_prop_cycle(color=pictures.COLORS)
         axes.plot(latents[:, j], _vectors(decode(latents)))
         axes.set_xlabel(f"latent {j + 1}")
-    panels[0].set_ylabel("decoder's output, a line a coordinate")
+    panels[0].set_ylabel("decoder's output, one line per coordinate")
     return figure

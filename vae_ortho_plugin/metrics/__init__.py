@@ -1,7 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the paper measures of a trained model, and how close the model is to the paper's optimum.
+"""The paper's measures as metrics of disentanglement_lib, one file each.
 
-`dto`, `disentanglement_score`, `loss_decomposition`, `precision_gap` and `pca_alignment` are functions of
-NumPy arrays and need no TensorFlow; `model` takes Jacobians of a trained model, and `gin_metrics` and
-`gin_theory` make metrics of disentanglement_lib of them all.
+Importing this package registers every metric in it with gin. `evaluated` holds what they share. A further metric
+is one more file here, or a function in a file of your own that is decorated with `gin.configurable` and imported by
+a gin file (`import my_metric`).
 """
+
+import importlib
+import pkgutil
+
+for _module in pkgutil.iter_modules(__path__):
+    importlib.import_module(f"{__name__}.{_module.name}")

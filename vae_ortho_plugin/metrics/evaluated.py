@@ -1,39 +1,65 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The trained model and the points that a metric of disentanglement_lib is evaluated on.
+"""What the metrics share: the evaluated model, the points, and the summaries of values over points.
 
-dlib calls a metric with the data set and a representation function only; where the evaluated model lies
-follows from artifact_dir, which is <evaluated directory>/artifacts/<name of the metric>.
+dlib calls a metric with the data set and a representation function only. The step that evaluates knows
+where the model is, and hands that on by `model_dir_from`.
 """
 
-import os
+import contextlib
 from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.polarized_regime import ACTIVE_STD
-from vae_ortho_plugin.trained_model import BATCH_SIZE, find_model_dir
+from vae_ortho_plugin.trained_model import BATCH_SIZE
 
-# Of data without splits, when the user asks for no number.
+# Default sample size for data without splits.
 NUM_POINTS = 10000
 
+# The arguments of a metric that gin does not bind.
 GIVEN_BY_DLIB = ["ground_truth_data", "representation_function", "random_state", "artifact_dir"]
 
 Encoder = Callable[[np.ndarray], np.ndarray]
 
+_find_model_dir: ContextVar[Callable[[str], str] | None] = ContextVar(
+    "find_model_dir", default=None
+)
 
-def model_dir_of(metric: str, artifact_dir: str | None, model_dir: str | None) -> str:
-    """The directory of the trained model: model_dir if given, else the one behind artifact_dir.
+
+@contextlib.contextmanager
+def model_dir_from(find: Callable[[str], str]) -> Iterator[None]:
+    """Within: `model_dir_of` gives the directory that `find` returns.
+
+    Args:
+        find: from the name of the metric that asks to the directory of the evaluated model. It
+            is called only by metrics that need the model, and raises InputError where there is none.
+    """
+    token = _find_model_dir.set(find)
+    try:
+        yield
+    finally:
+        _find_model_dir.reset(token)
+
+
+def model_dir_of(metric: str, model_dir: str | None) -> str:
+    """The directory of the trained model that a metric is evaluated on.
+
+    Args:
+        metric: gin name of the metric.
+        model_dir: its parameter model_dir, which is returned if given.
 
     Raises:
-        InputError: no trained model can be found.
+        InputError: there is no trained model, or no step evaluates.
     """
     if model_dir is not None:
         return model_dir
-    if artifact_dir is None:
+    find = _find_model_dir.get()
+    if find is None:
         raise InputError(f"{metric} needs the trained model's decoder: set {metric}.model_dir.")
-    return find_model_dir(os.path.dirname(os.path.dirname(artifact_dir)), metric)
+    return find(metric)
 
 
 def points(
@@ -42,11 +68,16 @@ def points(
     """Batches of observations and their factors.
 
     Args:
+        data: the data set.
         split: "train", "validation" or "test", for data with splits; other data are sampled.
-        num_points: number of points; if left out, all of the split, of other data NUM_POINTS.
+        num_points: number of points. The default is the whole split, for other data NUM_POINTS.
+        random_state: for the choice of points.
+
+    Yields:
+        Observations [at most 256, height, width, channels] and factors [at most 256, factors].
 
     Raises:
-        InputError: an unknown split, or one of fewer points.
+        InputError: the split is unknown or has fewer points.
     """
     if not hasattr(data, "split"):
         remaining = NUM_POINTS if num_points is None else num_points
@@ -69,12 +100,12 @@ def points(
 
 
 def split_name(data: GroundTruthData, split: str) -> str | None:
-    """What a result says of its split: None for data without splits."""
+    """The split as a result states it: None for data without splits."""
     return split if hasattr(data, "split") else None
 
 
 def active_latents(means: np.ndarray) -> np.ndarray:
-    """Indices of the active latents (Sec. 5.2), of posterior means [points, latents]."""
+    """Indices of the active latents (Sec. 5.2) among posterior means [points, latents]."""
     return np.flatnonzero(means.std(axis=0) > ACTIVE_STD)
 
 
@@ -82,8 +113,12 @@ def summary(name: str, values: np.ndarray | None) -> dict[str, float | None]:
     """Mean, standard deviation (ddof = 0) and standard error over points as name, name_std, name_stderr.
 
     Args:
-        values: [points]; None for a measure that does not exist. Where a mean is infinite, all
-            three are None as well: JSON knows no infinity.
+        name: of the mean in the result.
+        values: [points]; None for a measure that does not exist.
+
+    Returns:
+        The three values. They are None where `values` is None or has a value that is not finite, because
+        JSON has no infinity.
     """
     mean = std = stderr = None
     if values is not None and np.isfinite(values).all():
@@ -93,14 +128,18 @@ def summary(name: str, values: np.ndarray | None) -> dict[str, float | None]:
 
 
 def check_positive(**counts: int | None) -> None:
-    """Raises InputError for a count, named as in gin, below 1."""
+    """Checks settings, named as in gin.
+
+    Raises:
+        InputError: one is below 1.
+    """
     for name, count in counts.items():
         if count is not None and count < 1:
             raise InputError(f"{name} must be at least 1; got {count}.")
 
 
 def finite(latents: np.ndarray) -> np.ndarray:
-    """The encoder's output as it is.
+    """Returns the encoder's output unchanged.
 
     Raises:
         InputError: a value is not finite.

@@ -4,14 +4,14 @@
 import gin
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.models.base import OrthoVAE
+from vae_ortho_plugin.models.base import PaperVAE
 
 # log σ² of a posterior that is a point, for dlib's code that samples from it: σ = 4e-18.
 _POINT_LOGVAR = -80.0
 
 
 @gin.configurable("autoencoder")
-class Autoencoder(OrthoVAE):
+class Autoencoder(PaperVAE):
     """Deterministic autoencoder: it samples nothing, and its loss is the reconstruction loss.
 
     The encoder's log variances are unused; the exported ones are those of a point. The KL

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the paper's models share: dlib's BaseVAE with a KL term and a logged set of values of their own."""
+"""The base class of the paper's models: dlib's BaseVAE with the KL term as a method."""
 
 import tensorflow.compat.v1 as tf
 from disentanglement_lib.methods.shared import losses, optimizers
@@ -7,7 +7,7 @@ from disentanglement_lib.methods.unsupervised import vae
 from tensorflow.contrib import tpu as contrib_tpu
 
 
-class OrthoVAE(vae.BaseVAE):
+class PaperVAE(vae.BaseVAE):
     """BaseVAE whose posterior need not be a diagonal Gaussian.
 
     dlib's model_fn computes the KL divergence of a diagonal posterior for every model; this one takes

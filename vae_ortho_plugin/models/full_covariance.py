@@ -10,12 +10,12 @@ import gin
 import tensorflow.compat.v1 as tf
 from disentanglement_lib.methods.shared import architectures
 
-from vae_ortho_plugin.models.base import OrthoVAE
+from vae_ortho_plugin.models.base import PaperVAE
 from vae_ortho_plugin.models.losses import full_covariance_kl
 
 
 @gin.configurable("full_covariance_vae")
-class FullCovarianceVAE(OrthoVAE):
+class FullCovarianceVAE(PaperVAE):
     """q(z|x) = N(μ(x), Σ(x)) with Σ = L Lᵀ; loss: rec + β·½(‖μ‖² + tr Σ − log det Σ − d).
 
     Every encoder of dlib works. It is built with d(d+1)/2 "latents". Their means are μ and the

@@ -8,12 +8,7 @@ import gin
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.errors import InputError
-
-_OUTPUT_ACTIVATIONS = {
-    "linear": tf.identity,
-    "logits": tf.nn.sigmoid,
-    "tanh": lambda tensor: tf.nn.tanh(tensor) / 2 + 0.5,
-}
+from vae_ortho_plugin.output_activation import ACTIVATIONS
 
 
 @gin.configurable("squared_error", allowlist=[])
@@ -23,22 +18,22 @@ def squared_error(
     """‖Dec(z) − x‖², summed over the observation (Eq. 11). For reconstruction_loss.loss_fn.
 
     Args:
-      true_images: observations x, [batch, ...].
-      reconstructed_images: the decoder's output before its activation, [batch, ...].
-      activation: reconstruction_loss.activation: 'linear', 'logits' (sigmoid) or 'tanh' (tanh/2 + ½).
+        true_images: observations x, [batch, ...].
+        reconstructed_images: the decoder's output before its activation, [batch, ...].
+        activation: reconstruction_loss.activation: 'linear', 'logits' (sigmoid) or 'tanh' (tanh/2 + ½).
 
     Returns:
-      [batch], at least 0.
+        [batch], at least 0.
 
     Raises:
-      InputError: an unknown activation.
+        InputError: an unknown activation.
     """
-    if activation not in _OUTPUT_ACTIVATIONS:
+    if activation not in ACTIVATIONS:
         raise InputError(
             f"reconstruction_loss.activation = {activation!r} is unknown to squared_error; "
-            f"take one of {', '.join(_OUTPUT_ACTIVATIONS)}."
+            f"take one of {', '.join(ACTIVATIONS)}."
         )
-    difference = true_images - _OUTPUT_ACTIVATIONS[activation](reconstructed_images)
+    difference = true_images - ACTIVATIONS[activation](reconstructed_images)
     return tf.reduce_sum(tf.square(difference), list(range(1, difference.shape.rank)))
 
 
@@ -46,11 +41,11 @@ def full_covariance_kl(mean: tf.Tensor, scale_tril: tf.Tensor) -> tf.Tensor:
     """KL(N(μ, L Lᵀ) ‖ N(0, 1)) = ½ (‖μ‖² + tr Σ − log det Σ − d) (Suppl. B.3).
 
     Args:
-      mean: μ, [batch, latents].
-      scale_tril: L, lower triangular with a positive diagonal, [batch, latents, latents].
+        mean: μ, [batch, latents].
+        scale_tril: L, lower triangular with a positive diagonal, [batch, latents, latents].
 
     Returns:
-      [batch], at least 0.
+        [batch], at least 0.
     """
     trace = tf.reduce_sum(tf.square(scale_tril), [1, 2])
     log_det = 2 * tf.reduce_sum(tf.log(tf.matrix_diag_part(scale_tril)), 1)
@@ -61,12 +56,12 @@ def polarized_kl(mean: tf.Tensor, logvar: tf.Tensor, active: tf.Tensor) -> tf.Te
     """L≈KL = ½ Σ_{j ∈ V_a} (μ_j² − log σ_j² − 1) (Eq. 10).
 
     Args:
-      mean: μ, [batch, latents].
-      logvar: log σ², [batch, latents].
-      active: which latents are in V_a, [latents], boolean.
+        mean: μ, [batch, latents].
+        logvar: log σ², [batch, latents].
+        active: which latents are in V_a, [latents], boolean.
 
     Returns:
-      [batch].
+        [batch].
     """
     terms = tf.square(mean) - logvar - 1
     return 0.5 * tf.reduce_sum(tf.where_v2(active, terms, tf.zeros_like(terms)), 1)

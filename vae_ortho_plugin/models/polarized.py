@@ -4,26 +4,24 @@
 import gin
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.models.base import OrthoVAE
+from vae_ortho_plugin.measures.polarized_regime import ACTIVE_STD
+from vae_ortho_plugin.models.base import PaperVAE
 from vae_ortho_plugin.models.losses import polarized_kl
-
-# Sec. 5.2: a latent is active where the standard deviation of μ_j over the data exceeds this.
-ACTIVE_ABOVE = 0.5
 
 
 @gin.configurable("polarized_vae")
-class PolarizedVAE(OrthoVAE):
+class PolarizedVAE(PaperVAE):
     """Loss: rec + β·L≈KL, L≈KL = ½ Σ_{j ∈ V_a} (μ_j² − log σ_j² − 1).
 
-    V_a, the active latents, follows from running averages of μ_j and μ_j² over the batches seen.
+    V_a, the set of active latents, follows from running averages of μ_j and μ_j² over the batches seen.
 
-    Eq. 10 has no σ² term: alone, −log σ_j² would drive the σ of a latent that the decoder does not need
-    to infinity, and nothing at all holds the σ of passive latents. The polarized regime has σ ≤ 1
-    (Definition 1), so that is what the posterior keeps to: log σ² = −softplus(−v) for the encoder's output v.
+    Eq. 10 has no σ² term. The term −log σ_j² alone would drive the σ of an active latent that the decoder does
+    not need to infinity, and no term bounds the σ of passive latents. The polarized regime has σ ≤ 1
+    (Definition 1), so the posterior is restricted to it: log σ² = log sigmoid(v) for the encoder's output v.
 
     Args:
-      beta: weight β of the KL term.
-      decay: of the running averages, per batch.
+        beta: weight β of the KL term.
+        decay: of the running averages, per batch.
     """
 
     def __init__(self, beta: float = gin.REQUIRED, decay: float = 0.99):
@@ -33,7 +31,7 @@ class PolarizedVAE(OrthoVAE):
     def gaussian_encoder(self, input_tensor, is_training):
         """μ(x) and log σ²(x) < 0, [batch, latents] each."""
         mean, unbounded = super().gaussian_encoder(input_tensor, is_training)
-        return mean, -tf.nn.softplus(-unbounded)
+        return mean, tf.log_sigmoid(unbounded)
 
     def model_fn(self, features, labels, mode, params):
         """TPUEstimator compatible model function."""
@@ -41,15 +39,15 @@ class PolarizedVAE(OrthoVAE):
         return super().model_fn(features, labels, mode, params)
 
     def regularizer(self, kl_loss, z_mean, z_logvar, z_sampled):
-        """β·L≈KL, meaned over the batch."""
+        """Mean of β·L≈KL over the batch, a scalar."""
         active = self._active_latents(z_mean)
         return self.beta * tf.reduce_mean(polarized_kl(z_mean, z_logvar, active))
 
     def _active_latents(self, z_mean: tf.Tensor) -> tf.Tensor:
-        """Whether sqrt(var(μ_j)) > 0.5, [latents], boolean; in training, this batch included."""
+        """Whether sqrt(var(μ_j)) > 0.5, boolean [latents]; in training, with this batch."""
         latents = z_mean.shape[1].value
         with tf.variable_scope("active_latents", reuse=tf.AUTO_REUSE):
-            # Sums of decayⁿ, of μ and of μ²: their ratios are averages from the first batch on.
+            # Decaying sums of 1, μ and μ²: their ratios are averages from the first batch on.
             sums = tf.get_variable(
                 "sums", [3, latents], initializer=tf.zeros_initializer(), trainable=False
             )
@@ -60,4 +58,4 @@ class PolarizedVAE(OrthoVAE):
             tf.add_to_collection(tf.GraphKeys.UPDATE_OPS, sums.assign(totals))
         weight, mean, square = tf.unstack(totals)
         weight = tf.maximum(weight, 1e-12)
-        return square / weight - tf.square(mean / weight) > ACTIVE_ABOVE**2
+        return square / weight - tf.square(mean / weight) > ACTIVE_STD**2

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The parser of gin files, on everything that gin writes."""
+
+import pytest
+
+from vae_ortho_plugin import gin_files
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.gin_files import Macro, Reference, parse_bindings
+from vae_ortho_plugin.run_config import step_config
+
+
+def read(text):
+    return parse_bindings(text, "some.gin")
+
+
+def test_literals_have_their_python_values():
+    text = "a.x = 'text'  # comment\na.y = [1, 2.5, None]\na.z = {'k': (True, -1e-4)}\n"
+    assert read(text) == {"a.x": "text", "a.y": [1, 2.5, None], "a.z": {"k": (True, -1e-4)}}
+
+
+def test_a_value_may_take_several_lines():
+    # As gin's operative_config_str writes long values.
+    assert read("a.x = \\\n    [1,\n     2]\na.y = (\n  'one '\n  'two')\n") == {
+        "a.x": [1, 2],
+        "a.y": "one two",
+    }
+
+
+def test_macros_are_replaced_wherever_they_are_defined():
+    text = "dataset.name = %data\na.x = [%n, {'k': %n}]\ndata = 'mnist'\nn = %m\nm = 3\n"
+    assert read(text) == {
+        "dataset.name": "mnist",
+        "a.x": [3, {"k": 3}],
+        "data": "mnist",
+        "n": 3,
+        "m": 3,
+    }
+
+
+def test_a_macro_without_a_value_stays_one():
+    assert read("a.x = %gin.REQUIRED\nb = %c\nc = %b\n") == {
+        "a.x": Macro("gin.REQUIRED"),
+        "b": Macro("c"),
+        "c": Macro("b"),
+    }
+
+
+def test_scoped_bindings_and_references_keep_their_scopes():
+    text = "one/a.x = @two/f()\na.x = @f\n"
+    assert read(text) == {"one/a.x": Reference("two/f", called=True), "a.x": Reference("f")}
+
+
+def test_blocks_and_imports_are_read():
+    assert read("import my_module\none/a:\n  x = 1\n  y = 2\n") == {"one/a.x": 1, "one/a.y": 2}
+
+
+def test_the_last_binding_wins():
+    assert read("a.x = 1\na.x = 2\n") == {"a.x": 2}
+
+
+def test_values_are_written_as_gin_reads_them():
+    text = "a.x = [@f(), @s/g, %m, 'it\\'s', 1e-05]\n"
+    value = read(text)["a.x"]
+    assert repr(value) == '[@f(), @s/g, %m, "it\'s", 1e-05]'
+    assert read(f"a.x = {value!r}\n")["a.x"] == value
+
+
+def test_an_included_file_is_read_in_its_place(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "base.gin").write_text("a.x = 1\na.y = %n\n")
+    (tmp_path / "own.gin").write_text("a.x = 0\ninclude 'base.gin'\nn = 5\n")
+    assert gin_files.read_bindings("own.gin") == {"a.x": 1, "a.y": 5, "n": 5}
+    assert gin_files.bindings(tmp_path / "own.gin") == ["a.x = 1", "a.y = 5", "n = 5"]
+
+
+@pytest.mark.parametrize("text", ["a.x = = 1\n", "a.x = [1,\n", "no binding\n"])
+def test_a_broken_file_is_named(text):
+    with pytest.raises(InputError, match="some.gin is not a gin file"):
+        read(text)
+
+
+def test_a_missing_included_file_is_named_with_the_file_that_includes_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(InputError, match="some.gin includes.*no gin file vea.gin.*mean vae.gin"):
+        read("include 'vea.gin'\n")
+
+
+def test_a_missing_file_is_answered_with_similar_names(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert "Did you mean metrics/dto.gin, which vae_ortho_plugin has?" in gin_files.missing(
+        "dot.gin"
+    )
+    assert "no directory here either. vae_ortho_plugin has:" in gin_files.missing("here/qqqqqq.gin")
+    (tmp_path / "mine.gin").write_text("")
+    assert "Did you mean ./mine.gin?" in gin_files.missing("mien.gin")
+    assert "In . there are: mine.gin." in gin_files.missing("qqqqqq.gin")
+
+
+def test_the_gin_file_of_a_finished_step_is_read_where_dlib_writes_it(tmp_path):
+    (tmp_path / "results/gin").mkdir(parents=True)
+    (tmp_path / "results/gin/train.gin").write_text("dataset.name = 'mnist'\n")
+    assert step_config(tmp_path, "train") == {"dataset.name": "mnist"}
+    with pytest.raises(InputError, match="no gin file .*postprocess.gin"):
+        step_config(tmp_path, "postprocess")

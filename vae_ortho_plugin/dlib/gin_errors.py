@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""gin's errors about a file or a binding as one message that says what to do."""
+
+import contextlib
+import difflib
+import re
+from collections.abc import Iterator, Sequence
+
+import gin
+
+from vae_ortho_plugin import gin_files
+from vae_ortho_plugin.errors import InputError
+
+_UNKNOWN_CONFIGURABLE = re.compile(
+    r"No configurable matching '([^']+)'|No configurable matching reference @?'?([\w./]+)"
+)
+_UNKNOWN_PARAMETER = re.compile(
+    r"(?:has no parameter named|doesn't have a parameter named) '?([\w]+)"
+)
+_MISSING_BINDING = re.compile(r"Required bindings for `([^`]+)` not provided in config: (\[.*?\])")
+_MISSING_FILE = re.compile(r"Unable to open file: (\S+?)\. Searched config paths")
+
+
+@contextlib.contextmanager
+def explained(files: Sequence[str], bindings: Sequence[str]) -> Iterator[None]:
+    """Within: gin's errors become an `InputError`; other errors pass.
+
+    Args:
+        files: the gin files that are read, for the message.
+        bindings: the bindings that follow them, for the message.
+    """
+    try:
+        yield
+    except InputError:
+        raise
+    except (
+        ValueError,
+        TypeError,
+        RuntimeError,
+        SyntaxError,
+        NameError,
+        AttributeError,
+        OSError,
+    ) as error:
+        message = _message(error)
+        if message is None:
+            raise
+        read = f"gin files: {', '.join(files) or 'none'}; bindings: {', '.join(bindings) or 'none'}"
+        raise InputError(f"{message} ({read})") from error
+
+
+def _message(error: Exception) -> str | None:
+    """gin's message, where in the file, and what to do; None for an error that is not gin's."""
+    text = str(error)
+    if isinstance(error, OSError):
+        file = _MISSING_FILE.search(text)
+        return f"{gin_files.missing(file[1])}{_location(text)}" if file else None
+    hint = _hint(error, text)
+    return hint and f"{text.strip().splitlines()[0].strip()}{_location(text)} {hint}"
+
+
+def _hint(error: Exception, text: str) -> str | None:
+    if unknown := _UNKNOWN_CONFIGURABLE.search(text):
+        known = [selector.rpartition(".")[2] for selector, _ in gin.config._REGISTRY.items()]
+        close = difflib.get_close_matches(unknown[1] or unknown[2], known, n=3, cutoff=0.5)
+        return f"Did you mean {' or '.join(close)}?" if close else "Check its spelling."
+    if _UNKNOWN_PARAMETER.search(text):
+        return "Check the spelling of the parameter."
+    if missing := _MISSING_BINDING.search(text):
+        return f"Bind them in a gin file or with --gin_bindings, as in {missing[1]}.NAME = VALUE."
+    if isinstance(error, SyntaxError):
+        return "Fix this line."
+    return None
+
+
+def _location(text: str) -> str:
+    """The line of a file that gin names, after a space; empty where it names none."""
+    located = (line.strip() for line in text.strip().splitlines()[1:])
+    return next((f" {line}" for line in located if line.startswith("In ")), "")

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The data set of the previous step, for dataset.name = 'auto'."""
+
+import gin
+
+from vae_ortho_plugin import run_config
+from vae_ortho_plugin.errors import InputError
+
+
+def is_auto() -> bool:
+    """Whether gin binds dataset.name to 'auto'."""
+    return bound("dataset.name") == "auto"
+
+
+def bound(parameter: str) -> object:
+    """The value that gin binds to a parameter, that of a macro too; None where there is none."""
+    configurable, _, name = parameter.rpartition(".")
+    try:
+        return gin.get_bindings(configurable).get(name)
+    except ValueError:  # gin does not know the configurable, or the macro
+        return None
+
+
+def bind_data_set_of(directory: str, step: str) -> None:
+    """Binds dataset.name and the data set's own parameters as a finished step had them.
+
+    For dataset.name = 'auto', dlib itself looks for the name alone, and for an evaluation in
+    postprocess.gin alone.
+
+    Args:
+        directory: the step's output.
+        step: as in `run_config.gin_file`.
+
+    Raises:
+        InputError: the step's gin file is missing or names no data set.
+    """
+    gin_file = run_config.gin_file(directory, step)
+    if not gin_file.exists():
+        raise InputError(
+            f"dataset.name = 'auto' asks for the data set of the previous step, but {gin_file} is "
+            "missing. Bind dataset.name to the data set's name."
+        )
+    previous = run_config.step_config(directory, step)
+    name = previous.get("dataset.name")
+    if not isinstance(name, str):
+        raise InputError(
+            f"{gin_file} has dataset.name = {name}, which is not the name of a data set. Bind "
+            "dataset.name to the data set's name."
+        )
+    own = {
+        parameter: value
+        for parameter, value in previous.items()
+        if parameter.startswith(f"{name}.") and not _is_bound(parameter)
+    }
+    with gin.unlock_config():
+        for parameter, value in {"dataset.name": name, **own}.items():
+            gin.parse_config(f"{parameter} = {value!r}")
+
+
+def _is_bound(parameter: str) -> bool:
+    try:
+        gin.query_parameter(parameter)
+    except ValueError:
+        return False
+    return True

@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dlib_evaluate: as dlib_postprocess, and trained models too, not only postprocessed ones."""
+
+import contextlib
+import functools
+import types
+from collections.abc import Iterator
+from unittest import mock
+
+import numpy as np
+
+from vae_ortho_plugin import run_config
+from vae_ortho_plugin.dlib.steps import data_set, guards, output_directory
+from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
+from vae_ortho_plugin.metrics import evaluated
+
+
+def wrap(module: types.ModuleType) -> None:
+    """Changes dlib's module evaluation.evaluate."""
+    evaluate = output_directory.written_when_complete(module.evaluate, "output_dir")
+
+    @functools.wraps(module.evaluate)
+    def evaluate_model_too(model_dir, *args, **kwargs):
+        is_trained_model = not run_config.gin_file(model_dir, "postprocess").exists()
+        if data_set.is_auto():
+            data_set.bind_data_set_of(model_dir, "train" if is_trained_model else "postprocess")
+        with contextlib.ExitStack() as stack:
+            stack.enter_context(
+                evaluated.model_dir_from(functools.partial(find_model_dir, model_dir))
+            )
+            if is_trained_model:
+                stack.enter_context(_mean_as_representation(module.hub))
+            return evaluate(model_dir, *args, **kwargs)
+
+    module.evaluate = evaluate_model_too
+    module.evaluate_with_gin = guards.guarded(
+        module.evaluate_with_gin, guards.reads_a_module("model_dir", "--input_dir")
+    )
+
+
+@contextlib.contextmanager
+def _mean_as_representation(hub: types.ModuleType) -> Iterator[None]:
+    """Within: a trained model's module answers to the signature 'representation' with its mean."""
+    original = hub.eval_function_for_module
+
+    @contextlib.contextmanager
+    def eval_function_for_module(path, *args, **kwargs):
+        with original(path, *args, **kwargs) as function:
+
+            def evaluate(inputs, signature, as_dict=None):
+                if signature != "representation":
+                    return function(inputs, signature=signature, as_dict=as_dict)
+                mean = function(inputs, signature="gaussian_encoder", as_dict=True)["mean"]
+                return {"default": np.array(mean)}
+
+            yield evaluate
+
+    with mock.patch.object(hub, "eval_function_for_module", eval_function_for_module):
+        yield

@@ -1,0 +1,88 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The checks before dlib's steps, and the end of gin's configuration after them."""
+
+import functools
+import inspect
+import os
+from collections.abc import Callable
+
+import gin
+
+from vae_ortho_plugin import gin_files
+from vae_ortho_plugin.dlib import gin_errors
+from vae_ortho_plugin.dlib.steps import output_directory
+from vae_ortho_plugin.errors import InputError
+
+
+def guarded(with_gin: Callable, prepare: Callable[[dict], str]) -> Callable:
+    """dlib's <step>_with_gin with its input checked first and gin's configuration cleared at the end.
+
+    Args:
+        with_gin: has the arguments overwrite, gin_config_files and gin_bindings, and directories.
+        prepare: gets the arguments by name, checks and completes the directories, and returns the
+            output directory.
+    """
+    signature = inspect.signature(with_gin)
+
+    @functools.wraps(with_gin)
+    def step(*args, **kwargs):
+        call = signature.bind(*args, **kwargs)
+        call.apply_defaults()
+        arguments = call.arguments
+        files = arguments["gin_config_files"] = list(arguments["gin_config_files"] or [])
+        bindings = arguments["gin_bindings"] = list(arguments["gin_bindings"] or [])
+        for name in files:
+            if gin_files.find(name) is None:
+                raise InputError(gin_files.missing(name))
+        output_directory.refuse_existing(prepare(arguments), arguments["overwrite"])
+        try:
+            with gin_errors.explained(files, bindings):
+                return with_gin(**arguments)
+        finally:
+            # A failed step leaves gin's configuration locked for the next one in this process.
+            gin.clear_config()
+
+    return step
+
+
+def reads_a_module(argument: str, flag: str) -> Callable[[dict], str]:
+    """`prepare` of a step that reads a directory with a TF-Hub module and writes output_dir.
+
+    Args:
+        argument: name of the argument that is the directory to read.
+        flag: the same in the step's script.
+    """
+
+    def prepare(arguments: dict) -> str:
+        need_module(arguments[argument], flag, "what dlib_train or dlib_postprocess wrote")
+        return need_output(arguments["output_dir"])
+
+    return prepare
+
+
+def need_output(path: str | None) -> str:
+    """The output directory's path.
+
+    Raises:
+        InputError: it is None.
+    """
+    if path is None:
+        raise InputError("No output directory. Name one with --output_dir=DIRECTORY.")
+    return path
+
+
+def need_module(path: str | None, flag: str, what: str) -> None:
+    """Checks that a directory has a TF-Hub module.
+
+    Args:
+        path: of the directory.
+        flag: of the script, such as --model_dir.
+        what: a description of such a directory.
+
+    Raises:
+        InputError: there is no such directory, or no module in it.
+    """
+    if path is None:
+        raise InputError(f"No directory of {what}. Name it with {flag}=DIRECTORY.")
+    if not os.path.isdir(os.path.join(path, "tfhub")):
+        raise InputError(f"{flag} = {path} is not {what}: there is no directory tfhub in it.")

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The output directory of a step: complete or absent, and written by one process at a time."""
+
+import contextlib
+import functools
+import inspect
+import os
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from vae_ortho_plugin import files
+from vae_ortho_plugin.errors import InputError, NonFiniteLossError
+
+
+def refuse_existing(path: str, overwrite: bool) -> None:
+    """Checks that a step may write its output directory.
+
+    Raises:
+        InputError: it exists and overwrite is False, or it is a file.
+    """
+    if os.path.isdir(path) and not overwrite:
+        raise InputError(
+            f"The output directory {path} exists and was left untouched. Name another one, or replace "
+            "it with --overwrite."
+        )
+    if os.path.exists(path) and not os.path.isdir(path):
+        raise InputError(f"The output directory {path} is a file. Name another one.")
+
+
+@contextlib.contextmanager
+def unfinished(path: str, overwrite: bool) -> Iterator[str]:
+    """Within: a path beside `path` to write the directory to. At the end it becomes `path`.
+
+    After an error it is deleted, and an older directory `path` is what it was. After a loss that is not
+    finite it stays, because it has the last good checkpoint.
+
+    Raises:
+        InputError: as `refuse_existing`, or another process writes the same directory.
+    """
+    directory = Path(path)
+    partial = directory.with_name(f"{directory.name}.unfinished")
+    with (
+        _made_parents(directory),
+        files.locked(directory.with_name(f".{directory.name}.lock"), path),
+    ):
+        refuse_existing(path, overwrite)
+        shutil.rmtree(partial, ignore_errors=True)
+        try:
+            yield str(partial)
+        except NonFiniteLossError:
+            raise
+        except BaseException:
+            shutil.rmtree(partial, ignore_errors=True)
+            raise
+        files.publish(partial, directory)
+
+
+def written_when_complete(step: Callable, argument: str) -> Callable:
+    """A dlib step that writes the directory `argument` by way of `unfinished`.
+
+    Args:
+        step: has the arguments `argument` and overwrite.
+        argument: name of the output directory among the step's arguments.
+    """
+    signature = inspect.signature(step)
+
+    @functools.wraps(step)
+    def complete_or_absent(*args, **kwargs):
+        # Parameters that are not given are left to gin.
+        given = signature.bind_partial(*args, **kwargs).arguments
+        with unfinished(given[argument], given.get("overwrite", False)) as partial:
+            return step(**{**given, argument: partial, "overwrite": True})
+
+    return complete_or_absent
+
+
+@contextlib.contextmanager
+def _made_parents(path: Path) -> Iterator[None]:
+    """Within: the directory of `path` exists. Directories made for it are removed after an error."""
+    made = [parent for parent in path.absolute().parents if not parent.exists()]
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        yield
+    except BaseException:
+        with contextlib.suppress(OSError):  # one of them holds something
+            for parent in made:
+                parent.rmdir()
+        raise

@@ -1,0 +1,23 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dlib_postprocess: the guards of every step, and the parameters of the model's data set for 'auto'."""
+
+import functools
+import types
+
+from vae_ortho_plugin.dlib.steps import data_set, guards, output_directory
+
+
+def wrap(module: types.ModuleType) -> None:
+    """Changes dlib's module postprocessing.postprocess."""
+    postprocess = output_directory.written_when_complete(module.postprocess, "output_dir")
+
+    @functools.wraps(module.postprocess)
+    def postprocess_same_data(model_dir, *args, **kwargs):
+        if data_set.is_auto():
+            data_set.bind_data_set_of(model_dir, "train")
+        return postprocess(model_dir, *args, **kwargs)
+
+    module.postprocess = postprocess_same_data
+    module.postprocess_with_gin = guards.guarded(
+        module.postprocess_with_gin, guards.reads_a_module("model_dir", "--model_dir")
+    )

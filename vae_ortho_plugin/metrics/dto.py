@@ -1,0 +1,63 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`dto` as a metric of disentanglement_lib."""
+
+import gin
+import numpy as np
+from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
+
+from vae_ortho_plugin.measures import dto as measure
+from vae_ortho_plugin.metrics import evaluated
+from vae_ortho_plugin.trained_model import BATCH_SIZE, open_model
+
+
+@gin.configurable("dto", denylist=evaluated.GIVEN_BY_DLIB)
+def dto(
+    ground_truth_data: GroundTruthData,
+    representation_function: evaluated.Encoder,
+    random_state: np.random.RandomState,
+    artifact_dir: str | None = None,
+    model_dir: str | None = None,
+    split: str = "test",
+    num_points: int | None = None,
+    batch_size: int = BATCH_SIZE,
+    output: str = "image",
+    solver: str = "assignment",
+) -> dict:
+    """Distance to orthogonality of the decoder at the posterior means of data points (Eq. 29).
+
+    Args:
+        model_dir: directory of the trained model. The default is the evaluated model.
+        split: "train", "validation" or "test", for data with splits; other data are sampled.
+        num_points: number of points. The default is the whole split, for other data 10,000.
+        batch_size: number of Jacobians in memory at a time.
+        output: "image" for the Jacobian of the image, "raw" for that of the decoder's output
+            before the activation.
+        solver: "assignment" or "milp".
+
+    Returns:
+        dto, dto_std, dto_stderr over num_points points; the same among active_latents under
+        dto_active, ... (None where no latent is active); the settings.
+
+    Raises:
+        InputError: there is no decoder, or a setting, mean or Jacobian is not valid.
+    """
+    del representation_function, artifact_dir
+    evaluated.check_positive(num_points=num_points, batch_size=batch_size)
+    model_dir = evaluated.model_dir_of("dto", model_dir)
+    with open_model(model_dir, output) as model:
+        points = evaluated.points(ground_truth_data, split, num_points, random_state)
+        means = np.concatenate([evaluated.finite(model.encode(images)) for images, _ in points])
+        factors = model.jacobian_factors(means, batch_size)
+
+    active = evaluated.active_latents(means)
+    among_active = measure.point_distances(factors[:, :, active], solver) if active.size else None
+    return {
+        **evaluated.summary("dto", measure.point_distances(factors, solver)),
+        "num_points": len(factors),
+        "active_latents": active.tolist(),
+        "num_active_latents": len(active),
+        **evaluated.summary("dto_active", among_active),
+        "output": output,
+        "solver": solver,
+        "split": evaluated.split_name(ground_truth_data, split),
+    }
