@@ -184,14 +184,18 @@ class Stopwatch(contextlib.ExitStack):
         super().__init__()
         import disentanglement_lib  # noqa: F401
 
-        from vae_ortho_plugin.engine.estimator import _Training
+        from vae_ortho_plugin.engine.training import Training as EngineTraining
 
         self._started, self._paused = 0.0, 0.0
-        run, call, save = _Training.run, _Training._run, _Training._save
+        train_to, call, save = (
+            EngineTraining.train_to,
+            EngineTraining.call_session,
+            EngineTraining.save,
+        )
 
-        def timed_run(training, last_step):
+        def timed_training(training, last_step):
             self._started = None
-            run(training, last_step)
+            train_to(training, last_step)
             self._ended, self._last_step = time.perf_counter(), last_step
 
         def timed_call(training, *arguments):
@@ -207,8 +211,12 @@ class Stopwatch(contextlib.ExitStack):
                 self._paused += time.perf_counter() - start
             return checkpoint
 
-        for name, method in (("run", timed_run), ("_run", timed_call), ("_save", timed_save)):
-            self.enter_context(mock.patch.object(_Training, name, method))
+        for name, method in (
+            ("train_to", timed_training),
+            ("call_session", timed_call),
+            ("save", timed_save),
+        ):
+            self.enter_context(mock.patch.object(EngineTraining, name, method))
 
     def seconds(self, steps: int) -> float:
         """Seconds for so many steps, from those after the first session call, without checkpoints."""

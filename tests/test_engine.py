@@ -18,9 +18,10 @@ import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 
 from vae_ortho_plugin.data.synthetic import SynthLinear
-from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec, _Training
+from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
 from vae_ortho_plugin.engine.inputs import ResidentDataset
 from vae_ortho_plugin.engine.noise import Noise
+from vae_ortho_plugin.engine.training import Training
 from vae_ortho_plugin.errors import NonFiniteLossError
 
 BINDINGS = [
@@ -149,14 +150,14 @@ def generated(params, count=10**6):
 def session_calls(monkeypatch):
     """Steps of each session call of a training."""
     calls = []
-    original = _Training._run
+    original = Training.call_session
 
     def run(self, limit, last_step):
         result = original(self, limit, last_step)
         calls.append(int(result[0]))
         return result
 
-    monkeypatch.setattr(_Training, "_run", run)
+    monkeypatch.setattr(Training, "call_session", run)
     return calls
 
 

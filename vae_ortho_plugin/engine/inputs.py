@@ -27,10 +27,10 @@ class ResidentDataset:
     plugin's estimator, and for every method that dlib's training does not use, it is dlib's own data set.
 
     Args:
-      observations: [points, *observation_shape] uint8 or float32.
-      scale: what an observation is multiplied by.
-      seed: seed of the drawing.
-      generator_dataset: makes dlib's own tf.data.Dataset.
+        observations: [points, *observation_shape] uint8 or float32.
+        scale: what an observation is multiplied by.
+        seed: seed of the drawing.
+        generator_dataset: makes dlib's own tf.data.Dataset.
     """
 
     def __init__(
@@ -174,8 +174,8 @@ def loop_input(input_fn: Callable, params: dict) -> ResidentInput | IteratorInpu
     """The input that a loop in the graph can read, or None where the input function does more.
 
     Args:
-      input_fn: an estimator's input function.
-      params: what it is called with.
+        input_fn: an estimator's input function.
+        params: what it is called with.
     """
     with _recording() as recorder:
         try:

@@ -1,21 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """The training loop inside the graph: many steps in one session call, by XLA where that wins.
 
-The model function is called once, in the body of a tf.while_loop; the variables it makes are lifted out
-of the loop by TensorFlow. Whatever the model gives to logging hooks and summaries lives in that body too:
-its values are carried out of the loop, a row for every iteration.
+The model function is called once, in the body of a tf.while_loop. TensorFlow lifts the variables that it
+makes out of the loop. What the model gives to logging hooks and summaries lives in that body too: its
+values are carried out of the loop, one row for each iteration.
 """
 
 import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from unittest import mock
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.engine.noise import Noise
-from vae_ortho_plugin.tracking.polarized_regime import Probe
+from vae_ortho_plugin.engine.tracked import Probe
 
 # Compiled by XLA for a CPU, a convolution is many times slower than TensorFlow's own.
 _LOSE_UNDER_XLA_ON_CPU = ("Conv2D", "Conv3D", "DepthwiseConv2d", "MaxPool", "AvgPool")
@@ -34,9 +34,9 @@ class Watch:
     """A tensor of the loop's body whose value of every iteration is wanted outside.
 
     Attributes:
-      name: what it is reported as.
-      columns: which columns of a row hold it.
-      shape: its static shape.
+        name: what it is reported as.
+        columns: which columns of a row hold it.
+        shape: its static shape.
     """
 
     name: str
@@ -54,14 +54,14 @@ class TrainLoop:
     """A built loop, to be run by a session.
 
     Attributes:
-      limit: int32 placeholder, iterations of the next session call, at most `capacity`.
-      last_step: int64 placeholder, global step at which training ends.
-      done: int32 tensor, iterations that the call ran.
-      global_step: int64 tensor, global step after the call.
-      history: float32 tensor [capacity, columns], one row an iteration; column 0 is the loss.
-      logging_hooks: [(hook, watches of its tensors in its order)].
-      summaries: watches of the model's scalar summaries.
-      evaluations: rows of `polarized_regime.Probe.evaluate`, if there is a probe; those not due, zeros.
+        limit: int32 placeholder, iterations of the next session call, at most `capacity`.
+        last_step: int64 placeholder, global step at which training ends.
+        done: int32 tensor, iterations that the call ran.
+        global_step: int64 tensor, global step after the call.
+        history: float32 tensor [capacity, columns], one row an iteration; column 0 is the loss.
+        logging_hooks: [(hook, watches of its tensors in its order)].
+        summaries: watches of the model's scalar summaries.
+        probed: for each probe float32 [stretches, row_width], rows of `row_if_due`.
     """
 
     limit: tf.Tensor
@@ -71,7 +71,7 @@ class TrainLoop:
     history: tf.Tensor
     logging_hooks: list[tuple[tf.train.LoggingTensorHook, list[Watch]]]
     summaries: list[Watch]
-    evaluations: tf.Tensor | None
+    probed: list[tf.Tensor]
 
 
 class _Columns:
@@ -116,6 +116,98 @@ def _catch_scalar_summaries(found: dict[str, tf.Tensor]) -> Iterator[None]:
         yield
 
 
+@dataclasses.dataclass
+class _Stretches:
+    """The loop of a session call: stretches of steps, each a loop of its own.
+
+    A stretch ends where its random numbers end or where a tracker measures. (A branch in each step
+    costs a small model several times what the measurements do.)
+
+    Attributes:
+        call_model: takes a batch, returns the TPUEstimatorSpec of training.
+        model_input: `inputs.ResidentInput` or `inputs.IteratorInput`.
+        seed: seed of the noise.
+        capacity: largest number of iterations in one session call.
+        stretch: largest number of iterations whose random numbers are drawn at once.
+        probes: of the trackers in the loop.
+        traced: the step that the innermost loop runs, once it has been built.
+    """
+
+    call_model: Callable
+    model_input: object
+    seed: int
+    capacity: int
+    stretch: int
+    probes: Sequence[Probe]
+    traced: "_Traced | None" = None
+
+    def build(
+        self, limit: tf.Tensor, last_step: tf.Tensor, start: tf.Tensor, first_step: tf.Tensor
+    ) -> list[tf.Tensor]:
+        """Iterations done, global step, history, and rows of each probe (see `TrainLoop`).
+
+        Args:
+            limit: int32, iterations of this session call.
+            last_step: int64, global step at which training ends.
+            start: int64, iterations before this session call.
+            first_step: int64, global step before it.
+        """
+        history = tf.TensorArray(tf.float32, size=self.capacity, element_shape=[_WIDTH])
+        most = -(-self.capacity // self.stretch)
+        most += sum(probe.most_rows(self.capacity) for probe in self.probes)
+        rows = [
+            tf.TensorArray(tf.float32, size=most, element_shape=[probe.row_width])
+            for probe in self.probes
+        ]
+
+        def stretch(number, offset, step, history, *rows):
+            end = self._end(offset, limit, start)
+            offset, step, history = self._train(offset, end, step, history, last_step, start)
+            with tf.control_dependencies([step]):
+                batches = start + tf.cast(offset, tf.int64)
+                rows = [
+                    row.write(number, probe.row_if_due(offset, batches, step >= last_step))
+                    for probe, row in zip(self.probes, rows, strict=True)
+                ]
+            return number + 1, offset, step, history, *rows
+
+        _, offset, step, history, *rows = tf.while_loop(
+            lambda number, offset, step, *_: (offset < limit) & (step < last_step),
+            stretch,
+            [tf.constant(0), tf.constant(0), first_step, history, *rows],
+            parallel_iterations=1,
+        )
+        return [offset, step, history.stack(), *(row.stack() for row in rows)]
+
+    def _end(self, offset: tf.Tensor, limit: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
+        """Where the stretch that begins at `offset` ends."""
+        end = tf.minimum(limit, offset + self.stretch)
+        for probe in self.probes:
+            left = probe.batches_left(start + tf.cast(offset, tf.int64))
+            end = tf.minimum(end, offset + tf.cast(left, tf.int32))
+        return end
+
+    def _train(self, stretch_start, end, step, history, last_step, start) -> list:
+        """Trains from `stretch_start` to `end`: offset, global step and history after that."""
+        start_of_noise = start + tf.cast(stretch_start, tf.int64)
+        noise = Noise(self.seed, start_of_noise, self.stretch, end - stretch_start)
+
+        def body(offset, step, history):
+            with noise.replace_stateful_ops(offset - stretch_start):
+                batch = self.model_input.next_batch(noise)
+                self.traced = _Traced.training(self.call_model, batch)
+            with tf.control_dependencies([self.traced.train_op]):
+                history = history.write(offset, self.traced.columns.row(_WIDTH))
+                return offset + 1, tf.train.get_global_step().read_value(), history
+
+        return tf.while_loop(
+            lambda offset, step, history: (offset < end) & (step < last_step),
+            body,
+            [stretch_start, step, history],
+            parallel_iterations=1,
+        )
+
+
 def build(
     call_model: Callable,
     model_input,
@@ -124,149 +216,57 @@ def build(
     stretch: int,
     iteration: tf.Variable,
     xla: bool,
-    probe: Probe | None = None,
+    probes: Sequence[Probe] = (),
 ) -> TrainLoop:
     """Builds the training loop in the default graph.
 
     Args:
-      call_model: takes a batch, returns the TPUEstimatorSpec of training.
-      model_input: `inputs.ResidentInput` or `inputs.IteratorInput`.
-      seed: seed of the noise.
-      capacity: largest number of iterations in one session call.
-      stretch: largest number of iterations whose random numbers are drawn at once.
-      iteration: int64 variable, counts the iterations of the whole training.
-      xla: whether XLA compiles the loop.
-      probe: evaluates the polarized regime where that is due.
+        call_model: takes a batch, returns the TPUEstimatorSpec of training.
+        model_input: `inputs.ResidentInput` or `inputs.IteratorInput`.
+        seed: seed of the noise.
+        capacity: largest number of iterations in one session call.
+        stretch: largest number of iterations whose random numbers are drawn at once.
+        iteration: int64 variable, counts the iterations of the whole training.
+        xla: whether XLA compiles the loop.
+        probes: of the trackers that measure in the loop.
 
     Raises:
-      CannotLoop: the model function does something that a loop in the graph does not allow.
+        CannotLoop: the model function does something that a loop in the graph does not allow.
     """
-    global_step = tf.train.get_global_step()
     limit = tf.placeholder(tf.int32, [], name="iterations")
     last_step = tf.placeholder(tf.int64, [], name="last_step")
-    traced = None
-
-    def loop(limit, last_step, start, first_step):
-        def train(stretch_start, end, step, history):
-            start_of_noise = start + tf.cast(stretch_start, tf.int64)
-            noise = Noise(seed, start_of_noise, stretch, end - stretch_start)
-
-            def body(offset, step, history):
-                nonlocal traced
-                with noise.replace_stateful_ops(offset - stretch_start):
-                    traced = _Traced.training(call_model, model_input.next_batch(noise))
-                with tf.control_dependencies([traced.train_op]):
-                    history = history.write(offset, traced.columns.row(_WIDTH))
-                    return offset + 1, global_step.read_value(), history
-
-            return tf.while_loop(
-                lambda offset, step, history: (offset < end) & (step < last_step),
-                body,
-                [stretch_start, step, history],
-                parallel_iterations=1,
-            )
-
-        def train_stretch(offset, step, history, *evaluated):
-            end = tf.minimum(limit, offset + stretch)
-            if probe is not None:
-                left = probe.left(start + tf.cast(offset, tf.int64))
-                end = tf.minimum(end, offset + tf.cast(left, tf.int32))
-            offset, step, history = train(offset, end, step, history)
-            if probe is None:
-                return offset, step, history
-            # A branch in each step costs a small model several times what the evaluations do.
-            number, rows = evaluated
-            with tf.control_dependencies([step]):
-                batches = start + tf.cast(offset, tf.int64)
-                row = probe.evaluate_if_due(offset, batches, step >= last_step)
-            return offset, step, history, number + 1, rows.write(number, row)
-
-        history = tf.TensorArray(tf.float32, size=capacity, element_shape=[_WIDTH])
-        state = [tf.constant(0), first_step, history]
-        if probe is not None:
-            most = probe.most_rows(capacity) + -(-capacity // stretch)
-            state.append(tf.constant(0))
-            state.append(tf.TensorArray(tf.float32, size=most, element_shape=[probe.row_width]))
-        offset, step, history, *evaluated = tf.while_loop(
-            lambda offset, step, *_: (offset < limit) & (step < last_step),
-            train_stretch,
-            state,
-            parallel_iterations=1,
-        )
-        return offset, step, history.stack(), *(rows.stack() for rows in evaluated[1:])
-
-    arguments = [limit, last_step, iteration.read_value(), global_step.read_value()]
-    compiled = tf.xla.experimental.compile(loop, arguments) if xla else loop(*arguments)
-    return traced.train_loop(iteration, limit, last_step, *compiled)
+    stretches = _Stretches(call_model, model_input, seed, capacity, stretch, probes)
+    arguments = [limit, last_step, iteration.read_value(), tf.train.get_global_step().read_value()]
+    if xla:
+        built = tf.xla.experimental.compile(stretches.build, arguments)
+    else:
+        built = stretches.build(*arguments)
+    return stretches.traced.train_loop(iteration, limit, last_step, *built)
 
 
 def build_step(
-    call_model: Callable, batch, iteration: tf.Variable, probe: Probe | None = None
+    call_model: Callable, batch, iteration: tf.Variable, probes: Sequence[Probe] = ()
 ) -> TrainLoop:
     """As `build`, without a loop: one step in a session call, for models that cannot loop.
 
     Args:
-      call_model: takes a batch, returns the TPUEstimatorSpec of training.
-      batch: what the input function returned.
-      iteration: int64 variable, counts the iterations of the whole training.
-      probe: evaluates the polarized regime where that is due.
+        call_model: takes a batch, returns the TPUEstimatorSpec of training.
+        batch: what the input function returned.
+        iteration: int64 variable, counts the iterations of the whole training.
+        probes: of the trackers that measure in the graph.
     """
     limit, last_step = tf.placeholder(tf.int32, []), tf.placeholder(tf.int64, [])
     traced = _Traced.training(call_model, batch)
     with tf.control_dependencies([traced.train_op]):
         step = tf.train.get_global_step().read_value()
-        history = traced.columns.row(traced.columns.size)[tf.newaxis]
-        results = [step, history]
-        if probe is not None:
-            batches = iteration.read_value() + 1
-            row = probe.evaluate_if_due(tf.constant(1), batches, step >= last_step)
+        results = [step, traced.columns.row(traced.columns.size)[tf.newaxis]]
+        batches = iteration.read_value() + 1
+        for probe in probes:
+            row = probe.row_if_due(tf.constant(1), batches, step >= last_step)
             results.append(row[tf.newaxis])
     with tf.control_dependencies(results):
         done = tf.constant(1)
     return traced.train_loop(iteration, limit, last_step, done, *results)
-
-
-def build_evaluation(call_model: Callable, model_input, seed: int, count: int) -> tuple:
-    """Means over `count` batches, by a loop in the graph.
-
-    Args:
-      call_model: takes a batch, returns the TPUEstimatorSpec of evaluation.
-      model_input: `inputs.ResidentInput`.
-      seed: seed of the noise.
-      count: number of batches.
-
-    Returns:
-      (names of the metrics, tensor [≥ metrics] of their values after the last batch).
-    """
-    noise = Noise(seed, tf.constant(0, tf.int64), count)
-    names = []
-
-    def body(offset, row):
-        with noise.replace_stateful_ops(offset):
-            spec = call_model(model_input.next_batch(noise))
-        updates = metric_updates(spec)
-        names[:] = updates
-        with tf.control_dependencies(list(updates.values())):
-            row = tf.pad(tf.stack(list(updates.values())), [[0, _WIDTH - len(updates)]])
-            return offset + 1, row
-
-    _, row = tf.while_loop(
-        lambda offset, row: offset < count,
-        body,
-        [tf.constant(0), tf.zeros([_WIDTH])],
-        parallel_iterations=1,
-    )
-    return names, row
-
-
-def metric_updates(spec) -> dict[str, tf.Tensor]:
-    """Name of each evaluation metric, the loss included → its running value, updated by a batch."""
-    metrics = {}
-    if spec.eval_metrics is not None:
-        metric_fn, tensors = spec.eval_metrics
-        metrics = metric_fn(**tensors) if isinstance(tensors, dict) else metric_fn(*tensors)
-    metrics["loss"] = tf.metrics.mean(spec.loss)
-    return {name: update for name, (_, update) in metrics.items()}
 
 
 @dataclasses.dataclass
@@ -295,13 +295,11 @@ class _Traced:
         watches = [columns.add(name, tensor) for name, tensor in summaries.items()]
         return cls(spec.train_op, columns, hooks, watches)
 
-    def train_loop(
-        self, iteration, limit, last_step, done, step, history, evaluations=None
-    ) -> TrainLoop:
+    def train_loop(self, iteration, limit, last_step, done, step, history, *rows) -> TrainLoop:
         with tf.control_dependencies([iteration.assign_add(tf.cast(done, tf.int64))]):
             done = tf.identity(done)
         watches = self.logging_hooks, self.summaries
-        return TrainLoop(limit, last_step, done, step, history, *watches, evaluations)
+        return TrainLoop(limit, last_step, done, step, history, *watches, list(rows))
 
 
 def why_not_xla(graph: tf.Graph, on_gpu: bool) -> str | None:

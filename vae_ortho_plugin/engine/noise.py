@@ -40,10 +40,10 @@ class Noise:
     """Draws for the iterations `start` … `start + capacity − 1` of one session call.
 
     Args:
-      seed: the run's random seed.
-      start: int64 scalar tensor, the number of iterations that came before this session call.
-      capacity: largest number of iterations in one session call.
-      count: int32 scalar tensor, number of iterations in this one at most; None: `capacity`.
+        seed: the run's random seed.
+        start: int64 scalar tensor, the number of iterations that came before this session call.
+        capacity: largest number of iterations in one session call.
+        count: int32 scalar tensor, number of iterations in this one at most; None: `capacity`.
     """
 
     def __init__(self, seed: int, start: tf.Tensor, capacity: int, count: tf.Tensor | None = None):
@@ -61,7 +61,7 @@ class Noise:
         """Within the loop's body: TensorFlow's random functions draw from here.
 
         Args:
-          offset: int32 scalar tensor, the iteration within this session call.
+            offset: int32 scalar tensor, the iteration within this session call.
         """
         self._body, self._offset = tf.get_default_graph(), offset
         replacements = {

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the measures taken while a model trains share: points that stay the same, and the model's weights."""
+"""What the trackers share: the training points that they measure on, and the model's trained networks."""
 
 import contextlib
 from collections.abc import Callable, Iterator
@@ -16,9 +16,9 @@ def draw(input_fn: Callable, params: dict, num_points: int) -> np.ndarray:
     They are read in a graph of their own: the training reads its input from the beginning.
 
     Args:
-      input_fn: the training's input function.
-      params: what it is called with.
-      num_points: how many.
+        input_fn: the input function of the training.
+        params: what it is called with.
+        num_points: number of points.
     """
     points = []
     with tf.Graph().as_default(), tf.device("/cpu:0"), tf.Session() as session:
@@ -30,10 +30,15 @@ def draw(input_fn: Callable, params: dict, num_points: int) -> np.ndarray:
 
 
 def checked(measure: str, every: int, num_points: int) -> tuple[int, int]:
-    """The settings of a measure, `every` and `num_points`, if they are valid.
+    """The settings of a tracker, `every` and `num_points`, if they are valid.
+
+    Args:
+        measure: the tracker's name in gin.
+        every: number of batches from one measurement to the next, at least 0.
+        num_points: number of training points to measure on, at least 1.
 
     Raises:
-      InputError: they are not.
+        InputError: one of them is no whole number, or too small.
     """
     from vae_ortho_plugin.checks import check_whole
 
@@ -46,11 +51,11 @@ def gaussian_model(model_fn: Callable, measure: str) -> object:
     """The model whose method `model_fn` is, with dlib's gaussian_encoder and decode.
 
     Args:
-      model_fn: what the estimator trains.
-      measure: who asks, for the error message.
+        model_fn: the model function that is trained.
+        measure: the tracker's name in gin, for the error message.
 
     Raises:
-      InputError: it is no method of such a model.
+        InputError: `model_fn` is no method of such a model.
     """
     model = getattr(model_fn, "__self__", None)
     if not (hasattr(model, "gaussian_encoder") and hasattr(model, "decode")):
@@ -66,10 +71,10 @@ def trained_weights(measure: str) -> Iterator[None]:
     """Within: the networks of a model that has been built use its weights.
 
     Args:
-      measure: who asks, for the error message.
+        measure: the tracker's name in gin, for the error message.
 
     Raises:
-      InputError: they cannot be called again, or, at the end, made weights of their own.
+        InputError: the networks cannot be called again, or, at the end, made new weights.
     """
     known = len(tf.global_variables())
     remedy = (

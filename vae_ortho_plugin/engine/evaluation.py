@@ -1,0 +1,113 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Evaluation of a trained model: means of its metrics over batches."""
+
+from collections.abc import Callable
+
+import tensorflow.compat.v1 as tf
+
+from vae_ortho_plugin.engine import inputs
+from vae_ortho_plugin.engine.noise import Noise
+
+_MODE = "eval"
+
+
+def evaluate(
+    estimator, input_fn: Callable, steps: int | None, checkpoint: str
+) -> dict[str, float | int]:
+    """Means of a model's evaluation metrics and loss, and the global step, by name.
+
+    Args:
+        estimator: the TPUEstimator.
+        input_fn: makes the batches.
+        steps: number of batches; None: all that the input gives.
+        checkpoint: path of the weights.
+    """
+    params = estimator.params_for(_MODE)
+
+    def call_model(batch):
+        return estimator.call_model(batch, _MODE)
+
+    with tf.Graph().as_default(), tf.Session(config=estimator.config.session_config) as session:
+        tf.set_random_seed(estimator.seed)
+        global_step = tf.train.create_global_step()
+        resident = inputs.loop_input(input_fn, params)
+        if isinstance(resident, inputs.ResidentInput):
+            count = resident.num_batches or steps
+            updates = _loop(call_model, resident, estimator.seed, count)
+        else:
+            resident = None
+            updates = metric_updates(call_model(input_fn(params)))
+        session.run([tf.local_variables_initializer(), tf.tables_initializer()])
+        tf.train.Saver().restore(session, checkpoint)
+        if resident is not None:
+            resident.initialize(session)
+            values = session.run(updates)
+        else:
+            values = _last_of(session, updates, steps)
+        means = {name: float(value) for name, value in values.items()}
+        return {**means, "global_step": int(session.run(global_step))}
+
+
+def write_summary(directory: str, results: dict[str, float | int]) -> None:
+    """Writes what `evaluate` returned for TensorBoard."""
+    values = [
+        tf.Summary.Value(tag=tag, simple_value=value)
+        for tag, value in results.items()
+        if tag != "global_step"
+    ]
+    with tf.Graph().as_default():
+        writer = tf.summary.FileWriter(directory)
+        writer.add_summary(tf.Summary(value=values), results["global_step"])
+        writer.close()
+
+
+def _last_of(session: tf.Session, updates: dict[str, tf.Tensor], steps: int | None) -> dict:
+    """The metrics' values after `steps` batches, or after all."""
+    done, values = 0, {}
+    while steps is None or done < steps:
+        try:
+            values = session.run(updates)
+        except tf.errors.OutOfRangeError:
+            break
+        done += 1
+    return values
+
+
+def _loop(call_model: Callable, model_input, seed: int, count: int) -> dict[str, tf.Tensor]:
+    """Name of each metric -> its value after `count` batches, by a loop in the graph.
+
+    Args:
+        call_model: takes a batch, returns the TPUEstimatorSpec of evaluation.
+        model_input: `inputs.ResidentInput`.
+        seed: seed of the noise.
+        count: number of batches.
+    """
+    noise = Noise(seed, tf.constant(0, tf.int64), count)
+    names = []
+
+    def body(offset, row):
+        with noise.replace_stateful_ops(offset):
+            spec = call_model(model_input.next_batch(noise))
+        updates = metric_updates(spec)
+        names[:] = updates
+        with tf.control_dependencies(list(updates.values())):
+            return offset + 1, tf.stack(list(updates.values()))
+
+    _, row = tf.while_loop(
+        lambda offset, row: offset < count,
+        body,
+        [tf.constant(0), tf.zeros([0])],
+        shape_invariants=[tf.TensorShape([]), tf.TensorShape([None])],
+        parallel_iterations=1,
+    )
+    return {name: row[index] for index, name in enumerate(names)}
+
+
+def metric_updates(spec) -> dict[str, tf.Tensor]:
+    """Name of each evaluation metric, the loss included -> its running value, updated by a batch."""
+    metrics = {}
+    if spec.eval_metrics is not None:
+        metric_fn, tensors = spec.eval_metrics
+        metrics = metric_fn(**tensors) if isinstance(tensors, dict) else metric_fn(*tensors)
+    metrics["loss"] = tf.metrics.mean(spec.loss)
+    return {name: update for name, (_, update) in metrics.items()}
