@@ -14,7 +14,6 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.data import data_root
 from benchmarks.framework import NotMeasured, Row, Series, Settings
-from benchmarks.machine import ROOT
 from vae_ortho_plugin.study import experiments, plans
 
 # Data set -> epochs of a short run and of one so much longer that the machine does not hide it.
@@ -64,8 +63,8 @@ def _worker(data_root: str) -> subprocess.Popen:
 
 
 def _run_of(data_set: str) -> experiments.Run:
-    row = next(row for row in experiments.TABLE_ROWS if row.data_set == data_set)
-    return experiments.Run(experiments.table_1_cells(row)[0], seed=0)
+    (data,) = (data for data in experiments.TABLE_VARIANTS if data.data_set == data_set)
+    return experiments.Run(experiments.table_1_experiments(data)[0], seed=0)
 
 
 def _series(data_set: str, epochs: int) -> Series:
@@ -75,7 +74,7 @@ def _series(data_set: str, epochs: int) -> Series:
 
 
 def _name(data_set: str, epochs: int) -> str:
-    return f"{_run_of(data_set).cell.row.title}, {epochs} of {experiments.FULL_EPOCHS[data_set]} epochs"
+    return f"{_run_of(data_set).experiment.data.title}, {epochs} of {experiments.full_epochs(data_set)} epochs"
 
 
 ROWS = (
@@ -108,7 +107,9 @@ def estimates(rows: list[dict]) -> str:
         times = [medians[NAME][_name(data_set, epochs)] for epochs in (short, long)]
         of_an_epoch[data_set] = (times[1] - times[0]) / (long - short)
         fixed[data_set] = max(0.0, times[0] - short * of_an_epoch[data_set])
-    steps = _steps("dsprites") / experiments.FULL_EPOCHS["dsprites"]
+    steps = experiments.data_set_bindings("dsprites")["training_steps"] / experiments.full_epochs(
+        "dsprites"
+    )
     of_an_epoch["dsprites"] = cores * steps / next(iter(medians[DSPRITES_ROW].values()))
     for other in ("dsprites", "fashion_mnist"):
         fixed[other] = fixed["mnist"]
@@ -119,21 +120,15 @@ def estimates(rows: list[dict]) -> str:
         seconds = sum(
             seeds
             * (
-                fixed[cell.row.data_set]
-                + (cell.model != "random_decoder")
-                * cell.row.epochs
-                * of_an_epoch[cell.row.data_set]
+                fixed[experiment.data.data_set]
+                + (experiment.model != "random_decoder")
+                * experiment.data.epochs
+                * of_an_epoch[experiment.data.data_set]
             )
-            for cell, seeds in plan.items()
+            for experiment, seeds in plan.items()
         )
         lines.append(f"| {study} | {sum(plan.values())} | {_duration(seconds / cores)} |")
     return "\n".join(lines)
-
-
-def _steps(data_set: str) -> int:
-    text = (ROOT / "gin_configs" / "datasets" / f"{data_set}.gin").read_text()
-    (line,) = (line for line in text.splitlines() if line.startswith("training_steps"))
-    return int(line.partition("=")[2].partition("#")[0])
 
 
 def _duration(seconds: float) -> str:

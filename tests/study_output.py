@@ -8,6 +8,7 @@ import matplotlib.image
 import numpy as np
 
 from vae_ortho_plugin.study.experiments import MODELS_WITH_POSTERIOR, Run
+from vae_ortho_plugin.study.layout import ResultsFolder, RunFiles
 
 
 def add_run(
@@ -30,15 +31,15 @@ def add_run(
         bare: leaves out pictures and what is measured in training.
         active: active latents at the end, where it has a posterior.
     """
-    directory = output / "runs" / str(run)
-    data = {"name": run.cell.row.data_set} | ({"origin": origin} if origin else {})
-    if run.cell.row.data_set == "synth_nonlinear":
+    files = ResultsFolder(output).run(run)
+    data = {"name": run.experiment.data.data_set} | ({"origin": origin} if origin else {})
+    if run.experiment.data.data_set == "synth_nonlinear":
         data |= {"weight_seed": 7, "weights": []}
     metrics = {"dto": {"dto": dto}}
     if score is not None:
         metrics["disentanglement_score"] = {"disentanglement_score": score}
     training = {"loss": 1.0}
-    if run.cell.model in MODELS_WITH_POSTERIOR and not bare:
+    if run.experiment.model in MODELS_WITH_POSTERIOR and not bare:
         training["polarized_regime"] = {
             "every": 500,
             "steps": [500, 1000, 1500],
@@ -57,38 +58,34 @@ def add_run(
             "linearized_loss": 0.4,
             "linearization_error": 0.1,
         }
-    if run.cell.row.data_set == "synth_linear" and not bare:
+    if run.experiment.data.data_set == "synth_linear" and not bare:
         metrics["pca_alignment"] = {"decoder_angle": 3.25, "encoder_angle": 4.0}
     if not bare:
         training["dto_while_training"] = {"every": 5000, "steps": [5000, 9000], "dto": [1.0, dto]}
-        _draw(directory / "visualizations", run)
+        _draw(files, run)
     facts = {
         "model_num": run.model_num,
+        "epochs": run.shortened_to,
         "seconds": 30.0,
         "versions": {"python": "3.11.7", "tensorflow": "2.21.0"},
         "data": data,
         "curves": {"loss": [[500, 1000], [2.0, 1.0]]},
     }
-    _write(directory / "run.json", facts)
-    _write(directory / "model/results/json/train_results.json", training)
+    _write(files.facts, facts)
+    _write(files.training_results, training)
     for name, values in metrics.items():
-        path = directory / f"metrics/mean/{name}/results/json/evaluation_results.json"
-        _write(path, values | {"elapsed_time": 1.0})
+        _write(files.metric(name), values | {"elapsed_time": 1.0})
 
 
-def _draw(folder: Path, run: Run) -> None:
-    folder.mkdir(parents=True)
-    if run.cell.row.data_set in ("synth_linear", "synth_nonlinear"):
+def _draw(files: RunFiles, run: Run) -> None:
+    files.visualizations.mkdir(parents=True)
+    if run.experiment.data.data_set in ("synth_linear", "synth_nonlinear"):
         grid = np.stack(np.meshgrid(np.linspace(0, 1, 51), np.linspace(0, 1, 51)), axis=-1)
-        np.savez(folder / "latent_grid.npz", latents=grid)
+        np.savez(files.latent_grid, latents=grid)
         return
-    for name, shape in (
-        ("traversals/traversals0", (308, 168)),
-        ("reconstructions/reconstructions", (224, 448)),
-    ):
-        (folder / name).parent.mkdir()
-        picture = np.full((*shape, 3), 128, np.uint8)
-        matplotlib.image.imsave(folder / f"{name}.jpg", picture)
+    for path, shape in ((files.traversals, (308, 168)), (files.reconstructions, (224, 448))):
+        path.parent.mkdir()
+        matplotlib.image.imsave(path, np.full((*shape, 3), 128, np.uint8))
 
 
 def _write(path: Path, content: dict) -> None:

@@ -22,7 +22,7 @@ from disentanglement_lib.postprocessing import postprocess
 from vae_ortho_plugin.data.location import VARIABLE
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import gin_config
-from vae_ortho_plugin.study.run.worker import dlib_script
+from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 
 IDX = {
     "train-images-idx3-ubyte": (60_000, 28, 28),

@@ -9,7 +9,7 @@ from study_output import add_run
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study import experiments
-from vae_ortho_plugin.study.experiments import Cell, Run
+from vae_ortho_plugin.study.experiments import Experiment, Run
 from vae_ortho_plugin.study.plans import select
 from vae_ortho_plugin.study.report import write_report
 
@@ -19,8 +19,8 @@ VALUES = {"beta_vae": (0.02, 0.99), "random_decoder": (0.8, 0.5)}
 def add(output, runs, **options):
     """Adds runs whose DtO and score differ a little from seed to seed."""
     for run in runs:
-        dto, score = VALUES.get(run.cell.model, (0.4, 0.6))
-        score = score - 0.01 * run.seed if run.cell.row.has_factors else None
+        dto, score = VALUES.get(run.experiment.model, (0.4, 0.6))
+        score = score - 0.01 * run.seed if run.experiment.data.has_factors else None
         add_run(output, run, dto + 0.01 * run.seed, score, **options)
 
 
@@ -170,8 +170,8 @@ def test_an_empty_study_reports_that_nothing_is_finished(tmp_path):
 
 
 def test_a_report_of_a_selection_covers_it_and_whatever_is_finished(tmp_path):
-    add(tmp_path, [Run(Cell(experiments.MNIST.shortened(20), "vae"), 0)])
-    selection = {Cell(experiments.FASHION_MNIST, "vae")}
+    add(tmp_path, [Run(Experiment(experiments.MNIST.shortened(20), "vae"), 0)])
+    selection = {Experiment(experiments.FASHION_MNIST, "vae")}
     text = write_report("mnist", tmp_path, selection).read_text()
     assert "1 finished runs (20 planned)" in text
     rows = re.findall(
@@ -205,9 +205,9 @@ def test_an_unknown_study_is_answered_with_the_known_ones(tmp_path):
 
 def test_shortened_runs_have_rows_of_their_own_that_say_so_and_claim_no_agreement(tmp_path):
     whole, short = experiments.MNIST, experiments.MNIST.shortened(20)
-    for row, dto in ((whole, 1.6), (short, 1.56)):
+    for variant, dto in ((whole, 1.6), (short, 1.56)):
         for seed in range(2):
-            add_run(tmp_path, Run(Cell(row, "vae"), seed), dto + 0.01 * seed)
+            add_run(tmp_path, Run(Experiment(variant, "vae"), seed), dto + 0.01 * seed)
     text = section(write_report("mnist", tmp_path).read_text(), "Table 2")
     assert line(text, "MNIST", "VAE", "2 of 10")[3:6] == [
         *("1.60 ± 0.01", "1.54 to 1.67", "1.59 ± 0.08 ✓"),
@@ -219,8 +219,8 @@ def test_shortened_runs_have_rows_of_their_own_that_say_so_and_claim_no_agreemen
 
 def test_smaller_batches_stand_beside_the_papers_numbers_below_their_data_set(tmp_path):
     runs = [
-        Run(Cell(row, "beta_vae"), seed)
-        for row in (experiments.SYNTH_LINEAR, experiments.SYNTH_LINEAR_BATCH_16)
+        Run(Experiment(variant, "beta_vae"), seed)
+        for variant in (experiments.SYNTH_LINEAR, experiments.SYNTH_LINEAR_BATCH_16)
         for seed in range(2)
     ]
     add(tmp_path, runs)
@@ -233,16 +233,20 @@ def test_smaller_batches_stand_beside_the_papers_numbers_below_their_data_set(tm
 
 
 def test_where_all_runs_are_shortened_the_whole_row_gives_way(tmp_path):
-    add_run(tmp_path, Run(Cell(experiments.MNIST.shortened(20), "vae"), 0), 1.6)
+    add_run(tmp_path, Run(Experiment(experiments.MNIST.shortened(20), "vae"), 0), 1.6)
     text = section(write_report("mnist", tmp_path).read_text(), "Table 2")
     assert "| MNIST |" not in text
     assert line(text, "MNIST (20 of 400 epochs)", "AE", "0 of 10")
 
 
 def test_results_from_the_stand_in_are_marked_and_never_mixed_with_others(tmp_path):
-    add_run(tmp_path, Run(Cell(experiments.DSPRITES, "vae"), 0), 1.0, 0.2)
+    add_run(tmp_path, Run(Experiment(experiments.DSPRITES, "vae"), 0), 1.0, 0.2)
     add_run(
-        tmp_path, Run(Cell(experiments.DSPRITES, "vae"), 1), 2.0, 0.2, origin="rendered stand-in"
+        tmp_path,
+        Run(Experiment(experiments.DSPRITES, "vae"), 1),
+        2.0,
+        0.2,
+        origin="rendered stand-in",
     )
     text = write_report("dsprites", tmp_path).read_text()
     table = section(text, "Table 2")
@@ -258,7 +262,9 @@ def test_figure_4_has_the_correlation_over_all_restarts(tmp_path):
     for index, number in enumerate(experiments.FIGURE_4_EPOCHS):
         for seed in range(2):
             dto = 1.5 - 0.3 * index + 0.01 * seed
-            add_run(tmp_path, Run(experiments.figure_4_cell(number), seed), dto, 0.8 - 0.5 * dto)
+            add_run(
+                tmp_path, Run(experiments.figure_4_experiment(number), seed), dto, 0.8 - 0.5 * dto
+            )
     text = section(write_report("figure_4", tmp_path).read_text(), "Figure 4")
     assert "Correlation: 6 runs, Pearson -1.00" in text
     assert "Spearman -1.00" in text
@@ -267,9 +273,9 @@ def test_figure_4_has_the_correlation_over_all_restarts(tmp_path):
 
 
 def test_the_sweep_and_the_axis_ratios_have_tables(tmp_path):
-    add_run(tmp_path, Run(experiments.beta_cell(experiments.SYNTH_LINEAR, 1e-3), 0), 0.1, 0.9)
+    add_run(tmp_path, Run(experiments.beta_experiment(experiments.SYNTH_LINEAR, 1e-3), 0), 0.1, 0.9)
     for seed in range(3):
-        add_run(tmp_path, Run(experiments.axis_ratio_cell(1.5), seed), 0.01 * seed, 0.97)
+        add_run(tmp_path, Run(experiments.axis_ratio_experiment(1.5), seed), 0.01 * seed, 0.97)
     text = write_report("supplement_c", tmp_path).read_text()
     sweep = section(text, "Supplement C: sweep of β")
     assert line(sweep, "Synth. Lin.", "0.001", "1 of 5", "0.10 (one seed)", "0.90 (one seed)")

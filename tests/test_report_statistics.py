@@ -4,7 +4,7 @@
 import pytest
 from scipy import stats
 
-from vae_ortho_plugin.study.experiments import MNIST, SYNTH_LINEAR, Cell
+from vae_ortho_plugin.study.experiments import MNIST, SYNTH_LINEAR, Experiment
 from vae_ortho_plugin.study.report import statistics
 from vae_ortho_plugin.study.report.paper_targets import Target, target
 from vae_ortho_plugin.study.report.statistics import Entry, summarize
@@ -28,8 +28,8 @@ def test_the_interval_is_that_of_students_t():
     assert summarize(values).interval == pytest.approx(tuple(expected))
 
 
-def agrees(values, paper, row=SYNTH_LINEAR):
-    return Entry(Cell(row, "beta_vae"), "dto", summarize(values), 3, paper).agrees
+def agrees(values, paper, variant=SYNTH_LINEAR):
+    return Entry(Experiment(variant, "beta_vae"), "dto", summarize(values), 3, paper).agrees
 
 
 def test_the_papers_mean_agrees_if_it_lies_in_the_interval():
@@ -55,7 +55,7 @@ def comparisons(values):
     """Of Synth. Lin.; model -> its DtO over seeds."""
     return statistics.compare_order(
         Entry(
-            Cell(SYNTH_LINEAR, model),
+            Experiment(SYNTH_LINEAR, model),
             "dto",
             summarize(values.get(model, [])),
             3,

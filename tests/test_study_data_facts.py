@@ -12,7 +12,7 @@ from disentanglement_lib.utils import results
 from vae_ortho_plugin.data import render_dsprites
 from vae_ortho_plugin.data.synthetic import SynthNonlinear
 from vae_ortho_plugin.data.synthetic_maps import mlp_map
-from vae_ortho_plugin.study.run.worker import data_facts
+from vae_ortho_plugin.study.run.run_facts import data_facts
 
 
 @pytest.fixture
@@ -38,12 +38,15 @@ def write_results(directory, *bindings):
 def test_every_result_from_the_stand_in_says_so(name, stand_in, tmp_path):
     written = write_results(tmp_path, f"dataset.name = '{name}'")
     assert (written["data"], written["loss"]) == ("rendered stand-in", 1.0)
-    assert data_facts(tmp_path) == {"name": name, "origin": "rendered stand-in"}
+    assert data_facts(tmp_path / "results/gin/train.gin") == {
+        "name": name,
+        "origin": "rendered stand-in",
+    }
 
 
 def test_results_from_other_data_do_not(stand_in, tmp_path):
     assert "data" not in write_results(tmp_path, "dataset.name = 'synth_linear'")
-    assert data_facts(tmp_path) == {"name": "synth_linear"}
+    assert data_facts(tmp_path / "results/gin/train.gin") == {"name": "synth_linear"}
 
 
 def test_a_result_without_a_data_set_is_written_as_ever(tmp_path):
@@ -53,7 +56,7 @@ def test_a_result_without_a_data_set_is_written_as_ever(tmp_path):
 
 def test_a_run_records_the_random_weights_of_its_data(tmp_path):
     write_results(tmp_path, "dataset.name = 'synth_nonlinear'", "synth_nonlinear.weight_seed = 7")
-    facts = json.loads(json.dumps(data_facts(tmp_path)))
+    facts = json.loads(json.dumps(data_facts(tmp_path / "results/gin/train.gin")))
     assert facts["weight_seed"] == 7
     layers = [(np.array(layer["kernel"]), np.array(layer["bias"])) for layer in facts["weights"]]
     points = np.random.RandomState(0).random_sample((5, 2))

@@ -11,7 +11,7 @@ from disentanglement_lib.methods.unsupervised import train  # noqa: F401, regist
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study import experiments
 from vae_ortho_plugin.study.dlib_study import STUDY, VaePcaV1
-from vae_ortho_plugin.study.experiments import CELLS, Cell, Run
+from vae_ortho_plugin.study.experiments import EXPERIMENTS, Experiment, Run
 
 
 def names(paths):
@@ -22,22 +22,26 @@ def test_dlib_knows_the_study():
     assert reproduce.STUDIES["vae_pca_v1"] is STUDY
 
 
-@pytest.mark.parametrize("cell", CELLS, ids=lambda cell: f"{cell.row.name}-{cell.model}")
-def test_every_cell_is_a_configuration_that_gin_accepts(cell):
-    bindings, model_file = STUDY.get_model_config(Run(cell, seed=7).model_num)
-    assert Path(model_file).stem == cell.model
+@pytest.mark.parametrize(
+    "experiment", EXPERIMENTS, ids=lambda experiment: f"{experiment.data.name}-{experiment.model}"
+)
+def test_every_cell_is_a_configuration_that_gin_accepts(experiment):
+    bindings, model_file = STUDY.get_model_config(Run(experiment, seed=7).model_num)
+    assert Path(model_file).stem == experiment.model
     gin.clear_config()
     try:
         gin.parse_config_files_and_bindings([model_file], bindings)
         name = gin.query_parameter("dataset.name")
-        assert name == {"dsprites": "dsprites_full"}.get(cell.row.data_set, cell.row.data_set)
+        assert name == {"dsprites": "dsprites_full"}.get(
+            experiment.data.data_set, experiment.data.data_set
+        )
         assert gin.query_parameter("model.random_seed") == 7
     finally:
         gin.clear_config()
 
 
-def parameters(study, cell, configurable):
-    bindings, model_file = study.get_model_config(Run(cell, 0).model_num)
+def parameters(study, experiment, configurable):
+    bindings, model_file = study.get_model_config(Run(experiment, 0).model_num)
     gin.clear_config()
     try:
         gin.parse_config_files_and_bindings([model_file], bindings)
@@ -47,100 +51,104 @@ def parameters(study, cell, configurable):
 
 
 @pytest.mark.parametrize(
-    ("cell", "steps"),
+    ("experiment", "steps"),
     [
-        (Cell(experiments.MNIST_SHORT, "vae"), 5 * 56_000 / 64),
-        (experiments.figure_4_cell(10), 10 * 589_824 / 64),
-        (experiments.figure_4_cell(50), 50 * 589_824 / 64),
-        (Cell(experiments.MNIST, "random_decoder"), 0),
+        (Experiment(experiments.MNIST_SHORT, "vae"), 5 * 56_000 / 64),
+        (experiments.figure_4_experiment(10), 10 * 589_824 / 64),
+        (experiments.figure_4_experiment(50), 50 * 589_824 / 64),
+        (Experiment(experiments.MNIST, "random_decoder"), 0),
     ],
 )
-def test_a_row_trains_its_epochs(cell, steps):
-    assert parameters(STUDY, cell, "model")["training_steps"] == steps
+def test_a_row_trains_its_epochs(experiment, steps):
+    assert parameters(STUDY, experiment, "model")["training_steps"] == steps
 
 
 def test_a_shortened_study_trains_fewer_epochs_and_nothing_longer():
     study = VaePcaV1(epochs=20)
-    mnist, short = Cell(experiments.MNIST, "vae"), Cell(experiments.MNIST_SHORT, "vae")
+    mnist, short = Experiment(experiments.MNIST, "vae"), Experiment(experiments.MNIST_SHORT, "vae")
     assert parameters(study, mnist, "model")["training_steps"] == 20 * 56_000 / 64
     assert parameters(study, short, "model")["training_steps"] == 5 * 56_000 / 64
 
 
 def test_smaller_batches_make_more_steps_of_as_many_epochs():
     own, smaller = (
-        parameters(STUDY, Cell(row, "beta_vae"), "model")
-        for row in (experiments.SYNTH_LINEAR, experiments.SYNTH_LINEAR_BATCH_16)
+        parameters(STUDY, Experiment(variant, "beta_vae"), "model")
+        for variant in (experiments.SYNTH_LINEAR, experiments.SYNTH_LINEAR_BATCH_16)
     )
     assert (own["batch_size"], own["training_steps"]) == (64, 375_000)
     assert (smaller["batch_size"], smaller["training_steps"]) == (16, 1_500_000)
     study = VaePcaV1(epochs=6)
-    cell = Cell(experiments.SYNTH_LINEAR_BATCH_16, "beta_vae")
-    assert parameters(study, cell, "model")["training_steps"] == 15_000
+    experiment = Experiment(experiments.SYNTH_LINEAR_BATCH_16, "beta_vae")
+    assert parameters(study, experiment, "model")["training_steps"] == 15_000
 
 
 def test_variants_differ_in_the_one_parameter_that_they_are_named_after():
-    sweep = [experiments.beta_cell(experiments.DSPRITES, value) for value in (0.3, 2.0, 4.0)]
-    betas = [parameters(STUDY, cell, "vae")["beta"] for cell in sweep]
+    sweep = [experiments.beta_experiment(experiments.DSPRITES, value) for value in (0.3, 2.0, 4.0)]
+    betas = [parameters(STUDY, experiment, "vae")["beta"] for experiment in sweep]
     assert betas == [0.3, 2.0, 4.0]
-    for row in experiments.TABLE_ROWS:
+    for variant in experiments.TABLE_VARIANTS:
         own, ten = (
-            parameters(STUDY, cell, "encoder")["num_latent"]
-            for cell in experiments.table_1_cells(row)
+            parameters(STUDY, experiment, "encoder")["num_latent"]
+            for experiment in experiments.table_1_experiments(variant)
         )
         assert own < ten == 10
     ratios = [
-        parameters(STUDY, experiments.axis_ratio_cell(ratio), "synth_linear").get("axis_ratio", 2.0)
+        parameters(STUDY, experiments.axis_ratio_experiment(ratio), "synth_linear").get(
+            "axis_ratio", 2.0
+        )
         for ratio in experiments.AXIS_RATIOS
     ]
     assert ratios == [1.0, 1.2, 1.5, 2.0]
 
 
 @pytest.mark.parametrize(
-    ("cell", "metrics"),
+    ("experiment", "metrics"),
     [
         (
-            Cell(experiments.SYNTH_LINEAR, "beta_vae"),
+            Experiment(experiments.SYNTH_LINEAR, "beta_vae"),
             [
                 *("disentanglement_score", "dto", "loss_decomposition", "precision_gap"),
                 "pca_alignment",
             ],
         ),
         (
-            Cell(experiments.SYNTH_LINEAR, "autoencoder"),
+            Experiment(experiments.SYNTH_LINEAR, "autoencoder"),
             ["disentanglement_score", "dto", "pca_alignment"],
         ),
         (
-            Cell(experiments.SYNTH_NONLINEAR, "random_decoder"),
+            Experiment(experiments.SYNTH_NONLINEAR, "random_decoder"),
             ["disentanglement_score", "dto"],
         ),
         # 10 latents, 3 outputs
         (
-            Cell(experiments.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae"),
+            Experiment(experiments.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae"),
             ["disentanglement_score"],
         ),
-        (Cell(experiments.MNIST, "vae"), ["dto", "loss_decomposition", "precision_gap"]),
-        (Cell(experiments.MNIST, "autoencoder"), ["dto"]),
+        (Experiment(experiments.MNIST, "vae"), ["dto", "loss_decomposition", "precision_gap"]),
+        (Experiment(experiments.MNIST, "autoencoder"), ["dto"]),
     ],
 )
-def test_the_metrics_are_those_that_suit_the_model_asked_for_last(cell, metrics):
-    STUDY.get_model_config(Run(cell, 0).model_num)
+def test_the_metrics_are_those_that_suit_the_model_asked_for_last(experiment, metrics):
+    STUDY.get_model_config(Run(experiment, 0).model_num)
     assert names(STUDY.get_eval_config_files()) == metrics
     assert names(STUDY.get_postprocess_config_files()) == ["mean"]
 
 
 def test_the_polarized_regime_is_tracked_where_there_is_a_posterior():
-    tracked = parameters(STUDY, Cell(experiments.MNIST, "vae"), "polarized_regime")
+    tracked = parameters(STUDY, Experiment(experiments.MNIST, "vae"), "polarized_regime")
     assert tracked == {"every": 500, "num_points": 1000}
-    assert parameters(STUDY, Cell(experiments.MNIST, "autoencoder"), "polarized_regime") == {}
-    assert parameters(STUDY, Cell(experiments.MNIST, "random_decoder"), "polarized_regime") == {}
+    assert parameters(STUDY, Experiment(experiments.MNIST, "autoencoder"), "polarized_regime") == {}
+    assert (
+        parameters(STUDY, Experiment(experiments.MNIST, "random_decoder"), "polarized_regime") == {}
+    )
 
 
 def test_dto_is_tracked_where_something_is_trained_and_the_jacobian_has_directions():
-    tracked = parameters(STUDY, Cell(experiments.MNIST, "autoencoder"), "dto_while_training")
+    tracked = parameters(STUDY, Experiment(experiments.MNIST, "autoencoder"), "dto_while_training")
     assert tracked == {"every": 5000, "num_points": 1000}
-    ten_of_three = Cell(experiments.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae")
-    for cell in (Cell(experiments.MNIST, "random_decoder"), ten_of_three):
-        assert parameters(STUDY, cell, "dto_while_training") == {}
+    ten_of_three = Experiment(experiments.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae")
+    for experiment in (Experiment(experiments.MNIST, "random_decoder"), ten_of_three):
+        assert parameters(STUDY, experiment, "dto_while_training") == {}
 
 
 def test_the_configuration_can_be_printed(capsys):
@@ -150,4 +158,4 @@ def test_the_configuration_can_be_printed(capsys):
 
 def test_a_model_number_out_of_range_is_refused():
     with pytest.raises(InputError, match="it has 0 to"):
-        STUDY.get_model_config(len(CELLS) * 100)
+        STUDY.get_model_config(len(EXPERIMENTS) * 100)

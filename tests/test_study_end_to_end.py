@@ -11,9 +11,12 @@ import numpy as np
 import pytest
 
 from vae_ortho_plugin.data.mnist_files import SHAPES
+from vae_ortho_plugin.files import locked
 from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.run import command
-from vae_ortho_plugin.study.run.worker import curves, dlib_script
+from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
+from vae_ortho_plugin.study.run.run_facts import curves
 
 STEPS = 2000
 
@@ -163,9 +166,9 @@ def test_a_second_call_makes_nothing_again(studied, capsys):
 
 def test_two_studies_cannot_share_an_output_directory(studied, capsys):
     output, arguments = studied
-    with command._locked(output):
+    with locked(ResultsFolder(output).lock, "the folder"):
         assert command.main(arguments) == 2
-    assert "Another vae_ortho_study is at work" in capsys.readouterr().err
+    assert "Another process is at work in the results folder" in capsys.readouterr().err
 
 
 def test_a_failed_run_is_listed_with_its_log_and_leaves_nothing(tmp_path, monkeypatch, capsys):

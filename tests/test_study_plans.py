@@ -5,20 +5,20 @@ import pytest
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study import experiments
-from vae_ortho_plugin.study.experiments import CELLS
+from vae_ortho_plugin.study.experiments import EXPERIMENTS
 from vae_ortho_plugin.study.plans import STUDIES, plan_of, select
 
 
 def test_the_quick_study_has_five_seeds_of_four_models_on_both_synthetic_sets():
-    runs = [run for run in select("quick") if run.cell.row != experiments.MNIST_SHORT]
+    runs = [run for run in select("quick") if run.experiment.data != experiments.MNIST_SHORT]
     assert len(set(runs)) == len(runs) == 40
     assert {run.seed for run in runs} == set(range(5))
 
 
 def test_every_cell_is_in_some_study_and_the_parts_make_the_whole():
-    assert {cell for study in STUDIES for cell in plan_of(study)} == set(CELLS)
+    assert {experiment for study in STUDIES for experiment in plan_of(study)} == set(EXPERIMENTS)
     parts = [plan_of(name) for name in ("synthetic", "mnist", "dsprites")]
-    assert {cell for part in parts for cell in part} == set(plan_of("full"))
+    assert {experiment for part in parts for experiment in part} == set(plan_of("full"))
     for name in ("table_1", "table_2", "figure_4", "supplement_c"):
         assert set(plan_of(name)) <= set(plan_of("full"))
 
@@ -27,12 +27,12 @@ def test_published_tables_have_ten_seeds_and_the_supplements_five():
     assert set(plan_of("table_1").values()) == set(plan_of("table_2").values()) == {10}
     assert set(plan_of("supplement_c").values()) == {5}
     full = plan_of("full")
-    assert full[experiments.beta_cell(experiments.SYNTH_LINEAR, 1e-4)] == 10
-    assert full[experiments.beta_cell(experiments.SYNTH_LINEAR, 1e-3)] == 5
+    assert full[experiments.beta_experiment(experiments.SYNTH_LINEAR, 1e-4)] == 10
+    assert full[experiments.beta_experiment(experiments.SYNTH_LINEAR, 1e-3)] == 5
 
 
 def test_a_selection_is_the_product_of_its_parts():
-    runs = select("quick", models=["autoencoder"], rows=["synth_nonlinear"], seeds=[7, 0, 7])
+    runs = select("quick", models=["autoencoder"], variants=["synth_nonlinear"], seeds=[7, 0, 7])
     assert [str(run) for run in runs] == [
         "synth_nonlinear/autoencoder/0",
         "synth_nonlinear/autoencoder/7",
@@ -53,9 +53,15 @@ def test_epochs_shorten_what_trains_longer():
     [
         ({"study": "slow"}, "Unknown study 'slow'; known: quick, synthetic, mnist, dsprites, full"),
         ({"study": "quick", "models": ["vea"]}, "Unknown model 'vea'; known: beta_vae, autoenc"),
-        ({"study": "quick", "rows": ["cars"]}, "Unknown data set 'cars'; known: synth_linear, s"),
+        (
+            {"study": "quick", "variants": ["cars"]},
+            "Unknown data set 'cars'; known: synth_linear, s",
+        ),
         ({"study": "quick", "seeds": [100]}, "Seed 100 is not between 0 and 99"),
-        ({"study": "quick", "models": ["vae"], "rows": ["synth_linear"]}, "none of these models"),
+        (
+            {"study": "quick", "models": ["vae"], "variants": ["synth_linear"]},
+            "none of these models",
+        ),
         ({"study": "quick", "epochs": 0}, "--epochs 0: at least one"),
     ],
 )

@@ -8,11 +8,15 @@ import sys
 
 import pytest
 
-from vae_ortho_plugin.study.experiments import SYNTH_LINEAR, Cell, Run
+from vae_ortho_plugin.study.durations import duration
+from vae_ortho_plugin.study.experiments import SYNTH_LINEAR, Experiment, Run
+from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.run import pool
-from vae_ortho_plugin.study.run.pool import Progress, duration, make_runs
+from vae_ortho_plugin.study.run.display import shown
+from vae_ortho_plugin.study.run.pool import feed_workers, make_in_workers
+from vae_ortho_plugin.study.run.progress import Progress
 
-CELL = Cell(SYNTH_LINEAR, "beta_vae")
+EXPERIMENT = Experiment(SYNTH_LINEAR, "beta_vae")
 
 # Model number 1 fails, 2 dies half-way, 3 hangs half-way, all others succeed.
 FAKE_WORKER = """
@@ -42,15 +46,17 @@ def make(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
 
     def make(seeds, jobs=1):
-        runs = [Run(CELL, seed) for seed in seeds]
-        return make_runs(runs, lambda run: tmp_path / str(run), tmp_path / "logs", jobs, threads=3)
+        runs = [Run(EXPERIMENT, seed) for seed in seeds]
+        return make_in_workers(runs, ResultsFolder(tmp_path), jobs, threads=3)
 
     return make
 
 
 def test_one_worker_makes_run_after_run_with_its_threads(make, tmp_path, capsys):
     assert make([4, 5, 6]) == []
-    written = {(tmp_path / str(Run(CELL, seed)) / "pid").read_text() for seed in (4, 5, 6)}
+    written = {
+        (tmp_path / "runs" / str(Run(EXPERIMENT, seed)) / "pid").read_text() for seed in (4, 5, 6)
+    }
     assert len(written) == 1
     assert written.pop().endswith(" 3")
     lines = capsys.readouterr().out.splitlines()
@@ -64,19 +70,18 @@ def test_failures_are_returned_leave_no_directory_and_stop_nothing_else(make, tm
         (2, "its process ended with exit code 7"),
     ]
     assert failures[0].log == tmp_path / "logs" / "synth_linear-beta_vae-1.log"
-    assert os.listdir(tmp_path / "synth_linear/beta_vae") == ["4"]
+    assert os.listdir(tmp_path / "runs/synth_linear/beta_vae") == ["4"]
     assert "(2 failed)" in capsys.readouterr().out
 
 
 def test_an_interruption_ends_the_workers_and_leaves_no_half_run(make, tmp_path):
-    folder = tmp_path / "synth_linear/beta_vae"
+    folder = tmp_path / "runs/synth_linear/beta_vae"
 
     async def interrupted():
-        progress = Progress(collections.deque([Run(CELL, 4), Run(CELL, 3)]), jobs=1)
+        progress = Progress(collections.deque([Run(EXPERIMENT, 4), Run(EXPERIMENT, 3)]), jobs=1)
         (tmp_path / "logs").mkdir()
-        task = asyncio.create_task(
-            pool._make_runs(progress, lambda run: tmp_path / str(run), tmp_path / "logs", 1)
-        )
+        with shown(progress) as display:
+            task = asyncio.create_task(feed_workers(progress, ResultsFolder(tmp_path), 1, display))
         while not (folder / ".3.partial").exists():
             await asyncio.sleep(0.01)
         task.cancel()
@@ -89,9 +94,9 @@ def test_an_interruption_ends_the_workers_and_leaves_no_half_run(make, tmp_path)
 
 def progress(waiting, running, seconds, jobs=2):
     return Progress(
-        collections.deque(Run(CELL, seed) for seed in range(waiting)),
+        collections.deque(Run(EXPERIMENT, seed) for seed in range(waiting)),
         jobs,
-        running={Run(CELL, 50 + i): begun for i, begun in enumerate(running)},
+        running={Run(EXPERIMENT, 50 + i): begun for i, begun in enumerate(running)},
         seconds=seconds,
     )
 
@@ -103,15 +108,15 @@ def test_no_time_is_promised_before_a_run_has_finished():
 
 def test_time_left_is_the_remaining_work_shared_by_the_workers():
     # 3 waiting runs of 10 s, two running since 4 s and 8 s: (30 + 6 + 2) / 2
-    assert progress(3, [6.0, 2.0], {CELL: [8.0, 12.0]}).seconds_left(now=10.0) == 19.0
+    assert progress(3, [6.0, 2.0], {EXPERIMENT: [8.0, 12.0]}).seconds_left(now=10.0) == 19.0
 
 
 def test_time_left_is_no_less_than_the_longest_running_run_needs():
-    assert progress(0, [9.0], {CELL: [10.0]}, jobs=8).seconds_left(now=10.0) == 9.0
+    assert progress(0, [9.0], {EXPERIMENT: [10.0]}, jobs=8).seconds_left(now=10.0) == 9.0
 
 
 def test_runs_of_a_cell_not_seen_yet_are_expected_to_take_the_mean_of_all():
-    other = Cell(SYNTH_LINEAR, "autoencoder")
+    other = Experiment(SYNTH_LINEAR, "autoencoder")
     assert progress(1, [], {other: [4.0, 6.0]}, jobs=1).seconds_left(now=0.0) == 5.0
 
 

@@ -8,7 +8,8 @@ import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 from matplotlib.figure import Figure
 
-from vae_ortho_plugin.study.report import pictures
+from vae_ortho_plugin import pictures
+from vae_ortho_plugin.study.layout import LATENT_GRID_FILE
 from vae_ortho_plugin.trained_model import open_model
 
 GRID_POINTS = 51
@@ -41,7 +42,7 @@ def visualize_vector_data(model_dir: str, dataset: GroundTruthData, output_dir: 
             grid = np.stack(np.meshgrid(values, values, indexing="ij"), axis=-1).reshape(-1, 2)
             latents = model.encode(dataset.sample_observations_from_factors(grid, random_state))
             latents = latents.reshape(GRID_POINTS, GRID_POINTS, 2)
-            np.savez(output / "latent_grid.npz", latents=latents)
+            np.savez(output / LATENT_GRID_FILE, latents=latents)
             pictures.save(_grid(latents), output / "latent_grid.png")
 
 

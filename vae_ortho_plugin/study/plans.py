@@ -1,39 +1,58 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which cells and how many seeds `vae_ortho_study --study NAME` makes; needs neither TF nor dlib."""
+"""Which experiments a study has, with how many seeds; needs neither TensorFlow nor dlib."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study import experiments
-from vae_ortho_plugin.study.experiments import CELLS, SEEDS_PER_CELL, Cell, Run
+from vae_ortho_plugin.study.experiments import (
+    AXIS_RATIOS,
+    EXPERIMENTS,
+    FIGURE_4_EPOCHS,
+    MNIST_SHORT,
+    SEEDS_PER_EXPERIMENT,
+    SWEPT_BETAS,
+    SYNTH_LINEAR_BATCH_16,
+    TABLE_VARIANTS,
+    Experiment,
+    Run,
+    axis_ratio_experiment,
+    beta_experiment,
+    figure_4_experiment,
+    table_1_experiments,
+)
 
-Plan = Mapping[Cell, int]
+# Experiment -> planned number of seeds.
+Plan = Mapping[Experiment, int]
 
-_TABLE_1 = {cell: 10 for row in experiments.TABLE_ROWS for cell in experiments.table_1_cells(row)}
-_TABLE_2 = {cell: 10 for cell in CELLS if cell.row in experiments.TABLE_ROWS}
-_FIGURE_4 = {experiments.figure_4_cell(number): 10 for number in experiments.FIGURE_4_EPOCHS}
+_TABLE_1 = {experiment: 10 for data in TABLE_VARIANTS for experiment in table_1_experiments(data)}
+_TABLE_2 = {experiment: 10 for experiment in EXPERIMENTS if experiment.data in TABLE_VARIANTS}
+_FIGURE_4 = {figure_4_experiment(number): 10 for number in FIGURE_4_EPOCHS}
 _SUPPLEMENT_C = {
-    **{
-        experiments.beta_cell(row, beta): 5
-        for row, betas in experiments.SWEPT_BETAS.items()
-        for beta in betas
-    },
-    **{experiments.axis_ratio_cell(ratio): 5 for ratio in experiments.AXIS_RATIOS},
+    **{beta_experiment(data, beta): 5 for data, betas in SWEPT_BETAS.items() for beta in betas},
+    **{axis_ratio_experiment(ratio): 5 for ratio in AXIS_RATIOS},
 }
-_BATCH_16 = {cell: 10 for cell in CELLS if cell.row == experiments.SYNTH_LINEAR_BATCH_16}
+_BATCH_16 = {
+    experiment: 10 for experiment in EXPERIMENTS if experiment.data == SYNTH_LINEAR_BATCH_16
+}
 _FULL = {**_BATCH_16, **_SUPPLEMENT_C, **_TABLE_1, **_TABLE_2, **_FIGURE_4}
 
 
-def _part(*data_sets: str) -> Plan:
-    return {cell: seeds for cell, seeds in _FULL.items() if cell.row.data_set in data_sets}
+def _on(*data_sets: str) -> Plan:
+    return {
+        experiment: seeds
+        for experiment, seeds in _FULL.items()
+        if experiment.data.data_set in data_sets
+    }
 
 
-# Study name -> its cells and the planned number of seeds of each.
+# The names are described in study/names.py.
 STUDIES: dict[str, Plan] = {
-    "quick": {cell: 1 if cell.row == experiments.MNIST_SHORT else 5 for cell in CELLS[:10]},
-    "synthetic": _part("synth_linear", "synth_nonlinear"),
-    "mnist": _part("mnist", "fashion_mnist"),
-    "dsprites": _part("dsprites"),
+    "quick": {
+        experiment: 1 if experiment.data == MNIST_SHORT else 5 for experiment in EXPERIMENTS[:10]
+    },
+    "synthetic": _on("synth_linear", "synth_nonlinear"),
+    "mnist": _on("mnist", "fashion_mnist"),
+    "dsprites": _on("dsprites"),
     "full": _FULL,
     "table_1": _TABLE_1,
     "table_2": _TABLE_2,
@@ -43,38 +62,43 @@ STUDIES: dict[str, Plan] = {
 
 
 def plan_of(study: str) -> Plan:
-    """The study's cells and planned seeds, in the order of CELLS.
+    """The study's experiments and planned seeds, in the order of EXPERIMENTS.
 
     Raises:
-        InputError: there is no such study; the message has those that there are.
+        InputError: there is no such study; the message lists the known ones.
     """
     _check("study", [study], STUDIES)
-    return {cell: STUDIES[study][cell] for cell in CELLS if cell in STUDIES[study]}
+    plan = STUDIES[study]
+    return {experiment: plan[experiment] for experiment in EXPERIMENTS if experiment in plan}
 
 
 def select(
     study: str,
-    models: Iterable[str] | None = None,
-    rows: Iterable[str] | None = None,
+    models: Collection[str] | None = None,
+    variants: Collection[str] | None = None,
     seeds: Iterable[int] | None = None,
     epochs: int | None = None,
 ) -> list[Run]:
-    """The study's runs; None selects what the study has.
+    """Runs of a study. An argument that is None selects everything the study has.
 
     Args:
-        epochs: rows that train longer are shortened to so many epochs.
+        study: name of the study.
+        models: names of models.
+        variants: names of data variants.
+        seeds: 0 to SEEDS_PER_EXPERIMENT - 1, also seeds that the study does not plan.
+        epochs: runs that train longer are shortened to this number.
 
     Raises:
-        InputError: a name that the study does not have, a number out of range, or nothing selected.
+        InputError: the study does not have a name, a number is out of range, or nothing is selected.
     """
     plan = plan_of(study)
     selected = list(plan)
     if models is not None:
-        _check("model", models, {cell.model: None for cell in plan})
-        selected = [cell for cell in selected if cell.model in set(models)]
-    if rows is not None:
-        _check("data set", rows, {cell.row.name: None for cell in plan})
-        selected = [cell for cell in selected if cell.row.name in set(rows)]
+        _check("model", models, {experiment.model: None for experiment in plan})
+        selected = [experiment for experiment in selected if experiment.model in models]
+    if variants is not None:
+        _check("data set", variants, {experiment.data.name: None for experiment in plan})
+        selected = [experiment for experiment in selected if experiment.data.name in variants]
     if not selected:
         raise InputError(
             f"Study {study!r} has none of these models on these data sets; "
@@ -82,16 +106,22 @@ def select(
         )
     if seeds is not None:
         seeds = sorted(set(seeds))
-        bad = [seed for seed in seeds if not 0 <= seed < SEEDS_PER_CELL]
+        bad = [seed for seed in seeds if not 0 <= seed < SEEDS_PER_EXPERIMENT]
         if bad:
-            raise InputError(f"Seed {bad[0]} is not between 0 and {SEEDS_PER_CELL - 1}.")
+            raise InputError(f"Seed {bad[0]} is not between 0 and {SEEDS_PER_EXPERIMENT - 1}.")
     if epochs is not None and epochs < 1:
         raise InputError(f"--epochs {epochs}: at least one epoch.")
     return [
-        Run(cell if epochs is None else Cell(cell.row.shortened(epochs), cell.model), seed)
-        for cell in selected
-        for seed in (range(plan[cell]) if seeds is None else seeds)
+        Run(_shortened(experiment, epochs), seed)
+        for experiment in selected
+        for seed in (range(plan[experiment]) if seeds is None else seeds)
     ]
+
+
+def _shortened(experiment: Experiment, epochs: int | None) -> Experiment:
+    if epochs is None:
+        return experiment
+    return Experiment(experiment.data.shortened(epochs), experiment.model)
 
 
 def _check(kind: str, names: Iterable[str], known: Iterable[str]) -> None:

@@ -10,7 +10,9 @@ from pathlib import Path
 import markdown
 from markdown.extensions.toc import TocExtension
 
-from vae_ortho_plugin.study.report import pictures
+from vae_ortho_plugin import pictures
+from vae_ortho_plugin.files import write_text
+from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.report.section import Picture, Section, Table
 
 _STYLE = """
@@ -32,55 +34,50 @@ code { background: #f0f1f3; padding: 0 .25rem; border-radius: 3px; }
 _TYPES = {".csv": "text/csv", ".tex": "text/plain", ".png": "image/png"}
 
 
-def write(title: str, sections: Sequence[Section], output: Path) -> Path:
-    """Writes report.md, report.html, tables/ and pictures/ in `output`; returns report.md's path."""
+def write(title: str, sections: Sequence[Section], folder: ResultsFolder) -> Path:
+    """Writes the report with its tables and pictures; returns report.md's path."""
     parts = [f"# {title}"]
     for section in sections:
         parts.append(f"## {section.title}")
-        parts += [_block(block, output) for block in section.blocks]
+        parts += [_block(block, folder) for block in section.blocks]
     text = "\n\n".join(parts) + "\n"
-    report = output / "report.md"
-    write_text(report, text)
-    write_text(output / "report.html", to_html(title, text, output))
-    return report
+    write_text(folder.report, text)
+    write_text(folder.report_page, to_html(title, text, folder))
+    return folder.report
 
 
-def _block(block: str | Table | Picture, output: Path) -> str:
+def _block(block: str | Table | Picture, folder: ResultsFolder) -> str:
     if isinstance(block, Table):
-        write_text(output / f"tables/{block.name}.csv", block.to_csv())
-        write_text(output / f"tables/{block.name}.tex", block.to_latex())
-        links = f"[CSV](tables/{block.name}.csv) · [LaTeX](tables/{block.name}.tex)"
+        csv, latex = folder.table(block.name, ".csv"), folder.table(block.name, ".tex")
+        write_text(csv, block.to_csv())
+        write_text(latex, block.to_latex())
+        links = f"[CSV]({folder.link(csv)}) · [LaTeX]({folder.link(latex)})"
         return f"{block.to_markdown()}\n\n{links}"
     if isinstance(block, Picture):
-        pictures.save(block.figure, output / f"pictures/{block.name}.png")
-        return f"![{block.title}](pictures/{block.name}.png)"
+        path = folder.picture(block.name)
+        pictures.save(block.figure, path)
+        return f"![{block.title}]({folder.link(path)})"
     return block
 
 
-def to_html(title: str, text: str, folder: Path) -> str:
-    """One page that needs no other file: those in `folder` that the Markdown refers to are within it."""
+def to_html(title: str, text: str, folder: ResultsFolder) -> str:
+    """One page that needs no other file: it embeds the folder's files that the Markdown refers to."""
     converter = markdown.Markdown(extensions=["tables", TocExtension(toc_depth="2-3")])
     body = converter.convert(text)
     heading, _, rest = body.partition("\n")
 
     def embed(match: re.Match) -> str:
         attribute, name = match.groups()
-        data = base64.b64encode((folder / name).read_bytes()).decode()
+        if Path(name).suffix not in _TYPES:
+            return match[0]
+        data = base64.b64encode(folder.path.joinpath(name).read_bytes()).decode()
         download = f' download="{Path(name).name}"' if attribute == "href" else ""
         return f'{attribute}="data:{_TYPES[Path(name).suffix]};base64,{data}"{download}'
 
-    page = re.sub(r'(src|href)="((?:pictures|tables)/[^"]+)"', embed, rest)
+    page = re.sub(r'(src|href)="([^":#]+)"', embed, rest)
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
         f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
         f"{heading}\n<nav>{converter.toc}</nav>\n{page}\n</body>\n</html>\n"
     )
-
-
-def write_text(path: Path, text: str) -> None:
-    """Writes the file so that it is never seen half written."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.name}.partial")
-    partial.write_text(text)
-    partial.rename(path)

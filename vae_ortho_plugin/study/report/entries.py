@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """How a number of ours stands beside the paper's in a table."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 
-from vae_ortho_plugin.study.experiments import MODEL_TITLES, Cell
+from vae_ortho_plugin.study.experiments import MODEL_TITLES, Experiment
 from vae_ortho_plugin.study.finished import FinishedRun
-from vae_ortho_plugin.study.report.paper_targets import Target
+from vae_ortho_plugin.study.report.paper_targets import Target, target
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.statistics import Entry, summarize
 
@@ -19,17 +19,39 @@ LEGEND = (
 
 def entry(
     results: Results,
-    cell: Cell,
+    experiment: Experiment,
     measure: str,
     get: Callable[[FinishedRun], float | None],
     paper: Target | None,
 ) -> Entry:
-    """Summarizes what `get` finds in the finished runs of `cell`."""
-    return Entry(cell, measure, summarize(results.values(cell, get)), results.plan[cell], paper)
+    """Summarizes what `get` finds in the finished runs of `experiment`."""
+    return Entry(
+        experiment,
+        measure,
+        summarize(results.values(experiment, get)),
+        results.plan[experiment],
+        paper,
+    )
 
 
-def name_columns(cell: Cell, ours_alone: bool) -> list[str]:
-    return [cell.row.title, MODEL_TITLES[cell.model] + " †" * ours_alone]
+def dto_and_score(results: Results, experiments: Iterable[Experiment]) -> list[Entry]:
+    """DtO and, where the data have factors, the disentanglement score of each experiment."""
+    return [
+        entry(
+            results,
+            experiment,
+            measure,
+            lambda item, measure=measure: item.metric(measure),
+            target(experiment.data.data_set, measure, experiment.model),
+        )
+        for experiment in experiments
+        for measure in ("dto", "disentanglement_score")
+        if measure == "dto" or experiment.data.has_factors
+    ]
+
+
+def name_columns(experiment: Experiment, ours_alone: bool) -> list[str]:
+    return [experiment.data.title, MODEL_TITLES[experiment.model] + " †" * ours_alone]
 
 
 def count_column(entry: Entry) -> str:
@@ -77,13 +99,13 @@ def record(entry: Entry) -> dict[str, object]:
     mean, sd, n = entry.ours or (None, None, 0)
     low, high = (entry.ours and entry.ours.interval) or (None, None)
     paper_mean, paper_sd, _ = entry.paper or (None, None, None)
-    row = entry.cell.row
+    data = entry.experiment.data
     return {
-        "row": row.name,
-        "data_set": row.data_set,
-        "remarks": "; ".join(row.remarks),
-        "epochs": row.epochs,
-        "model": entry.cell.model,
+        "row": data.name,
+        "data_set": data.data_set,
+        "remarks": "; ".join(data.remarks),
+        "epochs": data.epochs,
+        "model": entry.experiment.model,
         "measure": entry.measure,
         "n": n,
         "planned": entry.planned,

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A study's plan and what of it is finished, as the sections of its report need it."""
+"""A study's plan and its finished runs, as the sections of the report need them."""
 
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
-from vae_ortho_plugin.study.experiments import MODEL_TITLES, Cell, Row
+from vae_ortho_plugin.study.experiments import MODEL_TITLES, DataVariant, Experiment
 from vae_ortho_plugin.study.finished import FinishedRun
 from vae_ortho_plugin.study.plans import Plan
 
@@ -13,10 +13,12 @@ _MODELS = list(MODEL_TITLES)
 
 @dataclass(frozen=True)
 class Results:
-    """Attributes:
-    study: its name.
-    plan: cell -> planned number of seeds; the cells of shortened runs and the like, too.
-    finished: the finished runs of these cells.
+    """A study's plan and what is finished.
+
+    Attributes:
+        study: its name.
+        plan: experiment -> planned number of seeds, including shortened experiments and the like.
+        finished: the finished runs of these experiments.
     """
 
     study: str
@@ -25,54 +27,74 @@ class Results:
 
     @classmethod
     def of(cls, study: str, plan: Plan, finished: list[FinishedRun]) -> "Results":
-        """Adds to the plan the rows that runs were made of, with as many seeds as the study's own.
+        """Adds the data variants of finished runs to the plan, with as many seeds as planned.
 
-        A row of the study without any run as the study has it gives way to them.
+        A planned variant that has only changed runs (shortened ones, for example) is replaced by
+        the changed variants.
         """
-        made: dict[Row, dict[Row, None]] = {}
+        made: dict[DataVariant, dict[DataVariant, None]] = {}
         for item in finished:
-            made.setdefault(item.cell.row.study_row, {})[item.cell.row] = None
+            made.setdefault(item.experiment.data.as_planned, {})[item.experiment.data] = None
         return cls(
             study,
             {
-                Cell(row, cell.model): seeds
-                for cell, seeds in plan.items()
-                for row in made.get(cell.row, [cell.row])
+                Experiment(data, experiment.model): seeds
+                for experiment, seeds in plan.items()
+                for data in made.get(experiment.data, [experiment.data])
             },
             finished,
         )
 
     @property
-    def rows(self) -> list[Row]:
-        """Each row once, those of a data set together."""
-        rows = list(dict.fromkeys(cell.row for cell in self.plan))
-        data_sets = [row.data_set for row in rows]
-        return sorted(rows, key=lambda row: data_sets.index(row.data_set))
+    def variants(self) -> list[DataVariant]:
+        """Each data variant once, those of a data set together."""
+        variants = list(dict.fromkeys(experiment.data for experiment in self.plan))
+        data_sets = [data.data_set for data in variants]
+        return sorted(variants, key=lambda data: data_sets.index(data.data_set))
 
-    def cells(
-        self, study_rows: Container[Row] | None = None, study_cells: Container[Cell] | None = None
-    ) -> list[Cell]:
-        """Planned cells, those that come of these rows or cells of the study, by row and model."""
+    def experiments(
+        self,
+        variants: Container[DataVariant] | None = None,
+        planned: Container[Experiment] | None = None,
+    ) -> list[Experiment]:
+        """Experiments by data variant and model.
+
+        Args:
+            variants: only those whose planned data variant is one of these.
+            planned: only those whose planned experiment is one of these.
+        """
         chosen = [
-            cell
-            for cell in self.plan
-            if (study_rows is None or cell.row.study_row in study_rows)
-            and (study_cells is None or cell.study_cell in study_cells)
+            experiment
+            for experiment in self.plan
+            if (variants is None or experiment.data.as_planned in variants)
+            and (planned is None or experiment.as_planned in planned)
         ]
+        order = self.variants
         return sorted(
-            chosen, key=lambda cell: (self.rows.index(cell.row), _MODELS.index(cell.model))
+            chosen,
+            key=lambda experiment: (
+                order.index(experiment.data),
+                _MODELS.index(experiment.model),
+            ),
         )
 
-    def runs(self, cells: Iterable[Cell]) -> list[FinishedRun]:
-        """The finished runs of these cells, in the cells' order."""
-        return [item for cell in cells for item in self.finished if item.cell == cell]
+    def runs(self, experiments: Iterable[Experiment]) -> list[FinishedRun]:
+        """The finished runs of these experiments, in their order."""
+        return [
+            item
+            for experiment in experiments
+            for item in self.finished
+            if item.experiment == experiment
+        ]
 
-    def values(self, cell: Cell, get: Callable[[FinishedRun], float | None]) -> list[float]:
-        """What `get` finds in the finished runs of a cell."""
-        found = (get(item) for item in self.runs([cell]))
+    def values(
+        self, experiment: Experiment, get: Callable[[FinishedRun], float | None]
+    ) -> list[float]:
+        """What `get` returns for the finished runs of an experiment, without None."""
+        found = (get(item) for item in self.runs([experiment]))
         return [value for value in found if value is not None]
 
 
-def finished_rows(runs: Iterable[FinishedRun]) -> list[Row]:
-    """The rows of runs, each once, in the runs' order."""
-    return list(dict.fromkeys(item.cell.row for item in runs))
+def finished_variants(runs: Iterable[FinishedRun]) -> list[DataVariant]:
+    """The data variants of runs, each once, in the order of the runs."""
+    return list(dict.fromkeys(item.experiment.data for item in runs))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a report is made of: sections of text, tables and pictures."""
+"""The parts of a report: sections of text, tables and pictures."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from matplotlib.figure import Figure
 
-# What the tables have beyond LaTeX's own characters.
+# Characters of the tables that LaTeX needs as commands.
 _LATEX = str.maketrans(
     {
         "β": r"$\beta$",
@@ -34,11 +34,13 @@ _LATEX = str.maketrans(
 
 @dataclass(frozen=True)
 class Table:
-    """Attributes:
-    name: of its files.
-    columns: headings.
-    rows: what a reader sees, a text a column.
-    records: the same numbers unrounded, column -> value, for CSV.
+    """A table of the report.
+
+    Attributes:
+        name: of its files.
+        columns: headings.
+        rows: what a reader sees, a text for each column.
+        records: the same numbers unrounded, column -> value, for CSV.
     """
 
     name: str
@@ -72,9 +74,12 @@ class Table:
 
 @dataclass(frozen=True)
 class Picture:
-    """Attributes:
-    name: of its file.
-    title: what it shows, for those who do not see it, too.
+    """A picture of the report.
+
+    Attributes:
+        name: of its file.
+        title: what it shows, also for readers who cannot see it.
+        figure: the picture.
     """
 
     name: str
@@ -84,8 +89,11 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """Attributes:
-    blocks: in their order; a text is Markdown.
+    """A section of the report.
+
+    Attributes:
+        title: heading.
+        blocks: its content in order; a text is Markdown.
     """
 
     title: str

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from vae_ortho_plugin.study.experiments import MODEL_TITLES, Cell
+from vae_ortho_plugin.study.experiments import MODEL_TITLES, Experiment
 from vae_ortho_plugin.study.report.paper_targets import Target
 
 # Two means of the paper's DtO that are closer count as equal.
@@ -33,12 +33,12 @@ class Summary(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """A measure of a cell: ours, of how many planned seeds, and the paper's; None where missing.
+    """A measure of a experiment: ours, of how many planned seeds, and the paper's; None where missing.
 
-    The paper's is None, too, where it does not report this cell.
+    The paper's is None, too, where it does not report this experiment.
     """
 
-    cell: Cell
+    experiment: Experiment
     measure: str
     ours: Summary | None
     planned: int
@@ -50,7 +50,9 @@ class Entry(NamedTuple):
 
         None where one of them is missing, or where ours trained shorter than the paper's.
         """
-        if not (self.paper and self.ours and self.ours.interval and self.cell.row.at_full_length):
+        if not (
+            self.paper and self.ours and self.ours.interval and self.experiment.data.at_full_length
+        ):
             return None
         low, high = self.ours.interval
         return abs(self.paper.mean - (low + high) / 2) <= (high - low) / 2 + self.paper.rounding
@@ -85,13 +87,13 @@ def summarize(values: Sequence[float]) -> Summary | None:
 
 
 def compare_order(entries: Iterable[Entry]) -> list[Comparison]:
-    """Pairs of a row's models whose DtO differ by at least APART in the paper."""
+    """Pairs of a variant's models whose DtO differ by at least APART in the paper."""
     dto = [entry for entry in entries if entry.measure == "dto" and entry.paper]
     comparisons = []
     for pair in itertools.combinations(dto, 2):
         lower, higher = sorted(pair, key=lambda entry: entry.paper.mean)
         apart = higher.paper.mean - lower.paper.mean >= APART
-        if apart and lower.cell.row == higher.cell.row:
+        if apart and lower.experiment.data == higher.experiment.data:
             comparisons.append(Comparison(lower, higher, _p_value(lower.ours, higher.ours)))
     return comparisons
 
@@ -104,9 +106,11 @@ def _p_value(first: Summary | None, second: Summary | None) -> float | None:
 
 
 def order_to_markdown(comparisons: Sequence[Comparison]) -> str:
-    """Per row, a line that says what speaks for or against the paper's order, and the pairs."""
+    """Per variant, a line that says what speaks for or against the paper's order, and the pairs."""
     lines = []
-    for row, group in itertools.groupby(comparisons, key=lambda pair: pair.lower.cell.row):
+    for variant, group in itertools.groupby(
+        comparisons, key=lambda pair: pair.lower.experiment.data
+    ):
         pairs = list(group)
         verdicts = {pair.verdict for pair in pairs}
         if "reversed" in verdicts:
@@ -117,12 +121,12 @@ def order_to_markdown(comparisons: Sequence[Comparison]) -> str:
             verdict = "the paper's order where our seeds decide"
         else:
             verdict = "the paper's order"
-        lines.append(f"- {row.title}: {verdict} ({'; '.join(map(_pair_text, pairs))})")
+        lines.append(f"- {variant.title}: {verdict} ({'; '.join(map(_pair_text, pairs))})")
     return "\n".join(lines)
 
 
 def _pair_text(pair: Comparison) -> str:
-    lower, higher = (MODEL_TITLES[entry.cell.model] for entry in (pair.lower, pair.higher))
+    lower, higher = (MODEL_TITLES[entry.experiment.model] for entry in (pair.lower, pair.higher))
     if pair.verdict == "missing":
         return f"{lower} < {higher}: missing"
     sign = {"holds": "<", "reversed": ">", "undecided": "?"}[pair.verdict]

@@ -1,2 +1,2 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The command line of a study and the making of its runs."""
+"""Makes the runs of a study: command line, pool of worker processes, making of one run."""

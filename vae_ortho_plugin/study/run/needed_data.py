@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which files a study's rows need; needs neither TensorFlow nor dlib."""
+"""Which data files a study's runs need; needs neither TensorFlow nor dlib."""
 
 import sys
 from collections.abc import Iterable
@@ -12,28 +12,28 @@ from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.experiments import Run
 
 
-def keep_those_with_data(runs: list[Run], demanded_rows: Iterable[str] | None) -> list[Run]:
-    """The runs whose data are there; says in a line for each data set what it leaves out.
+def keep_those_with_data(runs: list[Run], demanded: Iterable[str] | None) -> list[Run]:
+    """The runs whose data are there; prints a line for each data set that is left out.
 
     Args:
         runs: the selected runs.
-        demanded_rows: names of the rows that the user asked for by name, if any.
+        demanded: names of the data variants that the user asked for by name, if any.
 
     Raises:
-        InputError: the data of a demanded row are missing, or those of all runs.
+        InputError: the data of a demanded variant are missing, or those of all runs.
     """
     absent = {
-        run.cell.row.data_set: _how_to_get(run.cell.row.data_set)
+        run.experiment.data.data_set: _how_to_get(run.experiment.data.data_set)
         for run in runs
-        if not _is_there(run.cell.row.data_set)
+        if not _is_there(run.experiment.data.data_set)
     }
-    kept = [run for run in runs if run.cell.row.data_set not in absent]
-    names = {run.cell.row.name: run.cell.row.data_set for run in runs}
-    demanded = [names[row] for row in demanded_rows or () if names.get(row) in absent]
-    if demanded or (absent and not kept):
-        raise InputError("\n".join(absent[name] for name in demanded or absent))
+    kept = [run for run in runs if run.experiment.data.data_set not in absent]
+    data_sets = {run.experiment.data.name: run.experiment.data.data_set for run in runs}
+    missing = [data_sets[name] for name in demanded or () if data_sets.get(name) in absent]
+    if missing or (absent and not kept):
+        raise InputError("\n".join(absent[name] for name in missing or absent))
     for name, remedy in absent.items():
-        left_out = sum(run.cell.row.data_set == name for run in runs)
+        left_out = sum(run.experiment.data.data_set == name for run in runs)
         print(f"Leaving out {left_out} runs. {remedy}", file=sys.stderr)
     return kept
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes runs of the study in several worker processes and shows how far they are."""
+"""Makes runs of the study in several worker processes."""
 
 import asyncio
 import collections
@@ -7,104 +7,43 @@ import contextlib
 import json
 import os
 import shutil
-import statistics
 import sys
 import time
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
-from pathlib import Path
+from collections.abc import Sequence
 
-from vae_ortho_plugin.study.experiments import Cell, Run
-from vae_ortho_plugin.study.run.worker import partial_directory
+from vae_ortho_plugin.study.durations import duration
+from vae_ortho_plugin.study.experiments import Run
+from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.run.display import Display, shown
+from vae_ortho_plugin.study.run.progress import Failure, Progress
 
 WORKER = (sys.executable, "-m", "vae_ortho_plugin.study.run.worker")
 
 
-@dataclass
-class Failure:
-    run: Run
-    error: str
-    log: Path
-
-
-@dataclass
-class Progress:
-    """What is done and what is not, in seconds of a clock.
-
-    Attributes:
-        waiting: runs not begun.
-        running: run -> when it began.
-        seconds: cell -> how long its finished runs took.
-        failures: runs that failed.
-    """
-
-    waiting: collections.deque[Run]
-    jobs: int
-    running: dict[Run, float] = field(default_factory=dict)
-    seconds: dict[Cell, list[float]] = field(default_factory=dict)
-    failures: list[Failure] = field(default_factory=list)
-    done: int = 0
-
-    @property
-    def total(self) -> int:
-        return self.done + len(self.running) + len(self.waiting)
-
-    def seconds_left(self, now: float) -> float | None:
-        """Estimate from the runs finished so far, those of the same cell first; None before any."""
-        finished = [took for cell in self.seconds.values() for took in cell]
-        if not finished:
-            return None
-        overall = statistics.mean(finished)
-
-        def expected(run: Run) -> float:
-            return statistics.mean(self.seconds.get(run.cell, [overall]))
-
-        rest = [max(0.0, expected(run) - (now - begun)) for run, begun in self.running.items()]
-        work = sum(rest) + sum(expected(run) for run in self.waiting)
-        return max(work / self.jobs, *rest, 0.0)
-
-    def line(self, now: float) -> str:
-        left = self.seconds_left(now)
-        text = f"{self.done} of {self.total} runs done"
-        if self.failures:
-            text += f" ({len(self.failures)} failed)"
-        return f"{text}, {'estimating the time left' if left is None else duration(left) + ' left'}"
-
-
-def duration(seconds: float) -> str:
-    """Such as '40 s', '3 min', '1 h 20 min'."""
-    if seconds < 60:
-        return f"{seconds:.0f} s"
-    minutes = round(seconds / 60)
-    return f"{minutes} min" if minutes < 60 else f"{minutes // 60} h {minutes % 60} min"
-
-
-def make_runs(
-    runs: Sequence[Run],
-    directory_of: Callable[[Run], Path],
-    logs: Path,
-    jobs: int,
-    threads: int,
+def make_in_workers(
+    runs: Sequence[Run], folder: ResultsFolder, jobs: int, threads: int
 ) -> list[Failure]:
     """Makes `runs`, `jobs` at a time with `threads` threads each; returns those that failed.
 
-    A run's directory appears when it is complete. Interrupted, it ends the workers and leaves
-    nothing of what they were at.
+    A run's directory appears when it is complete. An interruption ends the workers and deletes
+    unfinished runs.
     """
     progress = Progress(collections.deque(runs), jobs)
-    logs.mkdir(exist_ok=True)
-    asyncio.run(_make_runs(progress, directory_of, logs, threads))
+    folder.logs.mkdir(parents=True, exist_ok=True)
+    with shown(progress) as display:
+        asyncio.run(feed_workers(progress, folder, threads, display))
     return progress.failures
 
 
-async def _make_runs(
-    progress: Progress, directory_of: Callable[[Run], Path], logs: Path, threads: int
+async def feed_workers(
+    progress: Progress, folder: ResultsFolder, threads: int, display: Display
 ) -> None:
+    """Makes the waiting runs of `progress` in its number of workers."""
     feeders = [
-        asyncio.create_task(_feed_worker(progress, directory_of, logs, threads))
+        asyncio.create_task(_feed_worker(progress, folder, threads, display))
         for _ in range(progress.jobs)
     ]
-    ticker = asyncio.create_task(_tick(progress))
+    ticker = asyncio.create_task(_tick(display))
     try:
         await asyncio.gather(*feeders)
     finally:
@@ -112,12 +51,11 @@ async def _make_runs(
             task.cancel()
         await asyncio.gather(*feeders, ticker, return_exceptions=True)
         for run in progress.running:  # none, unless interrupted
-            shutil.rmtree(partial_directory(directory_of(run)), ignore_errors=True)
-        _clear_line()
+            shutil.rmtree(folder.run(run).partial.directory, ignore_errors=True)
 
 
 async def _feed_worker(
-    progress: Progress, directory_of: Callable[[Run], Path], logs: Path, threads: int
+    progress: Progress, folder: ResultsFolder, threads: int, display: Display
 ) -> None:
     process = None
     try:
@@ -125,19 +63,18 @@ async def _feed_worker(
             run = progress.waiting.popleft()
             begun = progress.running[run] = time.monotonic()
             process = process or await _start_worker(threads)
-            log = logs / f"{str(run).replace('/', '-')}.log"
-            error = await _make_run(process, run, directory_of(run), log)
+            error = await _make_in_worker(process, run, folder)
             del progress.running[run]
             progress.done += 1
             took = time.monotonic() - begun
             if error is None:
-                progress.seconds.setdefault(run.cell, []).append(took)
-                _report(progress, f"{run}: {duration(took)}")
+                progress.seconds.setdefault(run.experiment, []).append(took)
+                display.line(f"{run}: {duration(took)}")
             else:
                 await _end(process)  # it ends by itself after an error
                 process = None
-                progress.failures.append(Failure(run, error, log))
-                _report(progress, f"{run}: FAILED, {error} ({log})")
+                progress.failures.append(Failure(run, error, folder.log(run)))
+                display.line(f"{run}: FAILED, {error} ({folder.log(run)})")
     except asyncio.CancelledError:
         if process is not None:
             process.kill()
@@ -168,15 +105,16 @@ async def _start_worker(threads: int) -> asyncio.subprocess.Process:
     )
 
 
-async def _make_run(
-    process: asyncio.subprocess.Process, run: Run, directory: Path, log: Path
+async def _make_in_worker(
+    process: asyncio.subprocess.Process, run: Run, folder: ResultsFolder
 ) -> str | None:
-    row = run.cell.row
+    """Hands a run to a worker; returns the error, None when the run is finished."""
+    files = folder.run(run)
     job = {
         "model_num": run.model_num,
-        "epochs": row.epochs if row.epochs < row.study_row.epochs else None,
-        "directory": str(directory),
-        "log": str(log),
+        "epochs": run.shortened_to,
+        "directory": str(files.directory),
+        "log": str(folder.log(run)),
     }
     with contextlib.suppress(ConnectionError):
         process.stdin.write(f"{json.dumps(job)}\n".encode())
@@ -184,27 +122,13 @@ async def _make_run(
     answer = await process.stdout.readline()
     if not answer:
         code = await process.wait()
-        shutil.rmtree(partial_directory(directory), ignore_errors=True)
+        shutil.rmtree(files.partial.directory, ignore_errors=True)
         return f"its process ended with exit code {code}"
     return json.loads(answer)["error"]
 
 
-def _report(progress: Progress, text: str) -> None:
-    _clear_line()
-    print(f"[{progress.done}/{progress.total}] {text}; {progress.line(time.monotonic())}")
-    sys.stdout.flush()
-
-
-async def _tick(progress: Progress) -> None:
-    """Keeps one line up to date on a terminal."""
-    while sys.stdout.isatty():
-        names = ", ".join(map(str, progress.running))
-        width = shutil.get_terminal_size().columns - 1
-        text = f"{progress.line(time.monotonic())}; now {names}"
-        print(f"\r\x1b[K{text[:width]}", end="", flush=True)
+async def _tick(display: Display) -> None:
+    """Keeps the display up to date."""
+    while True:
+        display.update()
         await asyncio.sleep(1)
-
-
-def _clear_line() -> None:
-    if sys.stdout.isatty():
-        print("\r\x1b[K", end="")

@@ -5,27 +5,39 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from vae_ortho_plugin.study.experiments import SWEPT_BETAS, Cell, beta_cell
-from vae_ortho_plugin.study.report import entries, pictures
+from vae_ortho_plugin import pictures
+from vae_ortho_plugin.study.experiments import SWEPT_BETAS, Experiment, beta_experiment
+from vae_ortho_plugin.study.report import entries
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Picture, Section, Table
-from vae_ortho_plugin.study.report.sections import table_2
 from vae_ortho_plugin.study.report.statistics import Entry
 
-_BETAS = {beta_cell(row, beta): (row, beta) for row, betas in SWEPT_BETAS.items() for beta in betas}
+_BETAS = {
+    beta_experiment(variant, beta): (variant, beta)
+    for variant, betas in SWEPT_BETAS.items()
+    for beta in betas
+}
 _MEASURES = {"dto": "DtO ↓", "disentanglement_score": "Disent. ↑"}
 
 
 def section(results: Results) -> Section | None:
-    cells = results.cells(study_cells=_BETAS)
-    cells.sort(
-        key=lambda cell: (list(SWEPT_BETAS).index(_row(cell)), cell.row.remarks, _beta(cell))
+    experiments = results.experiments(planned=_BETAS)
+    experiments.sort(
+        key=lambda experiment: (
+            list(SWEPT_BETAS).index(_variant(experiment)),
+            experiment.data.remarks,
+            _beta(experiment),
+        )
     )
     # The β-VAE of Table 2 alone is no sweep.
-    cells = [cell for cell in cells if sum(_series(cell) == _series(other) for other in cells) > 2]
-    if not cells:
+    experiments = [
+        experiment
+        for experiment in experiments
+        if sum(_series(experiment) == _series(other) for other in experiments) > 2
+    ]
+    if not experiments:
         return None
-    found = table_2.entries_of(results, cells)
+    found = entries.dto_and_score(results, experiments)
     blocks: list = [
         (
             "β-VAEs that differ from those of Table 2 in β alone. The paper shows this as a figure, without "
@@ -37,31 +49,31 @@ def section(results: Results) -> Section | None:
     return Section("Supplement C: sweep of β", [*blocks, _table(found)])
 
 
-def _row(cell: Cell):
-    return _BETAS[cell.study_cell][0]
+def _variant(experiment: Experiment):
+    return _BETAS[experiment.as_planned][0]
 
 
-def _beta(cell: Cell) -> float:
-    return _BETAS[cell.study_cell][1]
+def _beta(experiment: Experiment) -> float:
+    return _BETAS[experiment.as_planned][1]
 
 
-def _series(cell: Cell) -> str:
-    remarks = f" ({', '.join(cell.row.remarks)})" if cell.row.remarks else ""
-    return _row(cell).plain_title + remarks
+def _series(experiment: Experiment) -> str:
+    remarks = f" ({', '.join(experiment.data.remarks)})" if experiment.data.remarks else ""
+    return _variant(experiment).plain_title + remarks
 
 
 def _curves(found: Sequence[Entry]) -> Figure:
-    series = list(dict.fromkeys(_series(entry.cell) for entry in found if entry.ours))
+    series = list(dict.fromkeys(_series(entry.experiment) for entry in found if entry.ours))
     figure, panels = pictures.panels(len(series), width=4.6, height=3.4)
     for axes, name in zip(panels, series, strict=True):
         for measure, color in zip(_MEASURES, pictures.COLORS, strict=False):
             shown = [
                 entry
                 for entry in found
-                if entry.ours and entry.measure == measure and _series(entry.cell) == name
+                if entry.ours and entry.measure == measure and _series(entry.experiment) == name
             ]
             axes.errorbar(
-                [_beta(entry.cell) for entry in shown],
+                [_beta(entry.experiment) for entry in shown],
                 [entry.ours.mean for entry in shown],
                 yerr=[entry.ours.sd or 0 for entry in shown],
                 color=color,
@@ -85,13 +97,13 @@ def _table(found: Sequence[Entry]) -> Table:
         ["data set", "β", "n", *_MEASURES.values()],
         [
             [
-                _series(dto.cell),
-                f"{_beta(dto.cell):g}",
+                _series(dto.experiment),
+                f"{_beta(dto.experiment):g}",
                 entries.count_column(dto),
                 entries.ours_text(dto),
                 entries.ours_text(score),
             ]
             for dto, score in pairs
         ],
-        [{"beta": _beta(entry.cell), **entries.record(entry)} for entry in found],
+        [{"beta": _beta(entry.experiment), **entries.record(entry)} for entry in found],
     )

@@ -4,25 +4,27 @@
 from matplotlib.figure import Figure
 from scipy import stats
 
+from vae_ortho_plugin import pictures
 from vae_ortho_plugin.study import experiments
 from vae_ortho_plugin.study.finished import FinishedRun
-from vae_ortho_plugin.study.report import pictures
-from vae_ortho_plugin.study.report.results import Results, finished_rows
+from vae_ortho_plugin.study.report.results import Results, finished_variants
 from vae_ortho_plugin.study.report.section import Picture, Section
 
-_CELLS = [experiments.figure_4_cell(number) for number in experiments.FIGURE_4_EPOCHS]
+_EXPERIMENTS = [experiments.figure_4_experiment(number) for number in experiments.FIGURE_4_EPOCHS]
 _MARKERS = "osD^vP"
 
 
 def section(results: Results) -> Section | None:
-    planned = results.cells(study_cells=_CELLS)
+    planned = results.experiments(planned=_EXPERIMENTS)
     if not planned:
         return None
     runs = [
         item for item in results.runs(planned) if item.metric("disentanglement_score") is not None
     ]
-    counts = {cell: sum(item.cell == cell for item in runs) for cell in planned}
-    lengths = "; ".join(f"{cell.row.title}: {n} runs" for cell, n in counts.items())
+    counts = {
+        experiment: sum(item.experiment == experiment for item in runs) for experiment in planned
+    }
+    lengths = "; ".join(f"{experiment.data.title}: {n} runs" for experiment, n in counts.items())
     blocks: list = [
         (
             "Each point is a restart of dSprites' β-VAE (β = 4) with 10, 30 or 50 epochs, where the paper "
@@ -53,21 +55,21 @@ def correlation(runs: list[FinishedRun]) -> str:
 
 
 def _origin(item: FinishedRun) -> str:
-    return f", {item.data['origin']}" if "origin" in item.data else ""
+    return f", {item.data_facts['origin']}" if "origin" in item.data_facts else ""
 
 
 def _scatter(runs: list[FinishedRun]) -> Figure:
     figure = Figure(figsize=(6, 4.6), layout="constrained")
     axes = figure.subplots()
-    for index, row in enumerate(finished_rows(runs)):
-        chosen = [item for item in runs if item.cell.row == row]
+    for index, variant in enumerate(finished_variants(runs)):
+        chosen = [item for item in runs if item.experiment.data == variant]
         axes.scatter(
             [item.metric("dto") for item in chosen],
             [item.metric("disentanglement_score") for item in chosen],
-            color=pictures.COLORS[index],
+            color=pictures.COLORS[index % len(pictures.COLORS)],
             marker=_MARKERS[index % len(_MARKERS)],
             alpha=0.8,
-            label=f"{row.epochs} epoch{'s' * (row.epochs > 1)}{_origin(chosen[0])}",
+            label=f"{variant.epochs} epoch{'s' * (variant.epochs > 1)}{_origin(chosen[0])}",
         )
     axes.set_xlabel("distance to orthogonality (DtO)")
     axes.set_ylabel("disentanglement score")

@@ -5,14 +5,12 @@ import matplotlib.image
 import numpy as np
 from matplotlib.figure import Figure
 
-from vae_ortho_plugin.study.experiments import SHOWN_ROWS
+from vae_ortho_plugin.study.experiments import SHOWN_VARIANTS
 from vae_ortho_plugin.study.finished import FinishedRun
-from vae_ortho_plugin.study.report import pictures
-from vae_ortho_plugin.study.report.results import Results, finished_rows
+from vae_ortho_plugin.study.report.model_styles import run_title
+from vae_ortho_plugin.study.report.results import Results, finished_variants
 from vae_ortho_plugin.study.report.section import Picture, Section
 
-_TRAVERSALS = "visualizations/traversals/traversals0.jpg"
-_RECONSTRUCTIONS = "visualizations/reconstructions/reconstructions.jpg"
 # Of the 8 x 8 pairs that disentanglement_lib shows.
 _PAIR_ROWS, _SHOWN_PAIR_ROWS = 8, 2
 
@@ -20,8 +18,8 @@ _PAIR_ROWS, _SHOWN_PAIR_ROWS = 8, 2
 def section(results: Results) -> Section | None:
     runs = [
         item
-        for item in results.runs(results.cells(study_rows=SHOWN_ROWS))
-        if (item.directory / _TRAVERSALS).is_file()
+        for item in results.runs(results.experiments(variants=SHOWN_VARIANTS))
+        if item.files.traversals.is_file()
     ]
     if not runs:
         return None
@@ -32,18 +30,20 @@ def section(results: Results) -> Section | None:
             "reconstruction."
         )
     ]
-    for row in finished_rows(runs):
+    for variant in finished_variants(runs):
         first: dict[str, FinishedRun] = {}
         for item in runs:
-            if item.cell.row == row:
-                first.setdefault(item.cell.model, item)
+            if item.experiment.data == variant:
+                first.setdefault(item.experiment.model, item)
         shown = list(first.values())
         blocks += [
-            f"### {row.title}",
-            Picture(f"traversals_{row.name}", f"Traversals, {row.title}", _traversals(shown)),
+            f"### {variant.title}",
             Picture(
-                f"reconstructions_{row.name}",
-                f"Reconstructions, {row.title}",
+                f"traversals_{variant.name}", f"Traversals, {variant.title}", _traversals(shown)
+            ),
+            Picture(
+                f"reconstructions_{variant.name}",
+                f"Reconstructions, {variant.title}",
                 _reconstructions(shown),
             ),
         ]
@@ -54,7 +54,7 @@ def _traversals(runs: list[FinishedRun]) -> Figure:
     figure = Figure(figsize=(2.4 * len(runs), 4.4), layout="constrained")
     panels = figure.subplots(1, len(runs), squeeze=False)[0]
     for axes, item in zip(panels, runs, strict=True):
-        _show(axes, item, matplotlib.image.imread(item.directory / _TRAVERSALS))
+        _show(axes, item, matplotlib.image.imread(item.files.traversals))
     return figure
 
 
@@ -62,7 +62,7 @@ def _reconstructions(runs: list[FinishedRun]) -> Figure:
     figure = Figure(figsize=(7, 1.25 * len(runs)), layout="constrained")
     panels = figure.subplots(len(runs), 1, squeeze=False)[:, 0]
     for axes, item in zip(panels, runs, strict=True):
-        picture = matplotlib.image.imread(item.directory / _RECONSTRUCTIONS)
+        picture = matplotlib.image.imread(item.files.reconstructions)
         top = len(picture) // _PAIR_ROWS * _SHOWN_PAIR_ROWS
         _show(axes, item, picture[:top])
     return figure
@@ -70,5 +70,5 @@ def _reconstructions(runs: list[FinishedRun]) -> Figure:
 
 def _show(axes, item: FinishedRun, picture: np.ndarray) -> None:
     axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
-    axes.set_title(pictures.run_title(item), fontsize="medium")
+    axes.set_title(run_title(item), fontsize="medium")
     axes.set_axis_off()

@@ -4,10 +4,11 @@
 import numpy as np
 from matplotlib.figure import Figure
 
-from vae_ortho_plugin.study.experiments import SHOWN_ROWS
+from vae_ortho_plugin import pictures
+from vae_ortho_plugin.study.experiments import SHOWN_VARIANTS
 from vae_ortho_plugin.study.finished import FinishedRun
-from vae_ortho_plugin.study.report import pictures
-from vae_ortho_plugin.study.report.results import Results, finished_rows
+from vae_ortho_plugin.study.report.model_styles import run_title
+from vae_ortho_plugin.study.report.results import Results, finished_variants
 from vae_ortho_plugin.study.report.section import Picture, Section
 
 _MAX_SEEDS = 3
@@ -16,8 +17,8 @@ _MAX_SEEDS = 3
 def section(results: Results) -> Section | None:
     runs = [
         item
-        for item in results.runs(results.cells(study_rows=SHOWN_ROWS))
-        if (item.directory / pictures.GRID_FILE).is_file()
+        for item in results.runs(results.experiments(variants=SHOWN_VARIANTS))
+        if item.files.latent_grid.is_file()
     ]
     if not runs:
         return None
@@ -27,17 +28,20 @@ def section(results: Results) -> Section | None:
             f"disentangled factors. A column a model, the lowest seeds (at most {_MAX_SEEDS})."
         )
     ]
-    for row in finished_rows(runs):
-        chosen = [item for item in runs if item.cell.row == row]
-        title = f"Latent space, {row.title}"
-        blocks += [f"### {row.title}", Picture(f"latent_space_{row.name}", title, _grids(chosen))]
+    for variant in finished_variants(runs):
+        chosen = [item for item in runs if item.experiment.data == variant]
+        title = f"Latent space, {variant.title}"
+        blocks += [
+            f"### {variant.title}",
+            Picture(f"latent_space_{variant.name}", title, _grids(chosen)),
+        ]
     return Section("Latent space", blocks)
 
 
 def _grids(runs: list[FinishedRun]) -> Figure:
     of_model: dict[str, list[FinishedRun]] = {}
     for item in runs:
-        of_model.setdefault(item.cell.model, []).append(item)
+        of_model.setdefault(item.experiment.model, []).append(item)
     height = min(_MAX_SEEDS, max(map(len, of_model.values())))
     figure = Figure(figsize=(2.9 * len(of_model), 2.9 * height + 0.5), layout="constrained")
     panels = figure.subplots(height, len(of_model), squeeze=False)
@@ -47,9 +51,9 @@ def _grids(runs: list[FinishedRun]) -> Figure:
                 axes.set_axis_off()
                 continue
             item = items[index]
-            with np.load(item.directory / pictures.GRID_FILE) as file:
+            with np.load(item.files.latent_grid) as file:
                 pictures.draw_latent_grid(axes, file["latents"])
-            axes.set_title(f"{pictures.run_title(item)}\n{_measures(item)}", fontsize="medium")
+            axes.set_title(f"{run_title(item)}\n{_measures(item)}", fontsize="medium")
     figure.legend(
         handles=pictures.grid_legend(), loc="outside lower center", ncols=2, frameon=False
     )

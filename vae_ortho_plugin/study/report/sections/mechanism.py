@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prop. 4 and Theorem 2 in the trained models: parts of the loss, and how far from the optimum."""
 
-from vae_ortho_plugin.study.experiments import SHOWN_ROWS
+from vae_ortho_plugin.study.experiments import SHOWN_VARIANTS
 from vae_ortho_plugin.study.finished import FinishedRun
 from vae_ortho_plugin.study.report import entries
 from vae_ortho_plugin.study.report.results import Results
@@ -54,8 +54,8 @@ def section(results: Results) -> Section | None:
 
 def _table(results: Results, metric: str, measures: dict[str, str]) -> Table | None:
     found = [
-        [entries.entry(results, cell, key, _get(metric, key), None) for key in measures]
-        for cell in results.cells(study_rows=SHOWN_ROWS)
+        [entries.entry(results, experiment, key, _get(metric, key), None) for key in measures]
+        for experiment in results.experiments(variants=SHOWN_VARIANTS)
     ]
     found = [line for line in found if any(entry.ours for entry in line)]
     if not found:
@@ -65,7 +65,7 @@ def _table(results: Results, metric: str, measures: dict[str, str]) -> Table | N
         ["data set", "model", "n", *measures.values()],
         [
             [
-                *entries.name_columns(line[0].cell, ours_alone=False),
+                *entries.name_columns(line[0].experiment, ours_alone=False),
                 entries.count_column(line[0]),
                 *(entries.ours_text(entry, form=".3g") for entry in line),
             ]

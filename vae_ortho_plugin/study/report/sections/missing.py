@@ -8,10 +8,12 @@ from vae_ortho_plugin.study.report.section import Section
 
 def section(results: Results) -> Section | None:
     lines = []
-    for cell, planned in results.plan.items():
-        n = len(results.runs([cell]))
+    for experiment, planned in results.plan.items():
+        n = len(results.runs([experiment]))
         if n < planned:
-            lines.append(f"- {cell.row.title}, {MODEL_TITLES[cell.model]}: {n} of {planned} seeds")
+            lines.append(
+                f"- {experiment.data.title}, {MODEL_TITLES[experiment.model]}: {n} of {planned} seeds"
+            )
     if not lines:
         return None
     return Section(

@@ -4,21 +4,22 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from vae_ortho_plugin.study.experiments import SHOWN_ROWS, TABLE_ROWS, with_10_latents
+from vae_ortho_plugin import pictures
+from vae_ortho_plugin.study.experiments import SHOWN_VARIANTS, TABLE_VARIANTS, with_10_latents
 from vae_ortho_plugin.study.finished import FinishedRun
-from vae_ortho_plugin.study.report import pictures
-from vae_ortho_plugin.study.report.results import Results, finished_rows
+from vae_ortho_plugin.study.report.model_styles import STYLES, model_title
+from vae_ortho_plugin.study.report.results import Results, finished_variants
 from vae_ortho_plugin.study.report.section import Picture, Section
 
 Curve = tuple[list[float], list[float]]
 
-_ROWS = (*SHOWN_ROWS, *map(with_10_latents, TABLE_ROWS))
+_VARIANTS = (*SHOWN_VARIANTS, *map(with_10_latents, TABLE_VARIANTS))
 # Below it lies rounding.
 _LEAST_DELTA_KL = 1e-6
 
 
 def section(results: Results) -> Section | None:
-    runs = results.runs(results.cells(study_rows=_ROWS))
+    runs = results.runs(results.experiments(variants=_VARIANTS))
     blocks: list = []
     for name, title, note, curve, label, scale in (
         (
@@ -70,28 +71,28 @@ def _tracked(item: FinishedRun, name: str, key: str) -> Curve | None:
 def _draw(
     curves: list[tuple[FinishedRun, Curve]], label: str, scale: str, threshold: float | None
 ) -> Figure:
-    rows = finished_rows(item for item, _ in curves)
-    figure, panels = pictures.panels(len(rows), width=4.6, height=3.4)
-    for axes, row in zip(panels, rows, strict=True):
+    variants = finished_variants(item for item, _ in curves)
+    figure, panels = pictures.panels(len(variants), width=4.6, height=3.4)
+    for axes, variant in zip(panels, variants, strict=True):
         labelled = set()
         for item, (steps, values) in curves:
-            model = item.cell.model
-            if item.cell.row != row:
+            model = item.experiment.model
+            if item.experiment.data != variant:
                 continue
             if threshold is not None:
                 values = [max(value, _LEAST_DELTA_KL) for value in values]
             axes.plot(
                 steps,
                 values,
-                color=pictures.STYLES[model][0],
+                color=STYLES[model][0],
                 linewidth=1,
                 alpha=0.6,
-                label=None if model in labelled else pictures.model_title(model),
+                label=None if model in labelled else model_title(model),
             )
             labelled.add(model)
         if threshold is not None:
             axes.axhline(threshold, color="black", linestyle=":", linewidth=1)
-        axes.set_title(row.title)
+        axes.set_title(variant.title)
         axes.set_xlabel("training step (a batch each)")
         axes.set_ylabel(label)
         axes.set_xscale(scale)

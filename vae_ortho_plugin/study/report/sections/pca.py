@@ -5,30 +5,38 @@ from vae_ortho_plugin.study.experiments import (
     AXIS_RATIOS,
     SYNTH_LINEAR,
     SYNTH_LINEAR_BATCH_16,
-    axis_ratio_cell,
+    axis_ratio_experiment,
 )
 from vae_ortho_plugin.study.report import entries
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Section, Table
 
-_ROWS = [
+_VARIANTS = [
     SYNTH_LINEAR,
     SYNTH_LINEAR_BATCH_16,
-    *(axis_ratio_cell(ratio).row for ratio in AXIS_RATIOS),
+    *(axis_ratio_experiment(ratio).data for ratio in AXIS_RATIOS),
 ]
 _ANGLES = {"decoder_angle": "decoder ↓", "encoder_angle": "encoder ↓"}
 
 
 def section(results: Results) -> Section | None:
-    cells = [cell for cell in results.cells(study_rows=_ROWS) if cell.model != "random_decoder"]
+    experiments = [
+        experiment
+        for experiment in results.experiments(variants=_VARIANTS)
+        if experiment.model != "random_decoder"
+    ]
     found = [
         [
             entries.entry(
-                results, cell, key, lambda item, key=key: item.metric("pca_alignment", key), None
+                results,
+                experiment,
+                key,
+                lambda item, key=key: item.metric("pca_alignment", key),
+                None,
             )
             for key in _ANGLES
         ]
-        for cell in cells
+        for experiment in experiments
     ]
     found = [angles for angles in found if any(entry.ours for entry in angles)]
     if not found:
@@ -46,7 +54,7 @@ def section(results: Results) -> Section | None:
                 ["data set", "model", "n", *_ANGLES.values()],
                 [
                     [
-                        *entries.name_columns(angles[0].cell, ours_alone=False),
+                        *entries.name_columns(angles[0].experiment, ours_alone=False),
                         entries.count_column(angles[0]),
                         *(entries.ours_text(entry, form=".1f") for entry in angles),
                     ]

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable
 
-from vae_ortho_plugin.study.experiments import TABLE_ROWS
+from vae_ortho_plugin.study.experiments import TABLE_VARIANTS
 from vae_ortho_plugin.study.report import paper_targets
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Section
@@ -13,7 +13,7 @@ _PAPER = (
     "CVPR 2019"
 )
 
-_TITLES = {row.data_set: row.plain_title for row in TABLE_ROWS}
+_TITLES = {variant.data_set: variant.plain_title for variant in TABLE_VARIANTS}
 
 
 def section(results: Results) -> Section:
@@ -33,11 +33,11 @@ def section(results: Results) -> Section:
 def _data_facts(results: Results) -> list[str]:
     facts = {}
     for item in results.finished:
-        title = _TITLES[item.cell.row.data_set]
-        if "origin" in item.data:
-            facts[f"{title}: {item.data['origin']}, not the original data"] = None
-        if "weight_seed" in item.data:
-            seed = item.data["weight_seed"]
+        title = _TITLES[item.experiment.data.data_set]
+        if "origin" in item.data_facts:
+            facts[f"{title}: {item.data_facts['origin']}, not the original data"] = None
+        if "weight_seed" in item.data_facts:
+            seed = item.data_facts["weight_seed"]
             facts[f"{title}: weight_seed = {seed}; each run's run.json has the weights"] = None
     return list(facts)
 

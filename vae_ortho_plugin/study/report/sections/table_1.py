@@ -4,11 +4,11 @@
 from vae_ortho_plugin.study.experiments import (
     MNIST_SHORT,
     MODELS_WITH_POSTERIOR,
-    SHOWN_ROWS,
+    SHOWN_VARIANTS,
     SYNTH_LINEAR_BATCH_16,
-    TABLE_ROWS,
-    Cell,
-    table_1_cells,
+    TABLE_VARIANTS,
+    Experiment,
+    table_1_experiments,
     with_10_latents,
 )
 from vae_ortho_plugin.study.finished import FinishedRun
@@ -18,30 +18,38 @@ from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Section, Table
 from vae_ortho_plugin.study.report.statistics import Entry
 
-_ROWS = [variant for row in SHOWN_ROWS for variant in (row, with_10_latents(row))]
+_VARIANTS = [
+    variant for variant in SHOWN_VARIANTS for variant in (variant, with_10_latents(variant))
+]
 _TARGETS = {
-    cell: target
-    for row in TABLE_ROWS
-    for cell, target in zip(table_1_cells(row), TABLE_1[row.data_set], strict=True)
+    experiment: target
+    for variant in TABLE_VARIANTS
+    for experiment, target in zip(
+        table_1_experiments(variant), TABLE_1[variant.data_set], strict=True
+    )
 } | {
-    Cell(MNIST_SHORT, "vae"): TABLE_1["mnist"][0],
-    Cell(SYNTH_LINEAR_BATCH_16, "beta_vae"): TABLE_1["synth_linear"][0],
+    Experiment(MNIST_SHORT, "vae"): TABLE_1["mnist"][0],
+    Experiment(SYNTH_LINEAR_BATCH_16, "beta_vae"): TABLE_1["synth_linear"][0],
 }
 
 
 def section(results: Results) -> Section | None:
-    cells = [
-        cell for cell in results.cells(study_rows=_ROWS) if cell.model in MODELS_WITH_POSTERIOR
+    experiments = [
+        experiment
+        for experiment in results.experiments(variants=_VARIANTS)
+        if experiment.model in MODELS_WITH_POSTERIOR
     ]
-    if not cells:
+    if not experiments:
         return None
     found = [
         (
-            entries.entry(results, cell, "share_below_3_percent", _share, _target(cell)),
-            entries.entry(results, cell, "last_delta_kl", _last("delta_kl"), None),
-            entries.entry(results, cell, "last_num_active", _last("num_active"), None),
+            entries.entry(
+                results, experiment, "share_below_3_percent", _share, _target(experiment)
+            ),
+            entries.entry(results, experiment, "last_delta_kl", _last("delta_kl"), None),
+            entries.entry(results, experiment, "last_num_active", _last("num_active"), None),
         )
-        for cell in cells
+        for experiment in experiments
     ]
     return Section(
         "Table 1: the polarized regime",
@@ -73,11 +81,11 @@ def section(results: Results) -> Section | None:
 
 
 def _columns(share: Entry, delta: Entry, active: Entry) -> list[str]:
-    cell = share.cell
-    ten = cell.row.study_row in map(with_10_latents, TABLE_ROWS)
+    experiment = share.experiment
+    ten = experiment.data.as_planned in map(with_10_latents, TABLE_VARIANTS)
     return [
-        *entries.name_columns(cell, ours_alone=share.paper is None),
-        str(10 if ten else LATENTS[cell.row.data_set]),
+        *entries.name_columns(experiment, ours_alone=share.paper is None),
+        str(10 if ten else LATENTS[experiment.data.data_set]),
         entries.count_column(share),
         *entries.number_columns(share, form=".1f"),
         entries.ours_text(delta, form=".2g"),
@@ -85,8 +93,8 @@ def _columns(share: Entry, delta: Entry, active: Entry) -> list[str]:
     ]
 
 
-def _target(cell: Cell) -> Target | None:
-    return _TARGETS.get(cell.study_cell)
+def _target(experiment: Experiment) -> Target | None:
+    return _TARGETS.get(experiment.as_planned)
 
 
 def _share(item: FinishedRun) -> float | None:

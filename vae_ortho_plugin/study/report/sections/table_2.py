@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """Table 2: DtO and disentanglement of each model on each data set."""
 
-from vae_ortho_plugin.study.experiments import SHOWN_ROWS, Cell
+from vae_ortho_plugin.study.experiments import SHOWN_VARIANTS
 from vae_ortho_plugin.study.report import entries, statistics
-from vae_ortho_plugin.study.report.paper_targets import target
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Section, Table
 from vae_ortho_plugin.study.report.statistics import Entry
 
-_MEASURES = ("dto", "disentanglement_score")
-
 
 def section(results: Results) -> Section | None:
-    cells = results.cells(study_rows=SHOWN_ROWS)
-    if not cells:
+    experiments = results.experiments(variants=SHOWN_VARIANTS)
+    if not experiments:
         return None
-    found = entries_of(results, cells)
+    found = entries.dto_and_score(results, experiments)
     comparisons = statistics.compare_order(found)
     order = [
         "### Order",
@@ -39,31 +36,17 @@ def section(results: Results) -> Section | None:
     )
 
 
-def entries_of(results: Results, cells: list[Cell]) -> list[Entry]:
-    """Every measure that the data allow, of each cell."""
-    return [
-        entries.entry(
-            results,
-            cell,
-            measure,
-            lambda item, measure=measure: item.metric(measure),
-            target(cell.row.data_set, measure, cell.model),
-        )
-        for cell in cells
-        for measure in _MEASURES
-        if measure == "dto" or cell.row.has_factors
-    ]
-
-
 def _table(found: list[Entry]) -> Table:
     rows = []
     for dto in found:
         if dto.measure != "dto":
             continue
-        score = [other for other in found if other.cell == dto.cell and other is not dto]
+        score = [
+            other for other in found if other.experiment == dto.experiment and other is not dto
+        ]
         rows.append(
             [
-                *entries.name_columns(dto.cell, ours_alone=dto.paper is None),
+                *entries.name_columns(dto.experiment, ours_alone=dto.paper is None),
                 entries.count_column(dto),
                 *entries.number_columns(dto),
                 *(entries.number_columns(score[0]) if score else ["no factors", "–", "–"]),

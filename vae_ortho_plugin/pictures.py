@@ -1,0 +1,59 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What our pictures have in common: colours, panels, the grid in latent space, saving."""
+
+from pathlib import Path
+
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+
+from vae_ortho_plugin.files import written_beside
+
+# Okabe and Ito's palette, which colour-blind readers can tell apart.
+BLUE, VERMILION, GREEN, SKY = "#0072B2", "#D55E00", "#009E73", "#56B4E9"
+ORANGE, PURPLE, GREY = "#E69F00", "#CC79A7", "#555555"
+COLORS = (BLUE, VERMILION, GREEN, SKY, ORANGE, PURPLE, GREY)
+
+
+def panels(number: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
+    """A figure with panels of `width` x `height` inches, at most three in a row."""
+    columns = min(number, 3)
+    lines = -(-number // columns)
+    figure = Figure(figsize=(width * columns, height * lines + 0.4), layout="constrained")
+    axes = list(figure.subplots(lines, columns, squeeze=False).flat)
+    for empty in axes[number:]:
+        empty.set_axis_off()
+    return figure, axes[:number]
+
+
+def draw_latent_grid(axes: Axes, latents: np.ndarray, every: int = 5) -> None:
+    """Draws the image of the unit square's grid in latent space.
+
+    Args:
+        axes: where to draw.
+        latents: [a, b, 2], posterior means of the points of an evenly spaced a x b grid of (w1, w2).
+        every: distance of the drawn lines, in lines of the grid.
+    """
+    for i in range(0, latents.shape[0], every):
+        axes.plot(*latents[i].T, color=BLUE, linewidth=1)
+    for j in range(0, latents.shape[1], every):
+        axes.plot(*latents[:, j].T, color=VERMILION, linewidth=1)
+    axes.set_aspect("equal", adjustable="datalim")
+    axes.locator_params(nbins=4)
+    axes.set_xlabel("latent 1 (mean)")
+    axes.set_ylabel("latent 2 (mean)")
+
+
+def grid_legend() -> list[Line2D]:
+    """Entries of a legend for `draw_latent_grid`."""
+    return [
+        Line2D([], [], color=BLUE, label="first factor constant"),
+        Line2D([], [], color=VERMILION, label="second factor constant"),
+    ]
+
+
+def save(figure: Figure, path: Path) -> None:
+    """Writes the picture; a reader sees the old file or the complete new one."""
+    with written_beside(path) as partial:
+        figure.savefig(partial, dpi=150)

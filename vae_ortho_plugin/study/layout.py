@@ -1,0 +1,153 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every path of a study's results folder. Needs the standard library alone.
+
+    OUTPUT/
+        runs/DATA/MODEL/SEED/            a finished run, see `RunFiles`
+        runs/DATA/MODEL/.SEED.partial/   a run that is being made, with the same files
+        logs/DATA-MODEL-SEED.log         what the run printed
+        results.json                     every metric of every run, by dlib_aggregate_results
+        report.md  report.html  tables/  pictures/
+        .study.lock                      held by the study that works here
+
+DATA is the name of a data variant. A directory is complete when it has its final name.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from vae_ortho_plugin.study.experiments import Run
+
+# Of dlib_aggregate_results, relative to the results folder.
+RESULT_PATTERN = "runs/*/*/*/metrics/*/*/results/aggregate/evaluation.json"
+LATENT_GRID_FILE = "latent_grid.npz"
+
+
+@dataclass(frozen=True)
+class ResultsFolder:
+    """The results of studies: what `vae_ortho_study --output` names."""
+
+    path: Path
+
+    @property
+    def lock(self) -> Path:
+        """Lock file of the study that works here."""
+        return self.path / ".study.lock"
+
+    @property
+    def aggregated_results(self) -> Path:
+        """Every metric of every run, as dlib_aggregate_results writes it."""
+        return self.path / "results.json"
+
+    @property
+    def report(self) -> Path:
+        """The report as Markdown."""
+        return self.path / "report.md"
+
+    @property
+    def report_page(self) -> Path:
+        """The report as one HTML page."""
+        return self.path / "report.html"
+
+    def table(self, name: str, suffix: str) -> Path:
+        """A table of the report; `suffix` is '.csv' or '.tex'."""
+        return self.path / "tables" / f"{name}{suffix}"
+
+    def picture(self, name: str) -> Path:
+        """A picture of the report."""
+        return self.path / "pictures" / f"{name}.png"
+
+    def link(self, path: Path) -> str:
+        """How the report refers to a file of this folder."""
+        return path.relative_to(self.path).as_posix()
+
+    @property
+    def logs(self) -> Path:
+        """Directory of the runs' logs."""
+        return self.path / "logs"
+
+    def log(self, run: "Run") -> Path:
+        """What the run printed."""
+        return self.logs / f"{str(run).replace('/', '-')}.log"
+
+    def run(self, run: "Run") -> "RunFiles":
+        """The directory of the finished run."""
+        return RunFiles(self.path / "runs" / str(run))
+
+    def finished_runs(self) -> Iterator["RunFiles"]:
+        """The directories of finished runs, in no particular order."""
+        for facts in self.path.glob("runs/*/*/*/run.json"):
+            if not facts.parent.name.startswith("."):
+                yield RunFiles(facts.parent)
+
+
+@dataclass(frozen=True)
+class RunFiles:
+    """The directory of a run: what dlib_reproduce writes, and run.json."""
+
+    directory: Path
+
+    @property
+    def partial(self) -> "RunFiles":
+        """Where the run is made before it is complete and renamed."""
+        return RunFiles(self.directory.with_name(f".{self.directory.name}.partial"))
+
+    @property
+    def facts(self) -> Path:
+        """Model number, epochs, seconds, versions, facts about the data, training curves."""
+        return self.directory / "run.json"
+
+    @property
+    def model(self) -> Path:
+        """The trained model's directory."""
+        return self.directory / "model"
+
+    @property
+    def checkpoints(self) -> Path:
+        """Directory of the checkpoints and of the training's TensorBoard events."""
+        return self.model / "tf_checkpoint"
+
+    @property
+    def training_gin(self) -> Path:
+        """Operative configuration of the training."""
+        return self.model / "results" / "gin" / "train.gin"
+
+    @property
+    def training_results(self) -> Path:
+        """dlib's results of the training, with the tracked measures."""
+        return self.model / "results" / "json" / "train_results.json"
+
+    def metrics(self) -> dict[str, Path]:
+        """Name of each evaluated metric -> its results."""
+        return {
+            path.parents[2].name: path
+            for path in self.directory.glob("metrics/mean/*/results/json/evaluation_results.json")
+        }
+
+    def metric(self, name: str) -> Path:
+        """Results of one metric."""
+        return (
+            self.directory / "metrics/mean" / name / "results" / "json" / "evaluation_results.json"
+        )
+
+    @property
+    def visualizations(self) -> Path:
+        """Directory of the model's pictures."""
+        return self.directory / "visualizations"
+
+    @property
+    def latent_grid(self) -> Path:
+        """Posterior means of a grid of two factors."""
+        return self.visualizations / LATENT_GRID_FILE
+
+    @property
+    def traversals(self) -> Path:
+        """dlib's picture of latent traversals."""
+        return self.visualizations / "traversals" / "traversals0.jpg"
+
+    @property
+    def reconstructions(self) -> Path:
+        """dlib's picture of reconstructions."""
+        return self.visualizations / "reconstructions" / "reconstructions.jpg"

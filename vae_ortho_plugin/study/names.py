@@ -1,0 +1,16 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Names of the studies and what each has, for the command line's help. Needs the standard library alone."""
+
+STUDY_DESCRIPTIONS = {
+    "quick": "the synthetic sets (5 seeds of beta-VAE, autoencoder, beta-VAE with full covariance, "
+    "random decoder, all of the paper's 600 epochs); and where $DISENTANGLEMENT_LIB_DATA has MNIST, "
+    "VAE and autoencoder on it for 5 of 400 epochs",
+    "synthetic": "all of the paper on Synth. Lin. and Synth. Non-Lin.",
+    "mnist": "all of the paper on MNIST and Fashion-MNIST",
+    "dsprites": "all of the paper on dSprites",
+    "full": "the three together",
+    "table_1": "the paper's Table 1, on every data set",
+    "table_2": "the paper's Table 2, on every data set",
+    "figure_4": "the paper's Figure 4: restarts on dSprites",
+    "supplement_c": "the paper's Supplement C: sweeps of beta and of Synth. Lin.'s axis ratio",
+}

@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Collects every metric of every run in one file, by dlib_aggregate_results."""
+
+import subprocess
+import sys
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import written_beside
+from vae_ortho_plugin.study.layout import RESULT_PATTERN, ResultsFolder
+from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
+
+
+def aggregate_if_outdated(folder: ResultsFolder) -> None:
+    """Writes results.json if a run was finished after it.
+
+    Raises:
+        InputError: dlib_aggregate_results failed.
+    """
+    results = folder.aggregated_results
+    finished = [files.facts.stat().st_mtime for files in folder.finished_runs()]
+    if finished and not (results.is_file() and results.stat().st_mtime > max(finished)):
+        aggregate(folder)
+
+
+def aggregate(folder: ResultsFolder) -> None:
+    """Writes results.json.
+
+    Raises:
+        InputError: dlib_aggregate_results failed.
+    """
+    with written_beside(folder.aggregated_results) as partial:
+        process = subprocess.run(
+            [
+                sys.executable,
+                dlib_script("dlib_aggregate_results"),
+                f"--result_file_pattern={RESULT_PATTERN}",
+                f"--output_path={partial}",
+            ],
+            check=False,
+            cwd=folder.path,  # so that no character of its path is taken for a pattern
+            capture_output=True,
+            text=True,
+        )
+        if process.returncode:
+            raise InputError(f"dlib_aggregate_results failed in {folder.path}:\n{process.stderr}")

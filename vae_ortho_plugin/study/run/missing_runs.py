@@ -1,0 +1,103 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Carries out a command line: makes the missing runs, aggregates their results, writes the report."""
+
+import argparse
+from collections.abc import Sequence
+from pathlib import Path
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import locked
+from vae_ortho_plugin.study.experiments import Run
+from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.plans import select
+from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
+from vae_ortho_plugin.study.run.pool import make_in_workers
+from vae_ortho_plugin.study.run.progress import Failure
+from vae_ortho_plugin.study.run.schedule import available_cores, default_jobs, in_order
+
+
+def carry_out(options: argparse.Namespace) -> int:
+    """Makes what the options ask for; returns the exit status.
+
+    Raises:
+        InputError: an option is wrong, data are missing, or another study works in the folder.
+    """
+    runs = select(
+        options.study,
+        options.models,
+        options.data_sets,
+        parse_seeds(options.seeds),
+        options.epochs,
+    )
+    if options.list:
+        print("\n".join(f"{run.model_num:5d}  {run}" for run in runs))
+        return 0
+    if options.jobs is not None and options.jobs < 1:
+        raise InputError(f"--jobs {options.jobs}: at least one run at a time.")
+    # Late, because --list needs neither.
+    from vae_ortho_plugin.study.report import write_report
+    from vae_ortho_plugin.study.run import display
+    from vae_ortho_plugin.study.run.aggregation import aggregate_if_outdated
+
+    selected = {run.experiment.as_planned for run in runs}
+    if not options.report_only:
+        runs = _with_data(runs, options)
+    folder = ResultsFolder((options.output or Path("results", options.study)).absolute())
+    folder.path.mkdir(parents=True, exist_ok=True)
+    with locked(folder.lock, f"the results folder {folder.path}"):
+        failures = [] if options.report_only else make_missing(runs, folder, options.jobs)
+        aggregate_if_outdated(folder)
+        print(f"Report: {write_report(options.study, folder.path, selected)}")
+    display.show_failures(failures)
+    return 1 if failures else 0
+
+
+def _with_data(runs: list[Run], options: argparse.Namespace) -> list[Run]:
+    from vae_ortho_plugin.study.run import needed_data
+
+    if options.render_dsprites and any(run.experiment.data.data_set == "dsprites" for run in runs):
+        needed_data.render_dsprites_if_missing()
+    return needed_data.keep_those_with_data(runs, options.data_sets)
+
+
+def parse_seeds(texts: Sequence[str] | None) -> list[int] | None:
+    """Seeds from command-line words such as '3' and '5-9'.
+
+    Raises:
+        InputError: a word is neither.
+    """
+    if texts is None:
+        return None
+    seeds: list[int] = []
+    for text in texts:
+        first, dash, last = text.partition("-")
+        try:
+            bounds = int(first), int(last if dash else first)
+        except ValueError:
+            raise InputError(f"--seeds {text}: give numbers or ranges such as 0 3 5-9.") from None
+        if bounds[0] > bounds[1]:
+            raise InputError(f"--seeds {text}: the range is empty.")
+        seeds.extend(range(bounds[0], bounds[1] + 1))
+    return seeds
+
+
+def make_missing(runs: Sequence[Run], folder: ResultsFolder, jobs: int | None) -> list[Failure]:
+    """Makes the runs that the folder does not have; returns the ones that failed.
+
+    Args:
+        runs: all that are wanted.
+        folder: the results folder.
+        jobs: runs at a time; None: as many as the machine has room for.
+
+    Raises:
+        InputError: disentanglement_lib is not installed.
+    """
+    missing = [run for run in runs if not folder.run(run).directory.exists()]
+    print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before, in {folder.path}")
+    if not missing:
+        return []
+    for script in ("dlib_reproduce", "dlib_aggregate_results"):
+        dlib_script(script)
+    jobs = min(jobs or default_jobs(missing), len(missing))
+    threads = max(1, available_cores() // jobs)
+    return make_in_workers(in_order(missing), folder, jobs, threads)
