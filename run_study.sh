@@ -14,7 +14,7 @@ to use), then runs vae_ortho_study there. Its help:
 
 HELP
         cd "$root"
-        exec "${PYTHON:-python3}" -m vae_ortho_plugin.study.run.command --help
+        exec "${PYTHON:-python3}" -m vae_ortho_plugin.study.run --help
     fi
 done
 

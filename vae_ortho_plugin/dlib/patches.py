@@ -121,7 +121,7 @@ def _util(module: types.ModuleType) -> None:
 
 def _train(module: types.ModuleType) -> None:
     # Their import registers them.
-    import vae_ortho_plugin.models  # noqa: F401
+    import vae_ortho_plugin.models
     import vae_ortho_plugin.tracking  # noqa: F401
     from vae_ortho_plugin.dlib.steps import train
 

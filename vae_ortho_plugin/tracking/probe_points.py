@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from vae_ortho_plugin.checks import check_whole
 from vae_ortho_plugin.errors import InputError
 
 
@@ -40,8 +41,6 @@ def checked(measure: str, every: int, num_points: int) -> tuple[int, int]:
     Raises:
         InputError: one of them is no whole number, or too small.
     """
-    from vae_ortho_plugin.checks import check_whole
-
     check_whole(f"{measure}.every", every)
     check_whole(f"{measure}.num_points", num_points, 1)
     return every, num_points
