@@ -41,9 +41,10 @@ setup(
     # setuptools' own that every start of Python would pay for.
     package_dir={"": "."},
     # vae_ortho_plugin/gin_configs is a link to the gin_configs directory at the root.
-    package_data={"vae_ortho_plugin": ["gin_configs/*.gin", "gin_configs/*/*.gin"]},
+    package_data={"vae_ortho_plugin": ["gin_configs/*.gin", "gin_configs/*/*.gin", "py.typed"]},
     cmdclass={"build_py": BuildPyWithPth},
     python_requires=">=3.10,<3.14",
+    # Their modules are named in vae_ortho_plugin/dlib/hook.py too.
     install_requires=[
         "absl-py",
         # Locks that name their holder, and take over those of dead processes, came with 3.22.
@@ -95,9 +96,9 @@ setup(
     },
     entry_points={
         "console_scripts": [
-            "vae_ortho_download_data = vae_ortho_plugin.data.download:main",
-            "vae_ortho_render_dsprites = vae_ortho_plugin.data.render_dsprites:main",
-            "vae_ortho_study = vae_ortho_plugin.study.run.command:main",
+            "vae_ortho_download_data = vae_ortho_plugin.dlib.console_scripts:download_data",
+            "vae_ortho_render_dsprites = vae_ortho_plugin.dlib.console_scripts:render_dsprites",
+            "vae_ortho_study = vae_ortho_plugin.dlib.console_scripts:study",
         ]
     },
 )

@@ -13,8 +13,8 @@ from vae_ortho_plugin.measures.dto import (
     point_distances,
     right_singular_vectors,
     summarize,
-    triangular_factors,
 )
+from vae_ortho_plugin.measures.jacobians import triangular_factors
 
 
 def random_orthogonal(rng, points, size):

@@ -5,7 +5,11 @@ import numpy as np
 import pytest
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.polarized_regime import delta_kl, polarized_regime, share_below
+from vae_ortho_plugin.measures.polarized_regime import (
+    delta_kl_of_terms,
+    polarized_regime,
+    share_below,
+)
 
 STEPS = [100, 200, 300, 400]
 
@@ -38,8 +42,8 @@ def test_without_active_latents_the_deviation_is_whole():
 
 
 def test_the_deviation_is_never_negative():
-    assert delta_kl(-1e-9, 0) == 1
-    assert delta_kl(2, 3) == 0.5
+    assert delta_kl_of_terms(-1e-9, 0) == 1
+    assert delta_kl_of_terms(2, 3) == 0.5
 
 
 @pytest.mark.parametrize(

@@ -1,15 +1,95 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs disentanglement_lib on current TensorFlow and adds the components of the paper
+"""Runs disentanglement_lib on current TensorFlow and adds the models, measures and study of the paper
 
 Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Accident), CVPR 2019.
 
-Importing this package only installs the import hook by which an unmodified disentanglement_lib finds
-what TensorFlow 1 had. It needs the standard library alone, because every Python process of the
-environment imports it at its start (see `vae_ortho_plugin.pth`).
+The measures can be imported from here (`vae_ortho_plugin.measures` describes them):
+
+    from vae_ortho_plugin import distance_to_orthogonality, disentanglement_score, delta_kl
+
+They are loaded at their first use. Importing this package only installs the import hook, which makes
+an unmodified disentanglement_lib find what TensorFlow 1 had. It needs the standard library alone,
+because every Python process of the environment imports it at its start (see `vae_ortho_plugin.pth`).
 """
 
 from vae_ortho_plugin.dlib.hook import install as _install
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"
+
+# True for type checkers only. `typing` would add 5 ms to every start of Python.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from vae_ortho_plugin.errors import InputError
+    from vae_ortho_plugin.measures import (
+        ACTIVE_STD,
+        DisentanglementResult,
+        DtoResult,
+        LossDecomposition,
+        PolarizedRegime,
+        PrecisionGap,
+        PrincipalComponents,
+        active_latents,
+        delta_kl,
+        disentanglement_score,
+        distance_to_orthogonality,
+        encoder_directions,
+        loss_decomposition,
+        matched_angles,
+        nearest_signed_permutation,
+        optimum,
+        point_distances,
+        polarized_regime,
+        precision_gap,
+        principal_components,
+        right_singular_vectors,
+        share_below,
+        summarize,
+        triangular_factors,
+    )
+
+__all__ = [
+    "ACTIVE_STD",
+    "DisentanglementResult",
+    "DtoResult",
+    "InputError",
+    "LossDecomposition",
+    "PolarizedRegime",
+    "PrecisionGap",
+    "PrincipalComponents",
+    "active_latents",
+    "delta_kl",
+    "disentanglement_score",
+    "distance_to_orthogonality",
+    "encoder_directions",
+    "loss_decomposition",
+    "matched_angles",
+    "nearest_signed_permutation",
+    "optimum",
+    "point_distances",
+    "polarized_regime",
+    "precision_gap",
+    "principal_components",
+    "right_singular_vectors",
+    "share_below",
+    "summarize",
+    "triangular_factors",
+]
+
+
+def __getattr__(name: str) -> object:
+    if name not in __all__:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    if name == "InputError":
+        from vae_ortho_plugin import errors
+
+        return errors.InputError
+    from vae_ortho_plugin import measures
+
+    return getattr(measures, name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
+
 
 _install()

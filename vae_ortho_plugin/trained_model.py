@@ -13,7 +13,7 @@ import tensorflow_hub as hub
 
 from vae_ortho_plugin import gin_files, run_config
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.dto import triangular_factors
+from vae_ortho_plugin.measures import triangular_factors
 from vae_ortho_plugin.output_activation import ACTIVATIONS, KNOWN
 
 OUTPUTS = ("image", "raw")

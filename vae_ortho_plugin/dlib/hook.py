@@ -1,10 +1,49 @@
 # SPDX-License-Identifier: Apache-2.0
 """The import hook. Standard library only: it is loaded at the start of every Python process."""
 
+from __future__ import annotations
+
 import importlib
 import sys
 
+# True for type checkers only: these modules would add to every start of Python.
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+    from importlib.abc import Loader
+    from importlib.machinery import ModuleSpec
+    from types import ModuleType
+    from typing import Any
+
 PACKAGE = "disentanglement_lib"
+
+# The modules of the packages in setup.py's install_requires.
+REQUIRED = (
+    "absl",
+    "filelock",
+    "gin",
+    "imageio",
+    "markdown",
+    "matplotlib",
+    "numpy",
+    "ortools",
+    "packaging",
+    "pandas",
+    "PIL",
+    "pooch",
+    "rich",
+    "scipy",
+    "seaborn",
+    "simplejson",
+    "six",
+    "sklearn",
+    "tensorflow",
+    "tensorflow_hub",
+    "tensorflow_probability",
+    "tf_keras",
+    "threadpoolctl",
+)
+_INSTALL_DLIB = "pip install --no-deps disentanglement-lib==1.5"
 
 # dlib modules that `patches` works on after their import.
 _PATCHED = {
@@ -26,20 +65,28 @@ _PATCHED = {
 class _Loader:
     """Runs a module's own loader: stand-ins come before it, patches after it."""
 
-    def __init__(self, loader):
+    def __init__(self, loader: Loader):
         self._loader = loader
 
-    def __getattr__(self, name):
+    def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
-    def create_module(self, spec):
+    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
         return self._loader.create_module(spec)
 
-    def exec_module(self, module):
+    def exec_module(self, module: ModuleType) -> None:
         # pkg_resources and importlib.resources ask the module for its loader later.
-        module.__loader__ = module.__spec__.loader = self._loader
+        module.__loader__ = self._loader
+        if module.__spec__ is not None:
+            module.__spec__.loader = self._loader
         if module.__name__ == PACKAGE:
-            importlib.import_module("vae_ortho_plugin.dlib.stand_ins").install()
+            try:
+                importlib.import_module("vae_ortho_plugin.dlib.stand_ins").install()
+            except ImportError as error:
+                message = missing_packages()
+                if message is None:  # a package is there in a version that does not fit
+                    raise
+                raise ImportError(message, name=error.name) from error
             self._loader.exec_module(module)
         else:
             self._loader.exec_module(module)
@@ -49,26 +96,50 @@ class _Loader:
 class _Finder:
     """Finds dlib's modules by the other finders and wraps the loaders of those to change in `_Loader`."""
 
-    def find_spec(self, name, path=None, target=None):
+    def find_spec(
+        self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+    ) -> ModuleSpec | None:
         if name != PACKAGE and name not in _PATCHED:
             return None
-        for finder in sys.meta_path:
-            find_spec = getattr(finder, "find_spec", None)
-            if finder is self or find_spec is None:
-                continue
-            spec = find_spec(name, path, target)
-            if spec is not None:
-                if spec.loader is not None:
-                    spec.loader = _Loader(spec.loader)
-                return spec
-        if name == PACKAGE:
+        spec = _find(name, path, target)
+        if spec is not None and spec.loader is not None:
+            # Of the protocol of a loader, the import system uses what _Loader has.
+            spec.loader = _Loader(spec.loader)  # type: ignore[assignment]
+        if spec is None and name == PACKAGE:
             raise ModuleNotFoundError(
-                "disentanglement_lib is not installed in this environment. Install it with: "
-                "pip install --no-deps disentanglement-lib==1.5 "
+                missing_packages()
+                or f"disentanglement_lib is not installed in this environment. Install it with: "
+                f"{_INSTALL_DLIB} "
                 "(--no-deps, because it asks for a TensorFlow Probability of 2019)",
                 name=name,
             )
+        return spec
+
+
+def _find(
+    name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
+) -> ModuleSpec | None:
+    """The spec of a module by all finders but the hook."""
+    for finder in sys.meta_path:
+        find_spec = getattr(finder, "find_spec", None)
+        if find_spec is None or isinstance(finder, _Finder):
+            continue
+        spec: ModuleSpec | None = find_spec(name, path, target)
+        if spec is not None:
+            return spec
+    return None
+
+
+def missing_packages() -> str | None:
+    """The message for an incomplete installation, such as one of the measures alone; else None."""
+    missing = [name for name in REQUIRED if name not in sys.modules and _find(name) is None]
+    if not missing:
         return None
+    return (
+        "This environment holds only a part of vae_ortho_plugin's installation, such as its measures. "
+        f"Missing are {', '.join(missing)}. Complete it, in the folder of vae_ortho_plugin's sources, "
+        f"with: pip install . && {_INSTALL_DLIB}"
+    )
 
 
 def install() -> None:

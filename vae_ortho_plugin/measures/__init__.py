@@ -1,2 +1,84 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The paper's measures as functions of NumPy arrays."""
+"""The measures of the paper as functions of arrays, for models of any framework.
+
+Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Accident), CVPR 2019.
+
+    distance_to_orthogonality   DtO of decoder Jacobians (Eq. 29); point_distances and summarize do
+                                the same batch by batch
+    disentanglement_score       how much better one latent predicts a factor than the next best one
+    polarized_regime, delta_kl  L_KL, L≈KL and Δ_KL of posteriors (Eqs. 4, 10, 30); active_latents;
+                                share_below for a whole training (Table 1)
+    precision_gap               how far noise and columns are from the optimum of Theorem 2
+    optimum                     that optimum in closed form (a module)
+    loss_decomposition          deterministic and stochastic reconstruction loss (Prop. 4)
+    principal_components, encoder_directions, matched_angles
+                                angles between PCA's directions and the latents' (Sec. 2.3)
+    triangular_factors, right_singular_vectors, nearest_signed_permutation
+                                the steps that DtO consists of
+
+Shapes: Jacobians are [points, outputs, latents], everything of a posterior is [points, latents].
+Arguments are nested lists, NumPy arrays, PyTorch tensors on the CPU, JAX arrays or TensorFlow's eager
+tensors of any real type; computation is in float64. Bad input raises
+`vae_ortho_plugin.errors.InputError`. NumPy, SciPy and threadpoolctl are all that is needed.
+
+The names above can be imported from `vae_ortho_plugin` too. Where a module has the name of its
+function, the name here is the function.
+"""
+
+from vae_ortho_plugin.measures import optimum
+from vae_ortho_plugin.measures.disentanglement_score import (
+    DisentanglementResult,
+    disentanglement_score,
+)
+from vae_ortho_plugin.measures.dto import (
+    DtoResult,
+    distance_to_orthogonality,
+    nearest_signed_permutation,
+    point_distances,
+    right_singular_vectors,
+    summarize,
+)
+from vae_ortho_plugin.measures.jacobians import triangular_factors
+from vae_ortho_plugin.measures.loss_decomposition import LossDecomposition, loss_decomposition
+from vae_ortho_plugin.measures.pca_alignment import (
+    PrincipalComponents,
+    encoder_directions,
+    matched_angles,
+    principal_components,
+)
+from vae_ortho_plugin.measures.polarized_regime import (
+    ACTIVE_STD,
+    PolarizedRegime,
+    active_latents,
+    delta_kl,
+    polarized_regime,
+    share_below,
+)
+from vae_ortho_plugin.measures.precision_gap import PrecisionGap, precision_gap
+
+__all__ = [
+    "ACTIVE_STD",
+    "DisentanglementResult",
+    "DtoResult",
+    "LossDecomposition",
+    "PolarizedRegime",
+    "PrecisionGap",
+    "PrincipalComponents",
+    "active_latents",
+    "delta_kl",
+    "disentanglement_score",
+    "distance_to_orthogonality",
+    "encoder_directions",
+    "loss_decomposition",
+    "matched_angles",
+    "nearest_signed_permutation",
+    "optimum",
+    "point_distances",
+    "polarized_regime",
+    "precision_gap",
+    "principal_components",
+    "right_singular_vectors",
+    "share_below",
+    "summarize",
+    "triangular_factors",
+]

@@ -14,143 +14,256 @@ the precision. Then, with d latents and vol(J) = sqrt(det JᵀJ), the product of
 
 The first is an equality where σ_j² ‖J_j‖² is the same for all j (Sec. 4.1: the inequality of the
 arithmetic and the geometric mean), the second where the columns are orthogonal (Sec. 4.2: Eq. 28).
-Rotations of the latent space change col_Π and leave vol as it is. The logarithm of the bound is linear
+Rotations of the latent space change col_Π and do not change vol. The logarithm of the bound is linear
 in P, so that in the problem over all points (Eqs. 18, 19) it does not matter how the budget is divided
 among the points: its minimum is the sum of these logarithms for any division.
 
-Where the paper's constants differ: Eqs. 25 and 26 read 24.5 e^(−C) and 52.4 e^(−C). With C as in Eq. 23,
+The paper's constants differ: Eqs. 25 and 26 read 24.5 e^(−C) and 52.4 e^(−C). With C as in Eq. 23,
 C = Σ_j −log σ_j², the formula above gives e^(−C/2) for two latents; the paper's e^(−C) holds for
-C = Σ_j −log σ_j, that is P = 2C, which is also how C counts in Eqs. 10 and 21.
+C = Σ_j −log σ_j, that is P = 2C. C has this meaning in Eqs. 10 and 21 too.
 
-Everything takes Jacobians [points, outputs, latents], or a factor R [points, latents, latents] of
-J = QR in their place, and computes in float64.
+Every function computes in float64. Functions of Jacobians accept [points, outputs, latents], or in
+their place a factor R [points, latents, latents] of J = QR (`triangular_factors`).
+
+The examples below use the M1 of Eq. 24, whose columns have the squared lengths 50 and 3 and the
+inner product −4.
 """
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.jacobians import with_checked_shape
+from vae_ortho_plugin.measures.arrays import check_shape, element, float_array, per_point
+from vae_ortho_plugin.measures.jacobians import checked_jacobians, small_jacobians
+
+# Share of a column's length outside the span of the columns before it that is only rounding: about
+# 1e-15 in float64 with few outputs, 1e-13 with 10,000.
+_DEPENDENT = 1e-12
 
 
-def precision(sigma: np.ndarray) -> np.ndarray:
-    """P = Σ_j −log σ_j² (left side of Eq. 23), [points], of standard deviations [points, latents].
+def precision(sigma: ArrayLike) -> NDArray[np.float64]:
+    """P = Σ_j −log σ_j² (left side of Eq. 23), [points].
+
+    >>> import math
+    >>> precision([[math.exp(-1), 1]]).tolist()
+    [2.0]
+
+    Args:
+        sigma: standard deviations [points, latents], positive.
 
     Raises:
-        InputError: a standard deviation that is not finite and positive.
+        InputError: wrong shape, or a standard deviation that is not finite and positive.
     """
-    sigma = np.asarray(sigma, np.float64)
-    if not (np.isfinite(sigma) & (sigma > 0)).all():
-        raise InputError("sigma must be finite and positive everywhere.")
-    return -2 * np.log(sigma).sum(axis=-1)
+    numbers = float_array("sigma", sigma)
+    check_shape("sigma", numbers, points=None, latents=None)
+    return np.asarray(-2 * _log_sigma(numbers).sum(axis=-1))
 
 
-def precision_of_kl(kl: np.ndarray, means: np.ndarray) -> np.ndarray:
-    """P for which L≈KL (Eq. 10, all latents active) has the value `kl`: 2 kl − ‖μ‖² + d.
+def precision_of_kl(kl: ArrayLike, means: ArrayLike) -> NDArray[np.float64]:
+    """P for which L≈KL (Eq. 10, all latents active) has the value `kl`: 2 kl − ‖μ‖² + d, [points].
+
+    >>> precision_of_kl(3.0, [[1.0, 0.0]]).tolist()
+    [7.0]
 
     Args:
-        kl: [points] or a number, C_i in Eq. 21.
-        means: [points, latents], μ.
+        kl: [points] or a number, in nats: C_i in Eq. 21.
+        means: μ, [points, latents].
+
+    Raises:
+        InputError: wrong shape, or a value that is not finite.
     """
-    means = np.asarray(means, np.float64)
-    return 2 * np.asarray(kl, np.float64) - np.sum(means**2, axis=-1) + means.shape[-1]
+    mu = float_array("means", means)
+    check_shape("means", mu, points=None, latents=None)
+    squares = np.sum(mu**2, axis=-1)
+    return np.asarray(2 * per_point("kl", kl, len(mu)) - squares + mu.shape[-1])
 
 
-def log_column_product(jacobians: np.ndarray) -> np.ndarray:
-    """log col_Π(J) = Σ_j log ‖J_j‖ (Eq. 27), [points]; −inf where a column is zero."""
-    return _log_column_norms(jacobians).sum(axis=-1)
+def log_column_product(jacobians: ArrayLike) -> NDArray[np.float64]:
+    """log col_Π(J) = Σ_j log ‖J_j‖ (Eq. 27), [points]; −inf where a column is zero.
+
+    >>> import numpy as np
+    >>> np.exp(2 * log_column_product([[[4, 1], [-3, 1], [5, -1]]])).round(6).tolist()
+    [150.0]
+
+    Args:
+        jacobians: [points, outputs, latents].
+
+    Raises:
+        InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
+    """
+    return np.asarray(_log_column_norms(small_jacobians(jacobians)).sum(axis=-1))
 
 
-def log_volume(jacobians: np.ndarray) -> np.ndarray:
+def log_volume(jacobians: ArrayLike) -> NDArray[np.float64]:
     """log of the volume that J makes of the unit cube (right side of Eq. 28), [points].
 
-    The sum of the logarithms of J's singular values; −inf where columns are linearly dependent, as
-    they always are with more latents than outputs.
-    """
-    jacobians = _checked(jacobians)
-    points, outputs, latents = jacobians.shape
-    if outputs < latents:
-        return np.full(points, -np.inf)
-    factors = np.linalg.qr(jacobians, mode="r")
-    with np.errstate(divide="ignore"):
-        return np.log(np.abs(np.diagonal(factors, axis1=1, axis2=2))).sum(axis=1)
+    This is the sum of the logarithms of J's singular values. It is −inf where columns are linearly
+    dependent up to rounding, as they always are with more latents than outputs.
 
-
-def optimal_sigma(jacobians: np.ndarray, precision: np.ndarray | float) -> np.ndarray:
-    """The σ [points, latents] of least linearized loss for given columns (Eqs. 22, 23).
-
-    σ_j² = e^(−P/d) col_Π(J)^(2/d) / ‖J_j‖².
+    >>> import numpy as np
+    >>> np.exp(2 * log_volume([[[4, 1], [-3, 1], [5, -1]]])).round(6).tolist()  # 50 · 3 − 4²
+    [134.0]
 
     Args:
+        jacobians: [points, outputs, latents].
+
+    Raises:
+        InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
+    """
+    factors = small_jacobians(jacobians)
+    points, outputs, latents = factors.shape
+    if outputs < latents:
+        return np.full(points, -np.inf)
+    heights = np.abs(np.diagonal(np.linalg.qr(factors, mode="r"), axis1=1, axis2=2))
+    with np.errstate(divide="ignore"):
+        logs = np.log(heights)
+    dependent = logs <= _log_column_norms(factors) + np.log(_DEPENDENT)
+    return np.where(dependent.any(axis=1), -np.inf, logs.sum(axis=1))
+
+
+def optimal_sigma(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.float64]:
+    """The σ of least linearized loss for given columns (Eqs. 22, 23), [points, latents].
+
+    σ_j² = e^(−P/d) col_Π(J)^(2/d) / ‖J_j‖². For M1, σ_1²/σ_2² is 3/50 (Eq. 25):
+
+    >>> sigma = optimal_sigma([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)
+    >>> round(sigma[0, 0] ** 2 / sigma[0, 1] ** 2, 6)
+    0.06
+
+    Args:
+        jacobians: [points, outputs, latents].
         precision: P, [points] or a number.
 
     Raises:
-        InputError: a column is zero; its latent would take noise without bound.
+        InputError: wrong shape, a value that is not finite, or a column that is zero, whose latent
+            would take noise without bound.
     """
-    norms = _log_column_norms(jacobians)
+    norms = _log_column_norms(small_jacobians(jacobians))
     if not np.isfinite(norms).all():
         point, latent = np.argwhere(~np.isfinite(norms))[0]
         raise InputError(
             f"The decoder ignores latent {latent} at point {point}, so that no sigma is optimal: "
             "leave that latent out, as in jacobians[:, :, active]."
         )
-    share = -np.asarray(precision, np.float64) / (2 * norms.shape[1])
-    return np.exp(np.expand_dims(share, -1) + norms.mean(axis=1, keepdims=True) - norms)
+    share = -per_point("precision", precision, len(norms)) / (2 * norms.shape[1])
+    mean = norms.mean(axis=1, keepdims=True)
+    return np.asarray(np.exp(np.expand_dims(share, -1) + mean - norms))
 
 
-def optimal_columns(jacobians: np.ndarray) -> np.ndarray:
+def optimal_columns(jacobians: ArrayLike) -> NDArray[np.float64]:
     """J V = U S for J = U S Vᵀ: the same decoder after the rotation that makes its columns orthogonal.
 
-    [points, outputs, latents], longest column first: a minimum over V in Theorem 2 and Eq. 27. Where the
-    singular values are distinct, the others differ by signed permutations of the columns.
+    This is a minimum over V in Theorem 2 and Eq. 27. Where the singular values are distinct, the other
+    minima differ by signed permutations of the columns.
+
+    >>> import numpy as np
+    >>> columns = optimal_columns([[[2, 1], [1, 2]]])[0]
+    >>> np.abs(columns.T @ columns).round(9).tolist()
+    [[9.0, 0.0], [0.0, 1.0]]
+
+    Args:
+        jacobians: [points, outputs, latents].
+
+    Returns:
+        [points, outputs, latents], longest column first.
+
+    Raises:
+        InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
-    jacobians = _checked(jacobians)
-    transposed = np.linalg.svd(jacobians, full_matrices=True)[2]
-    return jacobians @ transposed.swapaxes(1, 2)
+    # The factors have J's right singular vectors. With fewer outputs than latents, V is completed to
+    # a rotation.
+    transposed = np.linalg.svd(small_jacobians(jacobians), full_matrices=True)[2]
+    wide = checked_jacobians(jacobians).astype(np.float64)
+    return np.asarray(wide @ transposed.swapaxes(1, 2))
 
 
-def log_linearized_loss(jacobians: np.ndarray, sigma: np.ndarray) -> np.ndarray:
+def log_linearized_loss(jacobians: ArrayLike, sigma: ArrayLike) -> NDArray[np.float64]:
     """log Σ_j σ_j² ‖J_j‖² (Eq. 17; the objective of Eq. 18 at a point), [points].
 
+    −inf where the Jacobian is zero.
+
+    >>> import numpy as np
+    >>> np.exp(log_linearized_loss([[[4, 1], [-3, 1], [5, -1]]], [[1, 1]])).round(6).tolist()
+    [53.0]
+
     Args:
-        sigma: [points, latents].
+        jacobians: [points, outputs, latents].
+        sigma: standard deviations [points, latents], positive.
+
+    Raises:
+        InputError: wrong shape, a Jacobian that is not finite, or a standard deviation that is not
+            finite and positive.
     """
-    return logsumexp(2 * (np.log(sigma) + _log_column_norms(jacobians)), axis=-1)
+    norms = _log_column_norms(small_jacobians(jacobians))
+    numbers = float_array("sigma", sigma)
+    check_shape("sigma", numbers, points=norms.shape[0], latents=norms.shape[1])
+    return np.asarray(logsumexp(2 * (_log_sigma(numbers) + norms), axis=-1))
 
 
-def log_least_loss(jacobians: np.ndarray, precision: np.ndarray | float) -> np.ndarray:
-    """log of d e^(−P/d) col_Π(J)^(2/d), [points]: the least over σ, columns as they are (Eqs. 22 to 26).
+def log_least_loss(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.float64]:
+    """log of d e^(−P/d) col_Π(J)^(2/d), [points]: the least over σ for given columns (Eqs. 22 to 26).
+
+    −inf where a column is zero. The 24.5 of Eq. 25 is 2 sqrt(150):
+
+    >>> import numpy as np
+    >>> np.exp(log_least_loss([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)).round(2).tolist()
+    [24.49]
 
     Args:
+        jacobians: [points, outputs, latents].
         precision: P, [points] or a number.
+
+    Raises:
+        InputError: wrong shape, or a value that is not finite.
     """
-    return _log_loss(jacobians, precision, log_column_product(jacobians))
+    factors = small_jacobians(jacobians)
+    return _log_loss(factors, precision, log_column_product(factors))
 
 
-def log_lower_bound(jacobians: np.ndarray, precision: np.ndarray | float) -> np.ndarray:
+def log_lower_bound(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.float64]:
     """log of d e^(−P/d) vol(J)^(2/d), [points]: the least over σ and V (Eqs. 20, 21; Eq. 28).
 
-    Summed over the points, with precisions of any given sum, it is the minimum of Eqs. 18 and 19.
+    −inf where columns are linearly dependent. Summed over the points, with precisions of any given
+    sum, it is the minimum of Eqs. 18 and 19.
+
+    >>> import numpy as np
+    >>> np.exp(log_lower_bound([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)).round(2).tolist()
+    [23.15]
 
     Args:
+        jacobians: [points, outputs, latents].
         precision: P, [points] or a number.
+
+    Raises:
+        InputError: wrong shape, or a value that is not finite.
     """
-    return _log_loss(jacobians, precision, log_volume(jacobians))
+    factors = small_jacobians(jacobians)
+    return _log_loss(factors, precision, log_volume(factors))
 
 
-def _log_loss(jacobians, precision, log_product: np.ndarray) -> np.ndarray:
-    latents = np.shape(jacobians)[-1]
-    return np.log(latents) + (2 * log_product - np.asarray(precision, np.float64)) / latents
+def _log_loss(
+    factors: NDArray[np.float64], precision: ArrayLike, log_product: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    points, _, latents = factors.shape
+    numbers = per_point("precision", precision, points)
+    return np.asarray(np.log(latents) + (2 * log_product - numbers) / latents)
 
 
-def _log_column_norms(jacobians: np.ndarray) -> np.ndarray:
+def _log_column_norms(factors: NDArray[np.float64]) -> NDArray[np.float64]:
+    """log ‖J_j‖, [points, latents]; −inf for a zero column."""
+    largest = np.abs(factors).max(axis=1, keepdims=True)
+    largest[largest == 0] = 1  # scaled, so that no square leaves float64's range
     with np.errstate(divide="ignore"):
-        return np.log(np.linalg.norm(_checked(jacobians), axis=1))
+        return np.asarray(np.log(np.linalg.norm(factors / largest, axis=1)) + np.log(largest[:, 0]))
 
 
-def _checked(jacobians: np.ndarray) -> np.ndarray:
-    jacobians = with_checked_shape(jacobians).astype(np.float64, copy=False)
-    finite = np.isfinite(jacobians).all(axis=(1, 2))
-    if not finite.all():
-        raise InputError(f"The Jacobian at point {int(np.argmin(finite))} is not finite.")
-    return jacobians
+def _log_sigma(sigma: NDArray[np.float64]) -> NDArray[np.float64]:
+    positive = sigma > 0
+    if not positive.all():
+        index = tuple(int(i) for i in np.argwhere(~positive)[0])
+        raise InputError(
+            f"sigma must be finite and positive everywhere; {element('sigma', index)} is "
+            f"{sigma[index]}."
+        )
+    return np.log(sigma)

@@ -8,10 +8,12 @@ import dataclasses
 from collections.abc import Iterable
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 from scipy.optimize import linear_sum_assignment
 
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.arrays import check_finite, float_array, real_array, whole_number
 
 # Share of the largest variance below which data do not vary. The rounding of float32 data is at 1e-14.
 _NO_VARIANCE = 1e-10
@@ -28,33 +30,61 @@ class PrincipalComponents:
         total_variance: along all directions of the data together.
     """
 
-    mean: np.ndarray
-    directions: np.ndarray
-    variances: np.ndarray
+    mean: NDArray[np.float64]
+    directions: NDArray[np.float64]
+    variances: NDArray[np.float64]
     total_variance: float
 
-    def scores(self, observations: np.ndarray) -> np.ndarray:
-        """Coordinates [points, directions] of observations [points, ...]."""
-        return (_flat(observations) - self.mean) @ self.directions.T
+    def scores(self, observations: ArrayLike) -> NDArray[np.float64]:
+        """Coordinates [points, directions] of observations [points, ...].
+
+        Raises:
+            InputError: observations of another size, or a value that is not finite.
+        """
+        flat = _flat("observations", observations)
+        if flat.shape[1] != len(self.mean):
+            raise InputError(
+                f"The principal directions are those of observations of {len(self.mean)} numbers; "
+                f"these have {flat.shape[1]}."
+            )
+        return (flat - self.mean) @ self.directions.T
 
 
-def principal_components(batches: Iterable[np.ndarray], at_most: int) -> PrincipalComponents:
-    """The first principal components of data, those along which they vary, that come in batches.
+def principal_components(batches: Iterable[ArrayLike], at_most: int) -> PrincipalComponents:
+    """The first principal components of data that come in batches, as far as the data vary.
+
+    Four points with the variance 2 along the first axis and 1/2 along the second:
+
+    >>> pca = principal_components([[[2, 0], [-2, 0]], [[0, 1], [0, -1]]], at_most=2)
+    >>> abs(pca.directions).tolist(), pca.variances.tolist()
+    ([[1.0, 0.0], [0.0, 1.0]], [2.0, 0.5])
 
     Args:
-        batches: observations, [points, ...] each.
-        at_most: how many components.
+        batches: observations, [points, ...] each. For a single array, pass [array].
+        at_most: how many components, at least 1.
 
     Raises:
-        InputError: no data, or data that do not vary or are not finite.
+        InputError: no data, batches of different sizes, or data that do not vary or are not finite.
     """
-    count, shift = 0, None
-    for batch in batches:
-        flat = _flat(batch)
-        if shift is None:
-            # Of data far from 0, the variance would be lost in the sum of squares.
-            shift = flat.mean(axis=0)
-            sums, squares = np.zeros(len(shift)), np.zeros((len(shift), len(shift)))
+    at_most = whole_number("at_most", at_most, 1)
+    count = 0
+    # Data are shifted by the mean of the first batch: far from 0, their variance would be lost in the
+    # sum of squares.
+    shift = sums = squares = np.zeros(0)
+    for n, batch in enumerate(batches):
+        flat = _flat(f"batches[{n}]", batch)
+        if not count:
+            outputs = flat.shape[1]
+            shift, sums, squares = (
+                flat.mean(axis=0),
+                np.zeros(outputs),
+                np.zeros((outputs, outputs)),
+            )
+        elif flat.shape[1] != len(shift):
+            raise InputError(
+                f"batches[{n}] has observations of {flat.shape[1]} numbers, the first one of "
+                f"{len(shift)}."
+            )
         flat = flat - shift
         count += len(flat)
         sums += flat.sum(axis=0)
@@ -62,11 +92,10 @@ def principal_components(batches: Iterable[np.ndarray], at_most: int) -> Princip
     if not count:
         raise InputError("PCA needs observations; got none.")
     covariance = squares / count - np.outer(sums, sums) / count**2
-    if not np.isfinite(covariance).all():
-        raise InputError("Some observations are not finite: there is no PCA of them.")
     outputs = len(covariance)
-    first = [max(0, outputs - at_most), outputs - 1]
-    variances, directions = (a.T[::-1] for a in eigh(covariance, subset_by_index=first))
+    first = (max(0, outputs - at_most), outputs - 1)
+    values, vectors = eigh(covariance, subset_by_index=first)
+    variances, directions = values[::-1], vectors.T[::-1]
     varying = variances > _NO_VARIANCE * variances[0]
     if not varying.any():
         raise InputError("All observations are the same: there are no principal directions.")
@@ -78,51 +107,101 @@ def principal_components(batches: Iterable[np.ndarray], at_most: int) -> Princip
     )
 
 
-def encoder_directions(scores: np.ndarray, means: np.ndarray) -> np.ndarray:
+def encoder_directions(scores: ArrayLike, means: ArrayLike) -> NDArray[np.float64]:
     """The encoder's rows in the span of principal directions: [latents, directions].
 
-    The linear map that best fits the means to the scores (least squares with a constant). Of a linear
-    encoder on data that vary along these directions only, it is the encoder's very weights, in the
-    directions' coordinates. Weights along a direction in which data do not vary are left out: nothing
-    determines them.
+    The linear map that best fits the means to the scores (least squares with a constant). For a linear
+    encoder and data that vary along these directions only, these are the encoder's own weights, in the
+    coordinates of the directions. Weights along a direction in which the data do not vary are left out:
+    nothing determines them.
+
+    >>> encoder_directions([[0.0], [1.0], [2.0]], [[1.0], [4.0], [7.0]]).round(9).tolist()
+    [[3.0]]
 
     Args:
         scores: [points, directions], the data's coordinates.
-        means: [points, latents], what the encoder makes of them.
+        means: [points, latents], the encoder's means of the same points.
 
     Raises:
-        InputError: no more points than directions.
+        InputError: shapes that do not fit, a value that is not finite, or no more points than
+            directions.
     """
-    points, directions = scores.shape
+    coordinates, targets = float_array("scores", scores), float_array("means", means)
+    if coordinates.ndim != 2 or targets.ndim != 2 or len(coordinates) != len(targets):
+        raise InputError(
+            "scores and means must have the shapes [points, directions] and [points, latents]; got "
+            f"{coordinates.shape} and {targets.shape}."
+        )
+    points, directions = coordinates.shape
     if points <= directions:
         raise InputError(
             f"{points} points do not determine the encoder along {directions} principal directions; "
             "take more."
         )
-    design = np.hstack([scores, np.ones((points, 1))])
-    return np.linalg.lstsq(design, means, rcond=None)[0][:directions].T
+    design = np.hstack([coordinates, np.ones((points, 1))])
+    return np.asarray(np.linalg.lstsq(design, targets, rcond=None)[0][:directions].T)
 
 
-def matched_angles(principal: np.ndarray, candidates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Angles [directions] in degrees, 0 to 90, to candidates, and which candidate each one is to.
+def matched_angles(
+    principal: ArrayLike, candidates: ArrayLike
+) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
+    """Angles between principal directions and latents' directions, and which latent each one is matched to.
 
-    Each principal direction has a candidate of its own, so that the sum of the angles is least.
+    Each principal direction is matched with a candidate of its own, so that the sum of the angles is
+    least.
+
+    >>> angles, latents = matched_angles([[1, 0], [0, 1]], [[-1, 3**0.5], [3**0.5, 1]])
+    >>> angles.round(9).tolist(), latents.tolist()
+    ([30.0, 30.0], [1, 0])
 
     Args:
-        principal: [directions, outputs], unit vectors.
+        principal: [directions, outputs], of any length but 0.
         candidates: [latents, outputs], at least as many, of any length and sign; a zero one, which
             has no direction, counts as orthogonal to all.
+
+    Returns:
+        Angles [directions] in degrees, 0 to 90, and indices [directions] of candidates.
+
+    Raises:
+        InputError: shapes that do not fit, fewer candidates than directions, a principal direction
+            of length 0, or a value that is not finite.
     """
-    norms = np.linalg.norm(candidates, axis=1, keepdims=True)
-    units = np.divide(candidates, norms, out=np.zeros_like(norms * candidates), where=norms > 0)
-    cosines = principal @ units.T
-    # The arc cosine is inaccurate for small angles, where all the interest lies.
-    rest = units[None] - cosines[:, :, None] * principal[:, None]
-    sines = np.where(norms[:, 0] > 0, np.linalg.norm(rest, axis=2), 1)
+    axes, axis_norms = _units("principal", principal)
+    units, norms = _units("candidates", candidates)
+    if axes.shape[1] != units.shape[1] or len(axes) > len(units):
+        raise InputError(
+            "principal and candidates must have the shapes [directions, outputs] and [latents, outputs] "
+            f"with at least as many latents as directions; got {axes.shape} and {units.shape}."
+        )
+    if not axis_norms.all():
+        raise InputError(f"principal[{int(np.argmin(axis_norms))}] has the length 0.")
+    cosines = axes @ units.T
+    # The arc cosine is inaccurate for small angles, which matter most here.
+    rest = units[None] - cosines[:, :, None] * axes[:, None]
+    sines = np.where(norms > 0, np.linalg.norm(rest, axis=2), 1)
     angles = np.degrees(np.arctan2(sines, np.abs(cosines)))
     rows, columns = linear_sum_assignment(angles)
     return angles[rows, columns], columns
 
 
-def _flat(observations: np.ndarray) -> np.ndarray:
-    return np.asarray(observations, np.float64).reshape(len(observations), -1)
+def _units(name: str, vectors: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The rows at length 1, or 0 where they are zero, and their lengths."""
+    rows = float_array(name, vectors)
+    if rows.ndim != 2:
+        raise InputError(f"{name} must have the shape [vectors, outputs]; got {rows.shape}.")
+    norms = np.asarray(np.linalg.norm(rows, axis=1))
+    lengths = np.where(norms > 0, norms, 1)
+    return rows / lengths[:, None], norms
+
+
+def _flat(name: str, observations: ArrayLike) -> NDArray[np.float64]:
+    """[points, outputs] in float64 of observations [points, ...]."""
+    array = real_array(name, observations, booleans=True)
+    if array.ndim < 2 or not array.size:
+        raise InputError(
+            f"{name} must have the shape [points, ...] with at least two dimensions, none of them 0; "
+            f"got {array.shape}. (PCA of one array takes it as [array].)"
+        )
+    flat = array.reshape(len(array), -1).astype(np.float64)
+    check_finite(name, flat)
+    return flat

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far the KL term is from that of the polarized regime (Sec. 5.2), of any Gaussian posterior.
+"""How far the KL term is from its value in the polarized regime (Sec. 5.2), for any Gaussian posterior.
 
 Equations and sections are those of Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA
 Directions (by Accident), CVPR 2019.
@@ -8,10 +8,12 @@ Directions (by Accident), CVPR 2019.
 import dataclasses
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.arrays import check_shape, float_array, number, real_array
 
-# sqrt(var(mu_j)) above which a latent is active (Sec. 5.2).
+# A latent is active where sqrt(var(mu_j)) is above this (Sec. 5.2).
 ACTIVE_STD = 0.5
 
 
@@ -32,8 +34,35 @@ class PolarizedRegime:
     active: list[int]
 
 
-def polarized_regime(means: np.ndarray, variances: np.ndarray) -> PolarizedRegime:
-    """Compares L_KL of diagonal Gaussian posteriors with L≈KL, which knows active latents alone.
+def active_latents(means: ArrayLike) -> NDArray[np.intp]:
+    """Indices of the active latents, those with sqrt(var(mu_j)) > 0.5 over the points (Sec. 5.2).
+
+    >>> active_latents([[1.0, 0.1], [-1.0, -0.1]]).tolist()
+    [0]
+
+    Args:
+        means: posterior means mu_j(x), [points, latents].
+
+    Returns:
+        [active latents], increasing.
+
+    Raises:
+        InputError: wrong shape, no points or latents, or a value that is not finite.
+    """
+    numbers = float_array("means", means)
+    check_shape("means", numbers, points=None, latents=None)
+    return np.flatnonzero(numbers.std(axis=0) > ACTIVE_STD)
+
+
+def polarized_regime(means: ArrayLike, variances: ArrayLike) -> PolarizedRegime:
+    """Compares L_KL of diagonal Gaussian posteriors with L≈KL, the KL term of the polarized regime.
+
+    L≈KL is ½ Σ_j (mu_j² − log sigma_j² − 1) over the active latents alone (Eq. 10). With one latent,
+    means ±1 and variances 1, L≈KL is 0 and L_KL is 1/2:
+
+    >>> found = polarized_regime([[1.0], [-1.0]], [[1.0], [1.0]])
+    >>> found.kl, found.polarized_kl, found.delta_kl, found.active
+    (0.5, 0.0, 1.0, [0])
 
     Args:
         means: mu_j(x), [points, latents].
@@ -42,43 +71,64 @@ def polarized_regime(means: np.ndarray, variances: np.ndarray) -> PolarizedRegim
     Raises:
         InputError: wrong shapes, no points, a value that is not finite, a variance that is not positive.
     """
-    means, variances = np.asarray(means, np.float64), np.asarray(variances, np.float64)
-    if means.ndim != 2 or means.shape != variances.shape or not means.size:
+    mu, variance = float_array("means", means), float_array("variances", variances)
+    if mu.ndim != 2 or mu.shape != variance.shape or not mu.size:
         raise InputError(
             "Means and variances must both have the shape [points, latents] and not be empty; got "
-            f"{means.shape} and {variances.shape}."
+            f"{mu.shape} and {variance.shape}."
         )
-    if not (np.isfinite(means).all() and np.isfinite(variances).all() and (variances > 0).all()):
+    if variance.min() <= 0:
         raise InputError(
-            "Means must be finite, and variances finite and positive. Are these log variances?"
+            f"variances must be positive; the least is {variance.min()}. Are these log variances?"
         )
-    active = means.std(axis=0) > ACTIVE_STD
-    without_variances = means**2 - np.log(variances) - 1
-    kl = float(0.5 * (without_variances + variances).sum(axis=1).mean())
+    active = active_latents(mu)
+    without_variances = mu**2 - np.log(variance) - 1
+    kl = float(0.5 * (without_variances + variance).sum(axis=1).mean())
     polarized_kl = float(0.5 * without_variances[:, active].sum(axis=1).mean())
     return PolarizedRegime(
-        kl, polarized_kl, delta_kl(kl, polarized_kl), np.flatnonzero(active).tolist()
+        kl, polarized_kl, delta_kl_of_terms(kl, polarized_kl), [int(j) for j in active]
     )
 
 
-def delta_kl(kl: float, polarized_kl: float) -> float:
-    """Δ_KL (Eq. 30), at least 0; 1 where L_KL is 0, as it is at any L_KL without active latents."""
+def delta_kl(means: ArrayLike, variances: ArrayLike) -> float:
+    """Δ_KL = |L_KL − L≈KL| / L_KL (Eq. 30) of diagonal Gaussian posteriors, at least 0.
+
+    It is 0 in the polarized regime, and 1 without active latents.
+
+    >>> delta_kl([[0.0], [0.0]], [[0.9], [0.9]])
+    1.0
+
+    Args:
+        means: mu_j(x), [points, latents].
+        variances: sigma_j^2(x), [points, latents], positive.
+
+    Raises:
+        InputError: as `polarized_regime`.
+    """
+    return polarized_regime(means, variances).delta_kl
+
+
+def delta_kl_of_terms(kl: float, polarized_kl: float) -> float:
+    """Δ_KL (Eq. 30) of the two KL terms themselves; 1 where L_KL is 0, NaN where a term is NaN."""
     return abs(kl - polarized_kl) / abs(kl) if kl else 1.0
 
 
 def share_below(
-    steps: np.ndarray, delta_kl: np.ndarray, last_step: int, threshold: float = 0.03
+    steps: ArrayLike, delta_kl: ArrayLike, last_step: int, threshold: float = 0.03
 ) -> float:
-    """How much of a training passed after Δ_KL had fallen below the threshold for good (Table 1).
+    """The share of a training after which Δ_KL stays below the threshold to the end (Table 1).
 
     The time counts from the first evaluation from which on each is below the threshold: with evaluations at
     500, 1000, ... that is at most (last_step − 500) / last_step.
 
+    >>> share_below([100, 200, 300, 400], [0.5, 0.01, 0.01, 0.01], last_step=400)
+    50.0
+
     Args:
         steps: at which Δ_KL was evaluated, [evaluations], increasing, 0 to last_step.
-        delta_kl: Δ_KL at these steps, [evaluations].
-        last_step: length of the training.
-        threshold: what Δ_KL must be below.
+        delta_kl: Δ_KL at these steps, [evaluations]; NaN and infinity count as not below.
+        last_step: length of the training, at least 1.
+        threshold: upper limit of Δ_KL.
 
     Returns:
         Percent, 0 to 100; 0 where the last evaluation is not below the threshold.
@@ -87,20 +137,22 @@ def share_below(
         InputError: no evaluations, different numbers of steps and values, or steps that do not
             increase from 0 to last_step at most.
     """
-    steps, delta_kl = np.asarray(steps), np.asarray(delta_kl)
-    if steps.ndim != 1 or steps.shape != delta_kl.shape or not steps.size:
+    at = float_array("steps", steps)
+    values = real_array("delta_kl", delta_kl).astype(np.float64)
+    last, limit = number("last_step", last_step), number("threshold", threshold)
+    if at.ndim != 1 or at.shape != values.shape or not at.size:
         raise InputError(
-            f"One value of Δ_KL for each of at least one step is needed; got the shapes {steps.shape} "
-            f"(steps) and {delta_kl.shape} (values)."
+            f"One value of Δ_KL for each of at least one step is needed; got the shapes {at.shape} "
+            f"(steps) and {values.shape} (values)."
         )
-    if steps[0] < 0 or (np.diff(steps) <= 0).any() or steps[-1] > last_step or last_step < 1:
+    if at[0] < 0 or (np.diff(at) <= 0).any() or at[-1] > last or last < 1:
         raise InputError(
-            f"Steps must increase, from 0 or more to last_step = {last_step} at most, which is at least 1; "
-            f"got {steps[0]} to {steps[-1]}."
+            f"Steps must increase, from 0 or more to last_step = {last:g} at most, which is at least 1; "
+            f"got {at[0]:g} to {at[-1]:g}."
         )
     # Not "at least the threshold": NaN is not below it either.
-    not_below = np.flatnonzero(~(delta_kl < threshold))
-    first = not_below[-1] + 1 if not_below.size else 0
-    if first == len(steps):
+    not_below = np.flatnonzero(~(values < limit))
+    first = int(not_below[-1]) + 1 if not_below.size else 0
+    if first == len(at):
         return 0.0
-    return float(100 * (last_step - steps[first]) / last_step)
+    return float(100 * (last - at[first]) / last)

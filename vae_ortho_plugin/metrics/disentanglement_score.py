@@ -5,8 +5,8 @@ import gin
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
+from vae_ortho_plugin import measures
 from vae_ortho_plugin.data.factor_kinds import named_kinds
-from vae_ortho_plugin.measures import disentanglement_score as measure
 from vae_ortho_plugin.metrics import evaluated
 
 
@@ -40,7 +40,7 @@ def disentanglement_score(
     for images, batch in evaluated.points(ground_truth_data, split, num_points, random_state):
         latents.append(evaluated.finite(representation_function(images)))
         factors.append(batch)
-    result = measure.disentanglement_score(
+    result = measures.disentanglement_score(
         np.concatenate(latents),
         np.concatenate(factors),
         factor_kinds=list(kinds.values()),

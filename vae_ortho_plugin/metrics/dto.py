@@ -5,7 +5,7 @@ import gin
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin.measures import dto as measure
+from vae_ortho_plugin import measures
 from vae_ortho_plugin.metrics import evaluated
 from vae_ortho_plugin.trained_model import BATCH_SIZE, open_model
 
@@ -49,10 +49,10 @@ def dto(
         means = np.concatenate([evaluated.finite(model.encode(images)) for images, _ in points])
         factors = model.jacobian_factors(means, batch_size)
 
-    active = evaluated.active_latents(means)
-    among_active = measure.point_distances(factors[:, :, active], solver) if active.size else None
+    active = measures.active_latents(means)
+    among_active = measures.point_distances(factors[:, :, active], solver) if active.size else None
     return {
-        **evaluated.summary("dto", measure.point_distances(factors, solver)),
+        **evaluated.summary("dto", measures.point_distances(factors, solver)),
         "num_points": len(factors),
         "active_latents": active.tolist(),
         "num_active_latents": len(active),

@@ -13,7 +13,6 @@ import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.polarized_regime import ACTIVE_STD
 from vae_ortho_plugin.trained_model import BATCH_SIZE
 
 # Default sample size for data without splits.
@@ -102,11 +101,6 @@ def points(
 def split_name(data: GroundTruthData, split: str) -> str | None:
     """The split as a result states it: None for data without splits."""
     return split if hasattr(data, "split") else None
-
-
-def active_latents(means: np.ndarray) -> np.ndarray:
-    """Indices of the active latents (Sec. 5.2) among posterior means [points, latents]."""
-    return np.flatnonzero(means.std(axis=0) > ACTIVE_STD)
 
 
 def summary(name: str, values: np.ndarray | None) -> dict[str, float | None]:

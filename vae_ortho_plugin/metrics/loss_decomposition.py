@@ -5,8 +5,8 @@ import gin
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
+from vae_ortho_plugin import measures
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures import loss_decomposition as measure
 from vae_ortho_plugin.metrics import evaluated
 from vae_ortho_plugin.trained_model import TrainedModel, open_model
 
@@ -76,10 +76,10 @@ def _decomposition(
     images: np.ndarray,
     random_state: np.random.RandomState,
     num_samples: int,
-) -> measure.LossDecomposition:
+) -> measures.LossDecomposition:
     shape = len(images), model.num_latents
     samples = (
         model.reconstruct(images, random_state.normal(size=shape)) for _ in range(num_samples)
     )
     mean = model.reconstruct(images, np.zeros(shape))
-    return measure.loss_decomposition(images, mean, samples, model.noise_jacobians(images))
+    return measures.loss_decomposition(images, mean, samples, model.noise_jacobians(images))

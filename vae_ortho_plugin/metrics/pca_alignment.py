@@ -15,8 +15,8 @@ import gin
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
+from vae_ortho_plugin import measures
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures import pca_alignment as measure
 from vae_ortho_plugin.metrics import evaluated
 from vae_ortho_plugin.trained_model import TrainedModel, open_model
 
@@ -58,17 +58,17 @@ def pca_alignment(
     model_dir = evaluated.model_dir_of("pca_alignment", model_dir)
     with open_model(model_dir) as model:
         training = evaluated.points(ground_truth_data, "train", None, random_state)
-        pca = measure.principal_components((images for images, _ in training), model.num_latents)
+        pca = measures.principal_components((images for images, _ in training), model.num_latents)
         points = evaluated.points(ground_truth_data, split, num_points, random_state)
         means, scores = _encoded(model, pca, (images for images, _ in points))
         (jacobian,) = next(model.jacobians(means.mean(axis=0, keepdims=True)))
     if not np.isfinite(jacobian).all():
         raise InputError("The decoder's Jacobian at the mean latent is not finite.")
 
-    active = evaluated.active_latents(means)
+    active = measures.active_latents(means)
     num, latents = _matched(num_directions, active, len(pca.directions), means.shape[1])
     directions = pca.directions[:num]
-    rows = measure.encoder_directions(scores[:, :num], means[:, latents])
+    rows = measures.encoder_directions(scores[:, :num], means[:, latents])
     return {
         **_angles("decoder", directions, jacobian.T[latents], latents),
         **_angles("encoder", np.eye(num), rows, latents),
@@ -82,7 +82,7 @@ def pca_alignment(
 
 
 def _encoded(
-    model: TrainedModel, pca: measure.PrincipalComponents, batches: Iterable[np.ndarray]
+    model: TrainedModel, pca: measures.PrincipalComponents, batches: Iterable[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Posterior means [points, latents] and coordinates [points, directions] of observations."""
     parts = [(evaluated.finite(model.encode(images)), pca.scores(images)) for images in batches]
@@ -105,7 +105,7 @@ def _matched(
 
 
 def _angles(name: str, principal: np.ndarray, candidates: np.ndarray, latents: np.ndarray) -> dict:
-    angles, matched = measure.matched_angles(principal, candidates)
+    angles, matched = measures.matched_angles(principal, candidates)
     return {
         f"{name}_angle": float(np.mean(angles)) if angles.size else None,
         f"{name}_angles": angles.tolist(),

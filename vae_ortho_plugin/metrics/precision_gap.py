@@ -5,9 +5,8 @@ import gin
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
+from vae_ortho_plugin import measures
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures import precision_gap as measure
-from vae_ortho_plugin.measures.dto import triangular_factors
 from vae_ortho_plugin.metrics import evaluated
 from vae_ortho_plugin.trained_model import BATCH_SIZE, open_model
 
@@ -63,7 +62,7 @@ def precision_gap(
         _check_noise(sigma, model_dir)
         jacobians = enumerate(model.jacobians(means, batch_size))
         factors = np.concatenate([_factors(batch, i * batch_size) for i, batch in jacobians])
-    active = evaluated.active_latents(means)
+    active = measures.active_latents(means)
     return {
         **_gap_summary(factors, sigma, ""),
         "num_points": len(means),
@@ -92,11 +91,11 @@ def _factors(jacobians: np.ndarray, first_point: int) -> np.ndarray:
         first_point: number of the first one, for error messages.
     """
     _, outputs, latents = jacobians.shape
-    return jacobians if outputs < latents else triangular_factors(jacobians, first_point)
+    return jacobians if outputs < latents else measures.triangular_factors(jacobians, first_point)
 
 
 def _gap_summary(factors: np.ndarray, sigma: np.ndarray, suffix: str) -> dict[str, float | None]:
-    gap = measure.precision_gap(factors, sigma) if sigma.size else None
+    gap = measures.precision_gap(factors, sigma) if sigma.size else None
     return {
         **evaluated.summary(f"precision_gap{suffix}", gap and gap.total),
         **evaluated.summary(f"precision_gap_sigma{suffix}", gap and gap.sigma),

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 import gin
 import numpy as np
 
+from vae_ortho_plugin import measures
 from vae_ortho_plugin.engine.tracker import register
 from vae_ortho_plugin.tracking.jacobians import JacobianTracker
 
@@ -35,10 +36,8 @@ class DtoWhileTraining(JacobianTracker):
     settings = staticmethod(_settings)
 
     def value(self, batches: Iterator[np.ndarray]) -> float:
-        from vae_ortho_plugin.measures import dto
-
         distances, first_point = [], 0
         for jacobians in batches:
-            distances.append(dto.point_distances(jacobians, first_point=first_point))
+            distances.append(measures.point_distances(jacobians, first_point=first_point))
             first_point += len(jacobians)
-        return dto.summarize(np.concatenate(distances)).mean
+        return measures.summarize(np.concatenate(distances)).mean

@@ -12,7 +12,7 @@ from tensorflow.python.framework import tensor_util
 
 from vae_ortho_plugin.engine.tracker import LoopTracker, Taken, register
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.polarized_regime import ACTIVE_STD, delta_kl, share_below
+from vae_ortho_plugin.measures.polarized_regime import ACTIVE_STD, delta_kl_of_terms, share_below
 from vae_ortho_plugin.tracking import probe_points
 
 _NAME = "polarized_regime"
@@ -105,7 +105,7 @@ def _values(row: np.ndarray) -> dict[str, float | int]:
     return {
         "kl": kl,
         "polarized_kl": polarized_kl,
-        "delta_kl": delta_kl(kl, polarized_kl),
+        "delta_kl": delta_kl_of_terms(kl, polarized_kl),
         "num_active": int(num_active),
     }
 

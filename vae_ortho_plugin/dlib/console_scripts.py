@@ -1,0 +1,30 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The console scripts. In an incomplete installation they say how to complete it."""
+
+import importlib
+import sys
+
+from vae_ortho_plugin.dlib.hook import missing_packages
+
+
+def download_data() -> int:
+    """vae_ortho_download_data; returns the exit status."""
+    return _run("vae_ortho_plugin.data.download")
+
+
+def render_dsprites() -> int:
+    """vae_ortho_render_dsprites; returns the exit status."""
+    return _run("vae_ortho_plugin.data.render_dsprites")
+
+
+def study() -> int:
+    """vae_ortho_study; returns the exit status."""
+    return _run("vae_ortho_plugin.study.run.command")
+
+
+def _run(module: str) -> int:
+    message = missing_packages()
+    if message is not None:
+        print(f"error: {message}", file=sys.stderr)
+        return 2
+    return importlib.import_module(module).main()
