@@ -46,6 +46,7 @@ fi
 status=0
 "$env/bin/ruff" check . || status=1
 "$env/bin/ruff" format --check . || status=1
+"$env/bin/mypy" || status=1
 "$env/bin/lint-imports" || status=1
 # A file's tests stay together, since they share the model that it trains.
 "$env/bin/python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \

@@ -128,7 +128,7 @@ def optimal_sigma(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.floa
     σ_j² = e^(−P/d) col_Π(J)^(2/d) / ‖J_j‖². For M1, σ_1²/σ_2² is 3/50 (Eq. 25):
 
     >>> sigma = optimal_sigma([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)
-    >>> round(sigma[0, 0] ** 2 / sigma[0, 1] ** 2, 6)
+    >>> round(float(sigma[0, 0] / sigma[0, 1]) ** 2, 6)
     0.06
 
     Args:

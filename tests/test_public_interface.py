@@ -1,0 +1,92 @@
+# SPDX-License-Identifier: Apache-2.0
+import doctest
+import importlib
+import inspect
+import pkgutil
+import subprocess
+import sys
+
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+import vae_ortho_plugin
+from vae_ortho_plugin import errors, measures
+
+MODULES = [f"{measures.__name__}.{found.name}" for found in pkgutil.iter_modules(measures.__path__)]
+M1 = [[4.0, 1.0], [-3.0, 1.0], [5.0, -1.0]]  # Eq. 24
+FUNCTIONS = [name for name in measures.__all__ if inspect.isfunction(getattr(measures, name))]
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_the_examples_of_the_docstrings_hold(module):
+    assert doctest.testmod(importlib.import_module(module)).failed == 0
+
+
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_every_public_function_has_an_example_and_says_what_it_takes_and_raises(name):
+    text = inspect.getdoc(getattr(measures, name))
+    assert ">>>" in text and "Args:" in text and "Raises:" in text
+
+
+def test_the_package_gives_the_names_of_the_measures_and_the_error():
+    assert set(vae_ortho_plugin.__all__) == {*measures.__all__, "InputError"}
+    assert set(vae_ortho_plugin.__all__) <= set(dir(vae_ortho_plugin))
+    for name in measures.__all__:
+        assert getattr(vae_ortho_plugin, name) is getattr(measures, name)
+    assert vae_ortho_plugin.InputError is errors.InputError
+    with pytest.raises(AttributeError, match="no attribute 'dot'"):
+        _ = vae_ortho_plugin.dot
+
+
+def test_a_name_that_module_and_function_share_is_the_function():
+    code = (
+        "from vae_ortho_plugin.measures import disentanglement_score, precision_gap\n"
+        "import vae_ortho_plugin.measures.loss_decomposition\n"
+        "from vae_ortho_plugin import loss_decomposition\n"
+        "print(all(map(callable, (disentanglement_score, precision_gap, loss_decomposition))))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "True\n"
+
+
+def test_importing_the_package_imports_neither_numpy_nor_tensorflow():
+    code = "import sys, vae_ortho_plugin; print({'numpy', 'tensorflow', 'gin'} & set(sys.modules))"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "set()\n"
+
+
+def a_tuple(array):
+    return tuple(array.tolist())
+
+
+@pytest.mark.parametrize("convert", [np.ndarray.tolist, a_tuple, jnp.asarray, np.float32])
+def test_measures_take_lists_and_arrays_of_other_frameworks(convert):
+    jacobians = np.array([M1])
+    sigma = np.array([[0.5, 0.25]])
+    dto = vae_ortho_plugin.distance_to_orthogonality(convert(jacobians))
+    assert dto.mean == pytest.approx(measures.distance_to_orthogonality(jacobians).mean, abs=1e-6)
+    gap = vae_ortho_plugin.precision_gap(convert(jacobians), convert(sigma))
+    assert gap.total == pytest.approx(measures.precision_gap(jacobians, sigma).total, abs=1e-5)
+
+
+def test_measures_take_half_precision_and_compute_in_double():
+    half = np.array([M1], np.float16)
+    assert measures.distance_to_orthogonality(half) == pytest.approx(
+        measures.distance_to_orthogonality([M1])
+    )
+    # 300^2 is not a float16 number.
+    assert measures.distance_to_orthogonality([[[300.0, 0], [0, 300.0]]]).mean == 0
+    large = np.array([[[300.0, 0], [0, 200.0]]], np.float16)
+    assert measures.optimum.log_volume(large) == pytest.approx(np.log(60_000))
+
+
+def torch():
+    return pytest.importorskip("torch")
+
+
+def test_measures_take_tensors_of_pytorch_that_require_a_gradient():
+    jacobians = torch().tensor([M1], requires_grad=True)
+    assert measures.distance_to_orthogonality(jacobians).mean == pytest.approx(
+        measures.distance_to_orthogonality([M1]).mean, abs=1e-6
+    )
