@@ -51,6 +51,8 @@ setup(
         "filelock>=3.22",
         # 0.4 does not import on Python 3.10 or later.
         "gin-config>=0.5",
+        # TensorFlow asks for it, too; Shapes3D is read with it.
+        "h5py",
         "imageio",
         "markdown",
         "matplotlib",

@@ -1,19 +1,33 @@
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import gzip
 import hashlib
 import http.server
+import io
 import struct
 import subprocess
 import sys
+import tarfile
 import threading
 
 import numpy as np
 import pooch
 import pytest
+import scipy.io
+from disentanglement_lib.data.ground_truth import named_data
 
 from vae_ortho_plugin import files
-from vae_ortho_plugin.data import catalog, download, dsprites, mnist_files, render_dsprites
+from vae_ortho_plugin.data import (
+    cars3d,
+    catalog,
+    download,
+    dsprites,
+    mnist_files,
+    render_dsprites,
+)
+from vae_ortho_plugin.data.catalog import DATA_SETS
 from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.errors import InputError
 
 SHAPES = {"train-images-idx3-ubyte": (60, 28, 28), "t10k-labels-idx1-ubyte": (10,)}
 # Content that does not compress, so that it can be cut in the middle of its numbers.
@@ -65,6 +79,16 @@ class Handler(http.server.BaseHTTPRequestHandler):
         pass
 
 
+def offer(monkeypatch, **data_sets):
+    """Makes the command know these data sets alone."""
+    known = {
+        name: catalog.DataSet(remotes, "1 MB", "MIT", "https://example.org", "put it into {root}")
+        for name, remotes in data_sets.items()
+    }
+    for module in (catalog, download):
+        monkeypatch.setattr(module, "DATA_SETS", known)
+
+
 @pytest.fixture
 def server(monkeypatch, tmp_path):
     """Serves small files of MNIST at two mirrors, /a and /b; the data root is `tmp_path`."""
@@ -81,7 +105,7 @@ def server(monkeypatch, tmp_path):
             f"/{mirror}/{file}.gz": idx_gzip(a) for mirror in "ab" for file, a in ARRAYS.items()
         }
         remotes = catalog._idx_files("mnist", f"{server.url}/a", f"{server.url}/b")
-        monkeypatch.setattr(download, "DATA_SETS", {"mnist": remotes})
+        offer(monkeypatch, mnist=remotes)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
         yield server
@@ -249,9 +273,99 @@ def test_a_rendered_stand_in_is_replaced_by_the_official_file(server, tmp_path, 
     remote = catalog.Remote(
         dsprites.FILE, (f"{server.url}/dsprites.npz",), known_hash, catalog._check_dsprites
     )
-    monkeypatch.setattr(download, "DATA_SETS", {"dsprites": [remote]})
+    offer(monkeypatch, dsprites=(remote,))
     assert download.main(["dsprites"]) == 0
     assert path.read_bytes() == bytes(content)
+
+
+def test_a_failure_says_what_can_be_done_by_hand(server, tmp_path, capsys):
+    server.files.clear()
+    assert download.main([]) == 1
+    assert f"By hand: put it into {tmp_path} (https://example.org)" in capsys.readouterr().err
+
+
+def remote_at(server, remote, content):
+    """The remote with its address at the server and the hash of the content served there."""
+    server.files["/archive"] = content
+    return dataclasses.replace(
+        remote, urls=(f"{server.url}/archive",), known_hash=hashlib.sha256(content).hexdigest()
+    )
+
+
+def test_packed_files_are_unpacked_and_checked(server, tmp_path, monkeypatch):
+    matrix = struct.pack("<5i", 507333716, 1, 3, 1, 1) + struct.pack("<3i", 7, 8, 9)
+    (remote,) = (
+        remote for remote in DATA_SETS["smallnorb"].files if "training-cat" in str(remote.path)
+    )
+    offer(monkeypatch, smallnorb=(remote_at(server, remote, gzip.compress(matrix)),))
+    assert download.main(["smallnorb"]) == 0
+    (path,) = (tmp_path / "small_norb").iterdir()
+    assert path == tmp_path / remote.path and path.read_bytes() == matrix
+    server.requests.clear()
+    assert download.main(["smallnorb"]) == 0 and server.requests == []
+
+
+@pytest.fixture
+def cars(monkeypatch):
+    """A tar file of two cars, as the published one: with other folders and a list beside them."""
+    monkeypatch.setattr(cars3d, "SIZES", (2, 3, 2))
+    stream = io.BytesIO()
+    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
+        for name in ("cars/car_001_mesh.mat", "cars/car_002_mesh.mat", "sprites/sprite.mat"):
+            file = io.BytesIO()
+            scipy.io.savemat(file, {"im": np.zeros((64, 64, 3, 3, 2), np.uint8)})
+            add(tar, f"data/{name}", file.getvalue())
+        add(tar, "data/cars/list.txt", b"car_001_mesh")
+    return stream.getvalue()
+
+
+def add(tar, name, content):
+    member = tarfile.TarInfo(name)
+    member.size = len(content)
+    tar.addfile(member, io.BytesIO(content))
+
+
+def test_the_cars_are_taken_out_of_their_archive(server, tmp_path, monkeypatch, cars):
+    (remote,) = DATA_SETS["cars3d"].files
+    offer(monkeypatch, cars3d=(remote_at(server, remote, cars),))
+    # A folder that is there and does not hold all of them, as dlib_download_data skips it.
+    (tmp_path / "cars").mkdir()
+    (tmp_path / "cars" / "car_001_mesh.mat").write_bytes(b"")
+    assert download.main(["cars3d"]) == 0
+    names = sorted(path.name for path in (tmp_path / "cars").iterdir())
+    assert names == ["car_001_mesh.mat", "car_002_mesh.mat"]
+    cars3d.check_folder(tmp_path / "cars")
+
+
+def test_an_archive_that_the_user_has_brought_is_unpacked_and_kept(
+    server, tmp_path, monkeypatch, cars
+):
+    (remote,) = DATA_SETS["cars3d"].files
+    offer(monkeypatch, cars3d=(remote_at(server, remote, cars),))
+    (tmp_path / "cars").mkdir()
+    (tmp_path / remote.archive).write_bytes(cars)
+    assert download.main(["cars3d"]) == 0
+    assert server.requests == []
+    assert (tmp_path / remote.archive).exists() and len(cars3d.find_files(tmp_path / "cars")) == 2
+
+
+def test_every_data_set_of_dlib_has_a_command():
+    with pytest.raises(InputError) as error:
+        named_data.get_named_ground_truth_data("none")
+    known = set(str(error.value).partition("Known: ")[2].partition(".")[0].split(", "))
+    assert {"mpi3d_real", "cars3d"} < known
+    for name in known - {"dummy_data", "synth_linear", "synth_nonlinear"}:
+        assert catalog.needed(name)
+    assert catalog.needed("scream_dsprites") == ["dsprites", "scream"]
+    assert catalog.needed("all") == list(DATA_SETS)
+
+
+def test_the_list_has_sizes_licences_and_places(tmp_path, capsys):
+    assert download.main(["--list", "--root", str(tmp_path)]) == 0
+    lines = capsys.readouterr().out
+    assert "shapes3d: 268 MB; licence: Apache 2.0; https://github.com/google-deepmind" in lines
+    assert f"{tmp_path / 'mpi3d_toy/mpi3d_toy.npz'}: not there" in lines
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_an_unknown_data_set_is_answered_with_the_known_ones(tmp_path, capsys):

@@ -16,42 +16,64 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
-from vae_ortho_plugin.data.catalog import DATA_SETS, Remote
-from vae_ortho_plugin.data.location import VARIABLE, data_root
+from vae_ortho_plugin.data.catalog import DATA_SETS, OF_THE_PAPER, Remote, needed
+from vae_ortho_plugin.data.location import VARIABLE, data_root, exists
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import locked, publish
 
 _TIMEOUT_SECONDS = 60
 _ATTEMPTS = 5
 _CHUNK = 1 << 18
+# Wikimedia refuses the names that libraries give themselves.
+_USER_AGENT = "vae_ortho_download_data"
 
 
 def fetch(remote: Remote, root: Path) -> None:
     """Downloads a file to its place below `root`, unless it is there and good.
 
     What has arrived so far is in a file that ends in .part; the next call resumes it. The file gets
-    its name when it is complete and checked.
+    its name when it is complete and checked. An archive is unpacked then, and deleted.
 
     Raises:
         InputError: no address gave the right content (the message says what each gave), or
             another process is downloading the file.
     """
     target = root / remote.path
-    if target.is_file():
+    if exists(target):
         try:
             remote.check(target)
             print(f"{target}: already there.")
             return
         except InputError as error:
             print(f"{error} It will be replaced.")
-    target.parent.mkdir(parents=True, exist_ok=True)
+    downloaded = root / (remote.archive or remote.path)
+    folder = downloaded.parent
+    folder.mkdir(parents=True, exist_ok=True)
     try:
-        with locked(target.with_name(f"{target.name}.lock"), f"the download of {target}"):
-            _fetch(remote, target)
+        with locked(folder / f"{downloaded.name}.lock", f"the download of {target}"):
+            if remote.unpack is None:
+                _fetch(remote, downloaded)
+            else:
+                _fetch_and_unpack(remote, downloaded, target)
     finally:
         with contextlib.suppress(OSError):
-            target.parent.rmdir()  # succeeds only where nothing has arrived
+            folder.rmdir()  # succeeds only where nothing has arrived
     print(f"{target}: downloaded and checked.")
+
+
+def _fetch_and_unpack(remote: Remote, archive: Path, target: Path) -> None:
+    """Makes `target` of the archive. An archive that was there is used and kept."""
+    from pooch import file_hash
+
+    algorithm, _, known = remote.known_hash.rpartition(":")
+    there = archive.is_file() and file_hash(str(archive), algorithm or "sha256") == known
+    if not there:
+        _fetch(remote, archive)
+    print(f"Unpacking {archive}", flush=True)
+    remote.unpack(archive, target)
+    remote.check(target)
+    if not there:
+        archive.unlink()
 
 
 def _fetch(remote: Remote, target: Path) -> None:
@@ -85,7 +107,8 @@ def _fetch_from(url: str, remote: Remote, target: Path) -> None:
 
     def transfer(_url: str, output_file: str, _pooch: object) -> None:
         _complete(url, part)
-        remote.check(part)
+        if remote.unpack is None:
+            remote.check(part)
         _link(part, Path(output_file))
 
     try:
@@ -128,7 +151,9 @@ def _append(url: str, part: Path) -> bool:
 
     size = part.stat().st_size if part.exists() else 0
     # Without "identity", a server may send a .gz file with its compression undone.
-    headers = {"Accept-Encoding": "identity"} | ({"Range": f"bytes={size}-"} if size else {})
+    headers = {"Accept-Encoding": "identity", "User-Agent": _USER_AGENT}
+    if size:
+        headers["Range"] = f"bytes={size}-"
     with requests.get(url, headers=headers, stream=True, timeout=_TIMEOUT_SECONDS) as response:
         if response.status_code == HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             return True
@@ -172,6 +197,33 @@ def _progress(name: str, size: int, total: int | None) -> Iterator:
         yield lambda count: progress.advance(task, count)
 
 
+def show(root: Path) -> None:
+    """Prints a table of the data sets: size, terms, source, and whether they are below `root`."""
+    for name, data_set in DATA_SETS.items():
+        places = [root / remote.path for remote in data_set.files]
+        there = sum(map(exists, places))
+        state = "there" if there == len(places) else f"{there} of {len(places)} files there"
+        print(f"{name}: {data_set.size}; licence: {data_set.licence}; {data_set.homepage}")
+        print(
+            f"    {places[0].parent if len(places) > 1 else places[0]}: {state if there else 'not there'}"
+        )
+        if data_set.names:
+            print(f"    for dataset.name = {', '.join(data_set.names)}")
+
+
+def _fetch_data_set(name: str, root: Path) -> None:
+    data_set = DATA_SETS[name]
+    print(f"{name}: {data_set.size}; licence: {data_set.licence}; {data_set.homepage}")
+    for remote in data_set.files:
+        try:
+            fetch(remote, root)
+        except InputError as error:
+            by_hand = data_set.by_hand.format(root=root)
+            raise InputError(
+                f"{error}" + f"\nBy hand: {by_hand} ({data_set.homepage})." * bool(by_hand)
+            ) from error
+
+
 def main(argv: list[str] | None = None) -> int:
     """Entry point of vae_ortho_download_data; returns the exit status."""
     parser = argparse.ArgumentParser(
@@ -180,23 +232,29 @@ def main(argv: list[str] | None = None) -> int:
         "It resumes what an interrupted call left.",
     )
     parser.add_argument(
-        "data_sets", nargs="*", metavar="DATA_SET", help=f"{', '.join(DATA_SETS)} (default: all)"
+        "data_sets",
+        nargs="*",
+        metavar="DATA_SET",
+        help=f"{', '.join(DATA_SETS)}, a name of dlib's such as scream_dsprites, or all "
+        f"(default: {' '.join(OF_THE_PAPER)})",
     )
     parser.add_argument(
         "--root", help=f"directory that holds the data sets (default: ${VARIABLE}, else .)"
     )
+    parser.add_argument(
+        "--list",
+        action="store_true",
+        help="show sizes, licences, sources and places, and download nothing",
+    )
     arguments = parser.parse_args(argv)
-    names = arguments.data_sets or list(DATA_SETS)
+    root = data_root(arguments.root)
     try:
-        for name in names:
-            if name not in DATA_SETS:
-                raise InputError(
-                    f"there is no data set {name!r}; it knows {', '.join(DATA_SETS)}. "
-                    "dlib_download_data fetches dlib's other ones."
-                )
-        for name in names:
-            for remote in DATA_SETS[name]:
-                fetch(remote, data_root(arguments.root))
+        if arguments.list:
+            show(root)
+            return 0
+        names = arguments.data_sets or [name for name in OF_THE_PAPER if name in DATA_SETS]
+        for data_set in dict.fromkeys(key for name in names for key in needed(name)):
+            _fetch_data_set(data_set, root)
     except (InputError, OSError) as error:
         print(f"vae_ortho_download_data: {error}", file=sys.stderr)
         return 1

@@ -1,22 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The file of dSprites, read without pickle and once per process, and dlib's class that uses it."""
+"""The file of dSprites, read without pickle and once per process, and dlib's classes that use it."""
 
-import contextlib
 import functools
 import math
 import zipfile
-import zlib
-from collections.abc import Iterator
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
-from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.data import npz
+from vae_ortho_plugin.data.location import check_file, dlib_path, remedy
 from vae_ortho_plugin.errors import InputError
 
 # As in dlib, below the data root.
 FILE = Path("dsprites", "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz")
+SCREAM_FILE = Path("scream", "scream.jpg")
 # Numbers of values of colour, shape, scale, orientation, x and y.
 SIZES = (1, 3, 6, 40, 32, 32)
 # Stands in the archive's comment, which can be read without pickle and stays with the file.
@@ -32,11 +30,23 @@ def is_rendered_stand_in(path: str | Path) -> bool:
         return False
 
 
-def origin(data_set: str) -> str | None:
-    """STAND_IN if dlib's data set of this name reads a rendered file, else None."""
+def official_path() -> Path:
+    """Where dlib's data sets look for the file."""
     from disentanglement_lib.data.ground_truth import dsprites
 
-    if "dsprites" in data_set and is_rendered_stand_in(dsprites.DSPRITES_PATH):
+    return dlib_path(dsprites, "DSPRITES_PATH", FILE)
+
+
+def scream_path() -> Path:
+    """Where dlib's scream_dsprites looks for the painting."""
+    from disentanglement_lib.data.ground_truth import dsprites
+
+    return dlib_path(dsprites, "SCREAM_PATH", SCREAM_FILE)
+
+
+def origin(data_set: str) -> str | None:
+    """STAND_IN if dlib's data set of this name reads a rendered file, else None."""
+    if "dsprites" in data_set and is_rendered_stand_in(official_path()):
         return STAND_IN
     return None
 
@@ -46,15 +56,20 @@ def check_official(path: Path) -> None:
 
     It decompresses the whole archive block by block and compares its checksums.
     """
-    with _open(path) as archive:
-        _check_shape(path, archive, "imgs", "uint8", (math.prod(SIZES), 64, 64))
-        _check_shape(path, archive, "latents_values", "float64", (math.prod(SIZES), len(SIZES)))
+    with npz.opened(path, "dSprites") as archive:
+        npz.check_shape(path, archive, "imgs", "uint8", (math.prod(SIZES), 64, 64))
+        npz.check_shape(path, archive, "latents_values", "float64", (math.prod(SIZES), len(SIZES)))
         if _sizes(path, archive) != SIZES:
             raise InputError(f"{path}: expected factors of sizes {SIZES}.")
-        _check_shape(path, archive, "metadata", "object", ())
+        npz.check_shape(path, archive, "metadata", "object", ())
         damaged = archive.testzip()
         if damaged:
             raise InputError(f"{path}: {damaged} in it is damaged.")
+
+
+def check_scream(path: Path) -> None:
+    """Raises InputError unless `path` is an image of more than 64 x 64 pixels after its reduction."""
+    load_scream(path)
 
 
 def load_dsprites(path: str | Path) -> tuple[np.ndarray, tuple[int, ...]]:
@@ -66,9 +81,33 @@ def load_dsprites(path: str | Path) -> tuple[np.ndarray, tuple[int, ...]]:
         InputError: there is no such file, or it is damaged or not in the layout of dSprites.
     """
     path = Path(path)
-    if not path.is_file():
-        raise InputError(f"{path}: no such file.")
-    return _load(path, path.stat().st_mtime_ns)
+    check_file(path)
+    sizes = _checked_sizes(path, path.stat().st_mtime_ns)
+    return npz.large_array(path, "dSprites", "imgs"), sizes
+
+
+def load_scream(path: Path) -> np.ndarray:
+    """The painting in the size that dlib reduces it to, float64 [height, width, 3] in [0, 1].
+
+    Raises:
+        InputError: there is no such file, or it is no image or too small for crops of 64 x 64.
+    """
+    from PIL import Image, UnidentifiedImageError
+
+    check_file(path)
+    try:
+        with Image.open(path) as image:
+            scream = image.convert("RGB")
+    except (UnidentifiedImageError, OSError) as error:
+        raise InputError(f"{path}: damaged, or not an image ({error}).") from error
+    # dlib asks for (350, 274, 3); today's Pillow refuses the third number, which never had a use.
+    scream.thumbnail((350, 274))
+    if min(scream.size) <= 64:
+        raise InputError(
+            f"{path}: an image of {scream.width} x {scream.height} pixels in dlib's size; crops of "
+            "64 x 64 need more."
+        )
+    return np.array(scream) / 255.0
 
 
 def initialize(self, latent_factor_indices: list[int] | None = None) -> None:
@@ -80,16 +119,14 @@ def initialize(self, latent_factor_indices: list[int] | None = None) -> None:
     Raises:
         InputError: there is no good file; the message says how to get it.
     """
-    from disentanglement_lib.data.ground_truth import dsprites, util
+    from disentanglement_lib.data.ground_truth import util
 
+    path = official_path()
     try:
-        self.images, sizes = load_dsprites(dsprites.DSPRITES_PATH)
+        self.images, sizes = load_dsprites(path)
     except InputError as error:
-        raise InputError(
-            f"{error}\nRun `vae_ortho_download_data dsprites`, or `vae_ortho_render_dsprites` to "
-            f"render a stand-in without a network, both with {VARIABLE} set as now; it names the "
-            "directory that holds dsprites/, by default the current one."
-        ) from error
+        by_hand = "or `vae_ortho_render_dsprites` to render a stand-in without a network"
+        raise InputError(f"{error} {remedy('dsprites', path.parent, by_hand)}") from error
     if latent_factor_indices is None:
         latent_factor_indices = list(range(len(sizes)))
     self.latent_factor_indices = latent_factor_indices
@@ -100,75 +137,41 @@ def initialize(self, latent_factor_indices: list[int] | None = None) -> None:
     self.state_space = util.SplitDiscreteStateSpace(self.factor_sizes, self.latent_factor_indices)
 
 
-@functools.lru_cache(maxsize=1)
-def _load(path: Path, _mtime: int) -> tuple[np.ndarray, tuple[int, ...]]:
-    with _open(path) as archive:
-        sizes = _sizes(path, archive)
-        _check_shape(path, archive, "imgs", "uint8", (math.prod(sizes), 64, 64))
-        with archive.open("imgs.npy") as file:
-            _skip_header(file)
-            images = _read_aligned(file, (math.prod(sizes), 64, 64))
-    images.flags.writeable = False
-    return images, sizes
+def initialize_scream(self, latent_factor_indices: list[int] | None = None) -> None:
+    """Replaces dlib's `dsprites.ScreamDSprites.__init__`, which fails on today's Pillow.
 
-
-def _read_aligned(file: BinaryIO, shape: tuple[int, ...]) -> np.ndarray:
-    """uint8 [shape] from the file, at an address that is a multiple of 64.
-
-    TensorFlow uses such an array in place. It copies other arrays that are fed to it: 3 GB here.
+    Raises:
+        InputError: dSprites or the painting are missing or broken.
     """
-    size = math.prod(shape)
-    buffer = np.empty(size + 63, np.uint8)
-    start = -buffer.ctypes.data % 64
-    flat = buffer[start : start + size]
-    for chunk in np.array_split(flat, max(1, size // 2**20)):
-        content = file.read(len(chunk))
-        if len(content) < len(chunk):
-            raise EOFError("the images end too early")
-        chunk[:] = np.frombuffer(content, np.uint8)
-    return flat.reshape(shape)
-
-
-@contextlib.contextmanager
-def _open(path: Path) -> Iterator[zipfile.ZipFile]:
+    initialize(self, latent_factor_indices)
+    self.data_shape = [64, 64, 3]
+    path = scream_path()
     try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except KeyError as error:
-        raise InputError(f"{path}: not in the layout of dSprites ({error.args[0]}).") from error
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: damaged or truncated npz file ({error}).") from error
+        self.scream = load_scream(path)
+    except InputError as error:
+        raise InputError(f"{error} {remedy('scream', path.parent)}") from error
 
 
-def _check_shape(
-    path: Path, archive: zipfile.ZipFile, key: str, dtype: str, shape: tuple[int, ...]
-) -> None:
-    with archive.open(f"{key}.npy") as file:
-        found_shape, _, found_dtype = _skip_header(file)
-    if (found_shape, found_dtype.name) != (shape, dtype):
-        raise InputError(
-            f"{path}: expected {key} to be {dtype} of shape {shape}, "
-            f"found {found_dtype.name} of shape {found_shape}."
-        )
-
-
-def _skip_header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Reads the header of a npy file: shape, Fortran order, type."""
-    np.lib.format.read_magic(file)
-    return np.lib.format.read_array_header_1_0(file)
+@functools.lru_cache(maxsize=4)
+def _checked_sizes(path: Path, _mtime: int) -> tuple[int, ...]:
+    with npz.opened(path, "dSprites") as archive:
+        sizes = _sizes(path, archive)
+        npz.check_shape(path, archive, "imgs", "uint8", (math.prod(sizes), 64, 64))
+    return sizes
 
 
 def _sizes(path: Path, archive: zipfile.ZipFile) -> tuple[int, ...]:
     """Numbers of values of the factors, from latents_classes: metadata is a pickle."""
-    with archive.open("latents_classes.npy") as file:
-        classes = np.lib.format.read_array(file, allow_pickle=False)
+    classes = npz.small_array(archive, "latents_classes")
     if classes.ndim == 2 and len(classes) and classes.shape[1] == len(SIZES):
         sizes = tuple((classes.max(axis=0) + 1).tolist())
-        grid = np.indices(sizes).reshape(len(sizes), -1).T
-        if np.array_equal(classes, grid):
+        if is_grid(classes, sizes):
             return sizes
     raise InputError(
         f"{path}: its latents_classes are not all combinations of six factors in order."
     )
+
+
+def is_grid(classes: np.ndarray, sizes: tuple[int, ...]) -> bool:
+    """Whether [n, factors] are all combinations of class numbers, the last factor fastest."""
+    return np.array_equal(classes, np.indices(sizes).reshape(len(sizes), -1).T)

@@ -5,9 +5,15 @@ The rule is dlib's; it is applied when a data set is made, not when dlib is impo
 """
 
 import os
+import types
 from pathlib import Path
 
+from vae_ortho_plugin.errors import InputError
+
 VARIABLE = "DISENTANGLEMENT_LIB_DATA"
+
+# dlib's path constants as they were when it was imported.
+_AT_IMPORT: dict[tuple[str, str], str] = {}
 
 
 def data_root(root: str | Path | None = None) -> Path:
@@ -22,3 +28,86 @@ def describe_root(root: str | Path | None = None) -> str:
     if VARIABLE in os.environ:
         return f"{VARIABLE} = {os.environ[VARIABLE]!r}"
     return f"{VARIABLE} is not set, so the current directory {str(data_root())!r} is used"
+
+
+def dlib_path(module: types.ModuleType, constant: str, below_root: str | Path) -> Path:
+    """The path that dlib's module takes from `constant`, below today's data root.
+
+    dlib computes the constant from the environment when it is imported. A variable that is set
+    later has its effect here. A constant that was assigned later is used as it is.
+
+    Args:
+        module: module of dlib; the first call should come right after its import.
+        constant: name of the constant in it.
+        below_root: what dlib appends to the data root.
+    """
+    current = getattr(module, constant)
+    if current != _AT_IMPORT.setdefault((module.__name__, constant), current):
+        return Path(current)
+    return data_root() / below_root
+
+
+def remedy(data_set: str, place: Path, by_hand: str = "") -> str:
+    """Ends the message about a missing or broken data set: the command and the place.
+
+    Args:
+        data_set: as vae_ortho_download_data knows it.
+        place: where its files are expected.
+        by_hand: what else can be done, a half sentence that begins with "or".
+    """
+    return (
+        f"Run `vae_ortho_download_data {data_set}`{', ' + by_hand if by_hand else ''}. The files are "
+        f"expected in {place}. This place follows from {describe_root()}; set {VARIABLE} to the "
+        f"directory that holds {place.name}/ to use another."
+    )
+
+
+def exists(path: Path) -> bool:
+    """Whether there is something at `path`; also where this user may not look."""
+    try:
+        path.stat()
+    except (FileNotFoundError, NotADirectoryError):
+        return False
+    except OSError:
+        return True
+    return True
+
+
+def check_file(path: Path) -> None:
+    """Checks that a file is there, not empty, and readable for this user.
+
+    Raises:
+        InputError: it is not; for a missing file, the message says what the folder holds.
+    """
+    try:
+        if path.is_dir():
+            raise InputError(f"{path}: a directory, where a file is expected.")
+        with open(path, "rb") as file:
+            empty = not file.read(1)
+    except (FileNotFoundError, NotADirectoryError) as error:
+        raise InputError(f"{path}: no such file. {contents(path.parent)}") from error
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    if empty:
+        kind = path.suffix.removeprefix(".")
+        raise InputError(
+            f"{path}: damaged or truncated {kind} file (it is empty, as after a failed download)."
+        )
+
+
+def contents(folder: Path, most: int = 8) -> str:
+    """Says in a message what a folder holds.
+
+    Args:
+        most: number of names that are listed.
+    """
+    try:
+        names = sorted(entry.name for entry in folder.iterdir())
+    except (FileNotFoundError, NotADirectoryError):
+        return f"There is no folder {folder}."
+    except OSError as error:
+        return f"The folder {folder} cannot be read ({error.strerror})."
+    if not names:
+        return f"The folder {folder} is empty."
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return f"The folder {folder} holds {', '.join(names[:most])}{more}."

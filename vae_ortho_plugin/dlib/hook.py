@@ -48,8 +48,12 @@ _INSTALL_DLIB = "pip install --no-deps disentanglement-lib==1.5"
 # dlib modules that `patches` works on after their import.
 _PATCHED = {
     f"{PACKAGE}.config.reproduce",
+    f"{PACKAGE}.data.ground_truth.cars3d",
     f"{PACKAGE}.data.ground_truth.dsprites",
+    f"{PACKAGE}.data.ground_truth.mpi3d",
     f"{PACKAGE}.data.ground_truth.named_data",
+    f"{PACKAGE}.data.ground_truth.norb",
+    f"{PACKAGE}.data.ground_truth.shapes3d",
     f"{PACKAGE}.data.ground_truth.util",
     f"{PACKAGE}.evaluation.abstract_reasoning.reason",
     f"{PACKAGE}.evaluation.evaluate",

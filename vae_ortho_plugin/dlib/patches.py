@@ -13,6 +13,7 @@ import zipfile
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from vae_ortho_plugin.dlib import patches_data
 from vae_ortho_plugin.dlib.steps import data_set
 from vae_ortho_plugin.engine import inputs
 from vae_ortho_plugin.errors import InputError
@@ -21,13 +22,6 @@ from vae_ortho_plugin.errors import InputError
 def apply(module: types.ModuleType) -> None:
     """Applies the patch of a dlib module that has just been imported."""
     _PATCHES[module.__name__.rpartition(".")[2]](module)
-
-
-def _dsprites(module: types.ModuleType) -> None:
-    from vae_ortho_plugin.data.dsprites import initialize
-
-    # dlib loads the file again at each step of a run, which takes 20 s and 6.6 GB.
-    module.DSprites.__init__ = initialize
 
 
 def _results(module: types.ModuleType) -> None:
@@ -49,8 +43,8 @@ def _results(module: types.ModuleType) -> None:
 
 
 def _origin_of_data() -> dict[str, str]:
-    """The entry of every result that says whether the data set that gin names is a stand-in."""
-    from vae_ortho_plugin.data.dsprites import origin
+    """The entry of every result that says what the data set is, unless it is the published one."""
+    from vae_ortho_plugin.data.origin import origin
 
     name = data_set.bound("dataset.name")
     data = origin(name) if isinstance(name, str) else None
@@ -77,11 +71,15 @@ def _named_data(module: types.ModuleType) -> None:
             )
         try:
             return dlib_function(name)
+        except InputError as error:
+            raise InputError(
+                f"The files of data set {name!r} could not be read: {error}"
+            ) from error
         except (OSError, tf.errors.OpError, zipfile.BadZipFile, EOFError, KeyError) as error:
             raise InputError(
                 f"The files of data set {name!r} could not be read: {error}. dlib looks for them under "
                 "the directory that the environment variable DISENTANGLEMENT_LIB_DATA names "
-                "(default: the current one); dlib_download_data fetches them."
+                "(default: the current one); vae_ortho_download_data gets them."
             ) from error
 
     _replace_in_closure(registered, dlib_function, get_named_ground_truth_data)
@@ -193,8 +191,7 @@ def _to_uint8(frame: np.ndarray) -> np.ndarray:
     return np.round(np.clip(frame, 0, 1) * 255).astype(np.uint8)
 
 
-_PATCHES = {
-    "dsprites": _dsprites,
+_PATCHES = patches_data.PATCHES | {
     "named_data": _named_data,
     "results": _results,
     "util": _util,

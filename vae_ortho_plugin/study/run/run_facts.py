@@ -48,7 +48,7 @@ def data_facts(training_gin: Path) -> dict:
         training_gin: operative configuration of the training.
     """
     from vae_ortho_plugin.data import synthetic_maps
-    from vae_ortho_plugin.data.dsprites import origin
+    from vae_ortho_plugin.data.origin import origin
 
     bindings = read_bindings(training_gin)
     name = bindings["dataset.name"]

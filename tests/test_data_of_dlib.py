@@ -1,0 +1,292 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Every data set that dlib names, from synthetic files in the published formats."""
+
+import gzip
+import hashlib
+import json
+import shutil
+
+import data_files
+import gin
+import numpy as np
+import pytest
+from disentanglement_lib.data.ground_truth import named_data, norb
+from disentanglement_lib.methods.unsupervised import train
+from disentanglement_lib.visualize import visualize_dataset
+
+from vae_ortho_plugin.data import (
+    cars3d,
+    dsprites,
+    kept,
+    mpi3d,
+    origin,
+    resident,
+    shapes3d,
+    smallnorb,
+)
+from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.data.resident import resident_observations
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.gin_files import gin_config
+
+SPRITES = ("color_dsprites", "dsprites_full", "dsprites_noshape", "noisy_dsprites")
+# Data set: the loader's module, and which of its factors dlib shows.
+PICTURES = {
+    "cars3d": (cars3d, (0, 1, 2)),
+    "smallnorb": (smallnorb, (0, 2, 3, 4)),
+    "shapes3d": (shapes3d, tuple(range(6))),
+    "mpi3d_toy": (mpi3d, tuple(range(7))),
+    "mpi3d_realistic": (mpi3d, tuple(range(7))),
+    "mpi3d_real": (mpi3d, tuple(range(7))),
+}
+NAMES = sorted([*SPRITES, "scream_dsprites", *PICTURES])
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        small_sizes(patch)
+        data_files.write_all(root)
+    return root
+
+
+def small_sizes(patch):
+    for module, sizes in data_files.SMALL.items():
+        patch.setattr(module, "SIZES", sizes)
+    patch.setattr(mpi3d, "SIZES_2019", data_files.MPI3D_2019)
+
+
+@pytest.fixture
+def root(files, monkeypatch):
+    """The data root, with files of every data set; it was set after the import of dlib."""
+    small_sizes(monkeypatch)
+    monkeypatch.setenv(VARIABLE, str(files))
+    kept._kept.clear()
+    yield files
+    kept._kept.clear()
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch):
+    """An empty data root."""
+    small_sizes(monkeypatch)
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    kept._kept.clear()
+    return tmp_path
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_observations_have_the_declared_shape_and_lie_in_0_to_1(name, root):
+    data = named_data.get_named_ground_truth_data(name)
+    factors, observations = data.sample(100, np.random.RandomState(0))
+    assert observations.shape == (100, *data.observation_shape)
+    assert data.observation_shape == [64, 64, 1 if name.startswith(("dspr", "small")) else 3]
+    assert observations.min() >= 0 and observations.max() <= 1 and observations.max() > 0.5
+    assert factors.shape == (100, data.num_factors)
+    assert len(data.factors_num_values) == data.num_factors
+    assert (factors.max(axis=0) + 1 == data.factors_num_values).all()
+
+
+@pytest.mark.parametrize("name", PICTURES)
+def test_each_factor_changes_its_own_pixel(name, root):
+    module, shown = PICTURES[name]
+    data = named_data.get_named_ground_truth_data(name)
+    factors = data_files.grid([module.SIZES[k] for k in shown])
+    observations = data.sample_observations_from_factors(factors, np.random.RandomState(0))
+    for column, k in enumerate(shown):
+        expected = data_files.brightness(factors[:, column], module.SIZES[k]) / 255
+        row, column_of_pixel = data_files.bar(k)
+        pixels = observations[:, row, column_of_pixel]
+        np.testing.assert_allclose(pixels, np.tile(expected[:, None], pixels.shape[1]), atol=1e-6)
+        assert len(np.unique(expected)) == module.SIZES[k]
+
+
+def test_the_sprite_on_the_scream_has_the_inverted_background(root):
+    data = named_data.get_named_ground_truth_data("scream_dsprites")
+    plain = named_data.get_named_ground_truth_data("dsprites_full")
+    factors = plain.sample_factors(5, np.random.RandomState(0))
+    mask = plain.sample_observations_from_factors(factors, np.random.RandomState(0))[..., 0] == 1
+    pictures = data.sample_observations_from_factors(factors, np.random.RandomState(0))
+    for picture, inside in zip(pictures, mask, strict=True):
+        np.testing.assert_allclose(picture[inside][0] + picture[~inside][0], 1, atol=0.02)
+
+
+def test_pictures_of_variations_of_each_factor_are_drawn(root, tmp_path):
+    for name in NAMES:
+        visualize_dataset.visualize_dataset(name, str(tmp_path), num_animations=1, num_frames=2)
+        drawn = sorted(path.name for path in (tmp_path / name).iterdir())
+        factors = named_data.get_named_ground_truth_data(name).num_factors
+        expected = [f"variations_of_factor{k}.png" for k in range(factors)]
+        assert drawn == ["animation0.gif", *expected]
+
+
+QUICK = ("cars3d", "mpi3d_toy", "scream_dsprites", "shapes3d", "smallnorb")
+
+
+@pytest.mark.parametrize(
+    "name",
+    [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in NAMES],
+)
+def test_a_model_trains_on_it(name, root, tmp_path):
+    bindings = [
+        f"dataset.name = '{name}'",
+        "model.training_steps = 50",
+        "model.eval_steps = 2",
+        "training_loop.xla = 'off'",
+        "encoder.num_latent = 3",
+        "mlp_encoder.layers = [10]",
+        "mlp_decoder.layers = [10]",
+        "reconstruction_loss.loss_fn = @bernoulli_loss",
+        "reconstruction_loss.activation = 'logits'",
+    ]
+    gin.clear_config()
+    train.train_with_gin(
+        str(tmp_path / "model"), False, [str(gin_config("beta_vae.gin"))], bindings
+    )
+    written = tmp_path / "model/results/json/train_results.json"
+    results = json.loads(written.read_text())
+    assert results["global_step"] == 50 and np.isfinite(results["loss"])
+
+
+@pytest.mark.parametrize("name", ["dsprites_full", *PICTURES])
+def test_images_are_kept_once_as_bytes_and_sampled_in_the_graph(name, root):
+    first, second = (named_data.get_named_ground_truth_data(name) for _ in range(2))
+    observations, scale = resident_observations(first)
+    again, _ = resident_observations(second)
+    assert observations.dtype == np.uint8 and np.shares_memory(observations, again)
+    assert observations.ctypes.data % 64 == 0 and observations.flags.c_contiguous
+    assert observations.shape[1:] == tuple(first.observation_shape)
+    drawn = first.sample_observations(50, np.random.RandomState(0)).astype(np.float32)
+    rows = {row.tobytes() for row in observations}
+    assert {np.rint(image / scale).astype(np.uint8).tobytes() for image in drawn} <= rows
+
+
+@pytest.mark.parametrize("name", ["color_dsprites", "noisy_dsprites", "scream_dsprites"])
+def test_data_with_noise_in_every_sample_are_not_sampled_in_the_graph(name, root):
+    assert resident_observations(named_data.get_named_ground_truth_data(name)) is None
+
+
+@pytest.mark.parametrize("save", [np.savez, np.savez_compressed])
+def test_shapes3d_is_read_from_dlibs_npz_file_too(save, root, empty, monkeypatch):
+    data_files.write_shapes3d(empty)
+    from_h5 = named_data.get_named_ground_truth_data("shapes3d")
+    data_files.write_shapes3d_npz(empty, save)
+    (empty / shapes3d.FILE).unlink()
+    from_npz = named_data.get_named_ground_truth_data("shapes3d")
+    np.testing.assert_array_equal(from_npz.images.stored, from_h5.images.stored)
+    observations, _ = resident_observations(from_npz)
+    np.testing.assert_array_equal(observations, from_h5.images.stored)
+
+
+def test_published_mpi3d_files_have_more_colours_than_dlib_says(empty):
+    data_files.write_mpi3d(empty, "mpi3d_toy")
+    data = named_data.get_named_ground_truth_data("mpi3d_toy")
+    assert data.factors_num_values == list(mpi3d.SIZES)
+    assert isinstance(data.images, np.memmap)
+
+
+def test_mpi3d_files_of_2019_keep_dlibs_factors(empty):
+    data_files.write_mpi3d(empty, "mpi3d_realistic", data_files.MPI3D_2019, np.savez_compressed)
+    data = named_data.get_named_ground_truth_data("mpi3d_realistic")
+    assert data.factors_num_values == list(data_files.MPI3D_2019)
+
+
+def test_images_that_do_not_fit_into_memory_are_read_by_dlibs_generator(root, monkeypatch, capsys):
+    monkeypatch.setattr(resident, "_room", lambda: 1000)
+    data = named_data.get_named_ground_truth_data("mpi3d_toy")
+    assert resident_observations(data) is None
+    assert "of memory are available" in capsys.readouterr().err
+
+
+def test_smallnorb_is_read_from_packed_files_too(root, empty):
+    data_files.write_smallnorb(empty)
+    expected = named_data.get_named_ground_truth_data("smallnorb").images.stored.copy()
+    for path in (empty / "small_norb").iterdir():
+        path.with_name(path.name + ".gz").write_bytes(gzip.compress(path.read_bytes()))
+        path.unlink()
+    found = named_data.get_named_ground_truth_data("smallnorb").images.stored
+    np.testing.assert_array_equal(found, expected)
+
+
+FOLDERS = {
+    "cars3d": "cars",
+    "smallnorb": "small_norb",
+    "shapes3d": "3dshapes",
+    "scream_dsprites": "scream",
+    "dsprites_full": "dsprites",
+    "mpi3d_toy": "mpi3d_toy",
+}
+COMMANDS = {"scream_dsprites": "scream", "dsprites_full": "dsprites"}
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+def test_missing_files_are_reported_with_the_command_that_gets_them(name, empty):
+    data_files.render_dsprites.render(empty / dsprites.FILE, data_files.DSPRITES)
+    if name == "dsprites_full":
+        (empty / dsprites.FILE).unlink()
+    with pytest.raises(InputError) as error:
+        named_data.get_named_ground_truth_data(name)
+    message = str(error.value)
+    assert f"`vae_ortho_download_data {COMMANDS.get(name, name)}`" in message
+    assert str(empty / FOLDERS[name]) in message and VARIABLE in message
+    assert "dlib_download_data" not in message.replace("vae_ortho_download_data", "")
+
+
+@pytest.mark.parametrize("name", FOLDERS)
+@pytest.mark.parametrize("content", [b"", b"<html>Please log in</html>", None])
+def test_broken_files_are_reported_with_the_command_that_gets_them(
+    name, content, root, empty, monkeypatch
+):
+    monkeypatch.setenv(VARIABLE, str(empty))
+    shutil.copytree(root / "dsprites", empty / "dsprites")
+    shutil.copytree(root / FOLDERS[name], empty / FOLDERS[name], dirs_exist_ok=True)
+    broken = min((empty / FOLDERS[name]).iterdir())
+    good = broken.read_bytes()
+    broken.write_bytes(good[: len(good) // 2] if content is None else content)
+    with pytest.raises(InputError) as error:
+        named_data.get_named_ground_truth_data(name)
+    assert str(broken) in str(error.value)
+    assert f"`vae_ortho_download_data {COMMANDS.get(name, name)}`" in str(error.value)
+
+
+def test_results_say_that_the_data_are_not_the_published_ones(root, capsys):
+    named_data.get_named_ground_truth_data("shapes3d")
+    named_data.get_named_ground_truth_data("mpi3d_real")
+    assert origin.origin("shapes3d") == "3dshapes.h5 is not the published file"
+    assert origin.origin("mpi3d_real") == "mpi3d_real.npz is not the published file"
+    assert origin.origin("dsprites_full") == "rendered stand-in"
+    assert origin.origin("cars3d") is None
+
+
+def test_one_mpi3d_set_does_not_pass_for_another(root, monkeypatch):
+    content = (root / mpi3d.file_of("mpi3d_toy")).read_bytes()
+    size, sample = len(content), 16384
+    middle = (size - sample) // 2
+    parts = content[:sample] + content[middle : middle + sample] + content[-sample:]
+    published = hashlib.md5(size.to_bytes(8, "big") + parts).hexdigest()
+    monkeypatch.setitem(mpi3d.SHORT_MD5, "mpi3d_realistic", published)
+    with pytest.raises(
+        InputError, match="expected the images of mpi3d_toy, found those of mpi3d_r"
+    ):
+        named_data.get_named_ground_truth_data("mpi3d_toy")
+
+
+def test_object_types_are_numbered_by_the_files_names(root):
+    paths = cars3d.find_files(root / "cars")
+    assert [path.name for path in paths] == sorted(path.name for path in paths)
+
+
+def test_a_path_that_the_user_set_in_dlibs_module_is_used(root, monkeypatch):
+    monkeypatch.setenv(VARIABLE, "/nowhere")
+    monkeypatch.setattr(norb, "SMALLNORB_TEMPLATE", str(root / smallnorb.TEMPLATE))
+    assert norb.SmallNORB().num_factors == 4
+
+
+def test_edges_of_smallnorb_stay_within_0_and_255():
+    photo = np.zeros((1, 96, 96), np.uint8)
+    photo[:, :, 48:] = 255
+    reduced = np.empty((1, 64, 64), np.uint8)
+    smallnorb._reduce(photo, reduced)
+    # The reduction rings by up to 10; below 0 it would become 246.
+    assert (reduced[0, :, :31] <= 10).all() and (reduced[0, :, 33:] >= 245).all()
