@@ -234,7 +234,8 @@ def test_a_trained_model_is_evaluated_as_its_mean_representation(model, tmp_path
         result = read(tmp_path / name, "evaluation")
         found.append(result)
     scores = [r["score_matrix"] for r in found]
-    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-6)
+    # The means come from two graphs: where their last bits differ, a neighbour may change.
+    np.testing.assert_allclose(scores[0], scores[1], rtol=1e-4)
     assert np.ptp(scores[0]) > 0
 
 
