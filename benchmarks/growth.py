@@ -10,7 +10,8 @@ import numpy as np
 
 from benchmarks import score
 from benchmarks.framework import Rate, Row, Series, Settings
-from benchmarks.training import BATCH_SIZE, MNIST, train_with_plugin
+from benchmarks.training import train_with_plugin
+from benchmarks.trainings import BATCH_SIZE, MNIST
 
 BATCH_SIZES = (16, 64, 256, 1024)
 WIDTHS = (100, 200, 400, 800, 1600)

@@ -9,7 +9,8 @@ from collections.abc import Callable, Iterator
 from benchmarks import environment_2020, machine
 from benchmarks.data import data_root
 from benchmarks.framework import Rate, Row, Series, Settings
-from benchmarks.training import BATCH_SIZE, PLUGIN, WARM_UP_STEPS, Stopwatch
+from benchmarks.training import PLUGIN, WARM_UP_STEPS, Stopwatch
+from benchmarks.trainings import BATCH_SIZE
 
 IMAGE_BYTES = 64 * 64
 

@@ -5,7 +5,8 @@ import contextlib
 from collections.abc import Callable, Iterator
 
 from benchmarks.framework import Row, Series, Settings
-from benchmarks.training import MNIST, train_with_plugin
+from benchmarks.training import train_with_plugin
+from benchmarks.trainings import MNIST
 
 STEPS = 10_000
 

@@ -1,24 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-import dataclasses
 import gzip
 import hashlib
-import http.server
-import io
 import struct
 import subprocess
 import sys
-import tarfile
-import threading
 
 import numpy as np
 import pooch
 import pytest
-import scipy.io
 from disentanglement_lib.data.ground_truth import named_data
+from download_support import ARRAYS, SHAPES, idx_gzip, offer, server  # noqa: F401
 
 from vae_ortho_plugin import files
 from vae_ortho_plugin.data import (
-    cars3d,
     catalog,
     download,
     dsprites,
@@ -29,88 +23,7 @@ from vae_ortho_plugin.data.catalog import DATA_SETS
 from vae_ortho_plugin.data.location import VARIABLE
 from vae_ortho_plugin.errors import InputError
 
-SHAPES = {"train-images-idx3-ubyte": (60, 28, 28), "t10k-labels-idx1-ubyte": (10,)}
-# Content that does not compress, so that it can be cut in the middle of its numbers.
-ARRAYS = {
-    file: np.random.RandomState(0).randint(256, size=shape, dtype=np.uint8)
-    for file, shape in SHAPES.items()
-}
 IMAGES = "train-images-idx3-ubyte"
-
-
-def idx_gzip(array):
-    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-    return gzip.compress(header + array.tobytes(), mtime=0)
-
-
-class Server(http.server.ThreadingHTTPServer):
-    """Serves `files` (URL path -> content), with ranges, and notes what it was asked for."""
-
-    def __init__(self):
-        super().__init__(("127.0.0.1", 0), Handler)
-        self.files, self.requests = {}, []
-        self.cut_after, self.ranges = None, True
-
-    @property
-    def url(self):
-        return f"http://127.0.0.1:{self.server_port}"
-
-
-class Handler(http.server.BaseHTTPRequestHandler):
-    def do_GET(self):
-        server, asked = self.server, self.headers["Range"]
-        server.requests.append((self.path, asked))
-        content = server.files.get(self.path)
-        start = int(asked.removeprefix("bytes=").removesuffix("-")) if asked else 0
-        if content is None:
-            self.send_error(404)
-        elif asked and server.ranges and start >= len(content):
-            self.send_error(416)
-        else:
-            if not server.ranges:
-                start = 0
-            self.send_response(206 if asked and server.ranges else 200)
-            self.send_header("Content-Length", str(len(content) - start))
-            self.end_headers()
-            end = len(content) if server.cut_after is None else start + server.cut_after
-            self.wfile.write(content[start:end])
-
-    def log_message(self, *_):
-        pass
-
-
-def offer(monkeypatch, **data_sets):
-    """Makes the command know these data sets alone."""
-    known = {
-        name: catalog.DataSet(remotes, "1 MB", "MIT", "https://example.org", "put it into {root}")
-        for name, remotes in data_sets.items()
-    }
-    for module in (catalog, download):
-        monkeypatch.setattr(module, "DATA_SETS", known)
-
-
-@pytest.fixture
-def server(monkeypatch, tmp_path):
-    """Serves small files of MNIST at two mirrors, /a and /b; the data root is `tmp_path`."""
-    monkeypatch.setattr(mnist_files, "SHAPES", SHAPES)
-    sums = {file: int(array.sum()) for file, array in ARRAYS.items()}
-    monkeypatch.setitem(mnist_files.SUMS, "mnist", sums)
-    monkeypatch.setenv(VARIABLE, str(tmp_path))
-    monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
-    hashes = {file: hashlib.sha256(idx_gzip(array)).hexdigest() for file, array in ARRAYS.items()}
-    monkeypatch.setitem(catalog._IDX_SHA256, "mnist", hashes)
-    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
-    with Server() as server:
-        server.files = {
-            f"/{mirror}/{file}.gz": idx_gzip(a) for mirror in "ab" for file, a in ARRAYS.items()
-        }
-        remotes = catalog._idx_files("mnist", f"{server.url}/a", f"{server.url}/b")
-        offer(monkeypatch, mnist=remotes)
-        thread = threading.Thread(target=server.serve_forever)
-        thread.start()
-        yield server
-        server.shutdown()
-        thread.join()
 
 
 def stored(tmp_path):
@@ -282,71 +195,6 @@ def test_a_failure_says_what_can_be_done_by_hand(server, tmp_path, capsys):
     server.files.clear()
     assert download.main([]) == 1
     assert f"By hand: put it into {tmp_path} (https://example.org)" in capsys.readouterr().err
-
-
-def remote_at(server, remote, content):
-    """The remote with its address at the server and the hash of the content served there."""
-    server.files["/archive"] = content
-    return dataclasses.replace(
-        remote, urls=(f"{server.url}/archive",), known_hash=hashlib.sha256(content).hexdigest()
-    )
-
-
-def test_packed_files_are_unpacked_and_checked(server, tmp_path, monkeypatch):
-    matrix = struct.pack("<5i", 507333716, 1, 3, 1, 1) + struct.pack("<3i", 7, 8, 9)
-    (remote,) = (
-        remote for remote in DATA_SETS["smallnorb"].files if "training-cat" in str(remote.path)
-    )
-    offer(monkeypatch, smallnorb=(remote_at(server, remote, gzip.compress(matrix)),))
-    assert download.main(["smallnorb"]) == 0
-    (path,) = (tmp_path / "small_norb").iterdir()
-    assert path == tmp_path / remote.path and path.read_bytes() == matrix
-    server.requests.clear()
-    assert download.main(["smallnorb"]) == 0 and server.requests == []
-
-
-@pytest.fixture
-def cars(monkeypatch):
-    """A tar file of two cars, as the published one: with other folders and a list beside them."""
-    monkeypatch.setattr(cars3d, "SIZES", (2, 3, 2))
-    stream = io.BytesIO()
-    with tarfile.open(fileobj=stream, mode="w:gz") as tar:
-        for name in ("cars/car_001_mesh.mat", "cars/car_002_mesh.mat", "sprites/sprite.mat"):
-            file = io.BytesIO()
-            scipy.io.savemat(file, {"im": np.zeros((64, 64, 3, 3, 2), np.uint8)})
-            add(tar, f"data/{name}", file.getvalue())
-        add(tar, "data/cars/list.txt", b"car_001_mesh")
-    return stream.getvalue()
-
-
-def add(tar, name, content):
-    member = tarfile.TarInfo(name)
-    member.size = len(content)
-    tar.addfile(member, io.BytesIO(content))
-
-
-def test_the_cars_are_taken_out_of_their_archive(server, tmp_path, monkeypatch, cars):
-    (remote,) = DATA_SETS["cars3d"].files
-    offer(monkeypatch, cars3d=(remote_at(server, remote, cars),))
-    # A folder that is there and does not hold all of them, as dlib_download_data skips it.
-    (tmp_path / "cars").mkdir()
-    (tmp_path / "cars" / "car_001_mesh.mat").write_bytes(b"")
-    assert download.main(["cars3d"]) == 0
-    names = sorted(path.name for path in (tmp_path / "cars").iterdir())
-    assert names == ["car_001_mesh.mat", "car_002_mesh.mat"]
-    cars3d.check_folder(tmp_path / "cars")
-
-
-def test_an_archive_that_the_user_has_brought_is_unpacked_and_kept(
-    server, tmp_path, monkeypatch, cars
-):
-    (remote,) = DATA_SETS["cars3d"].files
-    offer(monkeypatch, cars3d=(remote_at(server, remote, cars),))
-    (tmp_path / "cars").mkdir()
-    (tmp_path / remote.archive).write_bytes(cars)
-    assert download.main(["cars3d"]) == 0
-    assert server.requests == []
-    assert (tmp_path / remote.archive).exists() and len(cars3d.find_files(tmp_path / "cars")) == 2
 
 
 def test_every_data_set_of_dlib_has_a_command():

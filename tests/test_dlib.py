@@ -6,7 +6,6 @@ import os
 import re
 import shutil
 import struct
-import subprocess
 import sys
 
 import gin
@@ -14,7 +13,6 @@ import numpy as np
 import pytest
 
 import vae_ortho_plugin  # noqa: F401
-from vae_ortho_plugin.dlib import hook
 
 # dlib finds what TensorFlow no longer has under the plugin's hook only.
 # isort: split
@@ -24,6 +22,7 @@ from disentanglement_lib.methods.unsupervised import train
 from disentanglement_lib.postprocessing import postprocess
 from disentanglement_lib.utils import results
 from disentanglement_lib.visualize import visualize_model
+from dlib_support import fresh_gin  # noqa: F401
 
 from vae_ortho_plugin.data import mnist_files
 from vae_ortho_plugin.data.location import VARIABLE
@@ -32,43 +31,14 @@ from vae_ortho_plugin.files import locked
 from vae_ortho_plugin.gin_files import gin_config
 
 BETA_VAE = str(gin_config("beta_vae.gin"))
+
+
 QUICK = [
     "model.training_steps = 5",
     "model.eval_steps = 2",
     "training_loop.xla = 'off'",
     "synth_linear.num_points = 200",
 ]
-NO_TENSORFLOW = """
-import sys
-import vae_ortho_plugin
-import vae_ortho_plugin.errors
-import json, email.message
-loaded = [name for name in ("tensorflow", "numpy", "gin", "disentanglement_lib") if name in sys.modules]
-assert not loaded, loaded
-"""
-MISSING = """
-import sys
-import vae_ortho_plugin
-finder = sys.meta_path[0]
-class Nothing:
-    def find_spec(self, name, path=None, target=None):
-        return None
-sys.meta_path[:] = [finder, Nothing()]
-try:
-    import disentanglement_lib
-except ModuleNotFoundError as error:
-    assert "pip install --no-deps disentanglement-lib==1.5" in str(error), error
-else:
-    raise AssertionError("imported")
-assert "tensorflow" not in sys.modules
-"""
-
-
-@pytest.fixture(autouse=True)
-def fresh_gin():
-    gin.clear_config()
-    yield
-    gin.clear_config()
 
 
 def train_into(directory, *bindings, overwrite=False):
@@ -85,45 +55,11 @@ def contents(directory):
     return {path: path.read_bytes() for path in directory.rglob("*") if path.is_file()}
 
 
-def run_python(program):
-    return subprocess.run(
-        [sys.executable, "-c", program], check=False, capture_output=True, text=True
-    )
-
-
 @pytest.fixture(scope="module")
 def model(tmp_path_factory):
     """A model of synth_linear with an axis ratio and a number of points of its own."""
     gin.clear_config()
     return train_into(tmp_path_factory.mktemp("run") / "model", "synth_linear.axis_ratio = 5.0")
-
-
-def test_the_hook_leaves_other_modules_to_other_finders():
-    (finder,) = [finder for finder in sys.meta_path if isinstance(finder, hook._Finder)]
-    for name in ("json", "numpy.linalg", "tensorflow", "disentanglement_lib.methods", "no_such"):
-        assert finder.find_spec(name) is None
-
-
-def test_the_hook_is_installed_once():
-    before = list(sys.meta_path)
-    hook.install()
-    assert sys.meta_path == before
-
-
-def test_dlib_modules_keep_their_own_loader():
-    for module in (named_data, train):
-        assert module.__loader__ is module.__spec__.loader
-        assert not isinstance(module.__loader__, hook._Loader)
-
-
-def test_importing_the_plugin_imports_neither_tensorflow_nor_numpy():
-    process = run_python(NO_TENSORFLOW)
-    assert process.returncode == 0, process.stderr
-
-
-def test_without_dlib_its_import_says_how_to_install_it():
-    process = run_python(MISSING)
-    assert process.returncode == 0, process.stderr
 
 
 def test_the_papers_data_sets_are_known_to_dlib_by_name():

@@ -5,7 +5,6 @@ import unittest
 import gin
 import numpy as np
 import pytest
-import scipy.stats
 
 import vae_ortho_plugin  # noqa: F401
 
@@ -16,12 +15,19 @@ from disentanglement_lib.methods.unsupervised import train
 # isort: split
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
+from engine_support import (  # noqa: F401
+    assert_same,
+    decay_model,
+    estimator,
+    fresh_gin,
+    generated,
+    mean_model,
+    resident,
+    session_calls,
+    variables,
+)
 
 from vae_ortho_plugin.data.synthetic import SynthLinear
-from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
-from vae_ortho_plugin.engine.inputs import ResidentDataset
-from vae_ortho_plugin.engine.noise import Noise
-from vae_ortho_plugin.engine.training import Training
 from vae_ortho_plugin.errors import NonFiniteLossError
 
 BINDINGS = [
@@ -46,119 +52,10 @@ BINDINGS = [
 ]
 
 
-@gin.configurable("small_discriminator", denylist=["input_tensor", "is_training"])
-def small_discriminator(input_tensor, is_training=False):
-    logits = tf.layers.dense(tf.layers.flatten(input_tensor), 2, name="logits")
-    return logits, tf.nn.softmax(logits)
-
-
-@pytest.fixture(autouse=True)
-def fresh_gin():
-    gin.clear_config()
-    yield
-    gin.clear_config()
-
-
 def train_by_gin(directory, *bindings, model="vae", steps=60):
     settings = [f"model.model = @{model}()", f"model.training_steps = {steps}"]
     train.train_with_gin(str(directory), gin_bindings=[*BINDINGS, *settings, *bindings])
     return variables(directory / "tf_checkpoint")
-
-
-def variables(checkpoint):
-    """Name → value of what a checkpoint, or the newest one in a directory, holds."""
-    reader = tf.train.load_checkpoint(str(checkpoint))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-
-
-def assert_same(first, second, rtol=0.0, atol=0.0):
-    assert first.keys() == second.keys()
-    for name, value in first.items():
-        np.testing.assert_allclose(second[name], value, rtol=rtol, atol=atol, err_msg=name)
-
-
-def decay_model(features, labels, mode, params):
-    """Before step n, w = 0.99^(n−1); the loss is w²."""
-    weight = tf.get_variable("w", [], initializer=tf.ones_initializer()).read_value()
-    loss = tf.square(weight) + 0 * tf.reduce_mean(tf.cast(features, tf.float32))
-    if mode == "eval":
-        metrics = (lambda x: {"mean": tf.metrics.mean(x)}, [tf.reduce_mean(features)])
-        return TPUEstimatorSpec(mode=mode, loss=loss, eval_metrics=metrics)
-    optimizer = tf.train.GradientDescentOptimizer(params.get("learning_rate", 0.005))
-    tf.summary.scalar("weight", weight)
-    hook = tf.train.LoggingTensorHook({"weight": weight}, every_n_iter=100)
-    return TPUEstimatorSpec(
-        mode=mode,
-        loss=loss,
-        train_op=optimizer.minimize(loss, global_step=tf.train.get_global_step()),
-        training_hooks=[hook],
-    )
-
-
-def mean_model(features, labels, mode, params):
-    """Adam on the squared distance of w from noisy features."""
-    features = tf.layers.flatten(features)
-    weight = tf.get_variable("w", [features.shape[1].value], initializer=tf.zeros_initializer())
-    noisy = features + 0.1 * tf.random_normal(tf.shape(features))
-    loss = tf.reduce_mean(tf.square(weight - noisy))
-    if mode == "eval":
-        metric_fn = {"feature": features[:, 0], "weight": weight}
-        metrics = (lambda *x: dict(zip(metric_fn, map(tf.metrics.mean, x), strict=True)),)
-        return TPUEstimatorSpec(
-            mode=mode, loss=loss, eval_metrics=(*metrics, [*metric_fn.values()])
-        )
-    optimizer = tf.train.AdamOptimizer(0.05)
-    train_op = optimizer.minimize(loss, global_step=tf.train.get_global_step())
-    return TPUEstimatorSpec(mode=mode, loss=loss, train_op=train_op)
-
-
-def conv_model(features, labels, mode, params):
-    hidden = tf.layers.conv2d(features, 2, 1)
-    loss = tf.reduce_mean(tf.square(hidden))
-    optimizer = tf.train.GradientDescentOptimizer(0.01)
-    train_op = optimizer.minimize(loss, global_step=tf.train.get_global_step())
-    return TPUEstimatorSpec(mode=mode, loss=loss, train_op=train_op)
-
-
-def estimator(directory, model_fn=decay_model, params=None, **config):
-    config = RunConfig(**config)
-    config.tpu_config.iterations_per_loop = 500
-    return TPUEstimator(model_fn, str(directory), config, 16, 16, params)
-
-
-def resident(params, num_batches=None):
-    dataset = train.util.tf_data_set_from_ground_truth_data(SynthLinear(num_points=1000), 3)
-    assert isinstance(dataset, ResidentDataset)
-    dataset = dataset.batch(params["batch_size"], drop_remainder=True)
-    if num_batches is not None:
-        dataset = dataset.take(num_batches)
-    return dataset.make_one_shot_iterator().get_next()
-
-
-def generated(params, count=10**6):
-    """Batches k, k, k, … of shape [4, 2] for k = 0, 1, 2, …"""
-
-    def generate():
-        for number in range(count):
-            yield np.full([4, 2], number, np.float32)
-
-    dataset = tf.data.Dataset.from_generator(generate, tf.float32, [4, 2])
-    return dataset.make_one_shot_iterator().get_next()
-
-
-@pytest.fixture
-def session_calls(monkeypatch):
-    """Steps of each session call of a training."""
-    calls = []
-    original = Training.call_session
-
-    def run(self, limit, last_step):
-        result = original(self, limit, last_step)
-        calls.append(int(result[0]))
-        return result
-
-    monkeypatch.setattr(Training, "call_session", run)
-    return calls
 
 
 @pytest.mark.parametrize("xla", ["off", "on"])
@@ -335,103 +232,6 @@ def test_evaluation_draws_from_resident_data(tmp_path):
     assert results["loss"] == pytest.approx(loss, rel=0.03)
     again = model.evaluate(lambda params: resident(params, num_batches=2000))
     assert again == results
-
-
-def test_data_of_a_generator_train_in_the_loop(tmp_path, session_calls, capsys):
-    for steps in (1, 20):
-        gin.bind_parameter("training_loop.iterations_per_loop", steps)
-        session_calls.clear()
-        estimator(tmp_path / f"{steps}", mean_model).train(generated, steps=40)
-        assert sum(session_calls) == 40 and (len(session_calls) == 40) == (steps == 1)
-    error = capsys.readouterr().err
-    assert "without XLA, because its data come from a Python generator" in error
-    assert "one step per session call" not in error
-    weights = variables(tmp_path / "1")
-    assert weights["w"].min() > 1
-    assert_same(weights, variables(tmp_path / "20"))
-
-
-@pytest.mark.parametrize("read", [generated, resident], ids=["generated", "resident"])
-def test_an_input_function_that_works_on_its_batches_trains_step_by_step(
-    tmp_path, session_calls, capsys, read
-):
-    def half_as_bright(params):
-        batch = read(params)
-        return batch * 0.5
-
-    estimator(tmp_path, mean_model).train(half_as_bright, steps=30)
-    assert session_calls == [1] * 30
-    error = capsys.readouterr().err
-    assert "one step per session call, because the input function does more" in error
-    assert variables(tmp_path)["global_step"] == 30
-    assert np.abs(variables(tmp_path)["w"]).min() > 0.01
-
-
-def test_a_model_that_cannot_loop_trains_step_by_step(tmp_path, session_calls, capsys):
-    def starts_from_a_batch(features, labels, mode, params):
-        weight = tf.Variable(lambda: tf.reduce_mean(features), name="w")
-        loss = tf.square(weight - tf.reduce_mean(features))
-        optimizer = tf.train.GradientDescentOptimizer(0.1)
-        train_op = optimizer.minimize(loss, global_step=tf.train.get_global_step())
-        return TPUEstimatorSpec(mode=mode, loss=loss, train_op=train_op)
-
-    estimator(tmp_path, starts_from_a_batch).train(generated, steps=5)
-    assert session_calls == [1] * 5
-    assert "one step per session call, because the model" in capsys.readouterr().err
-
-
-def test_a_models_own_error_is_not_replaced(tmp_path):
-    def broken(features, labels, mode, params):
-        raise KeyError("of the model")
-
-    with pytest.raises(KeyError, match="of the model"):
-        estimator(tmp_path, broken).train(resident, steps=5)
-
-
-@pytest.mark.skipif(
-    bool(tf.config.list_physical_devices("GPU")), reason="XLA compiles convolutions for a GPU"
-)
-def test_convolutions_are_trained_without_xla_on_a_cpu(tmp_path, capsys):
-    estimator(tmp_path, conv_model).train(resident, steps=5)
-    assert "training without XLA, because Conv2D is faster without it" in capsys.readouterr().err
-
-
-def test_resident_data_are_trained_by_xla(tmp_path, capsys):
-    estimator(tmp_path, mean_model).train(resident, steps=5)
-    error = capsys.readouterr().err
-    assert "without XLA" not in error and "trained 5 steps" in error
-
-
-def drawn(start, capacity, offsets, upper=50, key=7, count=None):
-    """Integers [offsets, 64] that iterations of a session call draw."""
-    with tf.Graph().as_default(), tf.Session() as session:
-        count = count and tf.constant(count)
-        noise = Noise(0, tf.constant(start, tf.int64), capacity, count)
-        offset = tf.placeholder(tf.int32, [])
-        with noise.replace_stateful_ops(offset):
-            numbers = noise.integers(key, 64, upper)
-        return np.array([session.run(numbers, {offset: o}) for o in offsets])
-
-
-def test_points_are_drawn_uniformly_and_independently():
-    numbers = drawn(0, 300, range(300))
-    assert numbers.min() == 0 and numbers.max() == 49
-    assert scipy.stats.chisquare(np.bincount(numbers.ravel(), minlength=50)).pvalue > 1e-3
-    pairs = np.zeros([50, 50])
-    np.add.at(pairs, (numbers[:-1].ravel(), numbers[1:].ravel()), 1)
-    assert scipy.stats.chi2_contingency(pairs).pvalue > 1e-3
-
-
-def test_draws_belong_to_iterations_whatever_the_session_call_begins_with():
-    together = drawn(0, 60, range(60))
-    np.testing.assert_array_equal(drawn(20, 40, range(40)), together[20:])
-    assert not np.array_equal(drawn(0, 60, range(60), key=8), together)
-
-
-@pytest.mark.parametrize("count", [1, 20, 21, 130])
-def test_draws_do_not_depend_on_how_many_are_needed(count):
-    offsets = range(count)
-    np.testing.assert_array_equal(drawn(5, 130, offsets, count=count), drawn(5, 130, offsets))
 
 
 def test_an_unknown_xla_setting_is_refused(tmp_path):

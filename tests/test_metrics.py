@@ -2,7 +2,6 @@
 import functools
 import json
 import shutil
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,24 +11,26 @@ import vae_ortho_plugin  # noqa: F401
 # dlib finds what TensorFlow no longer has under the plugin's hook only, and TensorFlow Hub after dlib.
 # isort: split
 from disentanglement_lib.data.ground_truth import (
-    cars3d,
-    dsprites,
     dummy_data,
-    mpi3d,
-    norb,
-    shapes3d,
 )
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 from disentanglement_lib.evaluation import evaluate
-from disentanglement_lib.methods.shared import architectures
 from disentanglement_lib.methods.unsupervised import train
 from disentanglement_lib.postprocessing import postprocess
 
 # isort: split
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
+from metrics_support import (  # noqa: F401
+    IMAGE_OF_RAW,
+    SHAPE,
+    export_model,
+    finite_differences,
+    model_dir,
+    numpy_decoder,
+    random_weights,
+)
 
-from vae_ortho_plugin.data.factor_kinds import named_kinds
 from vae_ortho_plugin.data.split_data import SplitGroundTruthData
 from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.errors import InputError
@@ -37,19 +38,6 @@ from vae_ortho_plugin.measures.dto import distance_to_orthogonality
 from vae_ortho_plugin.metrics import evaluated
 from vae_ortho_plugin.metrics.disentanglement_score import disentanglement_score
 from vae_ortho_plugin.metrics.dto import dto as dto_metric
-from vae_ortho_plugin.trained_model import (
-    TrainedModel,
-    forward_jacobian,
-    open_model,
-)
-
-TF114 = Path(__file__).parent / "fixtures" / "tf114_model"
-SHAPE = [4, 3, 1]
-IMAGE_OF_RAW = {
-    "linear": lambda raw: raw,
-    "logits": lambda raw: 1 / (1 + np.exp(-raw)),
-    "tanh": lambda raw: np.tanh(raw) / 2 + 0.5,
-}
 
 
 class SmallData(SplitGroundTruthData):
@@ -71,43 +59,6 @@ class FactorlessData(SmallData):
         self.factor_names = self.factor_kinds = []
 
 
-def numpy_decoder(latents, weights):
-    """float64 of what `export_model` decodes."""
-    return np.tanh(latents @ weights[0]) @ weights[1]
-
-
-def random_weights(seed=0, latents=3):
-    rng = np.random.default_rng(seed)
-    return rng.normal(size=(latents, 7)), rng.normal(size=(7, np.prod(SHAPE)))
-
-
-def export_model(directory, weights, encoder_weights=None, activation="'logits'", uuid="a run"):
-    """A trained model's directory, with a known encoder and decoder."""
-    if encoder_weights is None:
-        encoder_weights = np.eye(np.prod(SHAPE), weights[0].shape[0])
-
-    def module_fn():
-        images = tf.placeholder(tf.float32, [None, *SHAPE])
-        mean = tf.matmul(tf.reshape(images, [-1, np.prod(SHAPE)]), encoder_weights.astype("f"))
-        hub.add_signature("gaussian_encoder", {"images": images}, {"mean": mean, "logvar": -mean})
-        latents = tf.placeholder(tf.float32, [None, weights[0].shape[0]])
-        hidden = tf.tanh(tf.matmul(latents, weights[0].astype("f")))
-        decoded = tf.reshape(tf.matmul(hidden, weights[1].astype("f")), [-1, *SHAPE])
-        hub.add_signature("decoder", {"latent_vectors": latents}, {"images": decoded})
-
-    spec = hub.create_module_spec(module_fn)
-    with tf.Graph().as_default(), tf.Session() as session:
-        hub.Module(spec).export(str(directory / "tfhub"), session)
-    results = directory / "results"
-    (results / "gin").mkdir(parents=True)
-    (results / "json").mkdir()
-    (results / "gin" / "train.gin").write_text(
-        f"# Parameters\ndataset.name = 'small'\nreconstruction_loss.activation = {activation}\n"
-    )
-    (results / "json" / "train_results.json").write_text(json.dumps({"uuid": uuid}))
-    return directory
-
-
 def export_representation(directory, uuid="a run"):
     """A directory as dlib_postprocess leaves it, as far as `find_model_dir` looks."""
 
@@ -123,20 +74,6 @@ def export_representation(directory, uuid="a run"):
     return directory
 
 
-@pytest.fixture(scope="module")
-def model_dir(tmp_path_factory):
-    return export_model(tmp_path_factory.mktemp("run") / "model", random_weights())
-
-
-def finite_differences(function, points, step=1e-6):
-    """[points, outputs, latents] of a float64 function of [points, latents]."""
-    columns = [
-        (function(points + step * e) - function(points - step * e)) / (2 * step)
-        for e in np.eye(points.shape[1])
-    ]
-    return np.stack([c.reshape(len(points), -1) for c in columns], axis=2)
-
-
 def run_dto(directory, data=None, **settings):
     """The metric as the step that evaluates `directory` calls it."""
     with evaluated.model_dir_from(functools.partial(find_model_dir, str(directory))):
@@ -145,73 +82,6 @@ def run_dto(directory, data=None, **settings):
 
 def run_score(data, encode, **settings):
     return disentanglement_score(data, encode, np.random.RandomState(0), **settings)
-
-
-@pytest.mark.parametrize("decoder", ["fc_decoder", "deconv_decoder"])
-def test_forward_jacobian_of_dlib_networks_agrees_with_finite_differences(decoder):
-    points = np.random.default_rng(0).normal(size=(2, 3))
-    with tf.Graph().as_default(), tf.Session() as session:
-        tf.set_random_seed(0)
-        latents = tf.placeholder(tf.float64, [None, 3])
-        outputs = getattr(architectures, decoder)(latents, [64, 64, 1])
-        jacobian = forward_jacobian(outputs, latents)
-        session.run(tf.global_variables_initializer())
-        found = session.run(jacobian, {latents: points}).swapaxes(1, 2)
-        expected = finite_differences(lambda z: session.run(outputs, {latents: z}), points)
-    assert found.shape == (2, 64 * 64, 3)
-    close = np.isclose(found, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
-    assert close.mean() > 0.99  # the rest: where a ReLU's kink lies within the step
-
-
-def test_forward_jacobian_costs_a_pass_forward_for_the_output_and_for_each_latent():
-    trace, latents, layers = tf.RunMetadata(), 3, 4
-    with tf.Graph().as_default(), tf.Session() as session:
-        inputs = tf.placeholder(tf.float32, [None, latents])
-        outputs = tf.sigmoid(architectures.fc_decoder(inputs, [8, 8, 1]))
-        jacobian = forward_jacobian(outputs, inputs)
-        session.run(tf.global_variables_initializer())
-        options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
-        session.run(jacobian, {inputs: np.zeros((2, latents))}, options, trace)
-    devices = trace.step_stats.dev_stats
-    labels = [node.timeline_label for device in devices for node in device.node_stats]
-    operations = [label.partition(" = ")[2].partition("(")[0] for label in labels]
-    assert sum("MatMul" in operation for operation in operations) == (1 + latents) * layers
-
-
-@pytest.mark.parametrize("activation", IMAGE_OF_RAW)
-def test_model_jacobians_agree_with_finite_differences(model_dir, activation):
-    weights, points = random_weights(), np.random.default_rng(1).normal(size=(10, 3))
-
-    def image(latents):
-        return IMAGE_OF_RAW[activation](numpy_decoder(latents, weights))
-
-    with TrainedModel(str(model_dir / "tfhub"), activation) as model:
-        batches = list(model.jacobians(points, batch_size=4))
-        decoded = model.decode(points)
-    assert [len(batch) for batch in batches] == [4, 4, 2]
-    expected = finite_differences(image, points)
-    np.testing.assert_allclose(np.concatenate(batches), expected, atol=1e-5)
-    np.testing.assert_allclose(decoded.reshape(10, -1), image(points), atol=1e-5)
-
-
-def test_jacobian_factors_have_the_dto_of_the_jacobians(model_dir):
-    points = np.random.default_rng(1).normal(size=(10, 3))
-    with open_model(str(model_dir)) as model:
-        factors = model.jacobian_factors(points, batch_size=3)
-        # In batches of another size, the float32 Jacobians may differ in their last bits (2e-7 in DtO).
-        jacobians = np.concatenate(list(model.jacobians(points, batch_size=3)))
-        in_one_batch = model.jacobian_factors(points)
-    for latents in ([0, 1, 2], [0, 2]):
-        np.testing.assert_allclose(
-            distance_to_orthogonality(factors[:, :, latents]).per_point,
-            distance_to_orthogonality(jacobians[:, :, latents]).per_point,
-            atol=1e-9,
-        )
-        np.testing.assert_allclose(
-            distance_to_orthogonality(factors[:, :, latents]).per_point,
-            distance_to_orthogonality(in_one_batch[:, :, latents]).per_point,
-            atol=1e-5,
-        )
 
 
 def test_dto_metric_is_that_of_finite_differences_on_the_test_split(model_dir):
@@ -380,66 +250,6 @@ def test_score_of_data_with_factors_of_unknown_kind_is_refused():
 
     with pytest.raises(InputError, match="OwnData.*attributes factor_names and factor_kinds"):
         run_score(OwnData(), None)
-
-
-def data_of(cls, indices=None):
-    """An instance of a dlib data set without its files."""
-    data = cls.__new__(cls)
-    if indices is not None:
-        data.latent_factor_indices = indices
-        sizes = getattr(data, "factor_sizes", [2] * 8)
-        data.state_space = cars3d.util.SplitDiscreteStateSpace(sizes, indices)
-    return data
-
-
-@pytest.mark.parametrize(
-    ("cls", "indices", "categorical", "continuous"),
-    [
-        (dsprites.DSprites, [1, 2, 3, 4, 5], ["shape"], 4),
-        (dsprites.DSprites, [2, 3, 4, 5], [], 4),
-        (dsprites.ColorDSprites, [1, 2, 3, 4, 5], ["shape"], 4),
-        (dsprites.NoisyDSprites, [0, 1, 2, 3, 4, 5], ["color", "shape"], 4),
-        (dsprites.ScreamDSprites, [1, 5], ["shape"], 1),
-        (dsprites.AbstractDSprites, [1, 2, 4, 5], ["object color", "shape"], 4),
-        (norb.SmallNORB, [0, 2, 3, 4], ["category", "lighting"], 2),
-        (cars3d.Cars3D, [0, 1, 2], ["object type"], 2),
-        (shapes3d.Shapes3D, list(range(6)), ["object type"], 5),
-        (mpi3d.MPI3D, list(range(7)), ["object color", "object shape", "background color"], 4),
-        (dummy_data.DummyData, None, [], 10),
-        (dummy_data.IdentityObservationsData, None, [], 10),
-    ],
-)
-def test_kinds_of_dlib_factors_are_known(cls, indices, categorical, continuous):
-    data = data_of(cls, indices)
-    kinds = named_kinds(data)
-    assert len(kinds) == data.num_factors
-    assert [name for name, kind in kinds.items() if kind == "categorical"] == categorical
-    assert list(kinds.values()).count("continuous") == continuous
-
-
-def test_names_follow_the_factors_that_a_data_set_shows():
-    names = list(named_kinds(data_of(dsprites.DSprites, [2, 3, 4, 5])))
-    assert names == ["scale", "orientation", "position x", "position y"]
-    names = list(named_kinds(data_of(norb.SmallNORB, [0, 2, 3, 4])))
-    assert names == ["category", "elevation", "azimuth", "lighting"]
-
-
-def test_jacobians_of_a_model_exported_under_tensorflow_1_14():
-    reference = np.load(TF114 / "reference.npz")
-    latents = np.random.RandomState(0)
-    latents.random_sample((8, 64, 64, 1))
-    latents = latents.normal(size=(4, 3))
-    # The decoder is affine before the activation, so that four points determine it.
-    raw = reference["decoded"].reshape(4, -1).astype(np.float64)
-    design = np.hstack([latents, np.ones((4, 1))])
-    weights = np.linalg.solve(design, raw)[:3]
-    image = 1 / (1 + np.exp(-raw))
-    expected = (image * (1 - image))[:, :, None] * weights.T
-    with open_model(str(TF114 / "model")) as model:
-        (jacobians,) = model.jacobians(latents)
-        means = model.encode(np.random.RandomState(0).random_sample((8, 64, 64, 1)))
-    np.testing.assert_allclose(jacobians, expected, atol=1e-4 * np.abs(expected).max())
-    np.testing.assert_allclose(means, reference["mean"], atol=1e-4)
 
 
 TRAINING = [

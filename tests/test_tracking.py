@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Measures taken while a model trains."""
 
-import json
-
 import gin
 import numpy as np
 import pytest
@@ -11,68 +9,19 @@ import vae_ortho_plugin  # noqa: F401
 
 # dlib finds what TensorFlow no longer has under the plugin's hook only, and the others after dlib.
 # isort: split
-from disentanglement_lib.methods.unsupervised import train, vae
+from disentanglement_lib.methods.unsupervised import vae
 
 # isort: split
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
+from tracking_support import DATA_SEED, MODELS, bindings, estimator, resident, train_by_gin  # noqa: F401
 
 from vae_ortho_plugin import models
 from vae_ortho_plugin.data.synthetic import SynthLinear
-from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
-from vae_ortho_plugin.errors import InputError, NonFiniteLossError
+from vae_ortho_plugin.errors import NonFiniteLossError
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
 from vae_ortho_plugin.measures.polarized_regime import polarized_regime, share_below
 from vae_ortho_plugin.trained_model import open_model
-
-BINDINGS = """
-dataset.name = 'synth_linear'
-synth_linear.num_points = 1000
-encoder.num_latent = 2
-encoder.encoder_fn = @mlp_encoder
-mlp_encoder.layers = []
-decoder.decoder_fn = @mlp_decoder
-mlp_decoder.layers = [4]
-reconstruction_loss.loss_fn = @squared_error
-reconstruction_loss.activation = 'linear'
-vae_optimizer.optimizer_fn = @AdamOptimizer
-discriminator_optimizer.optimizer_fn = @AdamOptimizer
-discriminator.discriminator_fn = @fc_discriminator
-AdamOptimizer.learning_rate = 0.05
-model.random_seed = 0
-model.eval_steps = 5
-model.batch_size = 16
-training_loop.xla = 'off'
-polarized_regime.num_points = 200
-dto_while_training.num_points = 300
-"""
-DATA_SEED = 3
-MODELS = {
-    "vae": "vae.beta = 1e-3",
-    "beta_tc_vae": "beta_tc_vae.beta = 2.0",
-    "factor_vae": "factor_vae.gamma = 1.0",
-    "dip_vae": "dip_vae.lambda_od = 1.0\ndip_vae.lambda_d_factor = 1.0",
-    "annealed_vae": "annealed_vae.gamma = 1.0\nannealed_vae.c_max = 5.0\n"
-    "annealed_vae.iteration_threshold = 100",
-    "polarized_vae": "polarized_vae.beta = 1e-3",
-    "full_covariance_vae": "full_covariance_vae.beta = 1e-3",
-}
-
-
-@pytest.fixture(autouse=True)
-def bindings():
-    gin.clear_config()
-    gin.parse_config(BINDINGS)
-    yield
-    gin.clear_config()
-
-
-def resident(params, num_batches=None):
-    dataset = train.util.tf_data_set_from_ground_truth_data(SynthLinear(num_points=1000), DATA_SEED)
-    dataset = dataset.batch(params["batch_size"], drop_remainder=True)
-    if num_batches is not None:
-        dataset = dataset.take(num_batches)
-    return dataset.make_one_shot_iterator().get_next()
 
 
 def worked_on(params):
@@ -96,12 +45,6 @@ def first_points(num):
     """The first training points that dlib's generator draws."""
     random_state, data = np.random.RandomState(DATA_SEED), SynthLinear(num_points=1000)
     return np.concatenate([data.sample_observations(1, random_state) for _ in range(num)])
-
-
-def estimator(directory, model, **config):
-    config = RunConfig(tf_random_seed=0, **config)
-    config.tpu_config.iterations_per_loop = 500
-    return TPUEstimator(model.model_fn, str(directory), config, 16, 16)
 
 
 def measured(directory, regime_every=0, dto_every=0, steps=50, model=None, input_fn=resident):
@@ -133,14 +76,6 @@ def summaries(directory, prefix):
     events = [e for e in tf.train.summary_iterator(str(path)) if e.summary.value]
     scalars = [(e.step, {v.tag: v.simple_value for v in e.summary.value}) for e in events]
     return [(step, values) for step, values in scalars if any(t.startswith(prefix) for t in values)]
-
-
-def train_by_gin(directory, model, *bindings):
-    settings = [f"model.model = @{model}()", *MODELS.get(model, "").split("\n"), *bindings]
-    gin.clear_config()
-    train.train_with_gin(str(directory), gin_bindings=[*BINDINGS.split("\n"), *settings])
-    path = directory / "results/json/train_results.json"
-    return json.loads(path.read_text())
 
 
 def exported_posterior(module, points):
@@ -311,58 +246,6 @@ def test_an_untrained_model_has_no_share(tmp_path):
     assert results["active"] == np.flatnonzero(posterior_mean.std(0) > 0.5).tolist()
 
 
-def test_a_model_without_kl_divergence_is_refused_and_leaves_nothing(tmp_path):
-    with pytest.raises(InputError, match="Autoencoder has no KL divergence.*every = 0"):
-        train_by_gin(
-            tmp_path / "model",
-            "autoencoder",
-            "model.training_steps = 5",
-            "polarized_regime.every = 2",
-        )
-    assert not list(tmp_path.iterdir())
-
-
-@pytest.mark.parametrize("measure", ["polarized_regime", "dto_while_training"])
-@pytest.mark.parametrize(
-    "parameter, value",
-    [("every", -1), ("every", 2.5), ("num_points", 0), ("num_points", "all")],
-)
-def test_a_bad_setting_is_refused(tmp_path, measure, parameter, value):
-    gin.bind_parameter(f"{measure}.every", 2)
-    gin.bind_parameter(f"{measure}.{parameter}", value)
-    with pytest.raises(InputError, match=f"{measure}.{parameter} = {value!r}.*whole number"):
-        estimator(tmp_path, vae.BetaVAE(1e-3)).train(resident, steps=5)
-
-
-def test_a_model_function_of_no_model_is_refused(tmp_path):
-    class Nothing:
-        @staticmethod
-        def model_fn(features, labels, mode, params):
-            return TPUEstimatorSpec(mode=mode)
-
-    gin.bind_parameter("polarized_regime.every", 2)
-    with pytest.raises(InputError, match="polarized_regime needs a model.*gaussian_encoder"):
-        estimator(tmp_path, Nothing).train(resident, steps=5)
-
-
-@pytest.mark.parametrize(
-    "initial, message",
-    [(lambda: tf.ones([3, 2]), "made new weights.*forgotten"), (np.ones([3, 2]), "failed")],
-    ids=["made in the loop", "made outside"],
-)
-def test_an_encoder_that_makes_new_weights_when_called_again_is_refused(tmp_path, initial, message):
-    class Forgetful(vae.BetaVAE):
-        def gaussian_encoder(self, input_tensor, is_training):
-            value = initial if callable(initial) else tf.constant(initial, tf.float32)
-            weight = tf.Variable(value, name="forgotten")
-            flat = tf.reshape(input_tensor, [-1, 3])
-            return flat @ weight, flat @ weight
-
-    gin.bind_parameter("polarized_regime.every", 2)
-    with pytest.raises(InputError, match=f"networks once more, and that {message}.*every = 0"):
-        estimator(tmp_path, Forgetful(1e-3)).train(resident, steps=5)
-
-
 def test_dto_of_an_untrained_model_is_that_of_its_initial_weights(tmp_path):
     _, trained = measured(tmp_path / "trained", dto_every=50)
     _, untrained = measured(tmp_path / "untrained", dto_every=50, steps=0)
@@ -373,18 +256,3 @@ def test_dto_of_an_untrained_model_is_that_of_its_initial_weights(tmp_path):
 def test_an_autoencoder_has_dto(tmp_path):
     _, results = measured(tmp_path, dto_every=50, model=models.Autoencoder())
     assert results["steps"] == [0, 50] and min(results["dto"]) > 0
-
-
-def test_dto_of_an_image_by_an_unknown_activation_is_refused(tmp_path):
-    gin.bind_parameter("dto_while_training.every", 2)
-    gin.bind_parameter("reconstruction_loss.activation", "relu")
-    with pytest.raises(InputError, match="activation = 'relu' is unknown.*'linear', 'logits'"):
-        estimator(tmp_path, vae.BetaVAE(1e-3)).train(resident, steps=5)
-
-
-def test_dto_of_more_latents_than_outputs_is_refused_before_training(tmp_path, capsys):
-    gin.bind_parameter("encoder.num_latent", 4)
-    gin.bind_parameter("dto_while_training.every", 2)
-    with pytest.raises(InputError, match="3 outputs with respect to 4 latents"):
-        estimator(tmp_path, vae.BetaVAE(1e-3)).train(resident, steps=5)
-    assert "trained" not in capsys.readouterr().err

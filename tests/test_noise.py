@@ -1,0 +1,48 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import numpy as np
+import pytest
+import scipy.stats
+
+import vae_ortho_plugin  # noqa: F401
+
+# dlib finds what TensorFlow no longer has under the plugin's hook only, and the others after dlib.
+# isort: split
+
+# isort: split
+import tensorflow.compat.v1 as tf
+from engine_support import fresh_gin  # noqa: F401
+
+from vae_ortho_plugin.engine.noise import Noise
+
+
+def drawn(start, capacity, offsets, upper=50, key=7, count=None):
+    """Integers [offsets, 64] that iterations of a session call draw."""
+    with tf.Graph().as_default(), tf.Session() as session:
+        count = count and tf.constant(count)
+        noise = Noise(0, tf.constant(start, tf.int64), capacity, count)
+        offset = tf.placeholder(tf.int32, [])
+        with noise.replace_stateful_ops(offset):
+            numbers = noise.integers(key, 64, upper)
+        return np.array([session.run(numbers, {offset: o}) for o in offsets])
+
+
+def test_points_are_drawn_uniformly_and_independently():
+    numbers = drawn(0, 300, range(300))
+    assert numbers.min() == 0 and numbers.max() == 49
+    assert scipy.stats.chisquare(np.bincount(numbers.ravel(), minlength=50)).pvalue > 1e-3
+    pairs = np.zeros([50, 50])
+    np.add.at(pairs, (numbers[:-1].ravel(), numbers[1:].ravel()), 1)
+    assert scipy.stats.chi2_contingency(pairs).pvalue > 1e-3
+
+
+def test_draws_belong_to_iterations_whatever_the_session_call_begins_with():
+    together = drawn(0, 60, range(60))
+    np.testing.assert_array_equal(drawn(20, 40, range(40)), together[20:])
+    assert not np.array_equal(drawn(0, 60, range(60), key=8), together)
+
+
+@pytest.mark.parametrize("count", [1, 20, 21, 130])
+def test_draws_do_not_depend_on_how_many_are_needed(count):
+    offsets = range(count)
+    np.testing.assert_array_equal(drawn(5, 130, offsets, count=count), drawn(5, 130, offsets))

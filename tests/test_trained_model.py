@@ -1,0 +1,115 @@
+# SPDX-License-Identifier: Apache-2.0
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import vae_ortho_plugin  # noqa: F401
+
+# dlib finds what TensorFlow no longer has under the plugin's hook only, and TensorFlow Hub after dlib.
+# isort: split
+from disentanglement_lib.methods.shared import architectures
+
+# isort: split
+import tensorflow.compat.v1 as tf
+from metrics_support import (  # noqa: F401
+    IMAGE_OF_RAW,
+    finite_differences,
+    model_dir,
+    numpy_decoder,
+    random_weights,
+)
+
+from vae_ortho_plugin.measures.dto import distance_to_orthogonality
+from vae_ortho_plugin.trained_model import (
+    TrainedModel,
+    forward_jacobian,
+    open_model,
+)
+
+TF114 = Path(__file__).parent / "fixtures" / "tf114_model"
+
+
+@pytest.mark.parametrize("decoder", ["fc_decoder", "deconv_decoder"])
+def test_forward_jacobian_of_dlib_networks_agrees_with_finite_differences(decoder):
+    points = np.random.default_rng(0).normal(size=(2, 3))
+    with tf.Graph().as_default(), tf.Session() as session:
+        tf.set_random_seed(0)
+        latents = tf.placeholder(tf.float64, [None, 3])
+        outputs = getattr(architectures, decoder)(latents, [64, 64, 1])
+        jacobian = forward_jacobian(outputs, latents)
+        session.run(tf.global_variables_initializer())
+        found = session.run(jacobian, {latents: points}).swapaxes(1, 2)
+        expected = finite_differences(lambda z: session.run(outputs, {latents: z}), points)
+    assert found.shape == (2, 64 * 64, 3)
+    close = np.isclose(found, expected, rtol=0, atol=1e-6 * np.abs(expected).max())
+    assert close.mean() > 0.99  # the rest: where a ReLU's kink lies within the step
+
+
+def test_forward_jacobian_costs_a_pass_forward_for_the_output_and_for_each_latent():
+    trace, latents, layers = tf.RunMetadata(), 3, 4
+    with tf.Graph().as_default(), tf.Session() as session:
+        inputs = tf.placeholder(tf.float32, [None, latents])
+        outputs = tf.sigmoid(architectures.fc_decoder(inputs, [8, 8, 1]))
+        jacobian = forward_jacobian(outputs, inputs)
+        session.run(tf.global_variables_initializer())
+        options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
+        session.run(jacobian, {inputs: np.zeros((2, latents))}, options, trace)
+    devices = trace.step_stats.dev_stats
+    labels = [node.timeline_label for device in devices for node in device.node_stats]
+    operations = [label.partition(" = ")[2].partition("(")[0] for label in labels]
+    assert sum("MatMul" in operation for operation in operations) == (1 + latents) * layers
+
+
+@pytest.mark.parametrize("activation", IMAGE_OF_RAW)
+def test_model_jacobians_agree_with_finite_differences(model_dir, activation):
+    weights, points = random_weights(), np.random.default_rng(1).normal(size=(10, 3))
+
+    def image(latents):
+        return IMAGE_OF_RAW[activation](numpy_decoder(latents, weights))
+
+    with TrainedModel(str(model_dir / "tfhub"), activation) as model:
+        batches = list(model.jacobians(points, batch_size=4))
+        decoded = model.decode(points)
+    assert [len(batch) for batch in batches] == [4, 4, 2]
+    expected = finite_differences(image, points)
+    np.testing.assert_allclose(np.concatenate(batches), expected, atol=1e-5)
+    np.testing.assert_allclose(decoded.reshape(10, -1), image(points), atol=1e-5)
+
+
+def test_jacobian_factors_have_the_dto_of_the_jacobians(model_dir):
+    points = np.random.default_rng(1).normal(size=(10, 3))
+    with open_model(str(model_dir)) as model:
+        factors = model.jacobian_factors(points, batch_size=3)
+        # In batches of another size, the float32 Jacobians may differ in their last bits (2e-7 in DtO).
+        jacobians = np.concatenate(list(model.jacobians(points, batch_size=3)))
+        in_one_batch = model.jacobian_factors(points)
+    for latents in ([0, 1, 2], [0, 2]):
+        np.testing.assert_allclose(
+            distance_to_orthogonality(factors[:, :, latents]).per_point,
+            distance_to_orthogonality(jacobians[:, :, latents]).per_point,
+            atol=1e-9,
+        )
+        np.testing.assert_allclose(
+            distance_to_orthogonality(factors[:, :, latents]).per_point,
+            distance_to_orthogonality(in_one_batch[:, :, latents]).per_point,
+            atol=1e-5,
+        )
+
+
+def test_jacobians_of_a_model_exported_under_tensorflow_1_14():
+    reference = np.load(TF114 / "reference.npz")
+    latents = np.random.RandomState(0)
+    latents.random_sample((8, 64, 64, 1))
+    latents = latents.normal(size=(4, 3))
+    # The decoder is affine before the activation, so that four points determine it.
+    raw = reference["decoded"].reshape(4, -1).astype(np.float64)
+    design = np.hstack([latents, np.ones((4, 1))])
+    weights = np.linalg.solve(design, raw)[:3]
+    image = 1 / (1 + np.exp(-raw))
+    expected = (image * (1 - image))[:, :, None] * weights.T
+    with open_model(str(TF114 / "model")) as model:
+        (jacobians,) = model.jacobians(latents)
+        means = model.encode(np.random.RandomState(0).random_sample((8, 64, 64, 1)))
+    np.testing.assert_allclose(jacobians, expected, atol=1e-4 * np.abs(expected).max())
+    np.testing.assert_allclose(means, reference["mean"], atol=1e-4)
