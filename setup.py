@@ -47,7 +47,7 @@ setup(
     # Their modules are named in vae_ortho_plugin/dlib/hook.py too.
     install_requires=[
         "absl-py",
-        # Locks that name their holder, and take over those of dead processes, came with 3.22.
+        # 3.22 added locks that name their holder and take over the lock of a dead process.
         "filelock>=3.22",
         # 0.4 does not import on Python 3.10 or later.
         "gin-config>=0.5",

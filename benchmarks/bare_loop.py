@@ -30,15 +30,15 @@ class Architecture:
     """A VAE and its training.
 
     Attributes:
-      encoder: hidden layers: the width of a dense one, or a `Conv`.
-      decoder: hidden layers; a `Conv` after a dense layer takes it for an image of 4 x 4.
-      output: the last layer where it is a `Conv`; else it is dense.
-      encoder_activation, decoder_activation: after each hidden layer.
-      latents: number of latents.
-      loss: 'squared' or 'bernoulli' (on logits).
-      optimizer: makes the optimizer.
-      full_covariance: whether the posterior has a full covariance matrix.
-      beta: weight of the KL term.
+        encoder: hidden layers: the width of a dense one, or a `Conv`.
+        decoder: hidden layers; a `Conv` after a dense layer takes it for an image of 4 x 4.
+        output: the last layer where it is a `Conv`; else it is dense.
+        encoder_activation, decoder_activation: after each hidden layer.
+        latents: number of latents.
+        loss: 'squared' or 'bernoulli' (on logits).
+        optimizer: makes the optimizer.
+        full_covariance: whether the posterior has a full covariance matrix.
+        beta: weight of the KL term.
     """
 
     latents: int
@@ -54,15 +54,15 @@ class Architecture:
 
 
 class BareLoop:
-    """Trains; to be used as a function that does so many steps and returns the seconds they took.
+    """Trains: call it with a number of steps; it returns the seconds they took.
 
     Args:
-      architecture: of the network.
-      observations: [points, height, width, channels], uint8 or float32.
-      scale: what an observation is multiplied by.
-      batch_size: of a step.
-      capacity: largest number of steps in one session call.
-      xla: whether XLA compiles the loop.
+        architecture: of the network.
+        observations: [points, height, width, channels], uint8 or float32.
+        scale: what an observation is multiplied by.
+        batch_size: of a step.
+        capacity: largest number of steps in one session call.
+        xla: whether XLA compiles the loop.
     """
 
     def __init__(

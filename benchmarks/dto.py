@@ -195,7 +195,7 @@ def _speed(latents: int) -> Row:
 def peak_memory(settings: Settings, data_set: str, latents: int, points: int) -> Iterator[Callable]:
     """MiB by which a process grows beyond the loaded model, at most, during DtO."""
     if not Path("/proc/self/clear_refs").exists():
-        raise NotMeasured("only Linux tells a process its peak memory and lets it start anew")
+        raise NotMeasured("only Linux reports a process's peak memory and can reset it")
     model_dir = untrained_model(settings, data_set, latents)
     command = [sys.executable, "-m", "benchmarks.dto", str(model_dir), str(points)]
 
@@ -213,14 +213,14 @@ def _print_peak_memory(model_dir: str, points: int) -> None:
     with open_model(model_dir) as model:
         latents = _points(model.num_latents, points)
         model.decode(latents[:1])
-        Path("/proc/self/clear_refs").write_text("5")  # the peak is what memory is in use now
+        Path("/proc/self/clear_refs").write_text("5")  # resets the peak to the memory in use now
         loaded = _memory_peak()
         distance_to_orthogonality(model.jacobian_factors(latents))
     print(_memory_peak() - loaded)
 
 
 def _memory_peak() -> float:
-    """MiB. The peak that getrusage tells would include that of the process which started this one."""
+    """MiB. The peak of getrusage would include that of the parent process."""
     (line,) = re.findall(r"VmHWM:\s+(\d+) kB", Path("/proc/self/status").read_text())
     return int(line) / 1024
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measuring several things side by side, in alternation: what else the machine does then meets all."""
+"""Measuring several things side by side, in alternation: so that other work on the machine affects all of them."""
 
 import contextlib
 import dataclasses
@@ -18,14 +18,14 @@ class Settings:
     """What the command line decides.
 
     Attributes:
-      scratch: directory for data, models and logs.
-      python_2020: the Python of an environment with TensorFlow 1.14, or None.
-      repeats: number of measurements of everything.
-      seconds: about how long one measurement takes, where that can be chosen.
+        scratch: directory for data, models and logs.
+        python_tf114: the Python of an environment with TensorFlow 1.14, or None.
+        repeats: number of measurements of everything.
+        seconds: target duration of one measurement, where it can be chosen.
     """
 
     scratch: Path
-    python_2020: str | None
+    python_tf114: str | None
     repeats: int
     seconds: float
 
@@ -35,10 +35,10 @@ class Series:
     """One of the things that a row measures.
 
     Attributes:
-      name: what it is called in the table.
-      open: makes everything ready, and gives a function that measures once; raises NotMeasured.
-      at_least: what the row's first series must reach, as a multiple of this one.
-      at_most: what the row's first series must not exceed, as a multiple of this one.
+        name: its name in the table.
+        open: makes everything ready, and gives a function that measures once; raises NotMeasured.
+        at_least: lower bound of the row's first series, as a multiple of this one.
+        at_most: upper bound of the row's first series, as a multiple of this one.
     """
 
     name: str
@@ -52,12 +52,12 @@ class Row:
     """One comparison: the first series with each of the others.
 
     Attributes:
-      name: on the command line, and of its file.
-      title, unit: what is measured.
-      series: the thing in question first, then its alternatives and limits.
-      about: what a reader must know to judge the comparison.
-      at_least, at_most: bounds of the first series itself, in `unit`.
-      axis: what the series' names count, where the row shows growth and not a comparison.
+        name: on the command line, and of its file.
+        title, unit: what is measured.
+        series: the subject first, then its alternatives and limits.
+        about: what a reader must know to judge the comparison.
+        at_least, at_most: bounds of the first series itself, in `unit`.
+        axis: what the series' names count, where the row shows growth and not a comparison.
     """
 
     name: str
@@ -76,7 +76,7 @@ def measure(row: Row, settings: Settings) -> dict:
     A series that raises, when it is made ready or later, is left out from then on, with the reason.
 
     Returns:
-      what is known of the row, for JSON: its attributes, and of each series the values or the reason.
+        the row for JSON: its attributes and, for each series, the values or the reason.
     """
     values: dict[str, list[float]] = {series.name: [] for series in row.series}
     reasons: dict[str, str] = {}
@@ -133,11 +133,11 @@ class Rate:
     """Measures how many items a second something does.
 
     Args:
-      run: does so many items as it is told and returns the seconds that they took.
-      seconds: about how long a measurement is to take.
-      first: number of items to begin with.
+        run: processes a number of items and returns the seconds that this took.
+        seconds: target duration of a measurement.
+        first: number of items to begin with.
 
-    Runs that find out the number of items for `seconds` come first; they also warm up.
+    Runs that find the number of items for `seconds` come first; they also warm up.
     """
 
     def __init__(self, run: Callable[[int], float], seconds: float, first: int):

@@ -6,7 +6,7 @@ import shutil
 import time
 from collections.abc import Callable, Iterator
 
-from benchmarks import environment_2020, machine
+from benchmarks import environment_tf114, machine
 from benchmarks.data import data_root
 from benchmarks.framework import Rate, Row, Series, Settings
 from benchmarks.training import PLUGIN, WARM_UP_STEPS, Stopwatch
@@ -56,13 +56,13 @@ def plugin(settings: Settings) -> Iterator[Callable]:
 
 
 @contextlib.contextmanager
-def in_2020(settings: Settings) -> Iterator[Callable]:
+def in_tf114(settings: Settings) -> Iterator[Callable]:
     """dlib's generator under TensorFlow 1.14."""
-    environment_2020.python_2020(settings)
+    environment_tf114.python_tf114(settings)
     data_root(settings, "dsprites_full")
     arguments = ["--on_request=batches", "--gin_bindings=dataset.name = 'dsprites_full'"]
-    log = settings.scratch / "read_in_2020.log"
-    with environment_2020.on_request(settings, arguments, log) as request:
+    log = settings.scratch / "read_in_tf114.log"
+    with environment_tf114.on_request(settings, arguments, log) as request:
         request(1)
         yield _samples(request, settings, 10)
 
@@ -103,7 +103,7 @@ ROWS = (
         "samples/s",
         (
             Series(PLUGIN, plugin),
-            Series("dlib's generator on TensorFlow 1.14", in_2020, at_least=100),
+            Series("dlib's generator on TensorFlow 1.14", in_tf114, at_least=100),
             Series("dlib's generator on current TensorFlow", generator, at_least=100),
             Series("a copy of as many bytes", copying),
         ),

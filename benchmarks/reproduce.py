@@ -9,7 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import environment_2020
+from benchmarks import environment_tf114
 from benchmarks.data import data_root
 from benchmarks.framework import NotMeasured, Row, Series, Settings
 
@@ -30,7 +30,7 @@ def _measure(settings: Settings, python: str, reads: Callable[[int], bool]) -> f
         except OSError as error:
             raise NotMeasured(f"{python} cannot be run: {error.strerror}") from error
         seconds = time.perf_counter() - start
-    line = environment_2020.last_line(log)
+    line = environment_tf114.last_line(log)
     if done.returncode:
         raise NotMeasured(f"{python} ended: {line}")
     if not reads(int(log.read_text(errors="replace").split()[-1])):
@@ -45,9 +45,9 @@ def plugin(settings: Settings) -> Iterator[Callable]:
 
 
 @contextlib.contextmanager
-def in_2020(settings: Settings) -> Iterator[Callable]:
-    """The same script in the environment of 2020."""
-    python = environment_2020.python_2020(settings)
+def in_tf114(settings: Settings) -> Iterator[Callable]:
+    """The same script in the environment with TensorFlow 1.14."""
+    python = environment_tf114.python_tf114(settings)
     yield lambda: _measure(settings, python, lambda reads: reads >= 1)
 
 
@@ -58,7 +58,7 @@ ROWS = (
         "s",
         (
             Series("plugin", plugin),
-            Series(environment_2020.NAME, in_2020, at_most=0.6),
+            Series(environment_tf114.NAME, in_tf114, at_most=0.6),
         ),
         "A study of one run: dlib's fc_encoder and fc_decoder with 10 latents, its visualizations, its mean representation "
         "and its MIG. Here the images are read from their file once (the row fails otherwise), by dlib on TensorFlow 1.14 "

@@ -12,7 +12,7 @@ import runpy
 import sys
 import zipfile
 
-import numpy_of_2020  # noqa: F401
+import numpy_of_tf114  # noqa: F401
 from disentanglement_lib.config import reproduce, study
 from disentanglement_lib.config.unsupervised_study_v1 import sweep
 

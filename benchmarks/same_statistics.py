@@ -16,7 +16,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks import environment_2020
+from benchmarks import environment_tf114
 from benchmarks.machine import ROOT
 
 NAMES = ("TensorFlow 1.14", "plugin")
@@ -32,10 +32,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(
         prog="python -m benchmarks.same_statistics",
         description=__doc__.split("\n")[0],
-        epilog="benchmarks/environment_2020.py says what the environment with TensorFlow 1.14 holds.",
+        epilog="benchmarks/environment_tf114.py says what the environment with TensorFlow 1.14 holds.",
     )
     parser.add_argument(
-        "--python-2020", required=True, help="the Python of an environment with TensorFlow 1.14"
+        "--python-tf114", required=True, help="the Python of an environment with TensorFlow 1.14"
     )
     parser.add_argument("--seeds", type=int, default=5, help="models of each kind, at least 2")
     arguments = parser.parse_args()
@@ -48,7 +48,7 @@ def main() -> None:
             (data, name, seed): pool.submit(
                 _train,
                 name,
-                arguments.python_2020,
+                arguments.python_tf114,
                 Path(scratch, f"{data}-{name}-{seed}".replace(" ", "-")),
                 points,
                 gin_file,
@@ -92,23 +92,23 @@ def _save_synth_linear(path: Path) -> None:
 
 
 def _train(
-    name: str, python_2020: str, model_dir: Path, points: Path, gin_file: Path, bindings: list[str]
+    name: str, python_tf114: str, model_dir: Path, points: Path, gin_file: Path, bindings: list[str]
 ) -> dict[str, float]:
     """Trains one model and returns what dlib writes to train_results.json.
 
     Args:
-      name: one of NAMES.
-      python_2020: Python of the environment with TensorFlow 1.14.
-      model_dir: directory to make.
-      points: file of `_save_synth_linear`.
-      gin_file: configuration; `bindings` come after it.
+        name: one of NAMES.
+        python_tf114: Python of the environment with TensorFlow 1.14.
+        model_dir: directory to make.
+        points: file of `_save_synth_linear`.
+        gin_file: configuration; `bindings` come after it.
     """
     if name == "plugin":
         command = [sys.executable, str(Path(sys.executable).with_name("dlib_train"))]
     else:
         command = [
-            python_2020,
-            str(environment_2020.TRAIN),
+            python_tf114,
+            str(environment_tf114.TRAIN),
             "--points",
             "synth_linear",
             str(points),

@@ -87,7 +87,7 @@ ROWS = (
             Series("a fit of scikit-learn for each latent and factor", scikit_learn, at_most=0.2),
             Series("sorting the latents", sorting),
         ),
-        "The limit is that of a method by sorting: np.sort of each latent alone, without looking up the neighbours' factors.",
+        "The limit is a bound for methods that sort: np.sort of each latent alone, without looking up the neighbours' factors.",
         at_most=10,
     ),
 )

@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from benchmarks import environment_2020
+from benchmarks import environment_tf114
 from benchmarks.framework import NotMeasured, Row, Series, Settings
 from benchmarks.machine import ROOT
 
@@ -50,9 +50,9 @@ def helpshort(settings: Settings, python: str = sys.executable) -> Iterator[Call
     yield lambda: _seconds(command, 1)
 
 
-def helpshort_in_2020(settings: Settings) -> contextlib.AbstractContextManager[Callable]:
-    """The same script in the environment of 2020."""
-    return helpshort(settings, environment_2020.python_2020(settings))
+def helpshort_in_tf114(settings: Settings) -> contextlib.AbstractContextManager[Callable]:
+    """The same script in the environment with TensorFlow 1.14."""
+    return helpshort(settings, environment_tf114.python_tf114(settings))
 
 
 @contextlib.contextmanager
@@ -92,7 +92,7 @@ ROWS = (
         (
             Series("plugin", helpshort),
             Series(IMPORTS, imports, at_most=1.15),
-            Series(environment_2020.NAME, helpshort_in_2020),
+            Series(environment_tf114.NAME, helpshort_in_tf114),
         ),
     ),
     Row(

@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 
-from benchmarks import environment_2020
+from benchmarks import environment_tf114
 from benchmarks.data import data_root
 from benchmarks.framework import Rate, Row, Series, Settings
 from benchmarks.trainings import (
@@ -25,7 +25,7 @@ from benchmarks.trainings import (
 )
 
 PLUGIN, PER_STEP, BARE = "plugin", "dlib, current TensorFlow, a session call a step", "bare loop"
-# The plugin's first session call makes so many.
+# Number of steps of the plugin's first session call.
 WARM_UP_STEPS = 10
 
 
@@ -41,8 +41,8 @@ def train_with_plugin(
 ) -> float:
     """Trains by what dlib_train calls; returns the seconds of `steps` steps after the first session call.
 
-    The time to build and compile the graph, to export and to evaluate is not in it, nor that of
-    checkpoints: a short training saves as many as ten minutes of a long one.
+    The time to build and compile the graph, to export and to evaluate is not in it, nor the time of
+    checkpoints: a short training saves as many of them as ten minutes of a long one.
     """
     data_root(settings, training.data_set)
     from disentanglement_lib.methods.unsupervised import train
@@ -98,18 +98,18 @@ class Stopwatch(contextlib.ExitStack):
             self.enter_context(mock.patch.object(EngineTraining, name, method))
 
     def seconds(self, steps: int) -> float:
-        """Seconds for so many steps, from those after the first session call, without checkpoints."""
+        """Seconds for this number of steps, measured after the first session call, without checkpoints."""
         seconds = self._ended - self._started - self._paused
         return seconds * steps / (self._last_step - self._first_step)
 
 
 @contextlib.contextmanager
-def in_2020(settings: Settings, training: Training) -> Iterator[Callable]:
+def in_tf114(settings: Settings, training: Training) -> Iterator[Callable]:
     """The steps of dlib_train on TensorFlow 1.14, by its own estimator."""
-    environment_2020.python_2020(settings)
+    environment_tf114.python_tf114(settings)
     data_root(settings, training.data_set)
     files, bindings = training.configuration
-    arguments = ["--on_request=steps", f"--model_dir={settings.scratch / 'trained_in_2020'}"]
+    arguments = ["--on_request=steps", f"--model_dir={settings.scratch / 'trained_in_tf114'}"]
     arguments += [f"--gin_config={file}" for file in files]
     arguments += [f"--gin_bindings={binding}" for binding in bindings]
     arguments += ["--gin_bindings=model.training_steps = 0"]
@@ -118,8 +118,8 @@ def in_2020(settings: Settings, training: Training) -> Iterator[Callable]:
         array, scale = _resident(training)
         np.save(points, array * np.float32(scale))
         arguments += ["--points", training.data_set, str(points)]
-    log = settings.scratch / "train_in_2020.log"
-    with environment_2020.on_request(settings, arguments, log) as request:
+    log = settings.scratch / "train_in_tf114.log"
+    with environment_tf114.on_request(settings, arguments, log) as request:
         request(1)
         yield Rate(request, settings.seconds, 10)
 
@@ -207,7 +207,7 @@ def bare(settings: Settings, training: Training) -> Iterator[Callable]:
 def _row(
     name: str,
     training: Training,
-    over_2020: float | None = None,
+    over_tf114: float | None = None,
     of_bare: float | None = None,
     others: tuple[Series, ...] = (),
 ) -> Row:
@@ -220,7 +220,7 @@ def _row(
         "steps/s",
         (
             series(PLUGIN, plugin),
-            series(environment_2020.NAME, in_2020, at_least=over_2020),
+            series(environment_tf114.NAME, in_tf114, at_least=over_tf114),
             series(PER_STEP, per_step),
             series(BARE, bare, at_least=of_bare),
             *others,
@@ -229,7 +229,7 @@ def _row(
 
 
 ROWS = (
-    _row("train-synth-linear", LINEAR, over_2020=200, of_bare=0.8),
+    _row("train-synth-linear", LINEAR, over_tf114=200, of_bare=0.8),
     _row("train-synth-nonlinear", NONLINEAR, of_bare=0.8),
     Row(
         "train-synth-nonlinear-sigma",
@@ -241,7 +241,7 @@ ROWS = (
             Series(BARE, functools.partial(bare, training=NONLINEAR_SIGMA), at_least=0.8),
         ),
     ),
-    _row("train-mnist", MNIST, over_2020=3, of_bare=0.8),
-    _row("train-dsprites-fc", DSPRITES_FC, over_2020=1.7),
-    _row("train-dsprites-conv", DSPRITES_CONV, over_2020=2.2),
+    _row("train-mnist", MNIST, over_tf114=3, of_bare=0.8),
+    _row("train-dsprites-fc", DSPRITES_FC, over_tf114=1.7),
+    _row("train-dsprites-conv", DSPRITES_CONV, over_tf114=2.2),
 )

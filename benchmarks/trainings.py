@@ -15,12 +15,12 @@ class Training:
     """What is trained.
 
     Attributes:
-      title: of the row.
-      gin_files: below gin_configs.
-      architecture: gives the `bare_loop.Architecture` of the same network.
-      xla: whether XLA makes the bare loop faster.
-      first_steps: about how many steps the plugin makes in two seconds on two cores.
-      bindings: after the gin files.
+        title: of the row.
+        gin_files: below gin_configs.
+        architecture: gives the `bare_loop.Architecture` of the same network.
+        xla: whether XLA makes the bare loop faster.
+        first_steps: about how many steps the plugin makes in two seconds on two cores.
+        bindings: after the gin files.
     """
 
     title: str

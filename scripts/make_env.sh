@@ -87,7 +87,7 @@ run() {
         say
         tail -n 15 "$log" >&2
         die "the installation failed at: $*
-The whole log is in $log. Mend what it names (often the network or a full disk) and start again."
+The whole log is in $log. Fix what it names (often the network or a full disk) and start again."
     }
 }
 

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import environment_2020, table
+from benchmarks import environment_tf114, table
 from benchmarks.framework import Row, Series, Settings, measure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -20,7 +20,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 @pytest.fixture
 def settings(tmp_path):
-    return Settings(scratch=tmp_path, python_2020=None, repeats=3, seconds=0.01)
+    return Settings(scratch=tmp_path, python_tf114=None, repeats=3, seconds=0.01)
 
 
 def series(name, measure, **goals):
@@ -61,12 +61,12 @@ def test_a_series_that_fails_says_why_and_the_others_go_on(settings):
 @pytest.mark.parametrize(
     "python, reason",
     [
-        (None, "no --python-2020 was given"),
+        (None, "no --python-tf114 was given"),
         ("/nowhere/python", "/nowhere/python cannot be run: No such file or directory"),
         ("broken/python", "broken/python ended: ModuleNotFoundError: No module named 'tensorflow'"),
     ],
 )
-def test_a_missing_or_broken_environment_of_2020_is_the_row_s_reason(
+def test_a_missing_or_broken_environment_with_tensorflow_1_14_is_the_row_s_reason(
     settings, python, reason, monkeypatch
 ):
     broken = settings.scratch / "broken" / "python"
@@ -76,11 +76,11 @@ def test_a_missing_or_broken_environment_of_2020_is_the_row_s_reason(
     )
     broken.chmod(0o755)
     monkeypatch.chdir(settings.scratch)
-    settings = dataclasses.replace(settings, python_2020=python)
+    settings = dataclasses.replace(settings, python_tf114=python)
 
     @contextlib.contextmanager
     def old(settings):
-        with environment_2020.on_request(settings, [], settings.scratch / "log") as request:
+        with environment_tf114.on_request(settings, [], settings.scratch / "log") as request:
             yield lambda: request(1)
 
     facts = measure(row(series("new", lambda: 1.0), Series("old", old)), settings)

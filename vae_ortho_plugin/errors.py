@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Errors a user can mend. Their messages say what is wrong, where, and what to do."""
+"""Errors that a user can fix. Their messages say what is wrong, where, and what to do."""
 
 
 class InputError(ValueError):

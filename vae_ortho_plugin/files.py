@@ -24,7 +24,7 @@ def write_text(path: Path, text: str) -> None:
 def written_beside(path: Path) -> Iterator[Path]:
     """Within: a path beside `path` to write the file to. At the end it becomes `path`.
 
-    After an error the partial file is deleted and `path` is what it was.
+    After an error the partial file is deleted and `path` is unchanged.
 
     Args:
         path: of the file; its directory is made where it is missing.

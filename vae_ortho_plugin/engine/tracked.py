@@ -100,7 +100,7 @@ class Probe:
         return self.tracker.every - batches % self.tracker.every
 
     def most_rows(self, batches: int) -> int:
-        """Largest number of stretches into which the measurements cut so many batches."""
+        """Largest number of stretches into which the measurements cut this number of batches."""
         return batches // self.tracker.every + 2
 
     def row_if_due(self, offset: tf.Tensor, batches: tf.Tensor, at_end: tf.Tensor) -> tf.Tensor:

@@ -133,7 +133,7 @@ class Run:
 
     @property
     def model_num(self) -> int:
-        """Its number in dlib's study; a shortened run has that of the whole one."""
+        """Its number in dlib's study; a shortened run has the number of the full run."""
         number = EXPERIMENTS.index(self.experiment.as_planned)
         return number * SEEDS_PER_EXPERIMENT + self.seed
 

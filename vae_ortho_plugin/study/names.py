@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Names of the studies and what each has, for the command line's help. Needs the standard library alone."""
+"""Names and contents of the studies, for the help of the command line. Standard library only."""
 
 STUDY_DESCRIPTIONS = {
     "quick": "the synthetic sets (5 seeds of beta-VAE, autoencoder, beta-VAE with full covariance, "

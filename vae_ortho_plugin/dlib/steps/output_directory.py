@@ -32,7 +32,7 @@ def refuse_existing(path: str, overwrite: bool) -> None:
 def unfinished(path: str, overwrite: bool) -> Iterator[str]:
     """Within: a path beside `path` to write the directory to. At the end it becomes `path`.
 
-    After an error it is deleted, and an older directory `path` is what it was. After a loss that is not
+    After an error it is deleted, and an older directory `path` is unchanged. After a loss that is not
     finite it stays, because it has the last good checkpoint.
 
     Raises:

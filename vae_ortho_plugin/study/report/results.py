@@ -47,7 +47,7 @@ class Results:
 
     @property
     def variants(self) -> list[DataVariant]:
-        """Each data variant once, those of a data set together."""
+        """Each data variant once, grouped by data set."""
         variants = list(dict.fromkeys(experiment.data for experiment in self.plan))
         data_sets = [data.data_set for data in variants]
         return sorted(variants, key=lambda data: data_sets.index(data.data_set))

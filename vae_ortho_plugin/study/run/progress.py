@@ -45,7 +45,7 @@ class Progress:
         return self.done + len(self.running) + len(self.waiting)
 
     def seconds_left(self, now: float) -> float | None:
-        """Estimate from the finished runs, those of the same experiment first; None before any."""
+        """Estimate from the finished runs, first of the same experiment; None before the first one."""
         overall = self._mean_seconds()
         if overall is None:
             return None

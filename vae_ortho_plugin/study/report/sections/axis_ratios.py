@@ -56,7 +56,7 @@ def section(results: Results) -> Section | None:
         "Supplement C: axis ratios",
         [
             (
-                "Synth. Lin. whose axes are less unequal than 2 : 1, which is what tells them apart; at 1 the "
+                "Synth. Lin. with axes closer in length than 2 : 1. The lengths distinguish the axes; at 1 the "
                 "principal directions are arbitrary. The paper's numbers are at second hand."
             ),
             Table("axis_ratios", columns, lines, records),

@@ -1,14 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""disentanglement_lib as it was in 2020, run by a Python of its own.
+"""disentanglement_lib with TensorFlow 1.14, run by a Python of its own.
 
-The environment of 2020 is a virtual environment of Python 3.7 that holds
+the environment with TensorFlow 1.14 is a virtual environment of Python 3.7 that holds
 
     tensorflow==1.14 disentanglement-lib==1.5 gin-config==0.3.0 tensorflow-hub==0.7.0
     "protobuf<3.21" "h5py<3" "numpy<1.19" "imageio<2.28"
 
 imageio 2.28 no longer takes the keyword with which dlib writes animations.
 
-The benchmarks take the path of its Python as --python-2020 and run themselves in this project's own.
+The benchmarks take the path of its Python as --python-tf114 and run themselves in this project's own.
 """
 
 import contextlib
@@ -18,26 +18,26 @@ from pathlib import Path
 
 from benchmarks.framework import NotMeasured, Settings
 
-TRAIN = Path(__file__).with_name("train_in_2020.py")
+TRAIN = Path(__file__).with_name("train_in_tf114.py")
 NAME = "dlib on TensorFlow 1.14"
 
 
-def python_2020(settings: Settings) -> str:
+def python_tf114(settings: Settings) -> str:
     """The environment's Python; raises NotMeasured where none was named."""
-    if settings.python_2020 is None:
-        raise NotMeasured("no --python-2020 was given")
-    return settings.python_2020
+    if settings.python_tf114 is None:
+        raise NotMeasured("no --python-tf114 was given")
+    return settings.python_tf114
 
 
 @contextlib.contextmanager
 def on_request(
     settings: Settings, arguments: list[str], log: Path
 ) -> Iterator[Callable[[int], float]]:
-    """A process of train_in_2020.py that waits; gives a function that lets it do so many steps.
+    """A process of train_in_tf114.py that waits; yields a function that makes it train a number of steps.
 
     That function returns the seconds they took. Between the requests the process stands still.
     """
-    command = [python_2020(settings), str(TRAIN), *arguments]
+    command = [python_tf114(settings), str(TRAIN), *arguments]
     with log.open("w") as output, contextlib.ExitStack() as stack:
         try:
             process = subprocess.Popen(

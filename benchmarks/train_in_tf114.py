@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Trains with disentanglement_lib 1.5 under TensorFlow 1.14 what the plugin trains elsewhere.
 
-Runs in the environment of 2020 (see environment_2020.py), where the plugin cannot be imported. So that the
+Runs in the environment with TensorFlow 1.14 (see environment_tf114.py), where the plugin cannot be imported. So that the
 same gin files serve both, this module gives dlib what they name: data sets of vectors or images, read from
 files (.npy, float32), networks of dense layers and the squared error.
 """
@@ -14,7 +14,7 @@ import time
 
 import gin.tf
 import numpy as np
-import numpy_of_2020  # noqa: F401
+import numpy_of_tf114  # noqa: F401
 import tensorflow.compat.v1 as tf
 from disentanglement_lib.data.ground_truth import ground_truth_data, named_data, util
 from disentanglement_lib.methods.unsupervised import train

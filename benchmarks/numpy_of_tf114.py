@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Lets an old NumPy read what a new one has pickled: the metadata of the rendered stand-in for dSprites."""
+"""Lets an old NumPy read the metadata of the rendered stand-in for dSprites, which a new NumPy has pickled."""
 
 import sys
 
