@@ -22,6 +22,7 @@ REQUIRED = (
     "absl",
     "filelock",
     "gin",
+    "h5py",
     "imageio",
     "markdown",
     "matplotlib",
