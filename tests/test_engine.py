@@ -52,6 +52,12 @@ BINDINGS = [
 ]
 
 
+@gin.configurable("small_discriminator", denylist=["input_tensor", "is_training"])
+def small_discriminator(input_tensor, is_training=False):
+    logits = tf.layers.dense(tf.layers.flatten(input_tensor), 2, name="logits")
+    return logits, tf.nn.softmax(logits)
+
+
 def train_by_gin(directory, *bindings, model="vae", steps=60):
     settings = [f"model.model = @{model}()", f"model.training_steps = {steps}"]
     train.train_with_gin(str(directory), gin_bindings=[*BINDINGS, *settings, *bindings])
