@@ -4,7 +4,6 @@
 Every image has one bar per factor, whose brightness is the factor's class: `bar` says where.
 """
 
-import io
 import struct
 
 import h5py
@@ -12,6 +11,7 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
+from benchmarks import sparse_files
 from vae_ortho_plugin.data import cars3d, dsprites, mpi3d, render_dsprites, shapes3d, smallnorb
 
 # Numbers of values of the factors, patched into the loaders of the sets that have more.
@@ -131,31 +131,6 @@ def write_all(root):
 
 
 def write_sparse_mpi3d(path, sizes):
-    """A file as np.savez writes it, with black images of which only the last has its bars on disk.
-
-    The checksum is left 0: it is of no use to who maps the images.
-    """
-    number = int(np.prod(sizes))
-    stream = io.BytesIO()
-    header = {"descr": "|u1", "fortran_order": False, "shape": (number, 64, 64, 3)}
-    np.lib.format.write_array_header_1_0(stream, header)
+    """A file of black images, of which only the last has its bars and space on the disk."""
     last = images(np.array([sizes]) - 1, sizes, 64).tobytes()
-    size = len(stream.getvalue()) + number * len(last)
-    name = b"images.npy"
-    zip64 = struct.pack("<HHQQ", 1, 16, size, size)
-    fields = struct.pack("<HHHHII", 0, 0, 0, 33, 0, 0xFFFFFFFF) + struct.pack("<I", 0xFFFFFFFF)
-    local = b"PK\3\4" + struct.pack("<H", 45) + fields
-    local += struct.pack("<HH", len(name), len(zip64)) + name + zip64
-    central = b"PK\1\2" + struct.pack("<HH", 45, 45) + fields
-    central += struct.pack("<HHHHHII", len(name), len(zip64), 0, 0, 0, 0, 0) + name + zip64
-    path.parent.mkdir(parents=True)
-    with open(path, "wb") as file:
-        file.write(local + stream.getvalue())
-        file.seek(size - len(stream.getvalue()) - len(last), 1)
-        file.write(last)
-        begin = file.tell()
-        file.write(central)
-        end = struct.pack("<QHHIIQQQQ", 44, 45, 45, 0, 0, 1, 1, len(central), begin)
-        file.write(b"PK\6\6" + end)
-        file.write(b"PK\6\7" + struct.pack("<IQI", 0, begin + len(central), 1))
-        file.write(b"PK\5\6" + struct.pack("<HHHHIIH", 0, 0, 1, 1, len(central), 0xFFFFFFFF, 0))
+    sparse_files.write_npz(path, "images", (int(np.prod(sizes)), 64, 64, 3), last)
