@@ -2,6 +2,7 @@
 """The data that the benchmarks need, made in the scratch directory: nothing is downloaded.
 
 dSprites is the rendered stand-in at its full size. MNIST has random bytes: no operation's time depends on them.
+Shapes3D and MPI3D have black images that take no space.
 """
 
 import os
@@ -11,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import sparse_files
 from benchmarks.framework import Settings
 
 
@@ -25,6 +27,10 @@ def data_root(settings: Settings, data_set: str) -> Path:
         _make_dsprites(root)
     elif data_set == "mnist":
         _make_mnist(root)
+    elif data_set == "shapes3d":
+        _make_shapes3d(root)
+    elif data_set == "mpi3d_toy":
+        _make_mpi3d(root)
     return root
 
 
@@ -47,3 +53,20 @@ def _make_mnist(root: Path) -> None:
         part = path.with_suffix(".part")
         part.write_bytes(header + random.bytes(int(np.prod(shape))))
         part.rename(path)
+
+
+def _make_shapes3d(root: Path) -> None:
+    from vae_ortho_plugin.data.shapes3d import FILE, SIZES
+
+    if not (root / FILE).exists():
+        values = np.indices(SIZES).reshape(len(SIZES), -1).T
+        sparse_files.write_h5(root / FILE, (len(values), 64, 64, 3), values.astype(float))
+
+
+def _make_mpi3d(root: Path) -> None:
+    from vae_ortho_plugin.data.mpi3d import SIZES, file_of
+
+    path = root / file_of("mpi3d_toy")
+    if not path.exists():
+        shape = (int(np.prod(SIZES)), 64, 64, 3)
+        sparse_files.write_npz(path, "images", shape, bytes(64 * 64 * 3))

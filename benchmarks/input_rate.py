@@ -5,6 +5,7 @@ import contextlib
 import shutil
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 from benchmarks import environment_tf114, machine
 from benchmarks.data import data_root
@@ -15,11 +16,11 @@ from benchmarks.trainings import BATCH_SIZE
 IMAGE_BYTES = 64 * 64
 
 
-def _dsprites(settings: Settings):
-    data_root(settings, "dsprites_full")
-    from disentanglement_lib.data.ground_truth import dsprites
+def _data(settings: Settings, name: str):
+    data_root(settings, name)
+    from disentanglement_lib.data.ground_truth import named_data
 
-    return dsprites.DSprites()
+    return named_data.get_named_ground_truth_data(name)
 
 
 def _samples(batches: Callable[[int], float], settings: Settings, first: int) -> Callable:
@@ -28,9 +29,9 @@ def _samples(batches: Callable[[int], float], settings: Settings, first: int) ->
 
 
 @contextlib.contextmanager
-def plugin(settings: Settings) -> Iterator[Callable]:
+def plugin(settings: Settings, name: str = "dsprites_full") -> Iterator[Callable]:
     """The plugin's estimator with a model that keeps the batch in a variable and learns nothing."""
-    data = _dsprites(settings)
+    data = _data(settings, name)
     import tensorflow.compat.v1 as tf
     from disentanglement_lib.methods.unsupervised import train
     from tensorflow.contrib import tpu
@@ -68,9 +69,9 @@ def in_tf114(settings: Settings) -> Iterator[Callable]:
 
 
 @contextlib.contextmanager
-def generator(settings: Settings) -> Iterator[Callable]:
+def generator(settings: Settings, name: str = "dsprites_full") -> Iterator[Callable]:
     """dlib's generator under current TensorFlow."""
-    data = _dsprites(settings)
+    data = _data(settings, name)
     import tensorflow.compat.v1 as tf
     from disentanglement_lib.data.ground_truth import util
 
@@ -96,6 +97,22 @@ def copying(settings: Settings) -> Iterator[Callable]:
     yield lambda: machine.copy_rate() / (IMAGE_BYTES + 4 * IMAGE_BYTES)
 
 
+def _large(name: str, title: str, size: str) -> Row:
+    return Row(
+        f"input-{name}",
+        f"Input from {title} ({size} of bytes in memory), training switched off",
+        "samples/s",
+        (
+            Series(PLUGIN, partial(plugin, name=name)),
+            Series(
+                "dlib's generator on current TensorFlow", partial(generator, name=name), at_least=20
+            ),
+        ),
+        "As the row input. dlib's generator reads the images that the plugin keeps: its own class would hold "
+        "them as 32-bit floats.",
+    )
+
+
 ROWS = (
     Row(
         "input",
@@ -111,4 +128,6 @@ ROWS = (
         "is read batch by batch in a session. The copy counts, for each sample, 4,096 bytes read and 16,384 bytes "
         "of floats written, at the rate at which all cores together copy 256 MB.",
     ),
+    _large("shapes3d", "Shapes3D", "5.9 GB"),
+    _large("mpi3d_toy", "MPI3D", "12.7 GB"),
 )

@@ -11,6 +11,7 @@ import numpy as np
 import scipy.io
 from PIL import Image
 
+from benchmarks import sparse_files
 from vae_ortho_plugin.data import cars3d, dsprites, mpi3d, render_dsprites, shapes3d, smallnorb
 
 # Numbers of values of the factors, patched into the loaders of the sets that have more.
@@ -127,3 +128,9 @@ def write_all(root):
     write_shapes3d(root)
     for mode in MPI3D:
         write_mpi3d(root, mode)
+
+
+def write_sparse_mpi3d(path, sizes):
+    """A file of black images, of which only the last has its bars and space on the disk."""
+    last = images(np.array([sizes]) - 1, sizes, 64).tobytes()
+    sparse_files.write_npz(path, "images", (int(np.prod(sizes)), 64, 64, 3), last)

@@ -4,6 +4,7 @@
 import gzip
 import hashlib
 import json
+import resource as resource_usage
 import shutil
 
 import data_files
@@ -179,6 +180,21 @@ def test_shapes3d_is_read_from_dlibs_npz_file_too(save, root, empty, monkeypatch
     np.testing.assert_array_equal(observations, from_h5.images.stored)
 
 
+def test_an_uncompressed_file_of_the_published_size_is_mapped_and_not_read(empty, monkeypatch):
+    monkeypatch.setattr(mpi3d, "SIZES", (6, 6, 2, 3, 3, 40, 40))
+    path = empty / mpi3d.file_of("mpi3d_real")
+    data_files.write_sparse_mpi3d(path, mpi3d.SIZES)
+    assert path.stat().st_size == 12_740_198_762
+    before = resource_usage.getrusage(resource_usage.RUSAGE_SELF).ru_maxrss
+    data = named_data.get_named_ground_truth_data("mpi3d_real")
+    (last,) = data.sample_observations_from_factors(
+        np.array([data.factors_num_values]) - 1, np.random.RandomState(0)
+    )
+    assert [last[data_files.bar(k)][0] * 255 for k in range(7)] == [240] * 7
+    # In KiB; the images have 12 GiB.
+    assert resource_usage.getrusage(resource_usage.RUSAGE_SELF).ru_maxrss - before < 100_000
+
+
 def test_published_mpi3d_files_have_more_colours_than_dlib_says(empty):
     data_files.write_mpi3d(empty, "mpi3d_toy")
     data = named_data.get_named_ground_truth_data("mpi3d_toy")
@@ -197,6 +213,14 @@ def test_images_that_do_not_fit_into_memory_are_read_by_dlibs_generator(root, mo
     data = named_data.get_named_ground_truth_data("mpi3d_toy")
     assert resident_observations(data) is None
     assert "of memory are available" in capsys.readouterr().err
+
+
+def test_a_copy_in_memory_is_used_again_where_a_second_one_would_not_fit(root, monkeypatch):
+    data = named_data.get_named_ground_truth_data("mpi3d_toy")
+    first, _ = resident_observations(data)
+    monkeypatch.setattr(resident, "_room", lambda: 1000)
+    again, _ = resident_observations(data)
+    assert np.shares_memory(first, again)
 
 
 def test_smallnorb_is_read_from_packed_files_too(root, empty):

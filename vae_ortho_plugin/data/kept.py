@@ -21,11 +21,20 @@ def keep(name: str, files: list[Path], read: Callable[[], Content]) -> Content:
         name: of the data set.
         files: what it is read from; they exist.
     """
-    key = (name, *((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files))
+    key = _key(name, files)
     if key not in _kept:
         _kept.clear()
         _kept[key] = read()
     return _kept[key]
+
+
+def is_kept(name: str, files: list[Path]) -> bool:
+    """Whether `keep` would return at once."""
+    return _key(name, files) in _kept
+
+
+def _key(name: str, files: list[Path]) -> Hashable:
+    return (name, *((file, file.stat().st_mtime_ns, file.stat().st_size) for file in files))
 
 
 class ScaledImages:

@@ -14,7 +14,7 @@ import numpy as np
 from vae_ortho_plugin.data.kept import keep
 from vae_ortho_plugin.errors import InputError
 
-_BLOCK = 1 << 20
+_BLOCK = 1 << 24
 
 
 @contextlib.contextmanager
@@ -117,10 +117,9 @@ def read_into(file: BinaryIO, array: np.ndarray) -> None:
     Raises:
         EOFError: there are too few.
     """
-    flat = array.reshape(-1).view(np.uint8)
-    for start in range(0, len(flat), _BLOCK):
-        block = flat[start : start + _BLOCK]
-        content = file.read(len(block))
-        if len(content) < len(block):
+    rest = memoryview(array.reshape(-1).view(np.uint8))
+    while rest:
+        count = file.readinto(rest[:_BLOCK])
+        if not count:
             raise EOFError("the data end too early")
-        block[:] = np.frombuffer(content, np.uint8)
+        rest = rest[count:]

@@ -8,11 +8,12 @@ import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin.data import npz
-from vae_ortho_plugin.data.kept import ScaledImages, keep
+from vae_ortho_plugin.data.kept import ScaledImages, is_kept, keep
 from vae_ortho_plugin.data.split_data import SplitGroundTruthData
 
 # Share of the available memory that a copy of mapped images may take.
 _LARGEST_SHARE = 0.8
+_COPY = "copy of mapped images"
 
 
 def resident_observations(ground_truth_data: GroundTruthData) -> tuple[np.ndarray, float] | None:
@@ -55,15 +56,17 @@ def in_memory(images: np.ndarray) -> np.ndarray | None:
     """
     if not isinstance(images, np.memmap):
         return images
-    if _room() is not None and images.nbytes > _LARGEST_SHARE * _room():
+    files = [Path(images.filename)]
+    room = _room()
+    if room is not None and images.nbytes > _LARGEST_SHARE * room and not is_kept(_COPY, files):
         print(
-            f"vae_ortho_plugin: {images.filename} has {images.nbytes / 1e9:.1f} GB of images, and "
-            f"{_room() / 1e9:.1f} GB of memory are available: they are read from the file as "
+            f"vae_ortho_plugin: {images.filename} has {images.nbytes / 1e9:.1f} GB of images, "
+            f"and {room / 1e9:.1f} GB of memory are available: they are read from the file as "
             "training needs them, which is slower.",
             file=sys.stderr,
         )
         return None
-    return keep("in memory", [Path(images.filename)], lambda: _read(images))
+    return keep(_COPY, files, lambda: _read(images))
 
 
 def _read(mapped: np.memmap) -> np.ndarray:

@@ -113,7 +113,8 @@ class ResidentInput:
         """float32 [batch, *observation_shape], in the loop's body."""
         points, *shape = self.dataset.observations.shape
         rows = noise.integers(self.dataset.seed, self.dataset.batch_size, points)
-        batch = tf.cast(tf.gather(self._variable, rows), tf.float32)
+        # Not the variable itself: a gather from that copies all of the data, once per session.
+        batch = tf.cast(tf.gather(self._variable.read_value(), rows), tf.float32)
         if self.dataset.scale != 1:
             batch *= self.dataset.scale
         return tf.reshape(batch, [self.dataset.batch_size, *shape])
