@@ -1,12 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paper's models, their networks and their loss, as gin configurables beside dlib's own.
 
-Importing this package registers `full_covariance_vae`, `polarized_vae`, `autoencoder`, `mlp_encoder`,
-`mlp_decoder` and `squared_error`.
+Importing this package registers `full_covariance_vae`, `linearized_vae`, `polarized_vae`, `autoencoder`,
+`mlp_encoder`, `mlp_decoder` and `squared_error`.
 """
 
 from vae_ortho_plugin.models.autoencoder import Autoencoder
 from vae_ortho_plugin.models.full_covariance import FullCovarianceVAE
+from vae_ortho_plugin.models.linearized import LinearizedVAE
 from vae_ortho_plugin.models.losses import squared_error
 from vae_ortho_plugin.models.networks import mlp_decoder, mlp_encoder
 from vae_ortho_plugin.models.polarized import PolarizedVAE
@@ -14,6 +15,7 @@ from vae_ortho_plugin.models.polarized import PolarizedVAE
 __all__ = [
     "Autoencoder",
     "FullCovarianceVAE",
+    "LinearizedVAE",
     "PolarizedVAE",
     "mlp_decoder",
     "mlp_encoder",
