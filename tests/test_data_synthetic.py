@@ -42,6 +42,34 @@ def test_nonlinear_map_is_two_tanh_layers():
     np.testing.assert_allclose(synthetic_maps.mlp_map(point[np.newaxis], layers)[0], expected)
 
 
+def test_the_nonlinear_map_may_have_a_linear_output():
+    (kernel1, bias1), (kernel2, bias2) = layers = synthetic_maps.random_layers(3)
+    point = np.array([0.3, 0.8])
+    expected = np.tanh(point @ kernel1 + bias1) @ kernel2 + bias2
+    np.testing.assert_allclose(synthetic_maps.mlp_map(point[None], layers, "hidden")[0], expected)
+    data = SynthNonlinear(num_points=10, weight_seed=3, tanh="hidden")
+    np.testing.assert_allclose(data.observations_of(point[None])[0], expected)
+
+
+@pytest.mark.parametrize(
+    "law, least, greatest", [("uniform", 0, 1), ("fan_in", -(10**-0.5), 10**-0.5)]
+)
+def test_uniform_weights_of_the_nonlinear_map_keep_to_their_bounds(law, least, greatest):
+    layers = synthetic_maps.random_layers(0, (10, 1000), law)
+    for values in layers[0]:
+        assert least <= values.min() < least + 0.01 and greatest - 0.01 < values.max() <= greatest
+    data = SynthNonlinear(num_points=10, weight_seed=0, weight_law=law)
+    kernel = synthetic_maps.random_layers(0, law=law)[0][0]
+    assert data.weights[0]["kernel"] == kernel.tolist()
+
+
+def test_an_unknown_law_or_place_of_tanh_is_refused_with_the_known_ones():
+    with pytest.raises(InputError, match="weight_law = 'cauchy'.*normal, uniform, fan_in"):
+        SynthNonlinear(num_points=10, weight_law="cauchy")
+    with pytest.raises(InputError, match="tanh = 'none'.*all, hidden"):
+        SynthNonlinear(num_points=10, tanh="none")
+
+
 @pytest.mark.parametrize("make", DATA)
 def test_splits_are_80_10_10_percent_and_together_all_points(make):
     data = make(num_points=1005)

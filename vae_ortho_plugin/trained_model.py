@@ -13,33 +13,12 @@ import tensorflow_hub as hub
 
 from vae_ortho_plugin import gin_files, run_config
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.forward_mode import forward_jacobian
 from vae_ortho_plugin.measures import triangular_factors
 from vae_ortho_plugin.output_activation import ACTIVATIONS, KNOWN
 
 OUTPUTS = ("image", "raw")
 BATCH_SIZE = 256
-
-
-def forward_jacobian(outputs: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
-    """d outputs / d latents in forward mode, transposed: [batch, latents, outputs].
-
-    A decoder has few inputs and many outputs, so that one forward pass per latent is far cheaper than one
-    backward pass per output. The passes share the activations of the outputs' own pass.
-
-    Args:
-        outputs: [batch, ...], each row a function of the same row of latents.
-        latents: [batch, latents]; the number of latents must be known.
-    """
-    # A Jacobian-vector product is the derivative of the vector-Jacobian product with respect to its
-    # vector. The latter is linear in the vector, so its value does not matter and the backward pass never runs.
-    vector = tf.zeros_like(outputs)
-    (product,) = tf.gradients(outputs, latents, grad_ys=vector)
-    columns = []
-    for direction in np.eye(latents.shape[-1], dtype=latents.dtype.as_numpy_dtype):
-        directions = tf.zeros_like(latents) + direction
-        (column,) = tf.gradients(product, vector, grad_ys=directions)
-        columns.append(tf.reshape(column, [tf.shape(latents)[0], -1]))
-    return tf.stack(columns, axis=1)
 
 
 class TrainedModel(contextlib.AbstractContextManager):

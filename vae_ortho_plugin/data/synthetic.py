@@ -7,7 +7,7 @@ from typing import ClassVar
 import gin
 import numpy as np
 
-from vae_ortho_plugin.checks import check_whole
+from vae_ortho_plugin.checks import check_one_of, check_whole
 from vae_ortho_plugin.data import synthetic_maps
 from vae_ortho_plugin.data.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
@@ -91,7 +91,9 @@ class SynthLinear(EmbeddedSquare):
         return synthetic_maps.linear_map(points, self.axis_ratio)
 
 
-@gin.configurable("synth_nonlinear", allowlist=["num_points", "seed", "weight_seed"])
+@gin.configurable(
+    "synth_nonlinear", allowlist=["num_points", "seed", "weight_seed", "weight_law", "tanh"]
+)
 class SynthNonlinear(EmbeddedSquare):
     """Synth. Non-Lin.: the square mapped to R^6 by a fixed random MLP 2-10-6 (`mlp_map`).
 
@@ -103,11 +105,23 @@ class SynthNonlinear(EmbeddedSquare):
         num_points: points in all splits together.
         seed: of the points.
         weight_seed: of the MLP.
+        weight_law: of its weights and biases: 'normal', 'uniform' or 'fan_in' (`random_layers`).
+        tanh: 'all' for a tanh after both layers, 'hidden' for a linear output.
     """
 
-    def __init__(self, num_points: int = 50_000, seed: int = 0, weight_seed: int = 7):
+    def __init__(
+        self,
+        num_points: int = 50_000,
+        seed: int = 0,
+        weight_seed: int = 7,
+        weight_law: str = "normal",
+        tanh: str = "all",
+    ):
         check_whole("weight_seed", weight_seed)
-        self._layers = synthetic_maps.random_layers(weight_seed)
+        check_one_of("weight_law", weight_law, synthetic_maps.LAWS)
+        check_one_of("tanh", tanh, synthetic_maps.TANH)
+        self._layers = synthetic_maps.random_layers(weight_seed, law=weight_law)
+        self._tanh = tanh
         super().__init__(num_points, seed)
 
     @property
@@ -116,7 +130,7 @@ class SynthNonlinear(EmbeddedSquare):
         return [{"kernel": k.tolist(), "bias": b.tolist()} for k, b in self._layers]
 
     def observations_of(self, points: np.ndarray) -> np.ndarray:
-        return synthetic_maps.mlp_map(points, self._layers)
+        return synthetic_maps.mlp_map(points, self._layers, self._tanh)
 
 
 def _as_images(vectors: np.ndarray) -> np.ndarray:

@@ -11,6 +11,7 @@ import numpy as np
 from scipy.spatial.transform import Rotation
 
 Layers = list[tuple[np.ndarray, np.ndarray]]
+TANH = ("all", "hidden")
 
 
 def linear_matrix(axis_ratio: float = 2.0) -> np.ndarray:
@@ -29,18 +30,53 @@ def linear_map(points: np.ndarray, axis_ratio: float = 2.0) -> np.ndarray:
     return points @ linear_matrix(axis_ratio).T
 
 
-def random_layers(weight_seed: int, sizes: tuple[int, ...] = (2, 10, 6)) -> Layers:
-    """Kernels [in, out] and biases [out] of a random MLP, every entry drawn from N(0, 1)."""
+def random_layers(
+    weight_seed: int, sizes: tuple[int, ...] = (2, 10, 6), law: str = "normal"
+) -> Layers:
+    """Kernels [in, out] and biases [out] of a random MLP with independent entries.
+
+    Args:
+        weight_seed: of the random numbers.
+        sizes: of the layers, the input's first.
+        law: of every entry: 'normal', N(0, 1); 'uniform', U(0, 1); 'fan_in', uniform in
+            ±1/sqrt(in), PyTorch's initial weights.
+    """
+    draw = LAWS[law]
     random_state = np.random.RandomState(weight_seed)
     return [
-        (random_state.standard_normal((inputs, outputs)), random_state.standard_normal(outputs))
+        (draw(random_state, inputs, (inputs, outputs)), draw(random_state, inputs, (outputs,)))
         for inputs, outputs in itertools.pairwise(sizes)
     ]
 
 
-def mlp_map(points: np.ndarray, layers: Layers) -> np.ndarray:
-    """Synth. Non-Lin.: points [n, 2] -> observations [n, 6] in (-1, 1), tanh after every layer."""
+def _normal(random_state: np.random.RandomState, inputs: int, shape: tuple[int, ...]) -> np.ndarray:
+    return random_state.standard_normal(shape)
+
+
+def _uniform(
+    random_state: np.random.RandomState, inputs: int, shape: tuple[int, ...]
+) -> np.ndarray:
+    return random_state.random_sample(shape)
+
+
+def _fan_in(random_state: np.random.RandomState, inputs: int, shape: tuple[int, ...]) -> np.ndarray:
+    return (2 * random_state.random_sample(shape) - 1) / np.sqrt(inputs)
+
+
+LAWS = {"normal": _normal, "uniform": _uniform, "fan_in": _fan_in}
+
+
+def mlp_map(points: np.ndarray, layers: Layers, tanh: str = "all") -> np.ndarray:
+    """Synth. Non-Lin.: points [n, 2] -> observations [n, 6].
+
+    Args:
+        points: [n, 2].
+        layers: from `random_layers`.
+        tanh: 'all' for a tanh after every layer, 'hidden' for a linear last layer.
+    """
     values = points
-    for kernel, bias in layers:
-        values = np.tanh(values @ kernel + bias)
+    for number, (kernel, bias) in enumerate(layers, 1):
+        values = values @ kernel + bias
+        if tanh == "all" or number < len(layers):
+            values = np.tanh(values)
     return values

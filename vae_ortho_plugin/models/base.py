@@ -14,6 +14,13 @@ class PaperVAE(vae.BaseVAE):
     it from `kl_loss`. A subclass overrides that, `regularizer`, the posterior or its sampling.
     """
 
+    def reconstruction_loss(
+        self, features: tf.Tensor, z_logvar: tf.Tensor, z_sampled: tf.Tensor, is_training: bool
+    ) -> tf.Tensor:
+        """Mean over the batch of the loss of what is decoded from `z_sampled`, a scalar."""
+        reconstructions = self.decode(z_sampled, features.shape.as_list()[1:], is_training)
+        return tf.reduce_mean(losses.make_reconstruction_loss(features, reconstructions))
+
     def kl_loss(self, z_mean: tf.Tensor, z_logvar: tf.Tensor) -> tf.Tensor:
         """Mean over the batch of KL(q(z|x) ‖ p(z)), a scalar."""
         return vae.compute_gaussian_kl(z_mean, z_logvar)
@@ -21,13 +28,9 @@ class PaperVAE(vae.BaseVAE):
     def model_fn(self, features, labels, mode, params):
         """TPUEstimator compatible model function; its arguments and metrics are those of BaseVAE."""
         is_training = mode == tf.estimator.ModeKeys.TRAIN
-        data_shape = features.get_shape().as_list()[1:]
         z_mean, z_logvar = self.gaussian_encoder(features, is_training=is_training)
         z_sampled = self.sample_from_latent_distribution(z_mean, z_logvar)
-        reconstructions = self.decode(z_sampled, data_shape, is_training)
-        reconstruction_loss = tf.reduce_mean(
-            losses.make_reconstruction_loss(features, reconstructions)
-        )
+        reconstruction_loss = self.reconstruction_loss(features, z_logvar, z_sampled, is_training)
         kl_loss = self.kl_loss(z_mean, z_logvar)
         regularizer = self.regularizer(kl_loss, z_mean, z_logvar, z_sampled)
         loss = tf.add(reconstruction_loss, regularizer, name="loss")

@@ -21,6 +21,7 @@ import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.engine.tracker import CallTracker, Taken
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.forward_mode import forward_jacobian
 from vae_ortho_plugin.tracking import probe_points
 
 
@@ -69,8 +70,6 @@ class JacobianTracker(CallTracker):
         """
 
     def build(self) -> None:
-        from vae_ortho_plugin.trained_model import forward_jacobian
-
         shape = list(self._points.shape[1:])
         self._images = tf.placeholder(tf.float32, [None, *shape])
         with probe_points.trained_weights(self.name):

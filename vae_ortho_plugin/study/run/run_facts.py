@@ -57,7 +57,9 @@ def data_facts(training_gin: Path) -> dict:
         facts["origin"] = origin(name)
     if name == "synth_nonlinear":
         facts["weight_seed"] = bindings["synth_nonlinear.weight_seed"]
-        layers = synthetic_maps.random_layers(facts["weight_seed"])
+        for name, default in (("weight_law", "normal"), ("tanh", "all")):
+            facts[name] = bindings.get(f"synth_nonlinear.{name}", default)
+        layers = synthetic_maps.random_layers(facts["weight_seed"], law=facts["weight_law"])
         facts["weights"] = [{"kernel": k.tolist(), "bias": b.tolist()} for k, b in layers]
     return facts
 
