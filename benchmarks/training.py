@@ -64,38 +64,40 @@ class Stopwatch(contextlib.ExitStack):
         import disentanglement_lib  # noqa: F401
 
         from vae_ortho_plugin.engine.training import Training as EngineTraining
+        from vae_ortho_plugin.engine.training_graph import TrainingGraph
 
         self._started, self._paused = 0.0, 0.0
-        train_to, call, save = (
-            EngineTraining.train_to,
-            EngineTraining.call_session,
-            EngineTraining.save,
-        )
+        train_to, call = EngineTraining.train_to, TrainingGraph.call_session
+        save, keep = EngineTraining.save, EngineTraining._keep
 
         def timed_training(training, last_step):
             self._started = None
             train_to(training, last_step)
             self._ended, self._last_step = time.perf_counter(), last_step
 
-        def timed_call(training, *arguments):
-            result = call(training, *arguments)
+        def timed_call(graph, *arguments):
+            result = call(graph, *arguments)
             if self._started is None:
-                self._started, self._first_step = time.perf_counter(), int(result[1])
+                self._started, self._first_step = time.perf_counter(), result[1]
             return result
 
-        def timed_save(training):
-            start = time.perf_counter()
-            checkpoint = save(training)
-            if self._started is not None:
-                self._paused += time.perf_counter() - start
-            return checkpoint
+        def paused(method):
+            def timed(training):
+                start = time.perf_counter()
+                result = method(training)
+                if self._started is not None:
+                    self._paused += time.perf_counter() - start
+                return result
 
-        for name, method in (
-            ("train_to", timed_training),
-            ("call_session", timed_call),
-            ("save", timed_save),
+            return timed
+
+        for kind, name, method in (
+            (EngineTraining, "train_to", timed_training),
+            (TrainingGraph, "call_session", timed_call),
+            (EngineTraining, "save", paused(save)),
+            (EngineTraining, "_keep", paused(keep)),
         ):
-            self.enter_context(mock.patch.object(EngineTraining, name, method))
+            self.enter_context(mock.patch.object(kind, name, method))
 
     def seconds(self, steps: int) -> float:
         """Seconds for this number of steps, measured after the first session call, without checkpoints."""

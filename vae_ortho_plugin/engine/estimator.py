@@ -14,8 +14,11 @@ from collections.abc import Callable
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.engine import evaluation
+from vae_ortho_plugin.engine.checkpoints import Checkpoints
+from vae_ortho_plugin.engine.settings import training_loop
 from vae_ortho_plugin.engine.tracked import TrackedMeasures
 from vae_ortho_plugin.engine.training import Training
+from vae_ortho_plugin.engine.training_graph import TrainingGraph
 
 
 class ModeKeys:
@@ -113,13 +116,26 @@ class TPUEstimator:
         if (steps is None) == (max_steps is None):
             raise ValueError("Give train() either steps or max_steps.")
         params = self.params_for(ModeKeys.TRAIN)
+        settings = training_loop()
+        checkpoints = checkpoint = None
+        if steps == 0 or max_steps == 0:
+            settings = dataclasses.replace(settings, xla="off")
+        elif settings.resume and self.latest_checkpoint() is None:
+            checkpoints = Checkpoints.configured()
+            checkpoint = checkpoints and checkpoints.newest()
         self._tracked = self._tracked or TrackedMeasures(self._model_fn, input_fn, params)
-        nothing_to_do = steps == 0 or max_steps == 0
-        training = Training.fastest(self, input_fn, self._tracked, compile_by_xla=not nothing_to_do)
+        graph = TrainingGraph.fastest(self, input_fn, self._tracked, settings)
+        training = Training(
+            graph, self.model_dir, self.config, self._tracked, settings, checkpoints
+        )
         try:
-            training.train_to(max_steps if steps is None else training.step + steps)
+            if checkpoint is not None:
+                training.continue_from(checkpoint)
+                training.train_to(checkpoint.last_step)
+            else:
+                training.train_to(max_steps if steps is None else graph.step + steps)
         finally:
-            training.close()
+            graph.close()
         return self
 
     def evaluate(

@@ -109,6 +109,10 @@ class ResidentInput:
     def initialize(self, session: tf.Session) -> None:
         session.run(self._variable.initializer, {self._placeholder: self._flat})
 
+    def drawn_again(self) -> list[tf.Tensor]:
+        """None: the points of each batch follow from seed and iteration."""
+        return []
+
     def next_batch(self, noise: Noise) -> tf.Tensor:
         """float32 [batch, *observation_shape], in the loop's body."""
         points, *shape = self.dataset.observations.shape
@@ -132,6 +136,10 @@ class IteratorInput:
 
     def next_batch(self, noise: Noise):
         return self.iterator.get_next()
+
+    def drawn_again(self) -> list[tf.Tensor]:
+        """Tensors that take the next batch out of the iterator."""
+        return tf.nest.flatten(self.iterator.get_next())
 
 
 class _Recorder:

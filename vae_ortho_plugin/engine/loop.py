@@ -62,6 +62,8 @@ class TrainLoop:
         logging_hooks: [(hook, watches of its tensors in its order)].
         summaries: watches of the model's scalar summaries.
         probed: for each probe float32 [stretches, row_width], rows of `row_if_due`.
+        start: int64 tensor to feed with the iterations before the call; None in a loop.
+        unkeyed: kinds of random operations that do not depend on seed and iteration alone.
     """
 
     limit: tf.Tensor
@@ -72,6 +74,8 @@ class TrainLoop:
     logging_hooks: list[tuple[tf.train.LoggingTensorHook, list[Watch]]]
     summaries: list[Watch]
     probed: list[tf.Tensor]
+    start: tf.Tensor | None = None
+    unkeyed: frozenset[str] = frozenset()
 
 
 class _Columns:
@@ -131,6 +135,7 @@ class _Stretches:
         stretch: largest number of iterations whose random numbers are drawn at once.
         probes: of the trackers in the loop.
         traced: the step that the innermost loop runs, once it has been built.
+        unkeyed: see `TrainLoop`.
     """
 
     call_model: Callable
@@ -140,6 +145,7 @@ class _Stretches:
     stretch: int
     probes: Sequence[Probe]
     traced: "_Traced | None" = None
+    unkeyed: set[str] = dataclasses.field(default_factory=set)
 
     def build(
         self, limit: tf.Tensor, last_step: tf.Tensor, start: tf.Tensor, first_step: tf.Tensor
@@ -196,6 +202,7 @@ class _Stretches:
             with noise.replace_stateful_ops(offset - stretch_start):
                 batch = self.model_input.next_batch(noise)
                 self.traced = _Traced.training(self.call_model, batch)
+            self.unkeyed |= noise.unkeyed
             with tf.control_dependencies([self.traced.train_op]):
                 history = history.write(offset, self.traced.columns.row(_WIDTH))
                 return offset + 1, tf.train.get_global_step().read_value(), history
@@ -241,22 +248,32 @@ def build(
         built = tf.xla.experimental.compile(stretches.build, arguments)
     else:
         built = stretches.build(*arguments)
-    return stretches.traced.train_loop(iteration, limit, last_step, *built)
+    trained = stretches.traced.train_loop(iteration, limit, last_step, *built)
+    return dataclasses.replace(trained, unkeyed=frozenset(stretches.unkeyed))
 
 
 def build_step(
-    call_model: Callable, batch, iteration: tf.Variable, probes: Sequence[Probe] = ()
+    call_model: Callable,
+    draw: Callable,
+    seed: int,
+    iteration: tf.Variable,
+    probes: Sequence[Probe] = (),
 ) -> TrainLoop:
     """As `build`, without a loop: one step in a session call, for models that cannot loop.
 
     Args:
         call_model: takes a batch, returns the TPUEstimatorSpec of training.
-        batch: what the input function returned.
+        draw: builds the batch.
+        seed: seed of the noise.
         iteration: int64 variable, counts the iterations of the whole training.
         probes: of the trackers that measure in the graph.
     """
     limit, last_step = tf.placeholder(tf.int32, []), tf.placeholder(tf.int64, [])
-    traced = _Traced.training(call_model, batch)
+    # With a default, since initial values of variables are drawn from it where a model computes them.
+    start = tf.placeholder_with_default(np.int64(0), [])
+    noise = Noise(seed, start, 1)
+    with noise.replace_stateful_ops(tf.constant(0)):
+        traced = _Traced.training(call_model, draw())
     with tf.control_dependencies([traced.train_op]):
         step = tf.train.get_global_step().read_value()
         results = [step, traced.columns.row(traced.columns.size)[tf.newaxis]]
@@ -266,7 +283,8 @@ def build_step(
             results.append(row[tf.newaxis])
     with tf.control_dependencies(results):
         done = tf.constant(1)
-    return traced.train_loop(iteration, limit, last_step, done, *results)
+    trained = traced.train_loop(iteration, limit, last_step, done, *results)
+    return dataclasses.replace(trained, start=start, unkeyed=frozenset(noise.unkeyed))
 
 
 @dataclasses.dataclass

@@ -27,6 +27,8 @@ from tensorflow.python.ops import gen_random_ops
 _PHILOX = 1
 _WORDS_PER_BLOCK = 4
 _MAX_BYTES_AHEAD = 64 * 2**20
+# Random operations that are not replaced: a training with one of them cannot be continued exactly.
+_UNKEYED = ("multinomial", "parameterized_truncated_normal", "random_gamma", "random_poisson_v2")
 # Iterations that are drawn ahead, apart from all that there can be.
 _SIZES = (20, 100, 500)
 
@@ -53,8 +55,10 @@ class Noise:
         self._count = count
         self._outer = tf.get_default_graph()
         self._streams = 0
-        self._body = None
-        self._offset = None
+        self._body = self._offset = None
+        self._making_variable = False
+        # Kinds of random operations of the model that are left as they are.
+        self.unkeyed: set[str] = set()
 
     @contextlib.contextmanager
     def replace_stateful_ops(self, offset: tf.Tensor) -> Iterator[None]:
@@ -67,23 +71,47 @@ class Noise:
         replacements = {
             "random_standard_normal": self._standard_normal,
             "random_uniform": self._uniform,
+            "random_uniform_int": self._uniform_int,
+            "truncated_normal": self._truncated_normal,
             "random_shuffle": self._shuffle,
+            **{name: functools.partial(self._unkeyed, name) for name in _UNKEYED},
         }
         with contextlib.ExitStack() as stack:
             for name, replacement in replacements.items():
                 original = getattr(gen_random_ops, name)
+                if name in _UNKEYED:
+                    replacement = functools.partial(replacement, original)
                 stack.enter_context(
-                    mock.patch.object(gen_random_ops, name, self._in_body(replacement, original))
+                    mock.patch.object(gen_random_ops, name, self._in_model(replacement, original))
                 )
+            stack.enter_context(tf.variable_creator_scope(self._note_variable))
             yield
 
-    def _in_body(self, replacement: Callable, original: Callable) -> Callable:
-        # Initial values of variables are drawn outside of the body, by the stateful operations.
+    def _in_model(self, replacement: Callable, original: Callable) -> Callable:
+        # Initial values of variables are drawn once, by the stateful operations. A loop's variables are
+        # made outside of its body.
         def draw(*args, **kwargs):
-            in_body = tf.get_default_graph() is self._body
-            return (replacement if in_body else original)(*args, **kwargs)
+            once = self._making_variable or not self._is_in_body(tf.get_default_graph())
+            return (original if once else replacement)(*args, **kwargs)
 
         return draw
+
+    def _is_in_body(self, graph: tf.Graph | None) -> bool:
+        """Whether the graph is the body's, or that of a branch in it."""
+        while graph is not None and graph is not self._body:
+            graph = getattr(graph, "outer_graph", None)
+        return graph is not None
+
+    def _note_variable(self, next_creator: Callable, **kwargs):
+        self._making_variable = True
+        try:
+            return next_creator(**kwargs)
+        finally:
+            self._making_variable = False
+
+    def _unkeyed(self, name: str, original: Callable, *args, **kwargs):
+        self.unkeyed.add(name)
+        return original(*args, **kwargs)
 
     def integers(self, key: int, num: int, upper: int) -> tf.Tensor:
         """int32 tensor [num] of this iteration, uniform on 0 … upper − 1."""
@@ -110,14 +138,26 @@ class Noise:
             tf.raw_ops.StatelessRandomUniformV2, tf.random.stateless_uniform, shape, dtype, name
         )
 
+    def _uniform_int(self, shape, minval, maxval, seed=0, seed2=0, name=None):
+        dtype = tf.convert_to_tensor(minval).dtype
+        key = self._next_key()
+        return tf.random.stateless_uniform(
+            shape, self._seed_of(key), minval, maxval, dtype=dtype, name=name
+        )
+
+    def _truncated_normal(self, shape, dtype, seed=0, seed2=0, name=None):
+        key = self._next_key()
+        return tf.random.stateless_truncated_normal(
+            shape, self._seed_of(key), dtype=dtype, name=name
+        )
+
     def _shuffle(self, value, seed=0, seed2=0, name=None):
         value = tf.convert_to_tensor(value)
         order = tf.argsort(self._uniform(tf.shape(value)[:1], tf.float32))
         return tf.gather(value, order, name=name)
 
     def _floats(self, raw_op, stateless_fn, shape, dtype, name):
-        self._streams += 1
-        key = _key(self._seed, "model", self._streams)
+        key = self._next_key()
         static = tensor_util.constant_value_as_shape(tf.convert_to_tensor(shape, tf.int32))
         if dtype == tf.float32 and static.is_fully_defined():
 
@@ -125,9 +165,17 @@ class Noise:
                 return raw_op(shape=shape, key=philox_key, counter=counter, alg=_PHILOX)
 
             return tf.identity(self._rows(draw, key, static.as_list()), name=name)
+        return stateless_fn(shape, self._seed_of(key), dtype=dtype, name=name)
+
+    def _next_key(self) -> int:
+        """Key of the next random operation of the model."""
+        self._streams += 1
+        return _key(self._seed, "model", self._streams)
+
+    def _seed_of(self, key: int) -> tf.Tensor:
+        """Seed of a stateless draw in this iteration."""
         iteration = self._start + tf.cast(self._offset, tf.int64)
-        seed = tf.stack([tf.constant(key % 2**63, tf.int64), iteration])
-        return stateless_fn(shape, seed, dtype=dtype, name=name)
+        return tf.stack([tf.constant(key % 2**63, tf.int64), iteration])
 
     def _rows(self, draw: Callable, key: int, shape: list[int]) -> tf.Tensor:
         """This iteration's draw of the given static shape."""

@@ -2,6 +2,7 @@
 """The engine's side of the trackers: when each one measures, and the rows that it has taken."""
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -67,6 +68,24 @@ class TrackedMeasures:
             taken_now = step in self._taken[tracker.name].steps[-1:]
             if (at_end or batches % tracker.every == 0) and not taken_now:
                 yield self.take(tracker, step, tracker.measure(session))
+
+    def save(self, path: Path) -> None:
+        """Writes all that was taken so far to an npz file."""
+        arrays = {}
+        for name, taken in self._taken.items():
+            arrays |= {f"{name}/steps": taken.steps, f"{name}/rows": taken.rows}
+            if taken.final is not None:
+                arrays[f"{name}/final"] = taken.final
+        np.savez(path, **arrays)
+
+    def load(self, path: Path) -> None:
+        """Takes over what `save` wrote."""
+        with np.load(path) as arrays:
+            for name, taken in self._taken.items():
+                taken.steps = [int(step) for step in arrays[f"{name}/steps"]]
+                taken.rows = list(arrays[f"{name}/rows"])
+                final = f"{name}/final"
+                taken.final = arrays[final] if final in arrays.files else None
 
     def results(self, last_step: int) -> dict[str, dict]:
         """Name of each tracker -> its results in a training that ended at `last_step`."""

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vae_ortho_plugin import files
-from vae_ortho_plugin.errors import InputError, NonFiniteLossError
+from vae_ortho_plugin.errors import InputError
 
 
 def refuse_existing(path: str, overwrite: bool) -> None:
@@ -32,28 +32,34 @@ def refuse_existing(path: str, overwrite: bool) -> None:
 def unfinished(path: str, overwrite: bool) -> Iterator[str]:
     """Within: a path beside `path` to write the directory to. At the end it becomes `path`.
 
-    After an error it is deleted, and an older directory `path` is unchanged. After a loss that is not
-    finite it stays, because it has the last good checkpoint.
+    After an error it is deleted, and an older directory `path` is unchanged.
 
     Raises:
         InputError: as `refuse_existing`, or another process writes the same directory.
     """
     directory = Path(path)
     partial = directory.with_name(f"{directory.name}.unfinished")
-    with (
-        _made_parents(directory),
-        files.locked(directory.with_name(f".{directory.name}.lock"), path),
-    ):
+    with locked(directory):
         refuse_existing(path, overwrite)
         shutil.rmtree(partial, ignore_errors=True)
         try:
             yield str(partial)
-        except NonFiniteLossError:
-            raise
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
         files.publish(partial, directory)
+
+
+@contextlib.contextmanager
+def locked(directory: Path) -> Iterator[None]:
+    """Within: this process alone writes the directory, and the directory that holds it exists.
+
+    Raises:
+        InputError: another process writes it.
+    """
+    lock = directory.with_name(f".{directory.name}.lock")
+    with _made_parents(directory), files.locked(lock, str(directory)):
+        yield
 
 
 def written_when_complete(step: Callable, argument: str) -> Callable:

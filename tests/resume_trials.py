@@ -1,0 +1,302 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Kills trainings at random steps, continues them, and compares them with trainings that were left alone.
+
+    python tests/resume_trials.py --trials 30 --seed 0
+
+Each trial draws a model, networks, data, intervals and several ends (SIGKILL between two session calls,
+SIGKILL while a checkpoint is written, SIGTERM, SIGINT, a damaged checkpoint) from its seed. Weights, optimizer
+slots, results and TensorBoard's values must be equal to the last bit. The exit status is the number of
+trials that failed.
+"""
+
+import argparse
+import contextlib
+import json
+import os
+import random
+import shutil
+import signal
+import sys
+import tempfile
+import traceback
+from pathlib import Path
+from unittest import mock
+
+import gin
+import numpy as np
+
+import vae_ortho_plugin  # noqa: F401
+
+# dlib finds what TensorFlow no longer has under the plugin's hook only.
+# isort: split
+import tensorflow.compat.v1 as tf
+from disentanglement_lib.methods.unsupervised import train
+
+from vae_ortho_plugin.engine import checkpoints, inputs, interruption
+from vae_ortho_plugin.engine.training_graph import TrainingGraph
+
+MODELS = {
+    "vae": ["vae.beta = 1e-3"],
+    "full_covariance_vae": ["full_covariance_vae.beta = 1e-3"],
+    "polarized_vae": ["polarized_vae.beta = 1e-3"],
+    "autoencoder": [],
+    "factor_vae": [
+        "factor_vae.gamma = 1e-3",
+        "discriminator.discriminator_fn = @small_discriminator",
+    ],
+    "beta_tc_vae": ["beta_tc_vae.beta = 1e-3"],
+    "dip_vae": [
+        "dip_vae.lambda_od = 1e-3",
+        "dip_vae.lambda_d_factor = 1.0",
+        "dip_vae.dip_type = 'i'",
+    ],
+}
+VECTORS = ["dataset.name = 'synth_linear'", "synth_linear.num_points = 1000"]
+NETWORKS = {
+    "linear": [*VECTORS, "mlp_encoder.layers = []", "mlp_decoder.layers = []"],
+    "nonlinear": [*VECTORS, "mlp_encoder.layers = [8]", "mlp_decoder.layers = [7, 5]"],
+    "batch_norm": [*VECTORS, "encoder.encoder_fn = @batch_norm_encoder"],
+    "conv": [
+        "dataset.name = 'dummy_data'",
+        "encoder.encoder_fn = @small_conv_encoder",
+        "mlp_decoder.layers = [4]",
+        "reconstruction_loss.loss_fn = @bernoulli_loss",
+        "reconstruction_loss.activation = 'logits'",
+    ],
+}
+COMMON = [
+    "encoder.num_latent = 2",
+    "encoder.encoder_fn = @mlp_encoder",
+    "decoder.decoder_fn = @mlp_decoder",
+    "reconstruction_loss.loss_fn = @squared_error",
+    "reconstruction_loss.activation = 'linear'",
+    "vae_optimizer.optimizer_fn = @AdamOptimizer",
+    "discriminator_optimizer.optimizer_fn = @AdamOptimizer",
+    "AdamOptimizer.learning_rate = 0.01",
+    "model.eval_steps = 2",
+]
+ENDS = ("kill", "kill_while_saving", "SIGTERM", "SIGINT", "damage")
+
+
+@gin.configurable("small_discriminator", denylist=["input_tensor", "is_training"])
+def small_discriminator(input_tensor, is_training=False):
+    logits = tf.layers.dense(input_tensor, 2, name="logits")
+    return logits, tf.nn.softmax(logits)
+
+
+@gin.configurable("batch_norm_encoder", denylist=["input_tensor", "num_latent", "is_training"])
+def batch_norm_encoder(input_tensor, num_latent, is_training=True):
+    hidden = tf.layers.dense(tf.layers.flatten(input_tensor), 6, name="hidden")
+    hidden = tf.layers.batch_normalization(hidden, training=is_training, name="normalized")
+    hidden = tf.layers.dropout(hidden, 0.2, training=is_training)
+    return (
+        tf.layers.dense(hidden, num_latent, name="means"),
+        tf.layers.dense(hidden, num_latent, name="log_var"),
+    )
+
+
+@gin.configurable("small_conv_encoder", denylist=["input_tensor", "num_latent", "is_training"])
+def small_conv_encoder(input_tensor, num_latent, is_training=True):
+    hidden = tf.layers.conv2d(input_tensor, 2, 8, 8, activation=tf.nn.relu, name="conv")
+    hidden = tf.layers.flatten(hidden)
+    return (
+        tf.layers.dense(hidden, num_latent, name="means"),
+        tf.layers.dense(hidden, num_latent, name="log_var"),
+    )
+
+
+class Trial:
+    """What one seed draws: a training, and how it is ended before its last step."""
+
+    def __init__(self, seed: int):
+        draw = random.Random(seed)
+        self.model = draw.choice(list(MODELS))
+        networks = [name for name in NETWORKS if self.model == "vae" or name != "conv"]
+        self.network = draw.choice(networks)
+        self.by_step = draw.random() < 0.2
+        batches = draw.randint(40, 200 if self.network == "conv" or self.by_step else 600)
+        steps = batches * (2 if self.model == "factor_vae" else 1)
+        xla = "off" if self.network == "conv" or self.by_step else draw.choice(["on", "off"])
+        self.bindings = [
+            *COMMON,
+            *MODELS[self.model],
+            *NETWORKS[self.network],
+            f"model.model = @{self.model}()",
+            f"model.random_seed = {seed}",
+            f"model.batch_size = {draw.choice([8, 16])}",
+            f"model.training_steps = {steps}",
+            f"training_loop.xla = '{xla}'",
+            f"dto_while_training.every = {draw.choice([0, 20, 35])}",
+            "dto_while_training.num_points = 20",
+        ]
+        if self.model not in ("autoencoder", "factor_vae"):
+            self.bindings.append(f"polarized_regime.every = {draw.choice([0, 7, 20])}")
+            self.bindings.append("polarized_regime.num_points = 30")
+        self.ends = [
+            (draw.choice(ENDS), draw.randint(1, batches)) for _ in range(draw.randint(1, 3))
+        ]
+        self.varied = [
+            [
+                f"training_loop.iterations_per_loop = {draw.choice([1, 3, 17, 50, 500])}",
+                f"training_loop.checkpoint_steps = {draw.choice([5, 13, 40])}",
+            ]
+            for _ in range(len(self.ends) + 2)
+        ]
+
+    def __str__(self) -> str:
+        where = f"{self.model}, {self.network}{', step by step' * self.by_step}"
+        return f"{where}, {self.bindings[-6:]}, ends {self.ends}"
+
+
+def train_in_child(trial: Trial, directory: Path, varied: list[str], end: tuple | None) -> int:
+    """Trains in a forked process that `end` ends; returns its exit status as a shell shows it."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child == 0:
+        status = 1
+        try:
+            with open(directory.with_name("log"), "a") as log:
+                os.dup2(log.fileno(), 1)
+                os.dup2(log.fileno(), 2)
+                with ended(end), step_by_step(trial.by_step):
+                    bindings = [*trial.bindings, *varied]
+                    train.train_with_gin(str(directory), gin_bindings=bindings)
+            status = 0
+        except interruption.Interrupted as stopped:
+            status = stopped.exit_code
+        except BaseException:  # noqa: BLE001, the exit status tells the parent
+            traceback.print_exc()
+        finally:
+            sys.stdout.flush()
+            sys.stderr.flush()
+            os._exit(status)
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return code if code >= 0 else 128 - code
+
+
+def step_by_step(asked: bool):
+    if not asked:
+        return mock.patch.object(inputs, "loop_input", inputs.loop_input)
+    return mock.patch.object(inputs, "loop_input", lambda *_: None)
+
+
+@contextlib.contextmanager
+def ended(end: tuple | None):
+    """Within: the process ends itself once it has trained on a number of batches."""
+    kind, batches = end or ("kill", 10**9)
+    call, write = TrainingGraph.call_session, checkpoints.Checkpoints.write
+
+    def call_session(graph, *arguments):
+        result = call(graph, *arguments)
+        if graph.batches >= batches:
+            if kind in ("SIGTERM", "SIGINT"):
+                os.kill(os.getpid(), signal.Signals[kind])
+            elif kind in ("kill", "damage"):
+                os.kill(os.getpid(), signal.SIGKILL)
+        return result
+
+    def write_checkpoint(self, step, last_step, save_weights, save_tracked, events):
+        def save_and_die(prefix):
+            save_weights(prefix)
+            os.kill(os.getpid(), signal.SIGKILL)
+
+        dies = kind == "kill_while_saving" and step >= batches
+        save = save_and_die if dies else save_weights
+        return write(self, step, last_step, save, save_tracked, events)
+
+    with (
+        mock.patch.object(TrainingGraph, "call_session", call_session),
+        mock.patch.object(checkpoints.Checkpoints, "write", write_checkpoint),
+    ):
+        yield
+
+
+def damage_newest(directory: Path) -> None:
+    """Flips a byte of the newest checkpoint's weights."""
+    found = directory.with_name(f"{directory.name}.unfinished") / "checkpoints"
+    steps = sorted((path for path in found.glob("*") if path.name.isdecimal()), key=_number)
+    if steps:
+        (data,) = steps[-1].glob("weights.data*")
+        content = bytearray(data.read_bytes())
+        content[len(content) // 2] ^= 255
+        data.write_bytes(content)
+
+
+def _number(path: Path) -> int:
+    return int(path.name)
+
+
+def outcome(directory: Path) -> dict:
+    """What must be equal: variables, results, and TensorBoard's values by tag and step."""
+    checkpoint = tf.train.load_checkpoint(str(directory / "tf_checkpoint"))
+    found = {
+        f"variable {name}": checkpoint.get_tensor(name)
+        for name in checkpoint.get_variable_to_shape_map()
+    }
+    results = json.loads((directory / "results/json/train_results.json").read_text())
+    for name in ("uuid", "elapsed_time"):
+        results.pop(name)
+    found["results"] = np.array(json.dumps(results, sort_keys=True))
+    values = []
+    for path in sorted((directory / "tf_checkpoint").glob("events.out.tfevents.*")):
+        for event in tf.train.summary_iterator(str(path)):
+            values += [(event.step, v.tag, v.simple_value) for v in event.summary.value]
+    found["events"] = np.array(sorted(map(repr, values)))
+    return found
+
+
+def differences(first: dict, second: dict) -> list[str]:
+    if first.keys() != second.keys():
+        return [f"only one of the two has {sorted(first.keys() ^ second.keys())}"]
+    return [name for name in first if not np.array_equal(first[name], second[name])]
+
+
+def try_seed(seed: int, folder: Path) -> list[str]:
+    """Makes one trial; returns what is wrong, nothing if all is right."""
+    trial = Trial(seed)
+    alone, killed = folder / "alone" / "model", folder / "killed" / "model"
+    for directory in (alone, killed):
+        directory.parent.mkdir(parents=True)
+    *first, last, reference = trial.varied
+    if train_in_child(trial, alone, reference, None) != 0:
+        return ["the training that was left alone failed", (alone.with_name("log")).read_text()]
+    for end, varied in zip(trial.ends, first, strict=True):
+        if killed.exists():
+            break
+        status = train_in_child(trial, killed, varied, end)
+        expected = {"SIGTERM": (143, 0), "SIGINT": (130, 0)}.get(end[0], (137, 0))
+        if status not in expected:
+            return [f"{end}: exit status {status}", (killed.with_name("log")).read_text()]
+        if end[0] == "damage" and not killed.exists():
+            damage_newest(killed)
+    if not killed.exists() and train_in_child(trial, killed, last, None) != 0:
+        return ["the continued training failed", (killed.with_name("log")).read_text()]
+    if killed.with_name("model.unfinished").exists():
+        return ["model.unfinished is left"]
+    return differences(outcome(alone), outcome(killed))
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--trials", type=int, default=30, metavar="N")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first trial")
+    options = parser.parse_args()
+    failed = 0
+    for seed in range(options.seed, options.seed + options.trials):
+        folder = Path(tempfile.mkdtemp(prefix=f"resume-{seed}-"))
+        wrong = try_seed(seed, folder)
+        log = folder / "killed" / "log"
+        continued = log.read_text().count("continuing from step") if log.exists() else 0
+        verdict = "FAILED" if wrong else f"equal, continued {continued} times"
+        print(f"{seed}: {verdict}: {Trial(seed)}", flush=True)
+        if wrong:
+            failed += 1
+            print("\n".join(map(str, wrong)), flush=True)
+        else:
+            shutil.rmtree(folder)
+    print(f"{options.trials - failed} passed, {failed} failed")
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,286 @@
+# SPDX-License-Identifier: Apache-2.0
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from unittest import mock
+
+import gin
+import numpy as np
+import pytest
+
+import vae_ortho_plugin  # noqa: F401
+
+# dlib finds what TensorFlow no longer has under the plugin's hook only, and the others after dlib.
+# isort: split
+from disentanglement_lib.methods.unsupervised import gaussian_encoder_model, train
+
+# isort: split
+import tensorflow.compat.v1 as tf
+
+from vae_ortho_plugin.engine import interruption
+from vae_ortho_plugin.engine.training_graph import TrainingGraph
+from vae_ortho_plugin.errors import InputError, NonFiniteLossError
+from vae_ortho_plugin.gin_files import gin_config
+
+TRIALS = Path(__file__).with_name("resume_trials.py")
+SMALL = [
+    "synth_linear.num_points = 1000",
+    "model.training_steps = 60",
+    "model.eval_steps = 1",
+    "training_loop.xla = 'off'",
+    "training_loop.iterations_per_loop = 5",
+    "training_loop.checkpoint_steps = 10",
+]
+
+
+@pytest.fixture(autouse=True)
+def fresh_gin():
+    gin.clear_config()
+    yield
+    gin.clear_config()
+
+
+def train_small(directory, *bindings, overwrite=False):
+    train.train_with_gin(
+        str(directory), overwrite, [str(gin_config("beta_vae.gin"))], [*SMALL, *bindings]
+    )
+
+
+class Broken(Exception):
+    pass
+
+
+def broken_after(batches):
+    """Within: an error ends the training once it has trained on this number of batches."""
+    call = TrainingGraph.call_session
+
+    def call_session(graph, *arguments):
+        result = call(graph, *arguments)
+        if graph.batches >= batches:
+            raise Broken
+        return result
+
+    return mock.patch.object(TrainingGraph, "call_session", call_session)
+
+
+@pytest.fixture
+def broken(tmp_path):
+    """A directory whose training was ended by an error after 45 of 60 steps."""
+    with broken_after(45), pytest.raises(Broken):
+        train_small(tmp_path / "model")
+    return tmp_path / "model"
+
+
+def checkpoints(directory):
+    found = directory.with_name("model.unfinished") / "checkpoints"
+    return sorted(int(path.name) for path in found.glob("*"))
+
+
+def variables(directory):
+    reader = tf.train.load_checkpoint(str(directory / "tf_checkpoint"))
+    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
+
+
+def assert_as_if_uninterrupted(directory):
+    train_small(directory.with_name("alone"))
+    expected = variables(directory.with_name("alone"))
+    for name, value in variables(directory).items():
+        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+
+
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_training_that_is_killed_and_continued_equals_one_that_is_not(seed):
+    done = subprocess.run(
+        [sys.executable, TRIALS, "--trials", "1", "--seed", str(seed)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "1 passed, 0 failed" in done.stdout, done.stdout + done.stderr
+    assert re.search(r"continued [1-9]", done.stdout)
+
+
+def test_the_last_two_checkpoints_are_kept_and_none_of_a_finished_training(broken, capsys):
+    assert checkpoints(broken) == [30, 40]
+    capsys.readouterr()
+    train_small(broken)
+    lines = [line for line in capsys.readouterr().err.splitlines() if "vae_ortho" in line]
+    assert re.match(
+        r"vae_ortho_plugin: continuing from step 40 of 60 \(checkpoint of 0 min ago\) in .*/40",
+        lines[0],
+    )
+    assert not broken.with_name("model.unfinished").exists()
+    assert [path.name for path in broken.parent.iterdir()] == ["model"]
+    assert_as_if_uninterrupted(broken)
+
+
+def test_an_error_says_where_the_weights_are(broken, capsys):
+    with broken_after(55), pytest.raises(Broken):
+        train_small(broken)
+    assert re.search(
+        r"the weights of step 50 are in \S+/model.unfinished/checkpoints/50\. To continue",
+        capsys.readouterr().err,
+    )
+
+
+def test_a_damaged_checkpoint_gives_way_to_the_one_before(broken, capsys):
+    newest = broken.with_name("model.unfinished") / "checkpoints/40"
+    (newest / "tracked.npz").write_bytes(b"")
+    train_small(broken)
+    error = capsys.readouterr().err
+    assert re.search(r"warning: the checkpoint \S+/40 is damaged and not used", error)
+    assert "continuing from step 30" in error
+    assert_as_if_uninterrupted(broken)
+
+
+def test_without_an_undamaged_checkpoint_the_training_starts_over(broken, capsys):
+    for number in (30, 40):
+        manifest = broken.with_name("model.unfinished") / f"checkpoints/{number}/manifest.json"
+        manifest.write_text(manifest.read_text()[:50])
+    train_small(broken)
+    assert "continuing" not in capsys.readouterr().err
+    assert_as_if_uninterrupted(broken)
+
+
+def test_a_training_with_another_configuration_is_refused_with_the_differences(broken):
+    with pytest.raises(InputError) as error:
+        train_small(broken, "vae.beta = 0.5", "model.random_seed = 7")
+    message = str(error.value)
+    assert "model.random_seed = 0 there, 7 now; vae.beta = 0.0001 there, 0.5 now" in message
+    assert "step 40 of 60" in message and "--overwrite" in message and "--model_dir" in message
+    assert checkpoints(broken) == [30, 40]
+
+
+def test_overwrite_discards_a_training_with_another_configuration(broken, capsys):
+    train_small(broken, "vae.beta = 0.5", overwrite=True)
+    assert "continuing" not in capsys.readouterr().err
+    assert not broken.with_name("model.unfinished").exists()
+
+
+def test_overwrite_continues_a_training_with_the_same_configuration(broken, capsys):
+    train_small(broken, overwrite=True)
+    assert "continuing from step 40" in capsys.readouterr().err
+
+
+def test_intervals_may_change_and_resuming_can_be_switched_off(broken, capsys):
+    with broken_after(55), pytest.raises(Broken):
+        train_small(broken, "training_loop.checkpoint_steps = 7", "model.eval_steps = 2")
+    assert "continuing from step 40" in capsys.readouterr().err
+    train_small(broken, "training_loop.resume = False")
+    assert "continuing" not in capsys.readouterr().err
+    assert_as_if_uninterrupted(broken)
+
+
+def test_without_resuming_nothing_is_kept(tmp_path):
+    with broken_after(45), pytest.raises(Broken):
+        train_small(tmp_path / "model", "training_loop.resume = False")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_finished_directory_is_untouched_and_refused(broken):
+    train_small(broken)
+    before = variables(broken)
+    with pytest.raises(InputError, match="exists and was left untouched"):
+        train_small(broken)
+    for name, value in variables(broken).items():
+        np.testing.assert_array_equal(value, before[name])
+
+
+def test_an_error_after_training_leaves_the_trained_weights(tmp_path, capsys):
+    def fail(*_):
+        raise OSError("No space left on device")
+
+    with (
+        mock.patch.object(gaussian_encoder_model, "export_as_tf_hub", fail),
+        pytest.raises(OSError, match="No space"),
+    ):
+        train_small(tmp_path / "model")
+    assert "the weights of step 60 are in" in capsys.readouterr().err
+    with broken_after(0):  # no session call trains any more
+        train_small(tmp_path / "model")
+    assert "continuing from step 60 of 60" in capsys.readouterr().err
+    assert_as_if_uninterrupted(tmp_path / "model")
+
+
+def test_weights_that_are_not_finite_are_no_good_checkpoint(tmp_path):
+    call = TrainingGraph.call_session
+
+    def spoil(graph, *arguments):
+        result = call(graph, *arguments)
+        if graph.batches == 30:
+            with graph.graph.as_default():
+                weights = next(v for v in tf.trainable_variables() if "decoder" in v.name)
+                graph.session.run(weights.assign(tf.fill(weights.shape, np.nan)))
+        return result
+
+    with (
+        mock.patch.object(TrainingGraph, "call_session", spoil),
+        pytest.raises(
+            NonFiniteLossError, match=r"not finite after step 30.*good checkpoint is \S*/20/"
+        ),
+    ):
+        train_small(tmp_path / "model")
+    assert checkpoints(tmp_path / "model") == [10, 20]
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_ends_the_training_after_a_checkpoint(tmp_path, number, capsys):
+    handlers = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
+    call = TrainingGraph.call_session
+
+    def with_signal(graph, *arguments):
+        if graph.batches == 25:
+            os.kill(os.getpid(), number)
+        return call(graph, *arguments)
+
+    with (
+        mock.patch.object(TrainingGraph, "call_session", with_signal),
+        pytest.raises(interruption.Interrupted) as stopped,
+    ):
+        train_small(tmp_path / "model")
+    assert stopped.value.exit_code == 128 + number
+    assert checkpoints(tmp_path / "model")[-1] == 30
+    assert f"stopped by {signal.Signals(number).name} at step 30 of 60" in capsys.readouterr().err
+    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == handlers
+    train_small(tmp_path / "model")
+    assert_as_if_uninterrupted(tmp_path / "model")
+
+
+def test_a_preempted_script_exits_with_143_and_the_same_command_continues(tmp_path):
+    script = Path(sys.executable).with_name("dlib_train")
+    command = [
+        sys.executable,
+        script,
+        "--gin_config=beta_vae.gin",
+        f"--model_dir={tmp_path / 'model'}",
+    ]
+    command += [
+        "--gin_bindings=model.training_steps = 10000000",
+        "--gin_bindings=model.eval_steps = 1",
+    ]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+    for line in process.stderr:
+        if "steps/s" in line:
+            break
+    started = time.monotonic()
+    process.send_signal(signal.SIGTERM)
+    _, error = process.communicate()
+    assert process.returncode == 143
+    assert time.monotonic() - started < 5
+    (line,) = [line for line in error.splitlines() if "stopped by SIGTERM" in line]
+    assert "To continue: dlib_train --gin_config=beta_vae.gin" in line
+    manifest = next((tmp_path / "model.unfinished/checkpoints").glob("*/manifest.json"))
+    assert json.loads(manifest.read_text())["step"] > 1000
+
+
+def test_the_default_directory_tells_seeds_apart(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for seed in (0, 1):
+        train_small(None, f"model.random_seed = {seed}", "model.training_steps = 5")
+    names = sorted(path.name for path in (tmp_path / "output").iterdir())
+    assert len(names) == 2 and all(name.startswith("beta_vae-") for name in names)

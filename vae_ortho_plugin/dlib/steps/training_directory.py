@@ -1,0 +1,125 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The directory of an unfinished training, from which the same training continues.
+
+`<model_dir>.unfinished` holds the configuration, the engine's checkpoints, and under `model` what dlib
+writes. When the model is complete, it is renamed to <model_dir> and the rest is deleted.
+"""
+
+import contextlib
+import functools
+import inspect
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gin
+
+from vae_ortho_plugin import files, gin_files
+from vae_ortho_plugin.dlib.steps import output_directory
+from vae_ortho_plugin.engine import checkpoints, interruption, progress
+from vae_ortho_plugin.engine.settings import WITHOUT_EFFECT, training_loop
+from vae_ortho_plugin.errors import InputError, NonFiniteLossError
+
+_CONFIG, _CHECKPOINTS, _MODEL = "config.gin", "checkpoints", "model"
+# Parameters that change neither the weights nor what is measured while a model trains.
+_WITHOUT_EFFECT = {*WITHOUT_EFFECT, "model.eval_steps", "model.name", "model.model_num"}
+_MOST_DIFFERENCES = 5
+
+
+def resumable(train: Callable) -> Callable:
+    """dlib's train, which continues an unfinished training of the same directory."""
+    signature = inspect.signature(train)
+
+    @functools.wraps(train)
+    def continue_or_train(*args, **kwargs):
+        # Parameters that are not given are left to gin.
+        given = signature.bind_partial(*args, **kwargs).arguments
+        with unfinished(given["model_dir"], given.get("overwrite", False)) as model_dir:
+            return train(**{**given, "model_dir": model_dir, "overwrite": True})
+
+    return continue_or_train
+
+
+@contextlib.contextmanager
+def unfinished(path: str, overwrite: bool) -> Iterator[str]:
+    """Within: the directory for dlib to write the model to. At the end it becomes `path`.
+
+    After an error, Ctrl-C or SIGTERM, the checkpoints stay, and the next call with the same
+    configuration continues from the newest one. `training_loop.resume = False` starts over.
+
+    Args:
+        path: directory of the finished model.
+        overwrite: replace a finished model, and discard an unfinished one of another configuration.
+
+    Raises:
+        InputError: `path` exists and overwrite is False; another process trains into it; an
+            unfinished training with another configuration is there.
+    """
+    directory = Path(path)
+    partial = directory.with_name(f"{directory.name}.unfinished")
+    resume = training_loop().resume
+    with output_directory.locked(directory):
+        output_directory.refuse_existing(path, overwrite)
+        if not (resume and _can_continue(partial, overwrite)):
+            shutil.rmtree(partial, ignore_errors=True)
+        shutil.rmtree(partial / _MODEL, ignore_errors=True)
+        partial.mkdir(exist_ok=True)
+        files.write_text(partial / _CONFIG, gin.config_str())
+        try:
+            with checkpoints.kept_in(partial / _CHECKPOINTS):
+                yield str(partial / _MODEL)
+        except NonFiniteLossError:
+            raise  # its message names a checkpoint, which is in there
+        except BaseException as error:
+            _keep_or_delete(partial, error)
+            raise
+        files.publish(partial / _MODEL, directory)
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _keep_or_delete(partial: Path, error: BaseException) -> None:
+    """After an error: says what is kept, or deletes what has no checkpoint."""
+    checkpoint = checkpoints.Checkpoints(partial / _CHECKPOINTS).newest()
+    if checkpoint is None:
+        shutil.rmtree(partial, ignore_errors=True)
+    elif not isinstance(error, interruption.Interrupted):
+        progress.say(
+            f"the weights of step {checkpoint.step:,} are in {checkpoint.directory}. To continue from "
+            f"them: {interruption.command()}"
+        )
+
+
+def _can_continue(partial: Path, overwrite: bool) -> bool:
+    """Whether there is a training to continue.
+
+    Raises:
+        InputError: there is one with another configuration, which must not be discarded.
+    """
+    checkpoint = checkpoints.Checkpoints(partial / _CHECKPOINTS).newest()
+    if checkpoint is None:
+        return False
+    differences = _differences(partial / _CONFIG)
+    if differences and not overwrite:
+        shown = "; ".join(differences[:_MOST_DIFFERENCES])
+        if len(differences) > _MOST_DIFFERENCES:
+            shown += f"; and {len(differences) - _MOST_DIFFERENCES} more"
+        raise InputError(
+            f"{partial} holds an unfinished training (step {checkpoint.step:,} of "
+            f"{checkpoint.last_step:,}) with another configuration: {shown}. Discard it with "
+            "--overwrite, or name another directory with --model_dir."
+        )
+    return not differences
+
+
+def _differences(config: Path) -> list[str]:
+    """How the bindings in a file differ from the current ones, such as 'vae.beta = 4.0 there, 1.0 now'."""
+    there = gin_files.read_bindings(config) if config.is_file() else {}
+    now = gin_files.parse_bindings(gin.config_str(), "the configuration")
+    missing = "not bound"
+    return [
+        f"{name} = {there.get(name, missing)!r} there, {now.get(name, missing)!r} now".replace(
+            repr(missing), missing
+        )
+        for name in sorted({*there, *now} - _WITHOUT_EFFECT)
+        if repr(there.get(name, missing)) != repr(now.get(name, missing))
+    ]

@@ -1,0 +1,168 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Checkpoints from which an interrupted training continues.
+
+A checkpoint is a directory `<step>` with the weights, the rows of the trackers, the event files and a
+manifest with the SHA-256 of each file. It is written beside its place and renamed, so that it is complete or absent.
+"""
+
+import contextlib
+import dataclasses
+import hashlib
+import json
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
+from pathlib import Path
+
+from vae_ortho_plugin import files
+from vae_ortho_plugin.engine import progress
+
+_MANIFEST = "manifest.json"
+_WEIGHTS = "weights"
+_TRACKED = "tracked.npz"
+_EVENTS = "events"
+# The one before the newest is the fallback where the newest is damaged.
+_KEPT = 2
+
+_directory: ContextVar[Path | None] = ContextVar("checkpoint_directory", default=None)
+
+
+@contextlib.contextmanager
+def kept_in(directory: Path) -> Iterator[None]:
+    """Within: trainings keep their checkpoints in `directory` and continue from the newest one there."""
+    token = _directory.set(directory)
+    try:
+        yield
+    finally:
+        _directory.reset(token)
+
+
+@dataclasses.dataclass(frozen=True)
+class Checkpoint:
+    """A complete checkpoint.
+
+    Attributes:
+        directory: what holds it.
+        step: global step.
+        last_step: global step at which its training ends.
+        saved_at: when it was written, in seconds since the epoch.
+    """
+
+    directory: Path
+    step: int
+    last_step: int
+    saved_at: float
+
+    @property
+    def weights(self) -> str:
+        """Path of the weights, for a tf.train.Saver."""
+        return str(self.directory / _WEIGHTS)
+
+    @property
+    def tracked(self) -> Path:
+        """File with the rows of the trackers."""
+        return self.directory / _TRACKED
+
+    @property
+    def events(self) -> list[Path]:
+        """TensorBoard's event files up to this step."""
+        return sorted((self.directory / _EVENTS).glob("*"))
+
+    @property
+    def is_final(self) -> bool:
+        """Whether the training was at its end."""
+        return self.step >= self.last_step
+
+
+class Checkpoints:
+    """The checkpoints of one training.
+
+    Args:
+        directory: what holds them.
+    """
+
+    def __init__(self, directory: Path):
+        self.directory = directory
+
+    @classmethod
+    def configured(cls) -> "Checkpoints | None":
+        """Those of the directory of `kept_in`; None outside of it."""
+        directory = _directory.get()
+        return None if directory is None else cls(directory)
+
+    def newest(self) -> Checkpoint | None:
+        """The newest undamaged checkpoint; None without any. Says which ones are damaged."""
+        steps = [path for path in self.directory.glob("*") if path.name.isdecimal()]
+        for path in sorted(steps, key=lambda path: -int(path.name)):
+            try:
+                return _read(path)
+            except (OSError, ValueError, KeyError, TypeError) as error:
+                progress.say(f"warning: the checkpoint {path} is damaged and not used ({error})")
+        return None
+
+    def write(
+        self,
+        step: int,
+        last_step: int,
+        save_weights: Callable[[str], object],
+        save_tracked: Callable[[Path], object],
+        events: list[Path],
+    ) -> Checkpoint:
+        """Writes a checkpoint and deletes all but the last two.
+
+        Args:
+            step: global step.
+            last_step: global step at which the training ends.
+            save_weights: writes the weights to files with this prefix.
+            save_tracked: writes the rows of the trackers to this file.
+            events: TensorBoard's event files.
+        """
+        partial = self.directory / f".{step}.partial"
+        shutil.rmtree(partial, ignore_errors=True)
+        (partial / _EVENTS).mkdir(parents=True)
+        try:
+            save_weights(str(partial / _WEIGHTS))
+            save_tracked(partial / _TRACKED)
+            for path in events:
+                shutil.copyfile(path, partial / _EVENTS / path.name)
+            facts = {"step": step, "last_step": last_step, "saved_at": time.time()}
+            sums = {str(path.relative_to(partial)): _sha256(path) for path in _files(partial)}
+            files.write_text(partial / _MANIFEST, json.dumps({**facts, "sha256": sums}, indent=1))
+            files.publish(partial, self.directory / str(step))
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        self._delete_all_but(_KEPT)
+        return Checkpoint(self.directory / str(step), **facts)
+
+    def _delete_all_but(self, number: int) -> None:
+        steps = sorted(int(path.name) for path in self.directory.glob("*") if path.name.isdecimal())
+        for step in steps[:-number]:
+            shutil.rmtree(self.directory / str(step), ignore_errors=True)
+
+
+def _read(directory: Path) -> Checkpoint:
+    """The checkpoint in a directory.
+
+    Raises:
+        OSError, ValueError, KeyError, TypeError: it is damaged.
+    """
+    manifest = json.loads((directory / _MANIFEST).read_text(encoding="utf-8"))
+    for name, expected in manifest["sha256"].items():
+        if _sha256(directory / name) != expected:
+            raise ValueError(f"{name} is not what was written")
+    return Checkpoint(
+        directory, int(manifest["step"]), int(manifest["last_step"]), float(manifest["saved_at"])
+    )
+
+
+def _files(directory: Path) -> list[Path]:
+    return sorted(path for path in directory.rglob("*") if path.is_file())
+
+
+def _sha256(path: Path) -> str:
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()

@@ -1,0 +1,69 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Ctrl-C and SIGTERM while a model trains: the session call ends first, so that a checkpoint can be written."""
+
+import contextlib
+import os
+import shlex
+import signal
+import sys
+import threading
+from collections.abc import Iterator
+
+_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+
+class Interrupted(KeyboardInterrupt):
+    """A signal has stopped a training after a checkpoint.
+
+    Attributes:
+        exit_code: what a script exits with, 128 + number of the signal.
+    """
+
+    def __init__(self, message: str, number: int):
+        super().__init__(message)
+        self.exit_code = 128 + number
+
+
+class Signals:
+    """The signal that has arrived within `noted`.
+
+    Attributes:
+        arrived: its number; None before any.
+    """
+
+    def __init__(self):
+        self.arrived: int | None = None
+
+    @contextlib.contextmanager
+    def noted(self) -> Iterator[None]:
+        """Within: the first SIGINT or SIGTERM is noted in `arrived`; a second one acts as it did before.
+
+        In other threads than the main one, Python has no signals, and nothing changes.
+        """
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        previous = {number: signal.getsignal(number) for number in _SIGNALS}
+
+        def restore() -> None:
+            for number, handler in previous.items():
+                signal.signal(number, handler)
+
+        def note(number: int, frame: object) -> None:
+            self.arrived = number
+            restore()
+
+        for number in _SIGNALS:
+            signal.signal(number, note)
+        try:
+            yield
+        finally:
+            restore()
+
+
+def command() -> str:
+    """The command line of this process, if it is a script; else 'the same call'."""
+    script = os.path.basename(sys.argv[0]) if sys.argv else ""
+    if not script or script.startswith(("-", "ipykernel", "pytest", "__main__")):
+        return "the same call"
+    return shlex.join([script, *sys.argv[1:]])

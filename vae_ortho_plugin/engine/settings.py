@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The gin configurable `training_loop`."""
+
+import dataclasses
+
+import gin
+
+from vae_ortho_plugin.checks import check_one_of, check_whole
+from vae_ortho_plugin.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingLoop:
+    """Arguments of `training_loop`."""
+
+    iterations_per_loop: int | None
+    xla: str
+    resume: bool
+    checkpoint_seconds: float | None
+    checkpoint_steps: int | None
+
+
+# The parameters on which the results do not depend.
+WITHOUT_EFFECT = (
+    "training_loop.iterations_per_loop",
+    "training_loop.resume",
+    "training_loop.checkpoint_seconds",
+    "training_loop.checkpoint_steps",
+)
+
+
+@gin.configurable("training_loop")
+def training_loop(
+    iterations_per_loop: int | None = None,
+    xla: str = "auto",
+    resume: bool = True,
+    checkpoint_seconds: float | None = 600,
+    checkpoint_steps: int | None = None,
+) -> TrainingLoop:
+    """How training runs inside the graph. The results depend on `xla` alone.
+
+    Args:
+        iterations_per_loop: largest number of steps in one session call; None: 5,000. A session call
+            has at most as many steps as half a second allows.
+        xla: 'auto' (compile where that is faster), 'on' or 'off'.
+        resume: keep checkpoints while a model trains and continue from the newest one.
+        checkpoint_seconds: seconds from one checkpoint to the next; None: at no interval of time.
+        checkpoint_steps: batches from one checkpoint to the next; None: at no interval of batches.
+
+    Raises:
+        InputError: a setting is not valid.
+    """
+    check_one_of("training_loop.xla", xla, ("auto", "on", "off"))
+    check_one_of("training_loop.resume", resume, (True, False))
+    for name, number in (
+        ("iterations_per_loop", iterations_per_loop),
+        ("checkpoint_steps", checkpoint_steps),
+    ):
+        if number is not None:
+            check_whole(f"training_loop.{name}", number, 1)
+    if checkpoint_seconds is not None and not checkpoint_seconds > 0:
+        raise InputError(
+            f"training_loop.checkpoint_seconds = {checkpoint_seconds!r}; it must be positive or None."
+        )
+    return TrainingLoop(iterations_per_loop, xla, resume, checkpoint_seconds, checkpoint_steps)

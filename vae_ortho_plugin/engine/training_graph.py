@@ -1,0 +1,234 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The graph that trains a model function, and its session."""
+
+import itertools
+from collections.abc import Callable
+from unittest import mock
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tensorflow.python.framework import random_seed
+
+from vae_ortho_plugin.engine import inputs, loop, progress
+from vae_ortho_plugin.engine.settings import TrainingLoop
+from vae_ortho_plugin.engine.tracked import Probe, TrackedMeasures
+from vae_ortho_plugin.errors import InputError
+
+_MODE = "train"
+# What surrounds a call takes a millisecond, in which a small model trains a hundred steps.
+_STEPS_PER_CALL = 5000
+# Random numbers are drawn ahead for at most this many points: 5,000 steps at batch 64.
+_POINTS_DRAWN_AHEAD = 320_000
+
+
+class TrainingGraph:
+    """A graph that trains a model function, and its session.
+
+    Args:
+        estimator: the TPUEstimator.
+        input_fn: makes the batches.
+        tracked: the measures to take.
+        settings: how it runs.
+        kind: 'xla' or 'loop' (many steps in a session call), or 'step'.
+
+    Attributes:
+        graph: the TensorFlow graph.
+        session: its session.
+        train_loop: what a session call runs.
+        probes: of the trackers in the loop.
+        step: global step, after `read_step` or a session call.
+        batches: number of batches that the model has been trained on.
+    """
+
+    def __init__(
+        self,
+        estimator,
+        input_fn: Callable,
+        tracked: TrackedMeasures,
+        settings: TrainingLoop,
+        kind: str,
+    ):
+        self._estimator = estimator
+        self._config = estimator.config
+        self._tracked = tracked
+        self.capacity = 1
+        if kind != "step":
+            asked = self._config.tpu_config.iterations_per_loop
+            self.capacity = settings.iterations_per_loop or max(asked, _STEPS_PER_CALL)
+        self.graph = tf.Graph()
+        with self.graph.as_default():
+            tf.set_random_seed(estimator.seed)
+            with _seeds_by_order(estimator.seed):
+                self._build(input_fn, kind)
+            self._saver = tf.train.Saver(
+                max_to_keep=self._config.keep_checkpoint_max, save_relative_paths=True
+            )
+            self.session = tf.Session(config=self._config.session_config)
+            self._initialize()
+
+    @classmethod
+    def fastest(
+        cls, estimator, input_fn: Callable, tracked: TrackedMeasures, settings: TrainingLoop
+    ) -> "TrainingGraph":
+        """The training under XLA, in a plain loop or step by step: the first that is worth it.
+
+        Args:
+            estimator: the TPUEstimator.
+            input_fn: makes the batches.
+            tracked: the measures to take.
+            settings: how it runs.
+        """
+        xla = settings.xla
+        try:
+            plain = cls(estimator, input_fn, tracked, settings, "xla" if xla == "on" else "loop")
+        except loop.CannotLoop as error:
+            progress.say(f"training one step per session call, because {error}")
+            return cls(estimator, input_fn, tracked, settings, "step")
+        if xla != "auto":
+            return plain
+        on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        reason = loop.why_not_xla(plain.graph, on_gpu)
+        if reason is None:
+            compiled = cls(estimator, input_fn, tracked, settings, "xla")
+            try:
+                compiled.call_session(0, 0)
+                plain.close()
+                return compiled
+            except tf.errors.OpError as error:
+                compiled.close()
+                reason = str(error).strip().splitlines()[0]
+        progress.say(f"training without XLA, because {reason}")
+        return plain
+
+    def _build(self, input_fn: Callable, kind: str) -> None:
+        self._global_step = tf.train.create_global_step()
+        # Kept beside the global step, which a model with two optimizers increments twice in a step.
+        self._iteration = tf.Variable(0, trainable=False, name="training_iteration", dtype=tf.int64)
+        self._input = None
+        self.probes = [Probe(tracker) for tracker in self._tracked.in_loop]
+        if kind == "step":
+            self._build_step(input_fn)
+        else:
+            self._build_loop(input_fn, kind)
+        self.finals = [probe.final() for probe in self.probes]
+        for tracker in self._tracked.between_calls:
+            tracker.build()
+        self._finite = _all_finite(tf.global_variables())
+
+    def _build_step(self, input_fn: Callable) -> None:
+        batches = []
+
+        def draw():
+            batches.append(input_fn(self._estimator.params_for(_MODE)))
+            return batches[0]
+
+        self.train_loop = loop.build_step(
+            self._call_model, draw, self._estimator.seed, self._iteration, self.probes
+        )
+        self._drawn = tf.nest.flatten(batches)
+
+    def _build_loop(self, input_fn: Callable, kind: str) -> None:
+        params = self._estimator.params_for(_MODE)
+        self._input = inputs.loop_input(input_fn, params)
+        if self._input is None:
+            raise loop.CannotLoop("the input function does more than read one iterator")
+        try:
+            self.train_loop = loop.build(
+                self._call_model,
+                self._input,
+                self._estimator.seed,
+                self.capacity,
+                max(1, min(self.capacity, _POINTS_DRAWN_AHEAD // params["batch_size"])),
+                self._iteration,
+                xla=kind == "xla",
+                probes=self.probes,
+            )
+        except InputError:
+            raise
+        except ValueError as error:
+            # TensorFlow's word for a tensor of the body used outside; the model's own error returns
+            # from training step by step.
+            reason = str(error).partition("\n")[0]
+            raise loop.CannotLoop(f"the model cannot loop: {reason}") from error
+        self._drawn = self._input.drawn_again()
+        if any(variable.graph is not self.graph for variable in tf.global_variables()):
+            raise loop.CannotLoop("the model makes variables that cannot leave the loop")
+
+    def _call_model(self, batch):
+        return self._estimator.call_model(batch, _MODE)
+
+    def _initialize(self) -> None:
+        self.session.run(
+            [
+                tf.global_variables_initializer(),
+                tf.local_variables_initializer(),
+                tf.tables_initializer(),
+            ]
+        )
+        for fed in (self._input, *self.probes):
+            if fed is not None:
+                fed.initialize(self.session)
+        checkpoint = self._estimator.latest_checkpoint()
+        if checkpoint is not None:
+            self._saver.restore(self.session, checkpoint)
+        self.read_step()
+
+    def read_step(self) -> None:
+        step, batches = self.session.run([self._global_step, self._iteration])
+        self.step, self.batches = int(step), int(batches)
+
+    def close(self) -> None:
+        self.session.close()
+
+    def call_session(self, limit: int, last_step: int) -> tuple[int, int, np.ndarray, list]:
+        """Runs at most `limit` steps, up to global step `last_step`.
+
+        Returns:
+            Steps done, global step, history and rows of each probe (see `loop.TrainLoop`).
+        """
+        built = self.train_loop
+        fetches = [built.done, built.global_step, built.history, built.probed]
+        feed = {built.limit: limit, built.last_step: last_step}
+        if built.start is not None:
+            feed[built.start] = self.batches
+        done, step, history, probed = self.session.run(fetches, feed)
+        self.step, self.batches = int(step), self.batches + int(done)
+        return int(done), self.step, history, probed
+
+    def draw_again(self, batches: int) -> None:
+        """Takes batches out of the input's iterator, if it has one."""
+        if not self._drawn:
+            return
+        progress.say(f"drawing {batches:,} batches from the generator again")
+        for batch in range(batches):
+            feed = {} if self.train_loop.start is None else {self.train_loop.start: batch}
+            self.session.run(self._drawn, feed)
+
+    def save(self, path: str, **options) -> str:
+        """Writes the weights; arguments as for tf.train.Saver.save."""
+        with self.graph.as_default():
+            return self._saver.save(self.session, path, **options)
+
+    def restore(self, path: str) -> None:
+        """Reads weights that `save` wrote."""
+        self._saver.restore(self.session, path)
+        self.read_step()
+
+    def weights_are_finite(self) -> bool:
+        return bool(self.session.run(self._finite))
+
+
+def _all_finite(variables: list[tf.Variable]) -> tf.Tensor:
+    """Whether each of the floating-point variables is finite."""
+    values = [variable.read_value() for variable in variables if variable.dtype.is_floating]
+    return tf.reduce_all([tf.reduce_all(tf.math.is_finite(value)) for value in values])
+
+
+def _seeds_by_order(seed: int):
+    """Seeds an operation that names no seed by its place among those, whatever else is in the graph."""
+    count = itertools.count(1)  # TensorFlow takes the pair (0, 0) as no seed at all.
+
+    def get_seed(op_seed):
+        return seed, next(count) if op_seed is None else op_seed
+
+    return mock.patch.object(random_seed, "get_seed", get_seed)
