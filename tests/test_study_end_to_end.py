@@ -171,7 +171,9 @@ def test_two_studies_cannot_share_an_output_directory(studied, capsys):
     assert "Another process is at work in the results folder" in capsys.readouterr().err
 
 
-def test_a_failed_run_is_listed_with_its_log_and_leaves_nothing(tmp_path, monkeypatch, capsys):
+def test_a_failed_run_is_listed_with_its_log_and_leaves_no_finished_directory(
+    tmp_path, monkeypatch, capsys
+):
     (tmp_path / "data/mnist").mkdir(parents=True)
     for name in SHAPES:
         (tmp_path / "data/mnist" / name).write_bytes(b"no idx file")
@@ -184,5 +186,5 @@ def test_a_failed_run_is_listed_with_its_log_and_leaves_nothing(tmp_path, monkey
     log = output / "logs/mnist_short-vae-0.log"
     assert str(log) in error
     assert "train-images-idx3-ubyte" in log.read_text()
-    assert list(Path(output, "runs/mnist_short/vae").iterdir()) == []
+    assert [path.name for path in Path(output, "runs/mnist_short/vae").iterdir()] == [".0.partial"]
     assert "0 of 1 | missing" in (output / "report.md").read_text()

@@ -5,31 +5,45 @@ import asyncio
 import collections
 import os
 import sys
+import time
 
 import pytest
 
+from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.durations import duration
 from vae_ortho_plugin.study.experiments import SYNTH_LINEAR, Experiment, Run
 from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.run import pool
 from vae_ortho_plugin.study.run.display import shown
-from vae_ortho_plugin.study.run.pool import feed_workers, make_in_workers
+from vae_ortho_plugin.study.run.missing_runs import parse_duration
+from vae_ortho_plugin.study.run.pool import TimeLimitReached, feed_workers, make_in_workers
 from vae_ortho_plugin.study.run.progress import Progress
 
 EXPERIMENT = Experiment(SYNTH_LINEAR, "beta_vae")
 
-# Model number 1 fails, 2 dies half-way, 3 hangs half-way, all others succeed.
+# Model number 1 fails, 2 dies half-way, 3 hangs half-way, 8 is killed, 9 has a long error, 10 fails once, 11
+# fails by the user's fault, all others succeed.
 FAKE_WORKER = """
-import json, os, sys, time
+import json, os, signal, sys, time
 from pathlib import Path
 for line in sys.stdin:
     job = json.loads(line)
     directory = Path(job["directory"])
     partial = directory.with_name(f".{directory.name}.partial")
     if job["model_num"] == 1:
-        print(json.dumps({"error": "ValueError: no luck"}), flush=True)
+        print(json.dumps({"error": "ValueError: no luck", "user_must_fix": False}), flush=True)
         sys.exit(1)
-    partial.mkdir(parents=True)
+    tried = partial.with_name(f"tried-{job['model_num']}")
+    first, count = not tried.exists(), len(tried.read_text()) if tried.exists() else 0
+    tried.parent.mkdir(parents=True, exist_ok=True)
+    tried.write_text("x" * (count + 1))
+    if job["model_num"] in (9, 11) or (job["model_num"] == 10 and first):
+        text = "x" * 200_000 if job["model_num"] == 9 else "no luck"
+        print(json.dumps({"error": text, "user_must_fix": job["model_num"] == 11}), flush=True)
+        sys.exit(1)
+    partial.mkdir(parents=True, exist_ok=True)
+    if job["model_num"] == 8:
+        os.kill(os.getpid(), signal.SIGKILL)
     if job["model_num"] == 2:
         os._exit(7)
     if job["model_num"] == 3:
@@ -45,9 +59,9 @@ def make(tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "WORKER", (sys.executable, "-c", FAKE_WORKER))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
 
-    def make(seeds, jobs=1):
+    def make(seeds, jobs=1, **options):
         runs = [Run(EXPERIMENT, seed) for seed in seeds]
-        return make_in_workers(runs, ResultsFolder(tmp_path), jobs, threads=3)
+        return make_in_workers(runs, ResultsFolder(tmp_path), jobs, threads=3, **options)
 
     return make
 
@@ -63,18 +77,69 @@ def test_one_worker_makes_run_after_run_with_its_threads(make, tmp_path, capsys)
     assert lines[-1].startswith("[3/3] synth_linear/beta_vae/6: 0 s; 3 of 3 runs done, 0 s left")
 
 
-def test_failures_are_returned_leave_no_directory_and_stop_nothing_else(make, tmp_path, capsys):
+def test_failures_are_returned_leave_no_finished_directory_and_stop_nothing_else(
+    make, tmp_path, capsys
+):
     failures = make([1, 2, 4])
     assert [(f.run.seed, f.error) for f in failures] == [
         (1, "ValueError: no luck"),
         (2, "its process ended with exit code 7"),
     ]
     assert failures[0].log == tmp_path / "logs" / "synth_linear-beta_vae-1.log"
-    assert os.listdir(tmp_path / "runs/synth_linear/beta_vae") == ["4"]
+    assert finished(tmp_path) == ["4"]
     assert "(2 failed)" in capsys.readouterr().out
 
 
-def test_an_interruption_ends_the_workers_and_leaves_no_half_run(make, tmp_path):
+def finished(output):
+    names = os.listdir(output / "runs/synth_linear/beta_vae")
+    return sorted(name for name in names if name.isdecimal())
+
+
+def attempts(output, seed):
+    return len((output / f"runs/synth_linear/beta_vae/tried-{seed}").read_text())
+
+
+def test_a_failed_run_is_tried_again_unless_the_user_must_fix_it(make, tmp_path):
+    failures = make([10, 11, 2], retries=2)
+    assert [f.run.seed for f in failures] == [11, 2]
+    assert finished(tmp_path) == ["10"]
+    assert [attempts(tmp_path, seed) for seed in (10, 11, 2)] == [2, 1, 3]
+
+
+def test_the_death_of_a_worker_names_the_signal_and_the_memory(make):
+    (failure,) = make([8])
+    assert "killed (SIGKILL)" in failure.error and "GiB" in failure.error
+
+
+def test_an_error_of_any_length_is_returned(make, tmp_path):
+    (failure,) = make([9, 4])
+    assert len(failure.error) == 200_000
+    assert finished(tmp_path) == ["4"]
+
+
+def test_a_time_limit_stops_the_workers_and_keeps_the_unfinished_run(make, tmp_path):
+    started = time.monotonic()
+    with pytest.raises(TimeLimitReached):
+        make([4, 3], time_limit=3)
+    assert time.monotonic() - started < 20
+    assert finished(tmp_path) == ["4"]
+    assert (tmp_path / "runs/synth_linear/beta_vae/.3.partial").exists()
+
+
+@pytest.mark.parametrize(
+    ("text", "seconds"), [("3h50m", 13_800), ("90m", 5400), ("600s", 600), ("45", 45), (None, None)]
+)
+def test_durations_of_the_command_line(text, seconds):
+    assert parse_duration(text) == seconds
+
+
+@pytest.mark.parametrize("text", ["", "soon", "0", "-5", "1d"])
+def test_a_bad_duration_is_refused(text):
+    with pytest.raises(InputError, match="3h50m"):
+        parse_duration(text)
+
+
+def test_an_interruption_ends_the_workers_and_keeps_the_unfinished_run(make, tmp_path):
     folder = tmp_path / "runs/synth_linear/beta_vae"
 
     async def interrupted():
@@ -89,7 +154,8 @@ def test_an_interruption_ends_the_workers_and_leaves_no_half_run(make, tmp_path)
 
     with pytest.raises(asyncio.CancelledError):
         asyncio.run(asyncio.wait_for(interrupted(), timeout=30))
-    assert os.listdir(folder) == ["4"]
+    assert finished(tmp_path) == ["4"]
+    assert (folder / ".3.partial").exists()
 
 
 def progress(waiting, running, seconds, jobs=2):

@@ -4,6 +4,7 @@
     OUTPUT/
         runs/DATA/MODEL/SEED/            a finished run, see `RunFiles`
         runs/DATA/MODEL/.SEED.partial/   a run that is being made, with the same files
+        runs/DATA/MODEL/.SEED.lock       held by the process that makes the run
         logs/DATA-MODEL-SEED.log         what the run printed
         results.json                     every metric of every run, by dlib_aggregate_results
         report.md  report.html  tables/  pictures/
@@ -93,6 +94,21 @@ class RunFiles:
     def partial(self) -> "RunFiles":
         """Where the run is made before it is complete and renamed."""
         return RunFiles(self.directory.with_name(f".{self.directory.name}.partial"))
+
+    @property
+    def lock(self) -> Path:
+        """Lock file of the process that makes the run."""
+        return self.directory.with_name(f".{self.directory.name}.lock")
+
+    @property
+    def plan(self) -> Path:
+        """What an unfinished run is to become: its configuration, and the seconds spent on it."""
+        return self.directory / "plan.json"
+
+    @property
+    def error(self) -> Path:
+        """The error that ended the last attempt at an unfinished run."""
+        return self.directory / "error.txt"
 
     @property
     def facts(self) -> Path:

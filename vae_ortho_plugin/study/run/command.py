@@ -39,6 +39,15 @@ def parser() -> argparse.ArgumentParser:
         metavar="N",
         help="runs at a time (default: one per core, limited by memory for dSprites)",
     )
+    add(
+        "--retries", type=int, default=1, metavar="N", help="further attempts at a run (default: 1)"
+    )
+    add(
+        "--time-limit",
+        metavar="TIME",
+        help="stop cleanly after it, such as 3h50m, 90m or 600s; the same command continues",
+    )
+    add("--status", action="store_true", help="print what OUTPUT has of the study, and end")
     add("--report-only", action="store_true", help="train nothing, report what is finished")
     add("--list", action="store_true", help="print the selected runs and their model numbers")
     return result
@@ -62,7 +71,13 @@ def _studies_help() -> str:
 def main(arguments: list[str] | None = None) -> int:
     """Carries out the command line; returns the exit status."""
     options = parser().parse_args(arguments)
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    signals = []
+
+    def interrupt(number: int, frame: object) -> None:
+        signals.append(number)
+        raise KeyboardInterrupt
+
+    signal.signal(signal.SIGTERM, interrupt)
     try:
         # Late, because --help must do without NumPy and gin.
         from vae_ortho_plugin.study.run.missing_runs import carry_out
@@ -73,7 +88,7 @@ def main(arguments: list[str] | None = None) -> int:
         return 2
     except KeyboardInterrupt:
         print("\nStopped. The same command continues with the missing runs.", file=sys.stderr)
-        return 130
+        return 128 + (signals or [signal.SIGINT])[0]
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 """Carries out a command line: makes the missing runs, aggregates their results, writes the report."""
 
 import argparse
+import re
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -11,9 +12,12 @@ from vae_ortho_plugin.study.experiments import Run
 from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.plans import select
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
-from vae_ortho_plugin.study.run.pool import make_in_workers
+from vae_ortho_plugin.study.run.pool import TimeLimitReached, make_in_workers
 from vae_ortho_plugin.study.run.progress import Failure
 from vae_ortho_plugin.study.run.schedule import available_cores, default_jobs, in_order
+
+# As of the command timeout.
+TIME_LIMIT_EXIT = 124
 
 
 def carry_out(options: argparse.Namespace) -> int:
@@ -34,18 +38,32 @@ def carry_out(options: argparse.Namespace) -> int:
         return 0
     if options.jobs is not None and options.jobs < 1:
         raise InputError(f"--jobs {options.jobs}: at least one run at a time.")
+    if options.retries < 0:
+        raise InputError(f"--retries {options.retries}: none or more.")
+    time_limit = parse_duration(options.time_limit)
     # Late, because --list needs neither.
     from vae_ortho_plugin.study.report import write_report
-    from vae_ortho_plugin.study.run import display
+    from vae_ortho_plugin.study.run import display, status
     from vae_ortho_plugin.study.run.aggregation import aggregate_if_outdated
 
-    selected = {run.experiment.as_planned for run in runs}
-    if not options.report_only:
-        runs = _with_data(runs, options)
     folder = ResultsFolder((options.output or Path("results", options.study)).absolute())
+    selected = {run.experiment.as_planned for run in runs}
+    if not (options.report_only or options.status):
+        runs = _with_data(runs, options)
+    if options.status:
+        status.show(runs, folder)
+        return 0
     folder.path.mkdir(parents=True, exist_ok=True)
     with locked(folder.lock, f"the results folder {folder.path}"):
-        failures = [] if options.report_only else make_missing(runs, folder, options.jobs)
+        failures = []
+        if not options.report_only:
+            try:
+                failures = make_missing(runs, folder, options.jobs, options.retries, time_limit)
+            except TimeLimitReached:
+                print(
+                    f"The time limit of {options.time_limit} is reached. The same command continues."
+                )
+                return TIME_LIMIT_EXIT
         aggregate_if_outdated(folder)
         print(f"Report: {write_report(options.study, folder.path, selected)}")
     display.show_failures(failures)
@@ -81,16 +99,39 @@ def parse_seeds(texts: Sequence[str] | None) -> list[int] | None:
     return seeds
 
 
-def make_missing(runs: Sequence[Run], folder: ResultsFolder, jobs: int | None) -> list[Failure]:
+def parse_duration(text: str | None) -> float | None:
+    """Seconds of a text such as '3h50m', '90m', '600s' or '600'.
+
+    Raises:
+        InputError: the text is no positive duration.
+    """
+    if text is None:
+        return None
+    found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text)
+    hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
+    if not (total := 3600 * hours + 60 * minutes + seconds):
+        raise InputError(f"--time-limit {text}: give a duration such as 3h50m, 90m or 600s.")
+    return float(total)
+
+
+def make_missing(
+    runs: Sequence[Run],
+    folder: ResultsFolder,
+    jobs: int | None,
+    retries: int = 0,
+    time_limit: float | None = None,
+) -> list[Failure]:
     """Makes the runs that the folder does not have; returns the ones that failed.
 
     Args:
         runs: all that are wanted.
         folder: the results folder.
         jobs: runs at a time; None: as many as the machine has room for.
+        retries, time_limit: as for `make_in_workers`.
 
     Raises:
         InputError: disentanglement_lib is not installed.
+        TimeLimitReached: the time limit passed.
     """
     missing = [run for run in runs if not folder.run(run).directory.exists()]
     print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before, in {folder.path}")
@@ -100,4 +141,4 @@ def make_missing(runs: Sequence[Run], folder: ResultsFolder, jobs: int | None) -
         dlib_script(script)
     jobs = min(jobs or default_jobs(missing), len(missing))
     threads = max(1, available_cores() // jobs)
-    return make_in_workers(in_order(missing), folder, jobs, threads)
+    return make_in_workers(in_order(missing), folder, jobs, threads, retries, time_limit)

@@ -6,10 +6,11 @@ import collections
 import contextlib
 import json
 import os
-import shutil
+import signal
 import sys
 import time
 from collections.abc import Sequence
+from pathlib import Path
 
 from vae_ortho_plugin.study.durations import duration
 from vae_ortho_plugin.study.experiments import Run
@@ -18,70 +19,115 @@ from vae_ortho_plugin.study.run.display import Display, shown
 from vae_ortho_plugin.study.run.progress import Failure, Progress
 
 WORKER = (sys.executable, "-m", "vae_ortho_plugin.study.run.worker")
+# A session call takes half a second and a checkpoint of the largest network less than a second.
+_SECONDS_TO_STOP = 10.0
+_LONGEST_ANSWER = 2**20
+
+
+class TimeLimitReached(Exception):
+    """The time limit of a study has passed; its workers have been stopped."""
 
 
 def make_in_workers(
-    runs: Sequence[Run], folder: ResultsFolder, jobs: int, threads: int
+    runs: Sequence[Run],
+    folder: ResultsFolder,
+    jobs: int,
+    threads: int,
+    retries: int = 0,
+    time_limit: float | None = None,
 ) -> list[Failure]:
     """Makes `runs`, `jobs` at a time with `threads` threads each; returns those that failed.
 
-    A run's directory appears when it is complete. An interruption ends the workers and deletes
-    unfinished runs.
+    A run's directory appears when it is complete. An interruption or the time limit stops the workers; an
+    unfinished run stays and is continued by the next call.
+
+    Args:
+        runs: what to make.
+        folder: the results folder.
+        jobs: number of workers.
+        threads: number of threads of each worker.
+        retries: further attempts at a run that failed, unless the user must fix the error.
+        time_limit: seconds after which the workers are stopped; None: no limit.
+
+    Raises:
+        TimeLimitReached: the time limit passed.
     """
     progress = Progress(collections.deque(runs), jobs)
     folder.logs.mkdir(parents=True, exist_ok=True)
     with shown(progress) as display:
-        asyncio.run(feed_workers(progress, folder, threads, display))
+        asyncio.run(feed_workers(progress, folder, threads, display, retries, time_limit))
     return progress.failures
 
 
 async def feed_workers(
-    progress: Progress, folder: ResultsFolder, threads: int, display: Display
+    progress: Progress,
+    folder: ResultsFolder,
+    threads: int,
+    display: Display,
+    retries: int = 0,
+    time_limit: float | None = None,
 ) -> None:
-    """Makes the waiting runs of `progress` in its number of workers."""
+    """Makes the waiting runs of `progress` in its number of workers; arguments as `make_in_workers`."""
     feeders = [
-        asyncio.create_task(_feed_worker(progress, folder, threads, display))
+        asyncio.create_task(_feed_worker(progress, folder, threads, display, retries))
         for _ in range(progress.jobs)
     ]
     ticker = asyncio.create_task(_tick(display))
     try:
-        await asyncio.gather(*feeders)
+        await asyncio.wait_for(asyncio.gather(*feeders), time_limit)
+    except TimeoutError:
+        raise TimeLimitReached from None
     finally:
         for task in (*feeders, ticker):
             task.cancel()
         await asyncio.gather(*feeders, ticker, return_exceptions=True)
-        for run in progress.running:  # none, unless interrupted
-            shutil.rmtree(folder.run(run).partial.directory, ignore_errors=True)
 
 
 async def _feed_worker(
-    progress: Progress, folder: ResultsFolder, threads: int, display: Display
+    progress: Progress, folder: ResultsFolder, threads: int, display: Display, retries: int
 ) -> None:
     process = None
     try:
         while progress.waiting:
             run = progress.waiting.popleft()
             begun = progress.running[run] = time.monotonic()
-            process = process or await _start_worker(threads)
-            error = await _make_in_worker(process, run, folder)
+            for attempt in range(retries + 1):
+                process = process or await _start_worker(threads)
+                answer = await _make_in_worker(process, run, folder)
+                if answer["error"] is None:
+                    break
+                await _end(process)  # it ends by itself after an error
+                process = None
+                if answer["user_must_fix"] or attempt == retries:
+                    break
+                display.line(f"{run}: {answer['error']}; trying again")
             del progress.running[run]
             progress.done += 1
             took = time.monotonic() - begun
-            if error is None:
+            if answer["error"] is None:
                 progress.seconds.setdefault(run.experiment, []).append(took)
                 display.line(f"{run}: {duration(took)}")
             else:
-                await _end(process)  # it ends by itself after an error
-                process = None
-                progress.failures.append(Failure(run, error, folder.log(run)))
-                display.line(f"{run}: FAILED, {error} ({folder.log(run)})")
+                progress.failures.append(Failure(run, answer["error"], folder.log(run)))
+                display.line(f"{run}: FAILED, {answer['error']} ({folder.log(run)})")
     except asyncio.CancelledError:
         if process is not None:
-            process.kill()
-            await process.wait()
+            await _stop(process)
         raise
     if process is not None:
         await _end(process)
+
+
+async def _stop(process: asyncio.subprocess.Process) -> None:
+    """Lets a worker write a checkpoint, and ends it."""
+    process.stdin.close()
+    with contextlib.suppress(ProcessLookupError):
+        process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), _SECONDS_TO_STOP)
+    except TimeoutError:
+        process.kill()
+        await process.wait()
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
@@ -102,13 +148,14 @@ async def _start_worker(threads: int) -> asyncio.subprocess.Process:
         },
         # Ctrl-C is for this process, which then ends its workers.
         start_new_session=True,
+        limit=_LONGEST_ANSWER,
     )
 
 
 async def _make_in_worker(
     process: asyncio.subprocess.Process, run: Run, folder: ResultsFolder
-) -> str | None:
-    """Hands a run to a worker; returns the error, None when the run is finished."""
+) -> dict:
+    """Hands a run to a worker; returns its answer, see `worker`."""
     files = folder.run(run)
     job = {
         "model_num": run.model_num,
@@ -121,10 +168,29 @@ async def _make_in_worker(
         await process.stdin.drain()
     answer = await process.stdout.readline()
     if not answer:
-        code = await process.wait()
-        shutil.rmtree(files.partial.directory, ignore_errors=True)
-        return f"its process ended with exit code {code}"
-    return json.loads(answer)["error"]
+        return {"error": _death(await process.wait()), "user_must_fix": False}
+    return json.loads(answer)
+
+
+def _death(code: int) -> str:
+    """How a worker's process ended without an answer."""
+    if code == -signal.SIGKILL:
+        return (
+            "its process was killed (SIGKILL), which is what a machine out of memory does; this one has "
+            f"{_memory_limit() / 2**30:.1f} GiB. Fewer --jobs need less"
+        )
+    if code < 0:
+        return f"its process was ended by {signal.Signals(-code).name}"
+    return f"its process ended with exit code {code}"
+
+
+def _memory_limit() -> int:
+    """Bytes that this machine or control group allows."""
+    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    try:
+        return min(whole, int(Path("/sys/fs/cgroup/memory.max").read_text()))
+    except (OSError, ValueError):  # no control group, or no limit
+        return whole
 
 
 async def _tick(display: Display) -> None:

@@ -3,8 +3,9 @@
 
 Reads one job a line from standard input and answers with a line on standard output, both JSON:
 `{"model_num": 3, "epochs": null, "directory": "…/runs/synth_linear/beta_vae/3", "log": "…"}` is
-answered by `{"error": null}` when the directory is complete, else by the error. After an error the
-process exits. Everything that a run prints goes to its log.
+answered by `{"error": null}` when the directory is complete, else by the error and whether the user must
+fix it. After an error the process exits. After SIGINT or SIGTERM in a training it exits with 130 or 143 and
+no answer, and the training has a checkpoint. Everything that a run prints goes to its log.
 """
 
 import json
@@ -13,7 +14,11 @@ import sys
 import traceback
 from pathlib import Path
 
+from vae_ortho_plugin.engine.interruption import Interrupted
+from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.run.reproduce import load_reproduce, train_and_evaluate
+
+_LONGEST_ERROR = 10_000
 
 
 def main() -> None:
@@ -22,20 +27,23 @@ def main() -> None:
     reproduce = None
     for line in sys.stdin:
         job = json.loads(line)
-        with open(job["log"], "w") as log:
+        with open(job["log"], "a") as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
-        error = None
+        answer = {"error": None}
         try:
             reproduce = reproduce or load_reproduce()
             train_and_evaluate(reproduce, job["model_num"], job["epochs"], Path(job["directory"]))
+        except Interrupted as stopped:
+            sys.exit(stopped.exit_code)
         except Exception as failure:  # noqa: BLE001, reported by the parent
             traceback.print_exc()
-            error = f"{type(failure).__name__}: {failure}"
+            text = f"{type(failure).__name__}: {failure}"[:_LONGEST_ERROR]
+            answer = {"error": text, "user_must_fix": isinstance(failure, InputError)}
         sys.stdout.flush()
         sys.stderr.flush()
-        print(json.dumps({"error": error}), file=answers)
-        if error:
+        print(json.dumps(answer), file=answers)
+        if answer["error"]:
             sys.exit(1)
 
 
