@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input of the measures: each with its smallest example, and its error."""
 
+import inspect
 import tracemalloc
 
 import numpy as np
@@ -161,3 +162,178 @@ def test_numbers_of_points_that_differ_are_refused():
 def test_more_latents_than_outputs_have_no_dto():
     with pytest.raises(InputError, match="at least as many outputs as latents"):
         measures.distance_to_orthogonality(np.ones((1, 2, 3)))
+
+
+NORMAL = np.random.default_rng(0).normal(size=(30, 2))
+# Arguments that each public function accepts.
+GOOD = {
+    measures.active_latents: {"means": NORMAL},
+    measures.delta_kl: {"means": NORMAL, "variances": np.exp(NORMAL)},
+    measures.disentanglement_score: {
+        "latents": NORMAL,
+        "factors": NORMAL[:, :1],
+        "factor_kinds": ["continuous"],
+        "seed": 0,
+        "num_neighbors": 5,
+    },
+    measures.distance_to_orthogonality: {"jacobians": IDENTITY},
+    measures.encoder_directions: {"scores": NORMAL, "means": NORMAL},
+    measures.loss_decomposition: {
+        "observations": ONES,
+        "decoded_means": ONES,
+        "decoded_samples": [ONES],
+        "noise_jacobians": IDENTITY,
+    },
+    measures.matched_angles: {"principal": np.eye(2), "candidates": np.eye(2)},
+    measures.nearest_signed_permutation: {"matrix": np.eye(2)},
+    measures.point_distances: {"jacobians": IDENTITY},
+    measures.polarized_regime: {"means": NORMAL, "variances": np.exp(NORMAL)},
+    measures.precision_gap: {"jacobians": IDENTITY, "sigma": ONES},
+    measures.principal_components: {"batches": [NORMAL], "at_most": 2},
+    measures.right_singular_vectors: {"jacobians": IDENTITY},
+    measures.share_below: {"steps": [1, 2], "delta_kl": [0.1, 0.01], "last_step": 3},
+    measures.summarize: {"distances": [0.0, 1.0]},
+    measures.triangular_factors: {"jacobians": IDENTITY},
+    optimum.log_column_product: {"jacobians": IDENTITY},
+    optimum.log_least_loss: {"jacobians": IDENTITY, "precision": [0.0]},
+    optimum.log_linearized_loss: {"jacobians": IDENTITY, "sigma": ONES},
+    optimum.log_lower_bound: {"jacobians": IDENTITY, "precision": [0.0]},
+    optimum.log_volume: {"jacobians": IDENTITY},
+    optimum.optimal_columns: {"jacobians": IDENTITY},
+    optimum.optimal_sigma: {"jacobians": IDENTITY, "precision": [0.0]},
+    optimum.precision: {"sigma": ONES},
+    optimum.precision_of_kl: {"kl": [1.0], "means": ONES},
+}
+ARGUMENTS = [(f, name) for f, given in GOOD.items() for name in given if name != "factor_kinds"]
+# NaN of Δ_KL counts as not below the threshold.
+FINITE = [(f, name) for f, name in ARGUMENTS if name != "delta_kl"]
+
+
+def with_bad(function, name, spoil):
+    """Calls the function with one of its arguments spoilt."""
+    good = GOOD[function][name]
+    bad = [spoil(good[0])] if name in ("decoded_samples", "batches") else spoil(good)
+    return function(**{**GOOD[function], name: bad})
+
+
+def with_first(value):
+    def spoil(good):
+        array = np.array(good, np.float64)
+        array.flat[0] = value
+        return array
+
+    return spoil
+
+
+def masked(good):
+    array = np.ma.masked_array(np.array(good, np.float64))
+    array[(0,) * array.ndim] = np.ma.masked
+    return array
+
+
+def test_every_public_function_is_among_those_that_are_tried():
+    public = {getattr(measures, name) for name in measures.__all__}
+    public |= {
+        f for f in vars(optimum).values() if getattr(f, "__module__", "") == optimum.__name__
+    }
+    functions = {f for f in public if inspect.isfunction(f) and not f.__name__.startswith("_")}
+    assert functions == set(GOOD)
+    for function, arguments in GOOD.items():
+        function(**arguments)
+
+
+@pytest.mark.parametrize("function, name", FINITE)
+@pytest.mark.parametrize("value", [np.nan, np.inf])
+def test_a_value_that_is_not_finite_is_refused_in_every_argument(function, name, value):
+    with pytest.raises(InputError):
+        with_bad(function, name, with_first(value))
+
+
+@pytest.mark.parametrize("function, name", ARGUMENTS)
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda good: np.array(good) * 1j,
+        lambda good: np.array(good).astype(str).tolist(),
+        lambda good: np.full(np.shape(good), None),
+        lambda good: np.zeros(np.shape(good), "M8[s]"),
+        lambda good: np.zeros(np.shape(good), [("a", float)]),
+        lambda good: [[1, 2], [3]],
+        lambda good: None,
+        masked,
+    ],
+    ids=["complex", "text", "objects", "dates", "records", "ragged", "None", "masked"],
+)
+def test_values_that_are_no_real_numbers_are_refused_in_every_argument(function, name, spoil):
+    with pytest.raises(InputError):
+        with_bad(function, name, spoil)
+
+
+@pytest.mark.parametrize("function, name", ARGUMENTS)
+def test_an_empty_array_is_refused_in_every_argument(function, name):
+    with pytest.raises(InputError):
+        with_bad(function, name, lambda good: np.zeros(0))
+
+
+def test_integers_do_not_overflow():
+    pixels = np.array([[200, 100]], np.uint8)
+    terms = measures.loss_decomposition(
+        pixels, pixels * 0, [pixels], np.array([[[200], [0]]], "u1")
+    )
+    assert terms.deterministic == terms.total + 200**2 + 100**2
+    assert terms.linearized == 200**2
+    large = np.array([[[2**40, 0], [0, 2**40]]])
+    assert optimum.log_volume(large) == pytest.approx(80 * np.log(2))
+
+
+def test_values_whose_squares_leave_the_range_of_float64_are_refused():
+    with pytest.raises(InputError, match=r"means\[0, 1\] is 1e\+200, which is too large"):
+        measures.polarized_regime([[0.0, 1e200]], [[1.0, 1.0]])
+
+
+@pytest.mark.parametrize("columns", [[[1.0, 1.0], [1.0, 1.0]], [[1.0, 3.0], [0.1, 0.3]]])
+def test_the_columns_part_of_dependent_columns_is_infinite_in_spite_of_rounding(columns):
+    gap = measures.precision_gap([columns], ONES)
+    assert gap.columns == gap.total == np.inf
+    assert np.isfinite(gap.sigma)
+
+
+def test_classes_of_mixed_types_are_refused_and_named():
+    latents = np.random.default_rng(0).normal(size=(20, 2))
+    classes = [["cat"]] * 19 + [[1.5]]
+    with pytest.raises(InputError, match=r"factors\[19, 0\] is 1.5; .* all be strings"):
+        measures.disentanglement_score(latents, classes, ["categorical"])
+
+
+def test_numbers_beside_the_text_of_another_factor_keep_their_values():
+    factor = np.linspace(0, 1, 50)
+    mixed = [[value, "cat" if n % 2 else "dog"] for n, value in enumerate(factor)]
+    coded = [[value, float(n % 2 == 0)] for n, value in enumerate(factor)]
+    latents = np.column_stack([factor, np.arange(50) % 2])
+    kinds = ["continuous", "categorical"]
+    found = measures.disentanglement_score(latents, mixed, kinds)
+    expected = measures.disentanglement_score(latents, coded, kinds)
+    np.testing.assert_array_equal(found.score_matrix, expected.score_matrix)
+
+
+def test_a_single_array_of_observations_is_not_taken_for_batches():
+    with pytest.raises(InputError, match=r"PCA of one array takes it as \[array\]"):
+        measures.principal_components(NORMAL, at_most=1)
+
+
+def test_observations_of_another_layout_are_refused():
+    images = np.zeros((2, 3, 4, 1))
+    with pytest.raises(InputError, match="decoded_means and observations differ in shape"):
+        measures.loss_decomposition(images, images.swapaxes(1, 2), [images], np.ones((2, 12, 1)))
+
+
+def test_more_principal_directions_than_latents_are_refused():
+    with pytest.raises(InputError, match="at least as many latents as directions"):
+        measures.matched_angles(np.eye(3), np.eye(3)[:2])
+
+
+def test_a_matrix_with_entries_beyond_one_has_no_nearest_signed_permutation():
+    with pytest.raises(InputError, match=r"entries in \[-1, 1\]"):
+        measures.nearest_signed_permutation([[2.0, 0.0], [0.0, 1.0]])
+    with pytest.raises(InputError, match="Unknown DtO solver 'simplex'"):
+        measures.nearest_signed_permutation(np.eye(2), "simplex")

@@ -8,6 +8,7 @@ import vae_ortho_plugin  # noqa: F401
 
 # dlib finds what TensorFlow no longer has under the plugin's hook only, and the others after dlib.
 # isort: split
+import disentanglement_lib  # noqa: F401
 
 # isort: split
 import tensorflow.compat.v1 as tf

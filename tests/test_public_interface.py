@@ -81,6 +81,11 @@ def test_measures_take_half_precision_and_compute_in_double():
     assert measures.optimum.log_volume(large) == pytest.approx(np.log(60_000))
 
 
+def test_measures_take_bfloat16():
+    dto = measures.distance_to_orthogonality(jnp.array([M1], jnp.bfloat16))
+    assert dto.mean == pytest.approx(measures.distance_to_orthogonality([M1]).mean)
+
+
 def torch():
     return pytest.importorskip("torch")
 

@@ -24,7 +24,7 @@ def as_array(name: str, values: object) -> NDArray[Any]:
     Raises:
         InputError: they cannot be converted, or are masked.
     """
-    if np.ma.is_masked(values):
+    if isinstance(values, np.ma.MaskedArray) and np.any(values.mask):
         raise InputError(f"{name} has masked values: fill them in, or leave out these points.")
     # PyTorch converts a tensor that requires a gradient only after this.
     detach = getattr(values, "detach", None)

@@ -221,7 +221,8 @@ def _values(
         values = column.astype(np.float64)
         check_finite(f"factors[:, {k}]", values)
         return values
-    return np.unique(column.astype(expected), return_inverse=True)[1].astype(np.float64)
+    classes = np.unique(column.astype(expected), return_inverse=True)[1]
+    return np.asarray(classes, np.float64)
 
 
 def _type(value: object) -> type | None:

@@ -70,7 +70,8 @@ def principal_components(batches: Iterable[ArrayLike], at_most: int) -> Principa
     count = 0
     # Data are shifted by the mean of the first batch: far from 0, their variance would be lost in the
     # sum of squares.
-    shift = sums = squares = np.zeros(0)
+    shift: NDArray[np.float64] = np.zeros(0)
+    sums, squares = shift, shift
     for n, batch in enumerate(batches):
         flat = _flat(f"batches[{n}]", batch)
         if not count:
