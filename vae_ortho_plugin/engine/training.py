@@ -115,8 +115,9 @@ class Training:
             done, step, history, probed = self._graph.call_session(limit, self._last_step)
             now = time.monotonic()
             steps = first_step + (np.arange(done) + 1) * ((step - first_step) // done)
+            self._reports.add_probed(probed, steps)
             _check_finite(history[:done, 0], steps, self._good)
-            self._reports.add_call(history, steps, batches, probed)
+            self._reports.add_call(history, steps, batches)
             limit = int(np.clip(done * _SECONDS_PER_CALL / (now - called), 1, self._graph.capacity))
             if self._graph.step < self._last_step:
                 self._measure_between_calls()
