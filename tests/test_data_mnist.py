@@ -1,13 +1,16 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
 import gzip
+import hashlib
 import os
 import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from disentanglement_lib.data.ground_truth import named_data
 
-from vae_ortho_plugin.data import NAMED, mnist, mnist_files
+from vae_ortho_plugin.data import NAMED, mnist, mnist_files, origin
 from vae_ortho_plugin.data.idx import read_idx
 from vae_ortho_plugin.data.location import VARIABLE
 from vae_ortho_plugin.data.split_data import SPLITS
@@ -131,6 +134,81 @@ def test_the_other_data_set_in_this_ones_place_is_noticed(small, monkeypatch):
         mnist.MNIST()
 
 
+@pytest.mark.parametrize("folder", ["MNIST/raw", "mnist/MNIST/raw", "mnist/raw"])
+def test_files_are_found_where_torchvision_puts_them(small, folder):
+    expected = mnist.MNIST().split("train")[0]
+    (small / "mnist").rename(small / "moved")
+    (small / folder).parent.mkdir(parents=True)
+    (small / "moved").rename(small / folder)
+    np.testing.assert_array_equal(mnist.MNIST().split("train")[0], expected)
+
+
+def test_names_with_a_dot_are_found(small):
+    expected = mnist.MNIST().split("train")[0]
+    for path in list((small / "mnist").iterdir()):
+        path.rename(path.with_name(path.name.replace("-idx", ".idx")))
+    assert (small / "mnist" / "train-images.idx3-ubyte.gz").exists()
+    np.testing.assert_array_equal(mnist.MNIST().split("train")[0], expected)
+
+
+def test_a_message_about_missing_files_says_what_is_there(small):
+    for path in list((small / "mnist").iterdir()):
+        path.rename(path.with_name(f"emnist-mnist-{path.name}"))
+    with pytest.raises(InputError, match="holds emnist-mnist-t10k-images") as error:
+        mnist.MNIST()
+    assert "vae_ortho_download_data mnist" in str(error.value)
+
+
+@contextlib.contextmanager
+def as_another_user(path):
+    """Within: a user who may not look into `path`."""
+    path.chmod(0)
+    if os.geteuid() == 0:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if os.geteuid() != os.getuid():
+            os.seteuid(os.getuid())
+        path.chmod(0o755)
+
+
+@pytest.mark.parametrize(
+    "name", ["mnist", "dsprites_full", "shapes3d", "smallnorb", "cars3d", "mpi3d_toy"]
+)
+def test_a_folder_that_this_user_may_not_read_is_named_as_that(small, name):
+    with as_another_user(small), pytest.raises(InputError) as error:
+        named_data.get_named_ground_truth_data(name)
+    assert "cannot be read (Permission denied)" in str(error.value)
+
+
+def test_balanced_classes_are_not_those_of_mnist(tmp_path, monkeypatch):
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    (tmp_path / "mnist").mkdir()
+    for name, shape in mnist_files.SHAPES.items():
+        labels = (np.arange(shape[0]) % 10).astype(np.uint8)
+        values = labels if len(shape) == 1 else np.zeros(shape, np.uint8)
+        (tmp_path / "mnist" / name).write_bytes(idx_bytes(values))
+    with pytest.raises(InputError, match="expected the images of mnist, found those of KMNIST or"):
+        mnist.MNIST()
+
+
+def test_kmnist_is_known_by_its_file(small, monkeypatch):
+    (small / "mnist").rename(small / "fashion_mnist")
+    content = (small / "fashion_mnist" / "train-images-idx3-ubyte.gz").read_bytes()
+    known = hashlib.sha256(content).hexdigest(), len(content)
+    monkeypatch.setattr(mnist_files, "_KMNIST", known)
+    with pytest.raises(InputError, match="images of fashion_mnist, found those of KMNIST"):
+        mnist.FashionMNIST()
+
+
+def test_results_say_that_the_values_are_not_mnists(small, capsys):
+    mnist.MNIST()
+    place = small / "mnist"
+    assert origin.origin("mnist") == f"other values than the published mnist in {place}"
+    assert "Results say so" in capsys.readouterr().err
+
+
 @pytest.mark.skipif(
     not (Path(os.environ.get(VARIABLE, "/nowhere")) / "mnist").is_dir(),
     reason=f"{VARIABLE} does not hold mnist/",
@@ -143,6 +221,7 @@ def test_the_real_data_has_the_known_mean_and_all_70000_images(name, mean):
     for file in mnist_files.SHAPES:
         mnist_files.check_file(mnist_files.find_file(directory, file), name, file)
     data = NAMED[name]()
+    assert origin.origin(name) is None
     images = np.concatenate([data._observations[data._points(split)] for split in SPLITS])
     test = read_idx(mnist_files.find_file(directory, "t10k-images-idx3-ubyte"))
     assert len(images) == 70_000

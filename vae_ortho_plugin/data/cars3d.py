@@ -112,8 +112,8 @@ def _check(file: Path, shape: tuple[int, ...], kind: str) -> None:
     square = len(shape) == 5 and shape[0] == shape[1] >= 64
     if not square or shape[2:] != (3, SIZES[1], SIZES[0]) or kind != "uint8":
         raise InputError(
-            f"{file}: expected an array 'im', uint8 of shape (128, 128, 3, {SIZES[1]}, {SIZES[0]}), "
-            f"found {kind} of shape {shape}."
+            f"{file}: expected an array 'im', uint8 of shape (128, 128, 3, {SIZES[1]}, {SIZES[0]}),"
+            f" found {kind} of shape {shape}."
         )
 
 

@@ -242,8 +242,8 @@ DATA_SETS = {
         "not stated",
         "none stated",
         "http://www.scottreed.info",
-        f"put nips2015-analogy-data.tar.gz into {{root}}/{cars3d.FOLDER} and run the command again, "
-        f"or unpack its folder data/cars as {{root}}/{cars3d.FOLDER}",
+        f"put nips2015-analogy-data.tar.gz into {{root}}/{cars3d.FOLDER} and run the command again,"
+        f" or unpack its folder data/cars as {{root}}/{cars3d.FOLDER}",
     ),
     "shapes3d": DataSet(
         (

@@ -202,11 +202,10 @@ def show(root: Path) -> None:
     for name, data_set in DATA_SETS.items():
         places = [root / remote.path for remote in data_set.files]
         there = sum(map(exists, places))
+        place = places[0].parent if len(places) > 1 else places[0]
         state = "there" if there == len(places) else f"{there} of {len(places)} files there"
         print(f"{name}: {data_set.size}; licence: {data_set.licence}; {data_set.homepage}")
-        print(
-            f"    {places[0].parent if len(places) > 1 else places[0]}: {state if there else 'not there'}"
-        )
+        print(f"    {place}: {state if there else 'not there'}")
         if data_set.names:
             print(f"    for dataset.name = {', '.join(data_set.names)}")
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The file of dSprites, read without pickle and once per process, and dlib's classes that use it."""
+"""The file of dSprites, read without pickle and once per process, and dlib's classes for it."""
 
 import functools
 import math
@@ -68,7 +68,7 @@ def check_official(path: Path) -> None:
 
 
 def check_scream(path: Path) -> None:
-    """Raises InputError unless `path` is an image of more than 64 x 64 pixels after its reduction."""
+    """Raises InputError unless `path` is an image of more than 64 x 64 pixels in dlib's size."""
     load_scream(path)
 
 

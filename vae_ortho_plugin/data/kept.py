@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the large data set that a process has read last, and shows its bytes as images in [0, 1]."""
+"""Keeps the large data set that a process read last, and gives its bytes as images in [0, 1]."""
 
 from collections.abc import Callable, Hashable
 from pathlib import Path

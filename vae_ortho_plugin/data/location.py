@@ -47,18 +47,20 @@ def dlib_path(module: types.ModuleType, constant: str, below_root: str | Path) -
     return data_root() / below_root
 
 
-def remedy(data_set: str, place: Path, by_hand: str = "") -> str:
+def remedy(data_set: str, place: Path, by_hand: str = "", root: str | Path | None = None) -> str:
     """Ends the message about a missing or broken data set: the command and the place.
 
     Args:
         data_set: as vae_ortho_download_data knows it.
         place: where its files are expected.
         by_hand: what else can be done, a half sentence that begins with "or".
+        root: as in `data_root`.
     """
+    also = f", {by_hand}" if by_hand else ""
     return (
-        f"Run `vae_ortho_download_data {data_set}`{', ' + by_hand if by_hand else ''}. The files are "
-        f"expected in {place}. This place follows from {describe_root()}; set {VARIABLE} to the "
-        f"directory that holds {place.name}/ to use another."
+        f"Run `vae_ortho_download_data {data_set}`{also}. The files are expected in {place}. This "
+        f"place follows from {describe_root(root)}; set {VARIABLE} to the directory that holds "
+        f"{place.name}/ to use another."
     )
 
 

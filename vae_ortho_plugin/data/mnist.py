@@ -5,7 +5,7 @@ import gin
 import numpy as np
 
 from vae_ortho_plugin.checks import check_whole
-from vae_ortho_plugin.data.location import VARIABLE, data_root, describe_root
+from vae_ortho_plugin.data.location import data_root, remedy
 from vae_ortho_plugin.data.mnist_files import SHAPES, load_shuffled
 from vae_ortho_plugin.data.split_data import SPLITS, SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
@@ -32,12 +32,9 @@ class IdxImages(SplitGroundTruthData):
         try:
             images, self._labels = load_shuffled(directory, self.folder, seed)
         except InputError as error:
-            raise InputError(
-                f"{error}\nRun `vae_ortho_download_data {self.folder}`, or put "
-                f"{', '.join(SHAPES)}, each plain or with .gz, into {directory}. This place follows "
-                f"from {describe_root(root)}; set {VARIABLE} to the directory that holds "
-                f"{self.folder}/ to use another."
-            ) from error
+            names = ", ".join(SHAPES)
+            by_hand = f"or put {names}, each plain or with .gz, into {directory}"
+            raise InputError(f"{error}\n{remedy(self.folder, directory, by_hand, root)}") from error
         super().__init__(images, scale=1 / 255)
 
     @property

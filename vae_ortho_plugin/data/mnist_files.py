@@ -7,6 +7,9 @@ from pathlib import Path
 import numpy as np
 
 from vae_ortho_plugin.data.idx import read_idx
+from vae_ortho_plugin.data.location import check_file as check_readable
+from vae_ortho_plugin.data.location import contents, exists
+from vae_ortho_plugin.data.origin import has_sha256, note
 from vae_ortho_plugin.errors import InputError
 
 SHAPES = {
@@ -22,6 +25,10 @@ SUMS = {
     "fashion_mnist": dict(zip(SHAPES, (3_431_114_169, 573_469_082, 270_000, 45_000), strict=True)),
 }
 
+# SHA-256 and size of KMNIST's packed training images (TensorFlow Datasets, url_checksums/).
+_KMNIST = ("51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4", 18_165_135)
+_TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+
 
 def check_file(path: Path, name: str, file: str) -> None:
     """Raises InputError unless `path` has the content of the file `file` of the data set `name`."""
@@ -34,36 +41,79 @@ def check_file(path: Path, name: str, file: str) -> None:
 
 
 def find_file(directory: Path, file: str) -> Path:
-    """Path of `file`.gz or `file` in the directory; InputError if there is neither.
+    """Path of a file of MNIST or Fashion-MNIST, packed or plain.
 
-    vae_ortho_download_data writes the first, which therefore also replaces a damaged `file`.
+    It is looked for in `directory` and where torchvision puts it: raw/ in it, and MNIST/raw/ or
+    FashionMNIST/raw/ in it or beside it. The name may have a dot, as in train-images.idx3-ubyte.
+
+    Args:
+        directory: mnist/ or fashion_mnist/ below a data root.
+        file: a key of SHAPES.
+
+    Raises:
+        InputError: there is no such file; the message says what the directory holds.
     """
-    candidates = [directory / f"{file}.gz", directory / file]
-    for path in candidates:
-        if path.is_file():
-            return path
-    raise InputError(f"Neither {candidates[0]} nor {candidates[1]} exists.")
+    torchvision = Path(_TORCHVISION.get(directory.name, ""), "raw")
+    folders = [
+        directory,
+        directory / "raw",
+        directory / torchvision,
+        directory.parent / torchvision,
+    ]
+    # A packed file comes first: vae_ortho_download_data writes it where a plain one is damaged.
+    names = [
+        f"{name}{suffix}" for name in (file, file.replace("-idx", ".idx")) for suffix in (".gz", "")
+    ]
+    for folder in folders:
+        for name in names:
+            if exists(folder / name):
+                return folder / name
+    plain = directory / file
+    raise InputError(f"Neither {plain}.gz nor {plain} exists. {contents(directory)}")
 
 
 def load_shuffled(directory: Path, name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Training and test images together, uint8 [70000, 28, 28, 1], and labels uint8 [70000].
 
-    A process reads unchanged files once per data set and seed.
+    A process reads unchanged files once per data set and seed. Results say so if the values are
+    not the published ones.
 
     Raises:
-        InputError: a file is missing, damaged or of the other data set.
+        InputError: a file is missing, damaged or of another data set.
     """
     paths = tuple(find_file(directory, file) for file in SHAPES)
-    return _load_shuffled(paths, tuple(path.stat().st_mtime_ns for path in paths), name, seed)
+    for path in paths:
+        check_readable(path)
+    mtimes = tuple(path.stat().st_mtime_ns for path in paths)
+    images, labels, published = _load_shuffled(paths, mtimes, name, seed)
+    note(
+        name, None if published else f"other values than the published {name} in {paths[0].parent}"
+    )
+    return images, labels
 
 
 @functools.lru_cache(maxsize=2)
 def _load_shuffled(
     paths: tuple[Path, ...], _mtimes: tuple[int, ...], name: str, seed: int
-) -> tuple[np.ndarray, np.ndarray]:
-    train, test, *labels = map(read_idx, paths, SHAPES.values())
+) -> tuple[np.ndarray, np.ndarray, bool]:
+    train, test, *labels = arrays = list(map(read_idx, paths, SHAPES.values()))
+    published = [int(array.sum()) for array in arrays] == list(SUMS[name].values())
+    found = None if published else _other_data_set(name, paths[0], train, labels[0])
+    if found:
+        raise InputError(f"{paths[0]}: expected the images of {name}, found those of {found}.")
+    order = np.random.RandomState(seed).permutation(len(train) + len(test))
+    images = np.concatenate([train, test])[order, ..., np.newaxis]
+    return images, np.concatenate(labels)[order], published
+
+
+def _other_data_set(name: str, path: Path, train: np.ndarray, labels: np.ndarray) -> str | None:
+    """Which data set of the same shapes the files are of, if that can be told."""
     for other, sums in SUMS.items():
         if other != name and train.sum() == sums["train-images-idx3-ubyte"]:
-            raise InputError(f"{paths[0]}: expected the images of {name}, found those of {other}.")
-    order = np.random.RandomState(seed).permutation(len(train) + len(test))
-    return np.concatenate([train, test])[order, ..., np.newaxis], np.concatenate(labels)[order]
+            return other
+    if has_sha256(path, *_KMNIST):
+        return "KMNIST"
+    if name == "mnist" and np.array_equal(np.bincount(labels, minlength=10), [6000] * 10):
+        # MNIST's classes have 5,421 to 6,742 images.
+        return "KMNIST or EMNIST: 6,000 of each class"
+    return None

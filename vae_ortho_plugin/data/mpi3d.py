@@ -12,9 +12,9 @@ from vae_ortho_plugin.data.location import check_file, data_root, remedy
 from vae_ortho_plugin.data.origin import note
 from vae_ortho_plugin.errors import InputError
 
-# Numbers of values of object colour, shape, size, camera height, background colour, first and second
-# degree of freedom. The published files have SIZES. dlib knows toy and realistic as they were in
-# 2019, without two colours and two shapes.
+# Numbers of values of object colour, shape, size, camera height, background colour, first and
+# second degree of freedom. The published files have SIZES. dlib knows toy and realistic as they
+# were in 2019, without two colours and two shapes.
 SIZES = (6, 6, 2, 3, 3, 40, 40)
 SIZES_2019 = (4, 4, 2, 3, 3, 40, 40)
 

@@ -165,7 +165,7 @@ def _header(file: BinaryIO, path: Path) -> tuple[np.dtype, tuple[int, ...], int]
     magic, dimensions = np.frombuffer(start, "<i4") if len(start) == 8 else (0, 0)
     if int(magic) not in _DTYPES or not 1 <= dimensions <= 4:
         raise InputError(
-            f"{path}: not a file of NORB's binary format; it begins with the bytes {start.hex(' ')}."
+            f"{path}: not a file of NORB's binary format; it begins with {start.hex(' ')}."
         )
     stored = max(3, int(dimensions))
     sizes = file.read(4 * stored)
