@@ -117,7 +117,11 @@ def numpy_terms(decoder, loss):
     if len(decoder) > 1:
         jacobians = decoder[1].T @ (slope * decoder[0].T)
     if loss == LINEAR_OUTPUT:
-        return means, np.square(raw - observations).sum(1), 2 * jacobians.swapaxes(-1, -2) @ jacobians
+        return (
+            means,
+            np.square(raw - observations).sum(1),
+            2 * jacobians.swapaxes(-1, -2) @ jacobians,
+        )
     probability = 1 / (1 + np.exp(-raw))
     cost = -(observations * np.log(probability) + (1 - observations) * np.log(1 - probability))
     weight = (probability * (1 - probability))[:, :, None]
