@@ -5,6 +5,7 @@ from benchmarks import (
     dto,
     growth,
     input_rate,
+    linearized,
     reproduce,
     score,
     start,
@@ -13,6 +14,17 @@ from benchmarks import (
     training,
 )
 
-_TOPICS = (training, input_rate, dto, score, tracking, reproduce, start, study_time, growth)
+_TOPICS = (
+    training,
+    linearized,
+    input_rate,
+    dto,
+    score,
+    tracking,
+    reproduce,
+    start,
+    study_time,
+    growth,
+)
 
 ROWS = {row.name: row for topic in _TOPICS for row in topic.ROWS}

@@ -181,3 +181,33 @@ def with_column(column, value):
 def test_bad_input_is_refused(arguments, message):
     with pytest.raises(InputError, match=message):
         disentanglement_score(**arguments)
+
+
+def categorical(latents, classes):
+    return disentanglement_score(latents, np.array(classes)[:, None], ["categorical"])
+
+
+def test_the_headroom_score_counts_what_a_perfect_predictor_has_above_the_constant():
+    """A latent that knows class // 2 of ten classes: accuracy 0.5, the constant's about 0.1."""
+    classes = np.random.default_rng(0).permutation(np.arange(20_000) % 10)
+    half = categorical(np.column_stack([classes // 2, np.zeros(20_000)]), classes)
+    assert half.disentanglement_score == 1
+    assert half.headroom_score == pytest.approx(0.4 / 0.9, abs=0.03)
+    whole = categorical(np.column_stack([classes, np.zeros(20_000)]), classes)
+    assert whole.disentanglement_score == whole.headroom_score == 1
+
+
+def test_perfect_knowledge_of_a_lopsided_factor_has_a_headroom_score_of_1():
+    classes = (np.random.default_rng(0).permutation(5000) < 500).astype(int)
+    known = categorical(np.column_stack([classes, np.zeros(5000)]), classes)
+    assert known.headroom_score == 1
+    assert known.disentanglement_score == pytest.approx(0.1 / 0.9, abs=0.03)
+
+
+def test_the_headroom_score_of_continuous_factors_is_the_papers():
+    rng = np.random.default_rng(0)
+    factors = rng.normal(size=(1000, 2))
+    latents = np.column_stack([factors[:, 0] + factors[:, 1] / 3, factors[:, 1]])
+    result = disentanglement_score(latents, factors, ["continuous"] * 2)
+    assert 0 < result.headroom_score < 1
+    np.testing.assert_array_equal(result.headroom_factor_scores, result.factor_scores)

@@ -9,6 +9,9 @@ Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Ac
     polarized_regime, delta_kl  L_KL, L≈KL and Δ_KL of posteriors (Eqs. 4, 10, 30); active_latents;
                                 share_below for a whole training (Table 1)
     precision_gap               how far noise and columns are from the optimum of Theorem 2
+    ima_contrast, regularized_ima_contrast, mean_abs_cosine
+                                how far the decoder's columns are from orthogonal
+    singular_value_ratios       where DtO is arbitrary, because singular values coincide
     optimum                     that optimum in closed form (a module)
     loss_decomposition          deterministic and stochastic reconstruction loss (Prop. 4)
     principal_components, encoder_directions, matched_angles
@@ -38,6 +41,11 @@ from vae_ortho_plugin.measures.dto import (
     right_singular_vectors,
     summarize,
 )
+from vae_ortho_plugin.measures.ima_contrast import (
+    ima_contrast,
+    mean_abs_cosine,
+    regularized_ima_contrast,
+)
 from vae_ortho_plugin.measures.jacobians import triangular_factors
 from vae_ortho_plugin.measures.loss_decomposition import LossDecomposition, loss_decomposition
 from vae_ortho_plugin.measures.pca_alignment import (
@@ -55,6 +63,7 @@ from vae_ortho_plugin.measures.polarized_regime import (
     share_below,
 )
 from vae_ortho_plugin.measures.precision_gap import PrecisionGap, precision_gap
+from vae_ortho_plugin.measures.singular_values import singular_value_ratios
 
 __all__ = [
     "ACTIVE_STD",
@@ -69,16 +78,20 @@ __all__ = [
     "disentanglement_score",
     "distance_to_orthogonality",
     "encoder_directions",
+    "ima_contrast",
     "loss_decomposition",
     "matched_angles",
+    "mean_abs_cosine",
     "nearest_signed_permutation",
     "optimum",
     "point_distances",
     "polarized_regime",
     "precision_gap",
     "principal_components",
+    "regularized_ima_contrast",
     "right_singular_vectors",
     "share_below",
+    "singular_value_ratios",
     "summarize",
     "triangular_factors",
 ]

@@ -6,6 +6,7 @@ import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin import measures
+from vae_ortho_plugin.measures.singular_values import share_nearly_equal
 from vae_ortho_plugin.metrics import evaluated
 from vae_ortho_plugin.trained_model import BATCH_SIZE, open_model
 
@@ -35,8 +36,11 @@ def dto(
         solver: "assignment" or "milp".
 
     Returns:
-        dto, dto_std, dto_stderr over num_points points; the same among active_latents under
-        dto_active, ... (None where no latent is active); the settings.
+        dto, dto_std, dto_stderr over num_points points; where that is arbitrary, because singular
+        values coincide: singular_value_ratio, the least over k of the median of σ_k / σ_{k+1} over the
+        points (None for one latent, or where it is infinite), and nearly_equal_share, the share of points
+        with a ratio below 1.05; the same four among active_latents under dto_active, ... (None where no
+        latent is active); the settings.
 
     Raises:
         InputError: there is no decoder, or a setting, mean or Jacobian is not valid.
@@ -50,14 +54,28 @@ def dto(
         factors = model.jacobian_factors(means, batch_size)
 
     active = measures.active_latents(means)
-    among_active = measures.point_distances(factors[:, :, active], solver) if active.size else None
     return {
-        **evaluated.summary("dto", measures.point_distances(factors, solver)),
+        **_summary(factors, solver, ""),
         "num_points": len(factors),
         "active_latents": active.tolist(),
         "num_active_latents": len(active),
-        **evaluated.summary("dto_active", among_active),
+        **_summary(factors[:, :, active], solver, "_active"),
         "output": output,
         "solver": solver,
         "split": evaluated.split_name(ground_truth_data, split),
+    }
+
+
+def _summary(factors: np.ndarray, solver: str, suffix: str) -> dict[str, float | None]:
+    latents = factors.shape[2]
+    ratio = share = None
+    if latents > 1:
+        ratios = measures.singular_value_ratios(factors)
+        least = float(np.median(ratios, axis=0).min())
+        ratio, share = least if np.isfinite(least) else None, share_nearly_equal(ratios)
+    distances = measures.point_distances(factors, solver) if latents else None
+    return {
+        **evaluated.summary(f"dto{suffix}", distances),
+        f"singular_value_ratio{suffix}": ratio,
+        f"nearly_equal_share{suffix}": share,
     }

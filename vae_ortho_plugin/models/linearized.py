@@ -15,6 +15,16 @@ Over all Σ it is least at Σ⁻¹ = P = I + C/β, over the diagonal ones at σ_
 The difference, β/2 (Σ_j log P_jj − log det P), is at least 0 (Hadamard) and 0 exactly where the columns of J
 are orthogonal, in the inner product of the loss. `orthogonality` λ weighs it.
 
+The optimum of a linear decoder W with biases, in closed form: with C = 2 WᵀW and orthogonal columns, latent j
+along a unit vector u of variance s = uᵀ S u of the data costs, with the best encoder μ = w uᵀx / (w² + β/2),
+
+    s · β/(2t) + β/2 log(2t/β),  t = w² + β/2,
+
+which is least at t = s: w² = s − β/2, or w = 0, a passive latent, where s < β/2. The sum over latents is
+least for the largest principal components: W = U (Λ − β/2)^½ V, with V = I up to signed permutations where
+λ > 0 and any rotation V where λ = 0. This is probabilistic PCA with the noise β/2 (Tipping and Bishop, 1999),
+as Lucas et al., "Don't Blame the ELBO!", NeurIPS 2019, show for the linear VAE.
+
 The linearization is Eqs. 14 to 17 of Rolinek, Zietlow, Martius, CVPR 2019. Kumar and Poole, "On Implicit
 Regularization in β-VAEs", ICML 2020, integrate the noise out like this. For β → 0 the weighted term is β times
 the contrast of independent mechanism analysis, Gresele et al., NeurIPS 2021 (`measures.ima_contrast`).
@@ -81,11 +91,6 @@ class LinearizedVAE(PaperVAE):
         self._in_training = mode == tf.estimator.ModeKeys.TRAIN
         try:
             return super().model_fn(features, labels, mode, params)
-        except LookupError as error:
-            raise InputError(
-                "linearized_vae trains by the derivative of the decoder's derivative, which TensorFlow "
-                f"does not have for these networks: {error}"
-            ) from error
         finally:
             self._in_training, self._decoded = False, None
 
