@@ -17,7 +17,7 @@ import tensorflow.compat.v1 as tf
 from vae_ortho_plugin.data.synthetic import SynthLinear
 from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
 from vae_ortho_plugin.engine.inputs import ResidentDataset
-from vae_ortho_plugin.engine.training import Training
+from vae_ortho_plugin.engine.training_graph import TrainingGraph
 
 
 @pytest.fixture(autouse=True)
@@ -104,12 +104,12 @@ def generated(params, count=10**6):
 def session_calls(monkeypatch):
     """Steps of each session call of a training."""
     calls = []
-    original = Training.call_session
+    original = TrainingGraph.call_session
 
     def run(self, limit, last_step):
         result = original(self, limit, last_step)
         calls.append(int(result[0]))
         return result
 
-    monkeypatch.setattr(Training, "call_session", run)
+    monkeypatch.setattr(TrainingGraph, "call_session", run)
     return calls
