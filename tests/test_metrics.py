@@ -107,7 +107,8 @@ def test_dto_metric_among_active_latents_is_that_of_their_columns(tmp_path):
     spread = np.eye(np.prod(SHAPE), 3) * [1, 10, 10]
     result = run_dto(export_model(tmp_path, random_weights(), spread))
     assert result["active_latents"] == [0, 1, 2]
-    assert result["dto_active"] == result["dto"]
+    # Columns that are picked lie in another order in memory, so that sums may differ in the last bit.
+    assert result["dto_active"] == pytest.approx(result["dto"], rel=1e-12)
     passive = run_dto(export_model(tmp_path / "passive", random_weights(), spread * [1, 1, 0.01]))
     assert passive["active_latents"] == [0, 1]
     assert 0 < passive["dto_active"] <= np.sqrt(4)

@@ -109,7 +109,8 @@ def test_precision_gap_of_m1_and_m2_is_known(tmp_path):
         )
         assert result["precision_gap_std"] == pytest.approx(0, abs=1e-6)
         assert (result["num_points"], result["split"], result["output"]) == (100, "test", "image")
-        assert result["precision_gap_active"] == result["precision_gap"]
+        # Columns that are picked lie in another order in memory: up to 4e-15 in the gap.
+        assert result["precision_gap_active"] == pytest.approx(result["precision_gap"], rel=1e-12)
 
 
 def test_precision_gap_is_zero_for_orthogonal_columns_with_noise_inverse_to_their_length(tmp_path):

@@ -46,7 +46,7 @@ def precision(sigma: ArrayLike) -> NDArray[np.float64]:
     """P = Σ_j −log σ_j² (left side of Eq. 23), [points].
 
     >>> import math
-    >>> precision([[math.exp(-1), 1]]).tolist()
+    >>> precision([[math.exp(-1), 1]]).round(9).tolist()
     [2.0]
 
     Args:
