@@ -1,16 +1,74 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The paper's data sets as dlib GroundTruthData.
+"""Data sets as dlib GroundTruthData: the paper's, a user's own, and dlib's on current libraries.
 
-`NAMED` maps their names in dlib to functions without arguments that make them; its import registers
+`register` makes a data set of one's own known to dlib by a name. `NAMED` maps the names that the
+plugin adds to dlib's to functions without arguments that make the data sets; its import registers
 the gin configurables of the same names. It is imported on first use, because it needs dlib and
 TensorFlow, which reading, downloading and rendering files do not need.
 """
+
+from collections.abc import Callable
+
+from vae_ortho_plugin.errors import InputError
+
+# Names in dlib that no other data set may take.
+_OF_DLIB = (
+    "cars3d",
+    "color_dsprites",
+    "dsprites_full",
+    "dsprites_noshape",
+    "dummy_data",
+    "mpi3d_real",
+    "mpi3d_realistic",
+    "mpi3d_toy",
+    "noisy_dsprites",
+    "scream_dsprites",
+    "shapes3d",
+    "smallnorb",
+)
+_OF_THE_PLUGIN = (
+    "fashion_mnist",
+    "image_folder",
+    "mnist",
+    "npz",
+    "synth_linear",
+    "synth_nonlinear",
+)
+
+_registered: dict[str, Callable[[], object]] = {}
+
+
+def register(name: str, function: Callable[[], object]) -> None:
+    """Makes `dataset.name = 'name'` mean the data set that `function` returns.
+
+    A module that a gin file imports is a good place for it: later steps with dataset.name = 'auto'
+    import the same module.
+
+    Args:
+        name: of the data set, a Python identifier.
+        function: returns an object with the methods of dlib's GroundTruthData; it is called in each
+            step. Its factors may be class numbers or, with the attributes factor_names and
+            factor_kinds, numbers on a scale.
+
+    Raises:
+        InputError: the name is no identifier or belongs to another data set, or `function` cannot
+            be called.
+    """
+    if not (isinstance(name, str) and name.isidentifier()):
+        raise InputError(f"{name!r} is no name for a data set; take a Python identifier.")
+    if name in _OF_DLIB or name in _OF_THE_PLUGIN or name == "auto":
+        raise InputError(f"The name {name!r} belongs to another data set; take another one.")
+    if not callable(function):
+        raise InputError(f"register({name!r}, ...) needs a function that returns the data set.")
+    _registered[name] = function
 
 
 def __getattr__(name: str):
     if name != "NAMED":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    from vae_ortho_plugin.data.image_folder import ImageFolder
     from vae_ortho_plugin.data.mnist import MNIST, FashionMNIST
+    from vae_ortho_plugin.data.npz_data import NpzData
     from vae_ortho_plugin.data.synthetic import SynthLinear, SynthNonlinear
 
     return {
@@ -18,4 +76,6 @@ def __getattr__(name: str):
         "synth_nonlinear": SynthNonlinear,
         "mnist": MNIST,
         "fashion_mnist": FashionMNIST,
-    }
+        "npz": NpzData,
+        "image_folder": ImageFolder,
+    } | _registered

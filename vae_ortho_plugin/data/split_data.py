@@ -27,7 +27,11 @@ class SplitGroundTruthData(ground_truth_data.GroundTruthData):
     factor_kinds: ClassVar[list[str]] = []
 
     def __init__(
-        self, observations: np.ndarray, factors: np.ndarray | None = None, scale: float = 1.0
+        self,
+        observations: np.ndarray,
+        factors: np.ndarray | None = None,
+        scale: float = 1.0,
+        sizes: tuple[int, int, int] | None = None,
     ):
         """Splits the points by position; the caller shuffles them with its seed.
 
@@ -35,14 +39,17 @@ class SplitGroundTruthData(ground_truth_data.GroundTruthData):
             observations: [n, height, width, channels], uint8 or float32, kept as it is.
             factors: [n, num_factors]; None for data without factors.
             scale: factor from stored values to observations.
+            sizes: numbers of training, validation and test points; None for 80 %, 10 %, 10 %.
         """
         num_points = len(observations)
-        if num_points < 10:
-            raise InputError(
-                f"{num_points} points cannot be split into 80 % training, 10 % validation and "
-                "10 % test points; at least 10 are needed."
-            )
-        bounds = [0, num_points * 8 // 10, num_points * 8 // 10 + num_points // 10, num_points]
+        if sizes is None:
+            sizes = (num_points * 8 // 10, num_points // 10)
+            if num_points < 10:
+                raise InputError(
+                    f"{num_points} points cannot be split into 80 % training, 10 % validation and "
+                    "10 % test points; at least 10 are needed."
+                )
+        bounds = [0, sizes[0], sizes[0] + sizes[1], num_points]
         self._slices = {name: slice(*bounds[i : i + 2]) for i, name in enumerate(SPLITS)}
         self._observations = observations
         self._factors = np.zeros((num_points, 0)) if factors is None else factors

@@ -40,6 +40,7 @@ def explained(files: Sequence[str], bindings: Sequence[str]) -> Iterator[None]:
         SyntaxError,
         NameError,
         AttributeError,
+        ImportError,
         OSError,
     ) as error:
         message = _message(error)
@@ -55,6 +56,8 @@ def _message(error: Exception) -> str | None:
     if isinstance(error, OSError):
         file = _MISSING_FILE.search(text)
         return f"{gin_files.missing(file[1])}{_location(text)}" if file else None
+    if isinstance(error, ImportError) and not _location(text):
+        return None  # not of an import in a gin file
     hint = _hint(error, text)
     return hint and f"{text.strip().splitlines()[0].strip()}{_location(text)} {hint}"
 
@@ -70,6 +73,8 @@ def _hint(error: Exception, text: str) -> str | None:
         return f"Bind them in a gin file or with --gin_bindings, as in {missing[1]}.NAME = VALUE."
     if isinstance(error, SyntaxError):
         return "Fix this line."
+    if isinstance(error, ImportError):
+        return "Modules are looked for beside the gin file, in the current directory and in PYTHONPATH."
     return None
 
 

@@ -8,12 +8,10 @@ gin configurables, and wrap dlib's steps in those of the package `steps`.
 import functools
 import shutil
 import types
-import zipfile
 
 import numpy as np
-import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.dlib import patches_data
+from vae_ortho_plugin.dlib import import_path, patches_data
 from vae_ortho_plugin.dlib.steps import data_set
 from vae_ortho_plugin.engine import inputs
 from vae_ortho_plugin.errors import InputError
@@ -30,6 +28,15 @@ def _results(module: types.ModuleType) -> None:
         shutil.copytree(path_to_old_dir, path_to_new_dir, dirs_exist_ok=True)
 
     module.copydir = copydir
+    save_gin = module.save_gin
+
+    @functools.wraps(save_gin)
+    def save_gin_with_import_path(config_path):
+        save_gin(config_path)
+        with open(config_path, "a", encoding="utf-8") as file:
+            file.write(import_path.comment())
+
+    module.save_gin = save_gin_with_import_path
 
     update = module.update_result_directory
 
@@ -49,55 +56,6 @@ def _origin_of_data() -> dict[str, str]:
     name = data_set.bound("dataset.name")
     data = origin(name) if isinstance(name, str) else None
     return {"data": data} if data else {}
-
-
-def _named_data(module: types.ModuleType) -> None:
-    from vae_ortho_plugin.data import NAMED
-
-    # The function below gin's wrapper of 'dataset' is replaced, so that dataset.name stays in the
-    # operative config and a binding reaches every data set.
-    registered = module.get_named_ground_truth_data
-    dlib_function = registered.__wrapped__
-    dlib_names = [const for const in dlib_function.__code__.co_consts if _is_name(const)]
-
-    @functools.wraps(dlib_function)
-    def get_named_ground_truth_data(name):
-        if name in NAMED:
-            return NAMED[name]()
-        if name not in dlib_names:
-            known = ", ".join(sorted([*dlib_names, *NAMED]))
-            raise InputError(
-                f"There is no data set named {name!r} (gin binding dataset.name). Known: {known}."
-            )
-        try:
-            return dlib_function(name)
-        except InputError as error:
-            raise InputError(
-                f"The files of data set {name!r} could not be read: {error}"
-            ) from error
-        except (OSError, tf.errors.OpError, zipfile.BadZipFile, EOFError, KeyError) as error:
-            raise InputError(
-                f"The files of data set {name!r} could not be read: {error}. dlib looks for them under "
-                "the directory that the environment variable DISENTANGLEMENT_LIB_DATA names "
-                "(default: the current one); vae_ortho_download_data gets them."
-            ) from error
-
-    _replace_in_closure(registered, dlib_function, get_named_ground_truth_data)
-
-
-def _is_name(constant: object) -> bool:
-    return isinstance(constant, str) and constant.isidentifier()
-
-
-def _replace_in_closure(wrapper, old, new) -> None:
-    """Makes gin's wrapper of a function call another one."""
-    cells = [cell for cell in wrapper.__closure__ if cell.cell_contents is old]
-    if not cells:
-        raise RuntimeError(
-            f"gin's wrapper of {old.__name__} does not hold it; install gin-config 0.5."
-        )
-    for cell in cells:
-        cell.cell_contents = new
 
 
 def _util(module: types.ModuleType) -> None:
@@ -192,7 +150,6 @@ def _to_uint8(frame: np.ndarray) -> np.ndarray:
 
 
 _PATCHES = patches_data.PATCHES | {
-    "named_data": _named_data,
     "results": _results,
     "util": _util,
     "train": _train,

@@ -1,13 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes dlib's data sets load on current Pillow and NumPy, once per process and as bytes.
+"""What the plugin changes in dlib's data sets, in memory, right after the import of their modules.
 
-The classes stay dlib's; each `__init__` is replaced by one that sets the same attributes.
+They load on current Pillow and NumPy, once per process and as bytes: the classes stay dlib's, each
+`__init__` is replaced by one that sets the same attributes. The names that dlib knows are joined by
+those of the plugin and of the user.
 """
 
+import functools
 import types
 
+import gin
+from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
+
+from vae_ortho_plugin import data
 from vae_ortho_plugin.data import cars3d, dsprites, mpi3d, shapes3d, smallnorb
+from vae_ortho_plugin.data.binning import as_dlib_needs
 from vae_ortho_plugin.data.location import dlib_path
+from vae_ortho_plugin.errors import InputError
 
 
 def _dsprites(module: types.ModuleType) -> None:
@@ -36,10 +45,73 @@ def _mpi3d(module: types.ModuleType) -> None:
     module.MPI3D.__init__ = mpi3d.initialize
 
 
+def _named_data(module: types.ModuleType) -> None:
+    # The function below gin's wrapper of 'dataset' is replaced, so that dataset.name stays in the
+    # operative config and a binding reaches every data set.
+    registered = module.get_named_ground_truth_data
+    dlib_function = registered.__wrapped__
+    dlib_names = [const for const in dlib_function.__code__.co_consts if _is_name(const)]
+    # Looked up for the first time, it registers the gin configurables, which a running step may not.
+    _ = data.NAMED
+
+    @functools.wraps(dlib_function)
+    def get_named_ground_truth_data(name):
+        if not isinstance(name, str) or name.startswith("@"):
+            return _of_reference(name)
+        named = data.NAMED
+        if name in named:
+            return as_dlib_needs(named[name](), name)
+        if name not in dlib_names:
+            known = ", ".join(sorted([*dlib_names, *named]))
+            raise InputError(
+                f"There is no data set named {name!r} (gin binding dataset.name). Known: {known}."
+            )
+        try:
+            return dlib_function(name)
+        except (InputError, OSError) as error:
+            raise InputError(
+                f"The files of data set {name!r} could not be read: {error}"
+            ) from error
+
+    _replace_in_closure(registered, dlib_function, get_named_ground_truth_data)
+
+
+def _of_reference(reference: object) -> GroundTruthData:
+    """The data set of dataset.name = @my_data() or @my_data.
+
+    Args:
+        reference: what gin made of it: the data set, or the function. Where dlib reads a finished
+            step's gin file, it is the text.
+    """
+    name = "dataset.name"
+    if isinstance(reference, str):
+        name = reference.removesuffix("()")
+        reference = gin.get_configurable(name.removeprefix("@"))
+    if isinstance(reference, type) or callable(reference):
+        reference = reference()
+    return as_dlib_needs(reference, name)
+
+
+def _is_name(constant: object) -> bool:
+    return isinstance(constant, str) and constant.isidentifier()
+
+
+def _replace_in_closure(wrapper, old, new) -> None:
+    """Makes gin's wrapper of a function call another one."""
+    cells = [cell for cell in wrapper.__closure__ if cell.cell_contents is old]
+    if not cells:
+        raise RuntimeError(
+            f"gin's wrapper of {old.__name__} does not hold it; install gin-config 0.5."
+        )
+    for cell in cells:
+        cell.cell_contents = new
+
+
 PATCHES = {
     "dsprites": _dsprites,
     "cars3d": _cars3d,
     "norb": _norb,
     "shapes3d": _shapes3d,
     "mpi3d": _mpi3d,
+    "named_data": _named_data,
 }

@@ -19,9 +19,9 @@ def visualize_vector_data(model_dir: str, dataset: GroundTruthData, output_dir: 
     """Writes pictures of a trained model of data with observation shape [n, 1, 1].
 
     reconstructions.png: each coordinate of 1,000 observations against its reconstruction from the
-    posterior mean. traversals.png: the decoder's output along each latent. For two continuous
-    factors and two latents also latent_grid.png, the unit square in latent space, and its
-    numbers latent_grid.npz: latents [51, 51, 2] of an evenly spaced grid.
+    posterior mean. traversals.png: the decoder's output along each latent. For the
+    paper's synthetic data and two latents also latent_grid.png, the unit square in latent space,
+    and its numbers latent_grid.npz: latents [51, 51, 2] of an evenly spaced grid.
 
     Args:
         model_dir: what dlib_train wrote.
@@ -37,7 +37,7 @@ def visualize_vector_data(model_dir: str, dataset: GroundTruthData, output_dir: 
         figure = _reconstructions(_vectors(observations), _vectors(model.decode(means)))
         pictures.save(figure, output / "reconstructions.png")
         pictures.save(_traversals(model.decode, means), output / "traversals.png")
-        if getattr(dataset, "factor_kinds", []) == ["continuous"] * 2 and means.shape[1] == 2:
+        if hasattr(dataset, "observations_of") and means.shape[1] == 2:
             values = np.linspace(0.0, 1.0, GRID_POINTS)
             grid = np.stack(np.meshgrid(values, values, indexing="ij"), axis=-1).reshape(-1, 2)
             latents = model.encode(dataset.sample_observations_from_factors(grid, random_state))

@@ -79,9 +79,11 @@ def points(
         InputError: the split is unknown or has fewer points.
     """
     if not hasattr(data, "split"):
+        # Factors on a scale are binned in what dlib's own metrics see.
+        sample = getattr(data, "sample_unbinned", data.sample)
         remaining = NUM_POINTS if num_points is None else num_points
         while remaining > 0:
-            factors, images = data.sample(min(remaining, BATCH_SIZE), random_state)
+            factors, images = sample(min(remaining, BATCH_SIZE), random_state)
             remaining -= len(images)
             yield images, factors
         return

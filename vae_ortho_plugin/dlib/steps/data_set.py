@@ -2,9 +2,12 @@
 """The data set of the previous step, for dataset.name = 'auto'."""
 
 import gin
+from gin.config import ConfigurableReference, macro
 
 from vae_ortho_plugin import run_config
+from vae_ortho_plugin.dlib import import_path
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.gin_files import Reference
 
 
 def is_auto() -> bool:
@@ -13,9 +16,15 @@ def is_auto() -> bool:
 
 
 def bound(parameter: str) -> object:
-    """The value that gin binds to a parameter, that of a macro too; None where there is none."""
+    """The value that gin binds to a parameter, that of a macro too; None where there is none.
+
+    A reference to a configurable is returned as that, without a call.
+    """
     configurable, _, name = parameter.rpartition(".")
     try:
+        value = gin.query_parameter(parameter)
+        if isinstance(value, ConfigurableReference) and value.configurable.wrapped is not macro:
+            return value
         return gin.get_bindings(configurable).get(name)
     except ValueError:  # gin does not know the configurable, or the macro
         return None
@@ -23,6 +32,8 @@ def bound(parameter: str) -> object:
 
 def bind_data_set_of(directory: str, step: str) -> None:
     """Binds dataset.name and the data set's own parameters as a finished step had them.
+
+    What that step imported is imported first.
 
     For dataset.name = 'auto', dlib itself looks for the name alone, and for an evaluation in
     postprocess.gin alone.
@@ -40,9 +51,11 @@ def bind_data_set_of(directory: str, step: str) -> None:
             f"dataset.name = 'auto' asks for the data set of the previous step, but {gin_file} is "
             "missing. Bind dataset.name to the data set's name."
         )
+    import_path.import_as(gin_file)
     previous = run_config.step_config(directory, step)
     name = previous.get("dataset.name")
-    if not isinstance(name, str):
+    own_prefix = f"{name.name if isinstance(name, Reference) else name}."
+    if not isinstance(name, (str, Reference)):
         raise InputError(
             f"{gin_file} has dataset.name = {name}, which is not the name of a data set. Bind "
             "dataset.name to the data set's name."
@@ -50,7 +63,7 @@ def bind_data_set_of(directory: str, step: str) -> None:
     own = {
         parameter: value
         for parameter, value in previous.items()
-        if parameter.startswith(f"{name}.") and not _is_bound(parameter)
+        if parameter.startswith(own_prefix) and not _is_bound(parameter)
     }
     with gin.unlock_config():
         for parameter, value in {"dataset.name": name, **own}.items():

@@ -9,7 +9,7 @@ from collections.abc import Callable
 import gin
 
 from vae_ortho_plugin import gin_files
-from vae_ortho_plugin.dlib import gin_errors
+from vae_ortho_plugin.dlib import gin_errors, import_path
 from vae_ortho_plugin.dlib.steps import output_directory
 from vae_ortho_plugin.errors import InputError
 
@@ -31,9 +31,11 @@ def guarded(with_gin: Callable, prepare: Callable[[dict], str]) -> Callable:
         arguments = call.arguments
         files = arguments["gin_config_files"] = list(arguments["gin_config_files"] or [])
         bindings = arguments["gin_bindings"] = list(arguments["gin_bindings"] or [])
-        for name in files:
-            if gin_files.find(name) is None:
+        found = [gin_files.find(name) for name in files]
+        for name, path in zip(files, found, strict=True):
+            if path is None:
                 raise InputError(gin_files.missing(name))
+        import_path.add(found)
         output_directory.refuse_existing(prepare(arguments), arguments["overwrite"])
         try:
             with gin_errors.explained(files, bindings):

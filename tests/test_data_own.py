@@ -1,0 +1,426 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A user's own data: a npz file, a folder of images, a registered function, a gin reference."""
+
+import json
+import subprocess
+import sys
+
+import gin
+import numpy as np
+import pytest
+from disentanglement_lib.data.ground_truth import named_data
+from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
+from disentanglement_lib.evaluation import evaluate
+from disentanglement_lib.methods.unsupervised import train
+from disentanglement_lib.postprocessing import postprocess
+from disentanglement_lib.utils import results
+from disentanglement_lib.visualize import visualize_dataset, visualize_model
+from PIL import Image
+
+from vae_ortho_plugin import data
+from vae_ortho_plugin.data.binning import NUM_STEPS, Binning
+from vae_ortho_plugin.data.image_folder import ImageFolder
+from vae_ortho_plugin.data.npz_data import NpzData
+from vae_ortho_plugin.data.resident import resident_observations
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.study.run.reproduce import dlib_script
+
+BETA_VAE = str(gin_config("beta_vae.gin"))
+QUICK = [
+    "model.training_steps = 20",
+    "model.eval_steps = 2",
+    "training_loop.xla = 'off'",
+    "encoder.num_latent = 2",
+]
+IMAGES = ["reconstruction_loss.activation = 'logits'"]
+MIG = [
+    "evaluation.evaluation_fn = @mig",
+    "mig.num_train = 500",
+    "evaluation.random_seed = 0",
+    "dataset.name = 'auto'",
+    "discretizer.discretizer_fn = @histogram_discretizer",
+    "discretizer.num_bins = 20",
+]
+
+
+@pytest.fixture(autouse=True)
+def fresh(monkeypatch):
+    gin.clear_config()
+    monkeypatch.setattr(data, "_registered", {})
+    yield
+    gin.clear_config()
+
+
+def save(path, **arrays):
+    np.savez(path, **arrays)
+    return str(path)
+
+
+def pictures(number=60, side=8):
+    """Images whose first pixel is their number."""
+    images = np.random.RandomState(0).randint(256, size=(number, side, side, 3), dtype=np.uint8)
+    images[:, 0, 0, 0] = np.arange(number)
+    return images
+
+
+def through_every_step(directory, *bindings, config=BETA_VAE):
+    """MIG, DtO and the disentanglement score of a short training; pictures of the model."""
+    model, post = directory / "model", directory / "post"
+    train.train_with_gin(str(model), False, [config], [*QUICK, *IMAGES, *bindings])
+    visualize_model.visualize(str(model), str(directory / "pictures"), num_animations=1)
+    postprocess.postprocess_with_gin(
+        str(model), str(post), False, [str(gin_config("postprocess/mean.gin"))]
+    )
+    scores = directory / "mig", directory / "dto", directory / "score"
+    evaluate.evaluate_with_gin(str(post), str(scores[0]), False, [], MIG)
+    for name, output in (("dto", scores[1]), ("disentanglement_score", scores[2])):
+        file = str(gin_config(f"metrics/{name}.gin"))
+        evaluate.evaluate_with_gin(str(model), str(output), False, [file])
+    assert list((directory / "pictures").rglob("*.png"))
+    return [
+        json.loads((path / "results/json/evaluation_results.json").read_text()) for path in scores
+    ]
+
+
+def test_images_with_factors_go_through_every_step(tmp_path):
+    rng = np.random.RandomState(0)
+    factors = np.stack([rng.randint(3, size=300), rng.random_sample(300)], axis=1)
+    images = np.zeros((300, 8, 8, 1), np.uint8)
+    images[:, :4] = (factors[:, 0] * 100).astype(np.uint8)[:, None, None, None]
+    images[:, 4:] = (factors[:, 1] * 255).astype(np.uint8)[:, None, None, None]
+    path = save(
+        tmp_path / "mine.npz",
+        images=images,
+        factors=factors,
+        factor_names=["shape", "place"],
+        factor_kinds=["categorical", "continuous"],
+    )
+    mig, dto, score = through_every_step(
+        tmp_path,
+        "dataset.name = 'npz'",
+        f"npz.path = {path!r}",
+        "reconstruction_loss.loss_fn = @bernoulli_loss",
+    )
+    assert 0 <= mig["discrete_mig"] <= 1
+    assert dto["dto"] >= 0
+    assert score["factor_names"] == ["shape", "place"]
+    assert score["factor_kinds"] == ["categorical", "continuous"]
+
+
+def test_vectors_without_factors_are_trained_visualized_and_have_a_dto(tmp_path):
+    # The only array of a file may have any name.
+    path = save(tmp_path / "mine.npz", z=np.random.RandomState(0).standard_normal((100, 5)))
+    bindings = ["dataset.name = 'npz'", f"npz.path = {path!r}"]
+    model = tmp_path / "model"
+    train.train_with_gin(str(model), False, [BETA_VAE], [*QUICK, *bindings])
+    visualize_model.visualize(str(model), str(tmp_path / "pictures"))
+    assert (tmp_path / "pictures/reconstructions.png").is_file()
+    evaluate.evaluate_with_gin(
+        str(model), str(tmp_path / "dto"), False, [str(gin_config("metrics/dto.gin"))]
+    )
+    assert (tmp_path / "dto/results").is_dir()
+
+
+def test_uint8_images_are_kept_as_bytes_and_split_by_a_seed(tmp_path):
+    images = pictures()
+    path = save(tmp_path / "mine.npz", images=images)
+    mine = NpzData(path)
+    assert [len(mine.split(name)[0]) for name in ("train", "validation", "test")] == [48, 6, 6]
+    numbers = np.concatenate(
+        [np.rint(mine.split(s)[0][:, 0, 0, 0] * 255) for s in ("train", "validation", "test")]
+    )
+    np.testing.assert_array_equal(np.sort(numbers), np.arange(60))
+    assert not np.array_equal(numbers, np.arange(60))
+    observations, scale = resident_observations(mine)
+    assert observations.dtype == np.uint8 and scale == 1 / 255
+    assert np.shares_memory(observations, resident_observations(NpzData(path))[0])
+    assert not np.array_equal(NpzData(path, seed=1).split("train")[0], mine.split("train")[0])
+    assert mine.num_factors == 0 and mine.factor_kinds == []
+
+
+@pytest.mark.parametrize("save_as", [np.savez, np.savez_compressed])
+@pytest.mark.parametrize(
+    "images, shape, dtype",
+    [
+        (np.ones((20, 4, 6)), [4, 6, 1], np.float32),
+        (np.ones((20, 7), np.float16), [7, 1, 1], np.float32),
+        (np.ones((20, 4, 6, 2), bool), [4, 6, 2], np.uint8),
+        (np.asfortranarray(np.ones((20, 4, 6, 3))), [4, 6, 3], np.float32),
+    ],
+)
+def test_arrays_of_other_shapes_and_types_are_taken(tmp_path, save_as, images, shape, dtype):
+    save_as(tmp_path / "mine.npz", observations=images)
+    mine = NpzData(str(tmp_path / "mine.npz"))
+    assert mine.observation_shape == shape
+    observations, scale = mine.resident_observations()
+    assert observations.dtype == dtype
+    assert (observations * scale == 1).all()
+
+
+@pytest.mark.parametrize("splits", [["test"] * 5 + ["train"] * 15, [2] * 5 + [0] * 15])
+def test_given_splits_are_kept(tmp_path, splits):
+    path = save(tmp_path / "mine.npz", images=pictures(20), splits=splits)
+    mine = NpzData(path)
+    numbers = np.rint(mine.split("test")[0][:, 0, 0, 0] * 255)
+    np.testing.assert_array_equal(numbers, np.arange(5))
+    assert len(mine.split("train")[0]) == 15 and len(mine.split("validation")[0]) == 0
+
+
+def test_names_as_factors_become_class_numbers(tmp_path):
+    kinds = np.array([["cat", "dog"][k % 2] for k in range(20)])
+    mine = NpzData(save(tmp_path / "mine.npz", images=pictures(20), factors=kinds))
+    assert mine.factor_kinds == ["categorical"] and mine.factors_num_values == [2]
+    images, factors = mine.split("train")
+    numbers = np.rint(images[:, 0, 0, 0] * 255)
+    np.testing.assert_array_equal(factors[:, 0], numbers % 2)
+
+
+def test_observations_of_factors_are_training_points_that_have_them(tmp_path):
+    factors = np.stack([np.arange(60) % 3, np.arange(60) // 3 % 2], axis=1)
+    mine = NpzData(save(tmp_path / "mine.npz", images=pictures(), factors=factors))
+    wanted, _ = mine.sample(200, np.random.RandomState(0))
+    drawn = mine.sample_observations_from_factors(wanted, np.random.RandomState(1))
+    numbers = np.rint(drawn[:, 0, 0, 0] * 255).astype(int)
+    np.testing.assert_array_equal(factors[numbers], wanted)
+    assert len(np.unique(numbers)) > 40
+
+
+def test_factors_that_no_point_has_are_refused(tmp_path):
+    factors = np.stack([np.arange(60) % 3, np.arange(60) % 3], axis=1)
+    mine = NpzData(save(tmp_path / "mine.npz", images=pictures(), factors=factors))
+    with pytest.raises(InputError, match=r"class numbers \[0, 1\] of the factors factor 0, factor"):
+        mine.sample_observations_from_factors(np.array([[0, 1]]), np.random.RandomState(0))
+
+
+@pytest.mark.parametrize(
+    "arrays, message",
+    [
+        ({"images": np.zeros((20, 3), int)}, "images is int64; save it as uint8"),
+        ({"images": np.zeros(20)}, "expected images of shape"),
+        ({"images": np.array([{}] * 20)}, "Python objects|pickle|Object arrays"),
+        ({"images": np.full((20, 3), np.nan)}, "images: a value of it is not finite"),
+        ({"images": np.zeros((5, 3))}, "5 points cannot be split"),
+        ({"pixels": np.zeros((20, 3)), "more": np.zeros(3)}, "needs an array 'images'.*pixels, m"),
+        ({"images": np.zeros((20, 3)), "factors": np.zeros((19, 2))}, r"expected factors of shape"),
+        (
+            {"images": np.zeros((20, 3)), "factors": np.full((20, 2), np.inf)},
+            "a factor is not finite",
+        ),
+        (
+            {"images": np.zeros((20, 3)), "factors": np.zeros((20, 2)), "factor_names": ["a"]},
+            "factor_names has 1 entries for 2 factors",
+        ),
+        (
+            {"images": np.zeros((20, 3)), "factors": np.zeros(20), "factor_kinds": ["real"]},
+            "factor_kinds has 'real'; known are continuous, categorical",
+        ),
+        ({"images": np.zeros((20, 3)), "splits": ["dev"] * 20}, "splits must name one of train"),
+        ({"images": np.zeros((20, 3)), "splits": ["test"] * 20}, "splits has no training points"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_named_with_the_file(tmp_path, arrays, message):
+    path = save(tmp_path / "mine.npz", **arrays)
+    with pytest.raises(InputError, match=message) as error:
+        NpzData(path)
+    assert path in str(error.value) or "points cannot be split" in str(error.value)
+
+
+def test_a_missing_file_is_named_with_what_is_there(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    save(tmp_path / "mine.npz", images=pictures())
+    with pytest.raises(InputError, match=f"there is no {tmp_path}/mien.npz.* holds mine.npz"):
+        NpzData("mien.npz")
+    assert NpzData("mine.npz").num_factors == 0
+
+
+@pytest.fixture
+def folder(tmp_path):
+    path = tmp_path / "photos"
+    (path / "more").mkdir(parents=True)
+    for number in range(20):
+        place = path / "more" / f"{number}.png" if number % 2 else path / f"{number}.jpg"
+        Image.new("RGB", (12, 10), (number, 100, 200)).save(place)
+    (path / "notes.txt").write_text("not an image")
+    return path
+
+
+@pytest.mark.parametrize(
+    "arguments, shape",
+    [
+        ({}, [10, 12, 3]),
+        ({"size": 16}, [16, 16, 3]),
+        ({"size": (8, 6), "grey": True}, [8, 6, 1]),
+    ],
+)
+def test_images_of_a_folder_are_read_in_the_asked_size_and_colours(folder, arguments, shape):
+    mine = ImageFolder(str(folder), **arguments)
+    assert mine.observation_shape == shape
+    images = np.concatenate([mine.split(s)[0] for s in ("train", "validation", "test")])
+    assert len(images) == 20 and 0 < images.mean() < 1 and images.dtype == np.float32
+
+
+def test_a_model_of_an_image_folder_trains_and_is_visualized(folder, tmp_path):
+    bindings = [
+        "dataset.name = 'image_folder'",
+        f"image_folder.path = {str(folder)!r}",
+        "image_folder.size = 8",
+    ]
+    train.train_with_gin(str(tmp_path / "model"), False, [BETA_VAE], [*QUICK, *IMAGES, *bindings])
+    visualize_model.visualize(
+        str(tmp_path / "model"), str(tmp_path / "pictures"), num_animations=1, num_frames=2
+    )
+    assert list((tmp_path / "pictures").rglob("*.gif"))
+
+
+def test_images_of_different_sizes_need_a_size(folder):
+    Image.new("RGB", (5, 5)).save(folder / "small.png")
+    with pytest.raises(InputError, match="small.png has 5 x 5 pixels|10 x 12.*image_folder.size"):
+        ImageFolder(str(folder))
+    assert ImageFolder(str(folder), size=4).observation_shape == [4, 4, 3]
+
+
+def test_a_damaged_image_and_a_folder_without_images_are_named(folder, tmp_path):
+    (folder / "broken.png").write_text("text")
+    with pytest.raises(InputError, match="broken.png: damaged"):
+        ImageFolder(str(folder))
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(InputError, match="there are no images.*empty is empty"):
+        ImageFolder(str(tmp_path / "empty"))
+
+
+class Halves(GroundTruthData):
+    """Images [4, 4, 1] with two halves, whose brightnesses are the factors."""
+
+    factor_names = ("upper", "lower")
+    factor_kinds = ("continuous", "continuous")
+    num_factors = 2
+    observation_shape = (4, 4, 1)
+
+    def sample_factors(self, num, random_state):
+        return random_state.random_sample((num, 2)) * 0.8 + 0.1
+
+    def sample_observations_from_factors(self, factors, random_state):
+        return np.repeat(factors, 8, axis=1).reshape(-1, 4, 4, 1).astype(float)
+
+
+class Steps(Halves):
+    """The same with class numbers for factors."""
+
+    factor_kinds = ("categorical", "continuous")
+    factors_num_values = (5, 5)
+
+    def sample_factors(self, num, random_state):
+        return random_state.randint(5, size=(num, 2))
+
+
+@pytest.mark.parametrize("made", [Halves, pytest.param(Steps, marks=pytest.mark.long)])
+def test_a_registered_data_set_goes_through_every_step(made, tmp_path):
+    data.register("mine", made)
+    mig, _, score = through_every_step(tmp_path, "dataset.name = 'mine'")
+    assert np.isfinite(mig["discrete_mig"])
+    assert score["factor_kinds"] == list(made.factor_kinds)
+    visualize_dataset.visualize_dataset("mine", str(tmp_path / "factors"), 1, num_frames=3)
+    assert (tmp_path / "factors/mine/variations_of_factor0.png").is_file()
+
+
+def test_factors_on_a_scale_are_steps_to_dlib_and_numbers_to_the_plugin():
+    data.register("mine", Halves)
+    mine = named_data.get_named_ground_truth_data("mine")
+    factors, images = mine.sample(1000, np.random.RandomState(0))
+    assert factors.dtype == np.int64 and mine.factors_num_values == [NUM_STEPS] * 2
+    assert set(np.unique(factors)) == set(range(NUM_STEPS))
+    exact, again = mine.sample_unbinned(1000, np.random.RandomState(0))
+    np.testing.assert_array_equal(images, again)
+    np.testing.assert_array_equal(images[:, 0, 0, 0], exact[:, 0])
+    drawn = mine.sample_observations_from_factors(factors, np.random.RandomState(1))
+    assert np.abs(drawn[:, 0, 0, 0] - exact[:, 0]).max() < 0.8 / NUM_STEPS * 1.01
+
+
+def test_few_values_keep_their_classes():
+    binning = Binning(np.array([[0.5, 3], [1.5, 4], [0.5, 4]]), [False, True])
+    assert binning.num_values == [2, 2]
+    classes = binning.classes(np.array([[1.5, 3], [0.5, 4]]))
+    np.testing.assert_array_equal(classes, [[1, 0], [0, 1]])
+    drawn = binning.draw(classes, np.random.RandomState(0))
+    np.testing.assert_array_equal(drawn, [[1.5, 3], [0.5, 4]])
+
+
+@pytest.mark.parametrize("name", ["mnist", "cars3d", "auto", "two words", 3])
+def test_a_name_that_is_taken_or_no_name_is_refused(name):
+    with pytest.raises(InputError, match="belongs to another data set|is no name for a data set"):
+        data.register(name, Halves)
+
+
+def test_what_is_no_data_set_is_answered_with_what_it_lacks():
+    data.register("mine", dict)
+    with pytest.raises(InputError, match="mine is a dict without num_factors, observation_shape"):
+        named_data.get_named_ground_truth_data("mine")
+
+
+MODULE = """
+import gin
+import numpy as np
+from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
+
+@gin.configurable
+class Mine{number}(GroundTruthData):
+    factor_names, factor_kinds, num_factors = ["upper", "lower"], ["continuous"] * 2, 2
+    def __init__(self, side=4):
+        self._side = side
+    @property
+    def observation_shape(self):
+        return [self._side, self._side, 1]
+    def sample_factors(self, num, random_state):
+        return random_state.random_sample((num, 2))
+    def sample_observations_from_factors(self, factors, random_state):
+        half = self._side ** 2 // 2
+        return np.repeat(factors, half, axis=1).reshape(-1, *self.observation_shape).astype(float)
+"""
+
+
+def project(folder, number, reference):
+    """A gin file that imports the module beside it."""
+    folder.mkdir()
+    (folder / f"my_data{number}.py").write_text(MODULE.format(number=number))
+    text = f"import my_data{number}\ninclude '{BETA_VAE}'\ndataset.name = {reference}\n"
+    (folder / "mine.gin").write_text(f"{text}Mine{number}.side = 6\n")
+    return str(folder / "mine.gin")
+
+
+@pytest.mark.parametrize(
+    "number, reference", [(1, "@Mine1()"), pytest.param(2, "@Mine2", marks=pytest.mark.long)]
+)
+def test_a_reference_to_a_module_beside_the_gin_file_works_through_every_step(
+    number, reference, tmp_path
+):
+    config = project(tmp_path / "project", number, reference)
+    _, _, score = through_every_step(tmp_path, config=config)
+    assert score["factor_names"] == ["upper", "lower"]
+    config = results.gin_dict(str(tmp_path / "score/results/gin/evaluation.gin"))
+    assert config["dataset.name"] == reference and config[f"Mine{number}.side"] == "6"
+
+
+@pytest.mark.long
+def test_a_later_script_elsewhere_finds_the_module_again(tmp_path):
+    config = project(tmp_path / "project", 3, "@Mine3()")
+    (tmp_path / "elsewhere").mkdir()
+    model, bindings = tmp_path / "model", [f"--gin_bindings={line}" for line in QUICK]
+    for script, *arguments in (
+        ("dlib_train", f"--gin_config={config}", f"--model_dir={model}", *bindings),
+        (
+            "dlib_evaluate",
+            f"--gin_config={gin_config('metrics/disentanglement_score.gin')}",
+            f"--input_dir={model}",
+            f"--output_dir={tmp_path / 'score'}",
+        ),
+    ):
+        command = [sys.executable, dlib_script(script), *arguments]
+        subprocess.run(command, check=True, cwd=tmp_path / "elsewhere")
+    assert (tmp_path / "score/results").is_dir()
+
+
+def test_a_module_that_is_not_there_is_answered_with_where_it_was_looked_for(tmp_path):
+    (tmp_path / "mine.gin").write_text(f"import no_such_module\ninclude '{BETA_VAE}'\n")
+    with pytest.raises(InputError, match="no_such_module.*beside the gin file"):
+        train.train_with_gin(str(tmp_path / "model"), False, [str(tmp_path / "mine.gin")], [])

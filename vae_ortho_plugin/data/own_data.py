@@ -1,0 +1,170 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What data sets out of a user's files have in common."""
+
+from pathlib import Path
+
+import numpy as np
+
+from vae_ortho_plugin.data import npz
+from vae_ortho_plugin.data.binning import Binning
+from vae_ortho_plugin.data.location import contents, data_root
+from vae_ortho_plugin.data.split_data import SPLITS, SplitGroundTruthData
+from vae_ortho_plugin.errors import InputError
+
+KINDS = ("continuous", "categorical")
+
+
+def find(path: str, parameter: str) -> Path:
+    """The path as it is, from the current directory, or else from the data root.
+
+    Args:
+        path: what the user gave.
+        parameter: the gin parameter that it is from.
+
+    Raises:
+        InputError: there is neither.
+    """
+    candidates = dict.fromkeys([Path(path).absolute(), data_root() / path])
+    for candidate in candidates:
+        try:
+            if candidate.exists():
+                return candidate
+        except OSError as error:
+            raise InputError(
+                f"{parameter} = {path!r}: cannot be read ({error.strerror})."
+            ) from error
+    first = next(iter(candidates))
+    raise InputError(
+        f"{parameter} = {path!r}: there is no {' and no '.join(map(str, candidates))}. "
+        f"{contents(first.parent)}"
+    )
+
+
+class OwnData(SplitGroundTruthData):
+    """Points out of a user's files, with or without factors.
+
+    Factors of many different numbers are steps of a scale towards dlib (`Binning`); `split` gives
+    the numbers themselves, and class numbers for names.
+    """
+
+    def __init__(
+        self,
+        observations: np.ndarray,
+        scale: float,
+        sizes: tuple[int, int, int] | None,
+        factors: np.ndarray | None = None,
+        names: list[str] | None = None,
+        kinds: list[str] | None = None,
+    ):
+        """Takes points in the order of their splits.
+
+        Args:
+            observations: [n, height, width, channels], uint8 or float32.
+            scale: factor from stored values to observations.
+            sizes: numbers of training, validation and test points; None for 80 %, 10 %, 10 %.
+            factors: [n, num_factors], numbers or strings; None for data without factors.
+            names: of the factors.
+            kinds: of the factors.
+        """
+        self.factor_names, self.factor_kinds = names or [], kinds or []
+        self._classes = numbers = None
+        if factors is not None:
+            names_only = [kind == "categorical" for kind in self.factor_kinds]
+            binning = Binning(factors, names_only)
+            self._num_values = binning.num_values
+            self._classes = binning.classes(factors)
+            numbers = np.stack(
+                [
+                    self._classes[:, k] if named else factors[:, k]
+                    for k, named in enumerate(names_only)
+                ],
+                axis=1,
+            ).astype(np.float64)
+        super().__init__(observations, numbers, scale, sizes)
+
+    @property
+    def factors_num_values(self) -> list[int]:
+        return [] if self._classes is None else self._num_values
+
+    def sample_observations_from_factors(
+        self, factors: np.ndarray, random_state: np.random.RandomState
+    ) -> np.ndarray:
+        """Training points of these class numbers [n, num_factors], drawn from those that have them.
+
+        Raises:
+            InputError: no training point has such factors; files cannot be rendered anew.
+        """
+        if self._classes is None:
+            return super().sample_observations_from_factors(factors, random_state)
+        stop = self._slices["train"].stop
+        keys = self._keys(self._classes[:stop])
+        order = np.argsort(keys, kind="stable")
+        wanted = self._keys(np.asarray(factors))
+        first = np.searchsorted(keys, wanted, "left", order)
+        last = np.searchsorted(keys, wanted, "right", order)
+        if (first == last).any():
+            missing = np.asarray(factors)[np.argmax(first == last)].tolist()
+            raise InputError(
+                f"No training point has the class numbers {missing} of the factors "
+                f"{', '.join(self.factor_names)}. This metric or picture changes one factor and "
+                "keeps the others; that needs data with all combinations of factors."
+            )
+        drawn = order[
+            first + (random_state.random_sample(len(wanted)) * (last - first)).astype(int)
+        ]
+        return self._scaled(self._observations[drawn])
+
+    def _keys(self, classes: np.ndarray) -> np.ndarray:
+        """One number for each combination of classes."""
+        return np.ravel_multi_index(tuple(classes.T), self._num_values)
+
+    def _dlib_factors(self, indices: np.ndarray) -> np.ndarray:
+        return self._factors[indices] if self._classes is None else self._classes[indices]
+
+
+def arranged(stored: np.ndarray, order: np.ndarray) -> np.ndarray:
+    """Rows in this order, uint8 or float32, in memory and where TensorFlow uses them in place.
+
+    Raises:
+        InputError: a floating-point number is not finite.
+    """
+    dtype = np.uint8 if stored.dtype in (np.uint8, np.bool_) else np.float32
+    result = npz.aligned((len(order), *stored.shape[1:]), dtype)
+    block = max(1, (1 << 26) // max(1, result[:1].nbytes))
+    for start in range(0, len(order), block):
+        result[start : start + block] = stored[order[start : start + block]]
+        if dtype is np.float32 and not np.isfinite(result[start : start + block]).all():
+            raise InputError("a value of it is not finite")
+    result.flags.writeable = False
+    return result
+
+
+def split_order(splits: np.ndarray | None, num: int, seed: int) -> tuple[np.ndarray, tuple | None]:
+    """The points in the order of their splits, and the sizes of the splits.
+
+    Args:
+        splits: name or number (0, 1, 2) of the split of each point; None to shuffle with the seed
+            and split 80 %, 10 %, 10 %.
+
+    Raises:
+        InputError: another name or number, or no training points.
+    """
+    if splits is None:
+        return np.random.RandomState(seed).permutation(num), None
+    names = np.asarray(splits).ravel()
+    if names.dtype.kind in "iu":
+        known = (names >= 0) & (names < len(SPLITS))
+        numbers = names
+    else:
+        names = names.astype(str)
+        known = np.isin(names, SPLITS)
+        numbers = sum(k * (names == split) for k, split in enumerate(SPLITS))
+    if len(names) != num or not known.all():
+        raise InputError(
+            f"splits must name one of {', '.join(SPLITS)}, or 0, 1, 2, for each of the {num:,} points; "
+            f"found {len(names):,} entries such as {names[:1].tolist()}"
+        )
+    sizes = tuple(int((numbers == k).sum()) for k in range(len(SPLITS)))
+    if not sizes[0]:
+        raise InputError("splits has no training points")
+    return np.argsort(numbers, kind="stable"), sizes

@@ -1,0 +1,93 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The modules that a user's gin files import, and where they are found.
+
+`import my_models` in a gin file finds my_models.py beside that file. The gin file of a finished step
+has the import, too, and a comment with the folders, so that a later step finds the module again.
+"""
+
+import ast
+import io
+import os
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import gin
+from gin import config_parser
+
+from vae_ortho_plugin.errors import InputError
+
+_COMMENT = "# Folders of imported modules: "
+
+_folders: list[str] = []
+
+
+def add(files: Iterable[Path]) -> None:
+    """Makes the folders of a step's gin files, and the current one, places of modules.
+
+    They come last, so that a file there does not hide an installed module of the same name.
+
+    Args:
+        files: the gin files of the step that begins.
+    """
+    _folders.clear()
+    _add(str(folder) for folder in [*(file.parent.absolute() for file in files), Path.cwd()])
+
+
+def comment() -> str:
+    """The line for a step's gin file; empty where its configuration imports nothing."""
+    if not gin.config._IMPORTS:
+        return ""
+    return f"\n{_COMMENT}{[folder for folder in _folders if os.path.isdir(folder)]!r}\n"
+
+
+def import_as(gin_file: Path) -> None:
+    """Imports what a finished step imported.
+
+    Args:
+        gin_file: of the step.
+
+    Raises:
+        InputError: a module is not found.
+    """
+    text = gin_file.read_text(encoding="utf-8")
+    for line in text.splitlines():
+        if line.startswith(_COMMENT):
+            _add(ast.literal_eval(line.removeprefix(_COMMENT)))
+    for statement in config_parser.ConfigParser(io.StringIO(text), _NoValues()):
+        if isinstance(statement, config_parser.ImportStatement):
+            _import(statement, gin_file)
+
+
+def _import(statement: config_parser.ImportStatement, gin_file: Path) -> None:
+    try:
+        # By gin, which thereby writes it to this step's gin file, too.
+        with gin.unlock_config():
+            gin.parse_config(statement.format())
+    except ModuleNotFoundError as error:
+        if error.name not in (statement.module, statement.module.partition(".")[0]):
+            raise  # the module is there and imports another one
+        raise InputError(
+            f"{gin_file} has the line `{statement.format()}`, and there is no such module. Put its "
+            "folder into PYTHONPATH, or run the step in that folder."
+        ) from error
+
+
+def _add(folders: Iterable[str]) -> None:
+    for folder in folders:
+        if folder not in _folders:
+            _folders.append(folder)
+        if folder not in sys.path:
+            sys.path.append(folder)
+
+
+class _NoValues:
+    """What the parser makes of references and macros: nothing, since their modules come first."""
+
+    @staticmethod
+    def configurable_reference(name: str, evaluate: bool) -> None:
+        return None
+
+    @staticmethod
+    def macro(name: str) -> None:
+        return None
