@@ -10,7 +10,7 @@ from vae_ortho_plugin.study.durations import duration
 from vae_ortho_plugin.study.experiments import Experiment, Run
 from vae_ortho_plugin.study.layout import ResultsFolder, RunFiles
 
-_STEP = re.compile(r"step ([\d,]+) of ([\d,]+)")
+_STEP = re.compile(r"step ([\d,]*\d) of ([\d,]*\d)")
 
 
 def show(runs: Sequence[Run], folder: ResultsFolder) -> None:
