@@ -96,7 +96,7 @@ def test_an_unfinished_run_of_another_version_is_set_aside(undisturbed, tmp_path
     assert json.loads((aside / "plan.json").read_text())["version"] == "0.0"
 
 
-def test_the_status_counts_the_runs_by_what_their_files_say(undisturbed, tmp_path, capsys):
+def test_the_status_counts_the_runs_by_what_their_files_say(tmp_path, capsys):
     runs = select("quick", ["beta_vae"], ["synth_linear"], range(5))
     folder = ResultsFolder(tmp_path)
     finished, running, failed, begun, _ = map(folder.run, runs)

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -14,7 +15,7 @@ from vae_ortho_plugin.data.mnist_files import SHAPES
 from vae_ortho_plugin.files import locked
 from vae_ortho_plugin.gin_files import gin_config
 from vae_ortho_plugin.study.layout import ResultsFolder
-from vae_ortho_plugin.study.run import command
+from vae_ortho_plugin.study.run import command, reproduce
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 from vae_ortho_plugin.study.run.run_facts import curves
 
@@ -162,6 +163,27 @@ def test_a_second_call_makes_nothing_again(studied, capsys):
     assert "2 runs, 2 of them finished before" in capsys.readouterr().out
     assert made == {path: path.stat().st_mtime_ns for path in made}
     assert results == (output / "results.json").stat().st_mtime_ns
+
+
+def test_a_run_that_was_killed_before_its_last_rename_is_published_and_others_are_no_results(
+    studied, tmp_path
+):
+    _, arguments = studied
+    output = tmp_path / "output"
+    shutil.copytree(studied[0], output)
+    folder = output / "runs/synth_linear/random_decoder"
+    partial = (folder / "0").rename(folder / ".0.partial")
+    shutil.copytree(folder / "1", folder / ".7.partial")
+    plan = reproduce._plan("vae_pca_v1", 300)
+    (partial / "plan.json").write_text(json.dumps({**plan, "seconds": 1000.0}))
+    made = {path: path.stat().st_mtime_ns for path in partial.rglob("tfhub/*")}
+    assert command.main([*arguments[:-1], str(output)]) == 0
+    assert json.loads((folder / "0/run.json").read_text())["seconds"] >= 1000
+    for path, time_stamp in made.items():
+        assert (folder / "0" / path.relative_to(partial)).stat().st_mtime_ns == time_stamp
+    assert not (folder / "0/plan.json").exists()
+    table = json.loads((output / "results.json").read_text())
+    assert len(table["path"]) == 4  # two runs with two metrics
 
 
 def test_two_studies_cannot_share_an_output_directory(studied, capsys):

@@ -4,7 +4,10 @@
 import asyncio
 import collections
 import os
+import signal
 import sys
+import threading
+import time
 
 import pytest
 
@@ -15,13 +18,18 @@ from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.run import pool
 from vae_ortho_plugin.study.run.display import shown
 from vae_ortho_plugin.study.run.missing_runs import parse_duration
-from vae_ortho_plugin.study.run.pool import TimeLimitReached, feed_workers, make_in_workers
+from vae_ortho_plugin.study.run.pool import (
+    Stopped,
+    TimeLimitReached,
+    feed_workers,
+    make_in_workers,
+)
 from vae_ortho_plugin.study.run.progress import Progress
 
 EXPERIMENT = Experiment(SYNTH_LINEAR, "beta_vae")
 
 # Model number 1 fails, 2 dies half-way, 3 hangs half-way, 8 is killed, 9 has a long error, 10 fails once, 11
-# fails by the user's fault, all others succeed.
+# fails by the user's fault, 12 and 13 answer no JSON and half a line, all others succeed.
 FAKE_WORKER = """
 import json, os, signal, sys, time
 from pathlib import Path
@@ -40,6 +48,12 @@ for line in sys.stdin:
         text = "x" * 200_000 if job["model_num"] == 9 else "no luck"
         print(json.dumps({"error": text, "user_must_fix": job["model_num"] == 11}), flush=True)
         sys.exit(1)
+    if job["model_num"] == 12:
+        print("{no json}", flush=True)
+        time.sleep(600)
+    if job["model_num"] == 13:
+        print('{"error":', end="", flush=True)
+        os._exit(7)
     partial.mkdir(parents=True, exist_ok=True)
     if job["model_num"] == 8:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -116,6 +130,38 @@ def test_an_error_of_any_length_is_returned(make, tmp_path):
     assert finished(tmp_path) == ["4"]
 
 
+def test_an_answer_that_is_no_json_or_cut_off_costs_its_run_only(make, tmp_path):
+    failures = make([12, 13, 4])
+    assert "cannot be read" in failures[0].error
+    assert failures[1].error == "its process ended with exit code 7"
+    assert finished(tmp_path) == ["4"]
+
+
+def test_a_worker_that_cannot_start_costs_its_run_only(make, monkeypatch):
+    monkeypatch.setattr(pool, "WORKER", ("/no/such/python",))
+    failures = make([4, 5])
+    assert [failure.run.seed for failure in failures] == [4, 5]
+    assert "No such file" in failures[0].error
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_stops_the_workers_and_says_which_it_was(make, tmp_path, number):
+    partial = tmp_path / "runs/synth_linear/beta_vae/.3.partial"
+    before = signal.getsignal(number)
+
+    def kill():
+        while not partial.exists():
+            time.sleep(0.01)
+        os.kill(os.getpid(), number)
+
+    threading.Thread(target=kill, daemon=True).start()
+    with pytest.raises(Stopped) as stopped:
+        make([4, 3, 5])
+    assert stopped.value.exit_code == 128 + number
+    assert signal.getsignal(number) == before
+    assert finished(tmp_path) == ["4"]
+
+
 def test_a_time_limit_stops_the_workers_and_keeps_the_unfinished_run(make, tmp_path):
     with pytest.raises(TimeLimitReached):
         make([4, 3], time_limit=3)
@@ -178,7 +224,7 @@ def test_time_left_is_no_less_than_the_longest_running_run_needs():
     assert progress(0, [9.0], {EXPERIMENT: [10.0]}, jobs=8).seconds_left(now=10.0) == 9.0
 
 
-def test_runs_of_a_cell_not_seen_yet_are_expected_to_take_the_mean_of_all():
+def test_runs_of_an_experiment_not_seen_yet_are_expected_to_take_the_mean_of_all():
     other = Experiment(SYNTH_LINEAR, "autoencoder")
     assert progress(1, [], {other: [4.0, 6.0]}, jobs=1).seconds_left(now=0.0) == 5.0
 

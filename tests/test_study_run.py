@@ -7,16 +7,17 @@ import pytest
 
 from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.plans import select
-from vae_ortho_plugin.study.run import missing_runs, schedule
+from vae_ortho_plugin.study.run import memory, missing_runs, schedule
 
 
 @pytest.fixture
 def machine(monkeypatch):
-    """Eight cores and as many GiB of memory as it is called with."""
+    """Eight cores and as many GiB of memory as it is called with, in no control group."""
 
     def machine(gigabytes):
         sizes = {"SC_PAGE_SIZE": 2**12, "SC_PHYS_PAGES": gigabytes * 2**18}
         monkeypatch.setattr(os, "sysconf", sizes.__getitem__)
+        monkeypatch.setattr(memory, "control_group_limits", list)
         monkeypatch.setattr(schedule, "available_cores", lambda: 8)
 
     return machine
@@ -28,12 +29,36 @@ def test_runs_of_dsprites_are_no_more_than_the_memory_holds(machine, gigabytes, 
     assert schedule.default_jobs(select("full")) == jobs
 
 
+def test_the_limit_of_a_control_group_counts_where_it_is_lower(machine, monkeypatch):
+    machine(1000)
+    monkeypatch.setattr(memory, "control_group_limits", lambda: [(17 * 2**30, "the container's")])
+    assert memory.describe_limit() == "17.0 GiB, the container's"
+    assert schedule.default_jobs(select("full")) == 2
+
+
+@pytest.mark.parametrize(
+    ("groups", "file"),
+    [("0::/job/step\n", "job/memory.max"), ("5:memory:/job\n", "memory/job/memory.limit_in_bytes")],
+)
+def test_control_groups_of_either_version_are_read_up_to_the_root(
+    groups, file, tmp_path, monkeypatch
+):
+    (tmp_path / file).parent.mkdir(parents=True)
+    (tmp_path / file).write_text("1000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    monkeypatch.setattr(memory, "_CONTROL_GROUPS", tmp_path)
+    monkeypatch.setattr(memory, "_own_groups", groups.splitlines)
+    ((limit, what),) = memory.control_group_limits()
+    assert limit == 1000
+    assert what.endswith("/job")
+
+
 def test_other_runs_take_a_core_each(machine):
     machine(8)
     assert schedule.default_jobs(select("synthetic")) == 8
 
 
-def test_every_cell_has_a_seed_before_any_has_two_and_the_long_runs_of_a_seed_come_first(
+def test_every_experiment_has_a_seed_before_any_has_two_and_the_long_runs_of_a_seed_come_first(
     monkeypatch, tmp_path
 ):
     made = []

@@ -21,8 +21,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from vae_ortho_plugin.study.experiments import Run
 
-# Of dlib_aggregate_results, relative to the results folder.
-RESULT_PATTERN = "runs/*/*/*/metrics/*/*/results/aggregate/evaluation.json"
+# Of dlib_aggregate_results, relative to the results folder. TensorFlow's `*` matches names that begin with a dot,
+# so the seed's digit keeps unfinished runs out.
+RESULT_PATTERN = "runs/*/*/[0-9]*/metrics/*/*/results/aggregate/evaluation.json"
 LATENT_GRID_FILE = "latent_grid.npz"
 
 

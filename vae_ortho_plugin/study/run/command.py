@@ -5,9 +5,11 @@
 """
 
 import argparse
+import shlex
 import signal
 import sys
 import textwrap
+from collections.abc import Sequence
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
@@ -70,25 +72,32 @@ def _studies_help() -> str:
 
 def main(arguments: list[str] | None = None) -> int:
     """Carries out the command line; returns the exit status."""
-    options = parser().parse_args(arguments)
-    signals = []
-
-    def interrupt(number: int, frame: object) -> None:
-        signals.append(number)
-        raise KeyboardInterrupt
-
-    signal.signal(signal.SIGTERM, interrupt)
+    words = sys.argv[1:] if arguments is None else arguments
+    options = parser().parse_args(words)
+    # While workers are at work, `pool` handles signals itself.
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         # Late, because --help must do without NumPy and gin.
         from vae_ortho_plugin.study.run.missing_runs import carry_out
 
-        return carry_out(options)
+        return carry_out(options, same_command(words))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
-    except KeyboardInterrupt:
-        print("\nStopped. The same command continues with the missing runs.", file=sys.stderr)
-        return 128 + (signals or [signal.SIGINT])[0]
+    except KeyboardInterrupt as stopped:
+        print(f"\nStopped. The same command continues: {same_command(words)}", file=sys.stderr)
+        return getattr(stopped, "exit_code", 128 + signal.SIGINT)
+
+
+def same_command(words: Sequence[str]) -> str:
+    """The command line, for a message."""
+    return shlex.join(["vae_ortho_study", *words])
+
+
+def _interrupt(number: int, frame: object) -> None:
+    interrupt = KeyboardInterrupt()
+    interrupt.exit_code = 128 + number
+    raise interrupt
 
 
 if __name__ == "__main__":

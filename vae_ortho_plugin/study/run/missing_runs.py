@@ -3,6 +3,7 @@
 
 import argparse
 import re
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -20,12 +21,17 @@ from vae_ortho_plugin.study.run.schedule import available_cores, default_jobs, i
 TIME_LIMIT_EXIT = 124
 
 
-def carry_out(options: argparse.Namespace) -> int:
+def carry_out(options: argparse.Namespace, command: str) -> int:
     """Makes what the options ask for; returns the exit status.
+
+    Args:
+        options: of the command line.
+        command: the command line, for messages.
 
     Raises:
         InputError: an option is wrong, data are missing, or another study works in the folder.
     """
+    begun = time.monotonic()
     runs = select(
         options.study,
         options.models,
@@ -51,17 +57,23 @@ def carry_out(options: argparse.Namespace) -> int:
     if not (options.report_only or options.status):
         runs = _with_data(runs, options)
     if options.status:
+        if not folder.path.is_dir():
+            raise InputError(f"There is no results folder {folder.path}. Name it with --output.")
         status.show(runs, folder)
         return 0
     folder.path.mkdir(parents=True, exist_ok=True)
     with locked(folder.lock, f"the results folder {folder.path}"):
         failures = []
         if not options.report_only:
+            if time_limit is not None:
+                time_limit = max(0.0, time_limit - (time.monotonic() - begun))
             try:
                 failures = make_missing(runs, folder, options.jobs, options.retries, time_limit)
-            except TimeLimitReached:
+            except TimeLimitReached as stopped:
+                display.show_failures(stopped.failures)
                 print(
-                    f"The time limit of {options.time_limit} is reached. The same command continues."
+                    f"The time limit of {options.time_limit} is reached. The same command continues: "
+                    f"{command}"
                 )
                 return TIME_LIMIT_EXIT
         aggregate_if_outdated(folder)

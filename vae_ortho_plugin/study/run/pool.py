@@ -9,13 +9,13 @@ import os
 import signal
 import sys
 import time
-from collections.abc import Sequence
-from pathlib import Path
+from collections.abc import Iterator, Sequence
 
 from vae_ortho_plugin.study.durations import duration
 from vae_ortho_plugin.study.experiments import Run
 from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.run.display import Display, shown
+from vae_ortho_plugin.study.run.memory import describe_limit
 from vae_ortho_plugin.study.run.progress import Failure, Progress
 
 WORKER = (sys.executable, "-m", "vae_ortho_plugin.study.run.worker")
@@ -25,7 +25,27 @@ _LONGEST_ANSWER = 2**20
 
 
 class TimeLimitReached(Exception):
-    """The time limit of a study has passed; its workers have been stopped."""
+    """The time limit of a study has passed; its workers have been stopped.
+
+    Attributes:
+        failures: runs that failed before.
+    """
+
+    def __init__(self, failures: list[Failure]):
+        super().__init__()
+        self.failures = failures
+
+
+class Stopped(KeyboardInterrupt):
+    """SIGINT or SIGTERM has stopped the workers of a study.
+
+    Attributes:
+        exit_code: what the study's process exits with, 128 + number of the signal.
+    """
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.exit_code = 128 + number
 
 
 def make_in_workers(
@@ -51,6 +71,7 @@ def make_in_workers(
 
     Raises:
         TimeLimitReached: the time limit passed.
+        Stopped: SIGINT or SIGTERM arrived.
     """
     progress = Progress(collections.deque(runs), jobs)
     folder.logs.mkdir(parents=True, exist_ok=True)
@@ -73,14 +94,51 @@ async def feed_workers(
         for _ in range(progress.jobs)
     ]
     ticker = asyncio.create_task(_tick(display))
-    try:
-        await asyncio.wait_for(asyncio.gather(*feeders), time_limit)
-    except TimeoutError:
-        raise TimeLimitReached from None
-    finally:
-        for task in (*feeders, ticker):
+    with _signals_cancel(asyncio.current_task()) as arrived:
+        try:
+            made, unfinished = await asyncio.wait(
+                feeders, timeout=time_limit, return_when=asyncio.FIRST_EXCEPTION
+            )
+        except asyncio.CancelledError:
+            if not arrived:
+                raise
+            made, unfinished = set(), set()
+        finally:
+            for task in (*feeders, ticker):
+                task.cancel()
+            await asyncio.gather(*feeders, ticker, return_exceptions=True)
+    if arrived:
+        raise Stopped(arrived[0])
+    for feeder in made:
+        feeder.result()  # raises what it raised
+    if unfinished:
+        raise TimeLimitReached(progress.failures)
+
+
+@contextlib.contextmanager
+def _signals_cancel(task: asyncio.Task) -> Iterator[list[int]]:
+    """Within: the first SIGINT or SIGTERM cancels the task; yields the signals that have arrived.
+
+    A handler of the event loop, because an exception of Python's own handlers could end any of the
+    tasks and leave its worker alone.
+    """
+    arrived: list[int] = []
+
+    def note(number: int) -> None:
+        if not arrived:
             task.cancel()
-        await asyncio.gather(*feeders, ticker, return_exceptions=True)
+        arrived.append(number)
+
+    loop = asyncio.get_running_loop()
+    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    for number in previous:
+        loop.add_signal_handler(number, note, number)
+    try:
+        yield arrived
+    finally:
+        for number, handler in previous.items():
+            loop.remove_signal_handler(number)
+            signal.signal(number, handler)
 
 
 async def _feed_worker(
@@ -92,11 +150,15 @@ async def _feed_worker(
             run = progress.waiting.popleft()
             begun = progress.running[run] = time.monotonic()
             for attempt in range(retries + 1):
-                process = process or await _start_worker(threads)
-                answer = await _make_in_worker(process, run, folder)
+                try:
+                    process = process or await _start_worker(threads)
+                    answer = await _make_in_worker(process, run, folder)
+                except OSError as error:  # such as no memory for another process
+                    answer = {"error": f"no worker: {error}", "user_must_fix": False}
                 if answer["error"] is None:
                     break
-                await _end(process)  # it ends by itself after an error
+                if process is not None:
+                    await _end(process)  # it ends by itself after an error
                 process = None
                 if answer["user_must_fix"] or attempt == retries:
                     break
@@ -125,7 +187,7 @@ async def _stop(process: asyncio.subprocess.Process) -> None:
         process.terminate()
     try:
         await asyncio.wait_for(process.wait(), _SECONDS_TO_STOP)
-    except TimeoutError:
+    except TimeoutError:  # not the built-in one before Python 3.11
         process.kill()
         await process.wait()
 
@@ -166,31 +228,32 @@ async def _make_in_worker(
     with contextlib.suppress(ConnectionError):
         process.stdin.write(f"{json.dumps(job)}\n".encode())
         await process.stdin.drain()
-    answer = await process.stdout.readline()
-    if not answer:
-        return {"error": _death(await process.wait()), "user_must_fix": False}
-    return json.loads(answer)
+    try:
+        answer = await process.stdout.readline()
+        if answer.endswith(b"\n"):
+            return json.loads(answer)
+    except ValueError as error:  # longer than _LONGEST_ANSWER, or not JSON
+        process.kill()
+        await process.wait()
+        return {"error": f"its answer cannot be read: {error}", "user_must_fix": False}
+    return {"error": _death(await process.wait()), "user_must_fix": False}
 
 
 def _death(code: int) -> str:
     """How a worker's process ended without an answer."""
     if code == -signal.SIGKILL:
         return (
-            "its process was killed (SIGKILL), which is what a machine out of memory does; this one has "
-            f"{_memory_limit() / 2**30:.1f} GiB. Fewer --jobs need less"
+            "its process was killed (SIGKILL), which Linux does when memory runs out. There are "
+            f"{describe_limit()}. Fewer --jobs need less"
+        )
+    if code == -signal.SIGABRT:
+        return (
+            "its process was aborted (SIGABRT), which TensorFlow does when it gets no memory, among other "
+            f"errors. There are {describe_limit()}. The log may say more"
         )
     if code < 0:
         return f"its process was ended by {signal.Signals(-code).name}"
     return f"its process ended with exit code {code}"
-
-
-def _memory_limit() -> int:
-    """Bytes that this machine or control group allows."""
-    whole = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
-    try:
-        return min(whole, int(Path("/sys/fs/cgroup/memory.max").read_text()))
-    except (OSError, ValueError):  # no control group, or no limit
-        return whole
 
 
 async def _tick(display: Display) -> None:

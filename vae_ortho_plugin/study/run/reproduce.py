@@ -13,6 +13,7 @@ from unittest import mock
 from vae_ortho_plugin import __version__
 from vae_ortho_plugin.engine import progress
 from vae_ortho_plugin.files import locked, publish, write_text
+from vae_ortho_plugin.gin_files import bindings
 from vae_ortho_plugin.study.layout import RunFiles
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 from vae_ortho_plugin.study.run.run_facts import facts_of
@@ -37,8 +38,11 @@ def train_and_evaluate(
         epochs: shortens a run that trains longer; None trains as long as the study plans.
         directory: of the run.
     """
+    lock = RunFiles(directory).lock
+    if lock.exists():
+        progress.say(f"waiting for the process that {lock} names, if it still makes the run")
     # The worker of a parent that was killed may still make it, here or on another machine.
-    with locked(RunFiles(directory).lock, f"the run {directory}", timeout=-1):
+    with locked(lock, f"the run {directory}", timeout=-1):
         if not directory.exists():
             _make(reproduce, model_num, epochs, directory)
 
@@ -62,21 +66,30 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
         with _finished_steps_skipped(reproduce):
             reproduce["main"]([])
         facts = facts_of(partial, model_num, epochs, spent + time.monotonic() - start)
+        write_text(partial.facts, json.dumps(facts))
     except BaseException as error:
-        write_text(partial.error, f"{type(error).__name__}: {error}")
-        _note_plan(partial, _plan(study, model_num), spent + time.monotonic() - start)
+        with contextlib.suppress(OSError):  # such as the full disk that is the error
+            if isinstance(error, Exception):  # no signal
+                write_text(partial.error, f"{type(error).__name__}: {error}")
+            _note_plan(partial, _plan(study, model_num), spent + time.monotonic() - start)
         raise
-    write_text(partial.facts, json.dumps(facts))
-    partial.plan.unlink()
     publish(partial.directory, directory)
+    # Last, because an unfinished run without its plan is not continued.
+    RunFiles(directory).plan.unlink(missing_ok=True)
 
 
 def _plan(study: str, model_num: int) -> dict:
-    """What decides a run's results: gin bindings, gin file and version of this package."""
+    """What decides a run's results: the bindings of all its steps, and the version of this package."""
     from disentanglement_lib.config import reproduce
 
-    bindings, file = reproduce.STUDIES[study].get_model_config(model_num)
-    return {"bindings": bindings, "gin_file": Path(file).name, "version": __version__}
+    plan = reproduce.STUDIES[study]
+    model_bindings, model_file = plan.get_model_config(model_num)
+    files = [model_file, *plan.get_postprocess_config_files(), *plan.get_eval_config_files()]
+    return {
+        "version": __version__,
+        "bindings": model_bindings,
+        "gin_files": {Path(file).name: bindings(Path(file)) for file in files},
+    }
 
 
 def _note_plan(partial: RunFiles, plan: dict, seconds: float) -> None:

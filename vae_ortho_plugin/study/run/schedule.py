@@ -5,6 +5,7 @@ import os
 from collections.abc import Sequence
 
 from vae_ortho_plugin.study.experiments import Run
+from vae_ortho_plugin.study.run.memory import memory_limit
 
 # Memory of a worker on dSprites, in bytes; 7.4e9 were measured.
 DSPRITES_MEMORY = 8 * 2**30
@@ -24,7 +25,7 @@ def default_jobs(runs: Sequence[Run]) -> int:
     cores = available_cores()
     if all(run.experiment.data.data_set != "dsprites" for run in runs):
         return cores
-    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
+    memory, _ = memory_limit()
     return max(1, min(cores, memory // DSPRITES_MEMORY))
 
 

@@ -1,58 +1,149 @@
 # SPDX-License-Identifier: Apache-2.0
 """`vae_ortho_study --status`: what a results folder has of a study, from its files alone."""
 
-import json
+import os
 import re
+import socket
 import statistics
+import time
 from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from vae_ortho_plugin.study.durations import duration
 from vae_ortho_plugin.study.experiments import Experiment, Run
-from vae_ortho_plugin.study.layout import ResultsFolder, RunFiles
+from vae_ortho_plugin.study.finished import read_json
+from vae_ortho_plugin.study.layout import ResultsFolder
 
 _STEP = re.compile(r"step ([\d,]*\d) of ([\d,]*\d)")
+# How far a log is read back for the last step; a line has less than 200 bytes.
+_LOG_TAIL = 20_000
+
+
+@dataclass(frozen=True)
+class Holder:
+    """A process that makes a run, as its lock file names it.
+
+    Attributes:
+        process: its number.
+        host: where it runs.
+        seconds: since it took the lock or renewed it, by the clock of this host.
+        lease: seconds after which a lock that is not renewed is void; None for a lock that is never renewed.
+    """
+
+    process: int
+    host: str
+    seconds: float
+    lease: float | None = None
+
+    @property
+    def lives(self) -> bool:
+        """Whether the process may still be at work, as far as it can be seen from this host."""
+        if self.lease is not None and self.seconds > self.lease:
+            return False
+        if self.host != socket.gethostname():
+            return True
+        try:
+            os.kill(self.process, 0)
+        except ProcessLookupError:
+            return False
+        except PermissionError:  # another user's
+            pass
+        return True
+
+
+@dataclass
+class Status:
+    """The runs of a study by what their files say.
+
+    Attributes:
+        running: run -> the process that makes it.
+        failed: run -> its last error, in a line.
+        stopped: begun and not finished, without an error; the next call continues them.
+    """
+
+    finished: list[Run] = field(default_factory=list)
+    running: dict[Run, Holder] = field(default_factory=dict)
+    failed: dict[Run, str] = field(default_factory=dict)
+    stopped: list[Run] = field(default_factory=list)
+    waiting: list[Run] = field(default_factory=list)
 
 
 def show(runs: Sequence[Run], folder: ResultsFolder) -> None:
     """Prints the numbers of runs that are finished, running, failed and waiting, and the time left."""
-    finished, running, failed, begun, waiting = [], [], [], [], []
+    status = status_of(runs, folder)
+    print(
+        f"{folder.path}: {len(status.finished)} of {len(runs)} runs finished, {len(status.running)} running, "
+        f"{len(status.failed)} failed, {len(status.stopped)} begun, {len(status.waiting)} waiting"
+    )
+    study = holder_of(folder.lock)
+    if study is not None and study.lives:
+        print(f"study: process {study.process} on {study.host} works here")
+    for run, holder in status.running.items():
+        print(f"running: {run}, process {holder.process} on {holder.host}{_step(folder, run)}")
+    for run, error in status.failed.items():
+        print(f"failed: {run}: {error}")
+    rest = [*status.running, *status.failed, *status.stopped, *status.waiting]
+    left = _computing_left(status.finished, rest, folder)
+    if left is not None:
+        text = f"left: {duration(left)} of computing in one worker"
+        if (number := len(status.running)) > 1:
+            text += f", about {duration(left / number)} with the {number} at work"
+        print(text)
+
+
+def status_of(runs: Sequence[Run], folder: ResultsFolder) -> Status:
+    """The runs by what their files say."""
+    status = Status()
     for run in runs:
         files = folder.run(run)
+        holder = holder_of(files.lock)
         if files.directory.exists():
-            finished.append(run)
-        elif files.lock.exists():
-            running.append(run)
-        elif files.partial.error.exists():
-            failed.append(run)
+            status.finished.append(run)
+        elif holder is not None and holder.lives:
+            status.running[run] = holder
+        elif (error := _first_line(files.partial.error)) is not None:
+            status.failed[run] = error
         elif files.partial.directory.exists():
-            begun.append(run)
+            status.stopped.append(run)
         else:
-            waiting.append(run)
-    print(
-        f"{folder.path}: {len(finished)} of {len(runs)} runs finished, {len(running)} running, "
-        f"{len(failed)} failed, {len(begun)} begun, {len(waiting)} waiting"
-    )
-    for run in running:
-        print(f"running: {run}{_holder(folder.run(run))}{_step(folder, run)}")
-    for run in failed:
-        print(f"failed: {run}: {folder.run(run).partial.error.read_text().splitlines()[0]}")
-    left = _computing_left(finished, [*running, *failed, *begun, *waiting], folder)
-    if left is not None:
-        print(f"left: {duration(left)} of computing in one worker")
+            status.waiting.append(run)
+    return status
 
 
-def _holder(files: RunFiles) -> str:
+def holder_of(lock: Path) -> Holder | None:
+    """The process that a lock file of filelock names; None without a readable one."""
     try:
-        process, host, *_ = files.lock.read_text().splitlines()
-    except (OSError, ValueError):
-        return ""
-    return f", process {process} on {host}"
+        text, changed = lock.read_text(encoding="utf-8"), lock.stat().st_mtime
+    except (OSError, UnicodeDecodeError):
+        return None
+    seconds = time.time() - changed
+    # A lease has lines such as `pid=4711`, a lock the values alone.
+    named = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+    try:
+        if named:
+            return Holder(int(named["pid"]), named["host"], seconds, float(named["duration"]))
+        process, host, *_ = text.splitlines()
+        return Holder(int(process), host, seconds)
+    except (ValueError, KeyError):
+        return None
+
+
+def _first_line(path: Path) -> str | None:
+    """The first line of a file that holds an error; None without a file."""
+    try:
+        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return None
+    return lines[0] if lines else "unknown error"
 
 
 def _step(folder: ResultsFolder, run: Run) -> str:
     """The last step that the run has printed."""
     try:
-        found = _STEP.findall(folder.log(run).read_text(errors="replace"))
+        with open(folder.log(run), "rb") as log:
+            log.seek(max(0, log.seek(0, os.SEEK_END) - _LOG_TAIL))
+            found = _STEP.findall(log.read().decode(errors="replace"))
     except OSError:
         return ""
     return f", step {found[-1][0]} of {found[-1][1]}" if found else ""
@@ -64,8 +155,9 @@ def _computing_left(
     """Seconds by the finished runs, first of the same experiment; None without any."""
     seconds: dict[Experiment, list[float]] = {}
     for run in finished:
-        facts = json.loads(folder.run(run).facts.read_text())
-        seconds.setdefault(run.experiment, []).append(facts["seconds"])
+        took = read_json(folder.run(run).facts).get("seconds")
+        if took is not None:
+            seconds.setdefault(run.experiment, []).append(took)
     if not seconds or not rest:
         return None
     overall = statistics.mean(value for values in seconds.values() for value in values)

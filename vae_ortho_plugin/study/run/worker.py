@@ -16,6 +16,7 @@ from pathlib import Path
 
 from vae_ortho_plugin.engine.interruption import Interrupted
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.study.run.memory import describe_limit
 from vae_ortho_plugin.study.run.reproduce import load_reproduce, train_and_evaluate
 
 _LONGEST_ERROR = 10_000
@@ -39,6 +40,8 @@ def main() -> None:
         except Exception as failure:  # noqa: BLE001, reported by the parent
             traceback.print_exc()
             text = f"{type(failure).__name__}: {failure}"[:_LONGEST_ERROR]
+            if isinstance(failure, MemoryError) or "ResourceExhausted" in type(failure).__name__:
+                text += f" (of {describe_limit()})"
             answer = {"error": text, "user_must_fix": isinstance(failure, InputError)}
         sys.stdout.flush()
         sys.stderr.flush()

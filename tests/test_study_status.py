@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""`vae_ortho_study --status` reads from the files whether a process is at work."""
+
+import json
+import os
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+from vae_ortho_plugin.files import locked
+from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.plans import select
+from vae_ortho_plugin.study.run import command, status
+
+RUNS = select("quick", ["beta_vae"], ["synth_linear"], range(2))
+
+
+@pytest.fixture
+def folder(tmp_path):
+    folder = ResultsFolder(tmp_path)
+    folder.run(RUNS[0]).partial.directory.mkdir(parents=True)
+    return folder
+
+
+def dead_process():
+    process = subprocess.Popen([sys.executable, "-c", ""])
+    process.wait()
+    return process.pid
+
+
+def test_the_holder_of_a_lock_is_running_and_after_its_end_the_run_is_begun(folder):
+    with locked(folder.run(RUNS[0]).lock, "the run"):
+        found = status.status_of(RUNS, folder)
+        assert found.running[RUNS[0]].process == os.getpid()
+        assert found.waiting == [RUNS[1]]
+    assert status.status_of(RUNS, folder).stopped == [RUNS[0]]
+
+
+def test_a_process_of_this_host_that_is_gone_is_not_running(folder):
+    folder.run(RUNS[0]).lock.write_text(f"{dead_process()}\n{socket.gethostname()}\n1\n")
+    assert status.status_of(RUNS, folder).stopped == [RUNS[0]]
+
+
+@pytest.mark.parametrize(("age", "running"), [(10, 1), (200, 0)])
+def test_a_lease_of_another_host_counts_as_long_as_it_is_renewed(folder, age, running):
+    lock = folder.run(RUNS[0]).lock
+    lock.write_text("filelock/2\npid=4711\nhost=node7\nmode=lease\ntoken=a\nduration=180.0\n")
+    os.utime(lock, (time.time() - age, time.time() - age))
+    assert len(status.status_of(RUNS, folder).running) == running
+
+
+def test_an_unreadable_lock_or_an_empty_error_is_no_traceback(folder, capsys):
+    folder.run(RUNS[0]).lock.write_bytes(b"\xff\xfe")
+    folder.run(RUNS[0]).partial.error.touch()
+    status.show(RUNS, folder)
+    assert f"failed: {RUNS[0]}: unknown error" in capsys.readouterr().out
+
+
+def test_the_time_left_is_shared_by_the_runs_at_work(folder, capsys):
+    for run in RUNS:
+        folder.run(run).lock.write_text("4711\nnode7\n1\n")
+    done = select("quick", ["beta_vae"], ["synth_linear"], [7])
+    folder.run(done[0]).directory.mkdir()
+    folder.run(done[0]).facts.write_text(json.dumps({"seconds": 600.0}))
+    status.show([*RUNS, *done], folder)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last == "left: 20 min of computing in one worker, about 10 min with the 2 at work"
+
+
+def test_the_study_that_works_in_the_folder_is_named(folder, capsys):
+    with locked(folder.lock, "the folder"):
+        status.show(RUNS, folder)
+    assert f"study: process {os.getpid()} on" in capsys.readouterr().out
+
+
+def test_a_folder_that_does_not_exist_is_refused(tmp_path, capsys):
+    assert command.main(["--status", "--output", str(tmp_path / "none")]) == 2
+    assert "no results folder" in capsys.readouterr().err
