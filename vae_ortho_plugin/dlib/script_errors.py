@@ -4,7 +4,7 @@
 import os
 import sys
 
-from vae_ortho_plugin.engine.interruption import Interrupted
+from vae_ortho_plugin.engine.interruption import Interrupted, leave
 from vae_ortho_plugin.errors import InputError
 
 
@@ -23,7 +23,7 @@ def show_input_errors_alone() -> None:
             message = str(error).partition("\n  In call to configurable")[0]
             print(f"{script}: {message}", file=sys.stderr)
         elif issubclass(kind, Interrupted):
-            sys.exit(error.exit_code)
+            leave(error)
         else:
             show_traceback(kind, error, traceback)
 

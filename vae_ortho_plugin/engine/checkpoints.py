@@ -17,6 +17,7 @@ from pathlib import Path
 
 from vae_ortho_plugin import files
 from vae_ortho_plugin.engine import progress
+from vae_ortho_plugin.errors import InputError
 
 _MANIFEST = "manifest.json"
 _WEIGHTS = "weights"
@@ -69,10 +70,13 @@ class Checkpoint:
         """TensorBoard's event files up to this step."""
         return sorted((self.directory / _EVENTS).glob("*"))
 
-    @property
-    def is_final(self) -> bool:
-        """Whether the training was at its end."""
-        return self.step >= self.last_step
+    def __str__(self) -> str:
+        """Such as 'step 12,345 of 375,000 (checkpoint of 3 min ago) in DIRECTORY'."""
+        minutes = max(0.0, time.time() - self.saved_at) / 60
+        return (
+            f"step {self.step:,} of {self.last_step:,} (checkpoint of {minutes:.0f} min ago) in "
+            f"{self.directory}"
+        )
 
 
 class Checkpoints:
@@ -117,11 +121,15 @@ class Checkpoints:
             save_weights: writes the weights to files with this prefix.
             save_tracked: writes the rows of the trackers to this file.
             events: TensorBoard's event files.
+
+        Raises:
+            InputError: the files cannot be written.
         """
+        for left in self.directory.glob(".*.partial"):  # by a process that was killed
+            shutil.rmtree(left, ignore_errors=True)
         partial = self.directory / f".{step}.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        (partial / _EVENTS).mkdir(parents=True)
         try:
+            (partial / _EVENTS).mkdir(parents=True)
             save_weights(str(partial / _WEIGHTS))
             save_tracked(partial / _TRACKED)
             for path in events:
@@ -130,6 +138,8 @@ class Checkpoints:
             sums = {str(path.relative_to(partial)): _sha256(path) for path in _files(partial)}
             files.write_text(partial / _MANIFEST, json.dumps({**facts, "sha256": sums}, indent=1))
             files.publish(partial, self.directory / str(step))
+        except OSError as error:
+            raise cannot_be_written(self.directory, error) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
         self._delete_all_but(_KEPT)
@@ -139,6 +149,15 @@ class Checkpoints:
         steps = sorted(int(path.name) for path in self.directory.glob("*") if path.name.isdecimal())
         for step in steps[:-number]:
             shutil.rmtree(self.directory / str(step), ignore_errors=True)
+
+
+def cannot_be_written(directory: Path | str, error: Exception) -> InputError:
+    """The error to raise where a checkpoint cannot be written."""
+    reason = str(error).strip().partition("\n")[0]
+    return InputError(
+        f"The checkpoint cannot be written to {directory}: {reason}. Make room there, and start the "
+        "training again."
+    )
 
 
 def _read(directory: Path) -> Checkpoint:

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.engine import evaluation
+from vae_ortho_plugin.engine import evaluation, progress
 from vae_ortho_plugin.engine.checkpoints import Checkpoints
 from vae_ortho_plugin.engine.settings import training_loop
 from vae_ortho_plugin.engine.tracked import TrackedMeasures
@@ -123,6 +123,10 @@ class TPUEstimator:
         elif settings.resume and self.latest_checkpoint() is None:
             checkpoints = Checkpoints.configured()
             checkpoint = checkpoints and checkpoints.newest()
+        if checkpoint is not None:
+            progress.say(f"continuing from {checkpoint}")
+            if checkpoint.step >= checkpoint.last_step:
+                settings = dataclasses.replace(settings, xla="off")  # nothing is left to train
         self._tracked = self._tracked or TrackedMeasures(self._model_fn, input_fn, params)
         graph = TrainingGraph.fastest(self, input_fn, self._tracked, settings)
         training = Training(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """One training: its session calls, and what happens between them."""
 
+import contextlib
 import os
 import shutil
 import signal
@@ -46,6 +47,7 @@ class Training:
         self._graph, self._model_dir, self._config = graph, model_dir, config
         self._tracked, self._settings, self._checkpoints = tracked, settings, checkpoints
         self._good: str | None = None  # path of the newest checkpoint with finite weights
+        self._kept_step: int | None = None  # global step of the newest of `checkpoints`
 
     def continue_from(self, checkpoint: Checkpoint) -> None:
         """Takes over the weights, the trackers' rows, the event files and the place in the input.
@@ -59,12 +61,8 @@ class Training:
                 f"model draws numbers by {', '.join(sorted(self._graph.train_loop.unkeyed))}. Start it over with "
                 "--overwrite, or bind training_loop.resume = False."
             )
-        age = (time.time() - checkpoint.saved_at) / 60
-        progress.say(
-            f"continuing from step {checkpoint.step:,} of {checkpoint.last_step:,} (checkpoint of "
-            f"{age:.0f} min ago) in {checkpoint.directory}"
-        )
         self._graph.restore(checkpoint.weights)
+        self._good, self._kept_step = checkpoint.weights, checkpoint.step
         self._tracked.load(checkpoint.tracked)
         os.makedirs(self._model_dir, exist_ok=True)
         for path in checkpoint.events:
@@ -91,12 +89,11 @@ class Training:
         )
         signals = interruption.Signals()
         try:
-            if self._checkpoints is None:
+            with contextlib.nullcontext() if self._checkpoints is None else signals.noted():
                 self._call_session_until_end(signals)
-            else:
-                with signals.noted():
-                    self._call_session_until_end(signals)
-            self._finish()
+                self._finish()
+                if signals.arrived is not None:
+                    self._stop(signals.arrived)
         finally:
             self._reports.flush()
             writer.close()
@@ -131,7 +128,7 @@ class Training:
 
     def _steps_until_pause(self) -> int:
         """Steps until something is due between two session calls."""
-        due = [self._graph.capacity]
+        due = [self._settings.iterations_per_loop or self._graph.capacity, self._graph.capacity]
         if every := self._config.save_checkpoints_steps:
             due.append(every - self._graph.step % every)
         if every := self._settings.checkpoint_steps:
@@ -157,6 +154,8 @@ class Training:
         if self._checkpoints is None:
             self._good = self.save()
             return
+        if self._kept_step == self._graph.step:
+            return
         self._check_weights()
         self._reports.flush()
         self._good = self._checkpoints.write(
@@ -166,6 +165,7 @@ class Training:
             self._tracked.save,
             self._events(),
         ).weights
+        self._kept_step = self._graph.step
 
     def _save_weights(self, prefix: str) -> None:
         self._graph.save(prefix, write_meta_graph=False, write_state=False)

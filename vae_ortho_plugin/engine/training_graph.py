@@ -2,14 +2,16 @@
 """The graph that trains a model function, and its session."""
 
 import itertools
+import os
 from collections.abc import Callable
 from unittest import mock
 
 import numpy as np
 import tensorflow.compat.v1 as tf
+from tensorflow.core.protobuf import rewriter_config_pb2
 from tensorflow.python.framework import random_seed
 
-from vae_ortho_plugin.engine import inputs, loop, progress
+from vae_ortho_plugin.engine import checkpoints, inputs, loop, progress
 from vae_ortho_plugin.engine.settings import TrainingLoop
 from vae_ortho_plugin.engine.tracked import Probe, TrackedMeasures
 from vae_ortho_plugin.errors import InputError
@@ -54,16 +56,24 @@ class TrainingGraph:
         self.capacity = 1
         if kind != "step":
             asked = self._config.tpu_config.iterations_per_loop
-            self.capacity = settings.iterations_per_loop or max(asked, _STEPS_PER_CALL)
+            # Not settings.iterations_per_loop: XLA could compile a loop of another length differently.
+            self.capacity = max(asked, _STEPS_PER_CALL)
         self.graph = tf.Graph()
         with self.graph.as_default():
             tf.set_random_seed(estimator.seed)
             with _seeds_by_order(estimator.seed):
                 self._build(input_fn, kind)
+            # A local variable that the model counts in belongs to the training too.
             self._saver = tf.train.Saver(
-                max_to_keep=self._config.keep_checkpoint_max, save_relative_paths=True
+                [
+                    *tf.global_variables(),
+                    *tf.local_variables(),
+                    *tf.get_collection(tf.GraphKeys.SAVEABLE_OBJECTS),
+                ],
+                max_to_keep=self._config.keep_checkpoint_max,
+                save_relative_paths=True,
             )
-            self.session = tf.Session(config=self._config.session_config)
+            self.session = tf.Session(config=_session_config(self._config.session_config, kind))
             self._initialize()
 
     @classmethod
@@ -205,9 +215,16 @@ class TrainingGraph:
             self.session.run(self._drawn, feed)
 
     def save(self, path: str, **options) -> str:
-        """Writes the weights; arguments as for tf.train.Saver.save."""
-        with self.graph.as_default():
-            return self._saver.save(self.session, path, **options)
+        """Writes the weights; arguments as for tf.train.Saver.save.
+
+        Raises:
+            InputError: they cannot be written.
+        """
+        try:
+            with self.graph.as_default():
+                return self._saver.save(self.session, path, **options)
+        except (OSError, tf.errors.OpError) as error:
+            raise checkpoints.cannot_be_written(os.path.dirname(path), error) from error
 
     def restore(self, path: str) -> None:
         """Reads weights that `save` wrote."""
@@ -216,6 +233,18 @@ class TrainingGraph:
 
     def weights_are_finite(self) -> bool:
         return bool(self.session.run(self._finite))
+
+
+def _session_config(given: tf.ConfigProto | None, kind: str) -> tf.ConfigProto:
+    """The configuration of the session, for a training that is the same in every process."""
+    config = tf.ConfigProto()
+    if given is not None:
+        config.CopyFrom(given)
+    if kind == "step":
+        # It sums chains of additions in an order that differs from process to process.
+        rewriting = config.graph_options.rewrite_options
+        rewriting.arithmetic_optimization = rewriter_config_pb2.RewriterConfig.OFF
+    return config
 
 
 def _all_finite(variables: list[tf.Variable]) -> tf.Tensor:

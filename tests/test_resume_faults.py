@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Interrupted trainings at rarer moments."""
+
+import os
+import resource
+import shutil
+import signal
+from unittest import mock
+
+import gin
+import pytest
+import tensorflow.compat.v1 as tf
+from engine_support import resident
+from resume_support import (  # noqa: F401
+    Broken,
+    assert_as_if_uninterrupted,
+    broken,
+    broken_after,
+    checkpoints,
+    fresh_gin,
+    train_small,
+)
+
+from vae_ortho_plugin.engine import interruption
+from vae_ortho_plugin.engine.checkpoints import kept_in
+from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
+from vae_ortho_plugin.engine.training_graph import TrainingGraph
+from vae_ortho_plugin.errors import InputError
+
+
+def test_a_signal_in_the_last_session_call_ends_the_training_too(tmp_path):
+    call = TrainingGraph.call_session
+
+    def with_signal(graph, *arguments):
+        if graph.batches == 55:
+            os.kill(os.getpid(), signal.SIGTERM)
+        return call(graph, *arguments)
+
+    with (
+        mock.patch.object(TrainingGraph, "call_session", with_signal),
+        pytest.raises(interruption.Interrupted),
+    ):
+        train_small(tmp_path / "model")
+    assert checkpoints(tmp_path / "model")[-1] == 60
+    train_small(tmp_path / "model")
+    assert_as_if_uninterrupted(tmp_path / "model")
+
+
+def test_an_ignored_signal_stays_ignored():
+    handler = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        signals = interruption.Signals()
+        with signals.noted():
+            os.kill(os.getpid(), signal.SIGINT)
+        assert signals.arrived is None
+    finally:
+        signal.signal(signal.SIGINT, handler)
+
+
+def test_a_full_disk_keeps_the_checkpoint_before_and_says_what_to_do(broken):
+    """A limit of the files' size stands for the disk."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, before[1]))
+    try:
+        with pytest.raises(InputError, match="cannot be written to .*Make room there"):
+            train_small(broken)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert checkpoints(broken) == [30, 40]
+    train_small(broken)
+    assert_as_if_uninterrupted(broken)
+
+
+def counting_model(features, labels, mode, params):
+    """The learning rate falls with a local variable that counts the steps."""
+    count = tf.get_variable(
+        "count", [], collections=[tf.GraphKeys.LOCAL_VARIABLES], trainable=False
+    )
+    weight = tf.get_variable("w", [], initializer=tf.ones_initializer())
+    loss = tf.square(weight) + 0 * tf.reduce_mean(features)
+    with tf.control_dependencies([count.assign_add(1.0)]):
+        optimizer = tf.train.GradientDescentOptimizer(0.1 / (1 + count.read_value() ** 2))
+        train_op = optimizer.minimize(loss, global_step=tf.train.get_global_step())
+    return TPUEstimatorSpec(mode=mode, loss=loss, train_op=train_op)
+
+
+def test_local_variables_of_the_model_are_continued(tmp_path):
+    gin.parse_config(["training_loop.checkpoint_steps = 3", "training_loop.xla = 'off'"])
+
+    def train_counting(name):
+        estimator = TPUEstimator(counting_model, str(tmp_path / name), RunConfig(), 16)
+        with kept_in(tmp_path / f"{name} kept"):
+            estimator.train(resident, steps=9)
+
+    train_counting("alone")
+    with broken_after(5), pytest.raises(Broken):
+        train_counting("broken")
+    shutil.rmtree(tmp_path / "broken")
+    train_counting("broken")
+    alone, continued = (tf.train.load_checkpoint(str(tmp_path / n)) for n in ("alone", "broken"))
+    assert alone.get_tensor("w") == continued.get_tensor("w") != 1
