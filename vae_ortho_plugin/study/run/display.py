@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 
-from rich.console import Console, Group
+from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.progress_bar import ProgressBar
 from rich.table import Table
@@ -83,16 +83,21 @@ def live_view(progress: Progress, now: float, max_rows: int) -> Group:
             "–" if left is None else duration(left),
         )
     hidden = len(unfinished) - max_rows
+    bar = Table.grid(padding=(0, 1))
+    bar.add_row(
+        ProgressBar(total=progress.total or 1, completed=progress.done, width=40),
+        progress.line(now),
+    )
     at_work = ", ".join(
         f"{run} ({duration(now - begun)})" for run, begun in progress.running.items()
     )
-    return Group(
-        table,
-        Text(f"and {hidden} more experiments" if hidden > 0 else ""),
-        ProgressBar(total=progress.total or 1, completed=progress.done, width=40),
-        Text(progress.line(now)),
-        Text(f"now: {at_work}", no_wrap=True, overflow="ellipsis"),
-    )
+    lines: list[RenderableType] = [table] if unfinished else []
+    if hidden > 0:
+        lines.append(Text(f"and {hidden} more experiments"))
+    lines.append(bar)
+    if at_work:
+        lines.append(Text(f"now: {at_work}", no_wrap=True, overflow="ellipsis"))
+    return Group(*lines)
 
 
 def show_failures(failures: list[Failure]) -> None:

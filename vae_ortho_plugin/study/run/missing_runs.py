@@ -12,6 +12,7 @@ from vae_ortho_plugin.files import locked
 from vae_ortho_plugin.study.experiments import Run
 from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.plans import select
+from vae_ortho_plugin.study.run import display, status
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 from vae_ortho_plugin.study.run.pool import TimeLimitReached, make_in_workers
 from vae_ortho_plugin.study.run.progress import Failure
@@ -47,20 +48,19 @@ def carry_out(options: argparse.Namespace, command: str) -> int:
     if options.retries < 0:
         raise InputError(f"--retries {options.retries}: none or more.")
     time_limit = parse_duration(options.time_limit)
-    # Late, because --list needs neither.
-    from vae_ortho_plugin.study.report import write_report
-    from vae_ortho_plugin.study.run import display, status
-    from vae_ortho_plugin.study.run.aggregation import aggregate_if_outdated
-
     folder = ResultsFolder((options.output or Path("results", options.study)).absolute())
     selected = {run.experiment.as_planned for run in runs}
-    if not (options.report_only or options.status):
-        runs = _with_data(runs, options)
     if options.status:
         if not folder.path.is_dir():
             raise InputError(f"There is no results folder {folder.path}. Name it with --output.")
         status.show(runs, folder)
         return 0
+    # Late, because they import matplotlib, which --list and --status do not need.
+    from vae_ortho_plugin.study.report import write_report
+    from vae_ortho_plugin.study.run.aggregation import aggregate_if_outdated
+
+    if not options.report_only:
+        runs = _with_data(runs, options)
     folder.path.mkdir(parents=True, exist_ok=True)
     with locked(folder.lock, f"the results folder {folder.path}"):
         failures = []
