@@ -40,8 +40,9 @@ def test_the_metric_of_m1_is_known(tmp_path):
     assert result["mean_abs_cosine"] == pytest.approx(4 / np.sqrt(150), rel=1e-5)
     expected = measures.regularized_ima_contrast(M1[None], 0.5)[0]
     assert result["ima_contrast_regularized"] == pytest.approx(expected, rel=1e-5)
-    assert result["ima_contrast_active"] == result["ima_contrast"]
-    assert result["mean_abs_cosine_active"] == result["mean_abs_cosine"]
+    # Columns that are picked lie in another order in memory: 4e-15 in the precision gap, 0 seen here.
+    for name in ("ima_contrast", "mean_abs_cosine"):
+        assert result[f"{name}_active"] == pytest.approx(result[name], rel=1e-12)
     assert (result["num_points"], result["split"], result["output"]) == (100, "test", "image")
 
 
@@ -74,7 +75,10 @@ def test_the_metric_dto_says_how_far_singular_values_are_from_equal(tmp_path, ra
     result = run(dto, export_linear_model(tmp_path, ENCODER, decoder, np.eye(2)))
     assert result["singular_value_ratio"] == pytest.approx(ratio, rel=1e-6)
     assert result["nearly_equal_share"] == share
-    assert result["singular_value_ratio_active"] == result["singular_value_ratio"]
+    # The same of columns that are picked: rel=1e-12 as above.
+    assert result["singular_value_ratio_active"] == pytest.approx(
+        result["singular_value_ratio"], rel=1e-12
+    )
 
 
 def test_one_active_latent_has_no_ratio_of_singular_values(tmp_path):
