@@ -158,7 +158,7 @@ def answer(seconds):
 
 def skip_models_of_the_plugin():
     """The gin files of data sets bind beta for models that are unknown here."""
-    skipped = ["full_covariance_vae", "polarized_vae"]
+    skipped = ["full_covariance_vae", "polarized_vae", "linearized_vae"]
     parse = gin.parse_config_files_and_bindings
     gin.parse_config_files_and_bindings = functools.partial(parse, skip_unknown=skipped)
 

@@ -38,7 +38,9 @@ def add_run(
     metrics = {"dto": {"dto": dto}}
     if score is not None:
         metrics["disentanglement_score"] = {"disentanglement_score": score}
-    training = {"loss": 1.0}
+    if run.experiment.model != "random_decoder" and not bare:
+        metrics["ima_contrast"] = {"ima_contrast": dto / 10}
+    training = {"loss": 1.0, "reconstruction_loss": 0.5}
     if run.experiment.model in MODELS_WITH_POSTERIOR and not bare:
         training["polarized_regime"] = {
             "every": 500,

@@ -55,7 +55,7 @@ def test_a_finished_study_is_reported_with_n_interval_and_the_papers_numbers(fin
         *("1", "0.40 (one seed)", "–", "1.59 ± 0.08", "no factors", "–", "–"),
     ]
     assert "- Synth. Lin.: the paper's order (" in text
-    assert "42 finished runs (42 planned)" in finished.read_text()
+    assert "57 finished runs (57 planned)" in finished.read_text()
 
 
 def test_a_finished_study_misses_nothing(finished):
@@ -74,7 +74,7 @@ def test_table_1_has_the_share_of_training_in_the_polarized_regime(finished):
 def test_the_quick_report_pictures_spaces_images_and_the_course_of_training(finished):
     names = {path.name for path in (finished.parent / "pictures").iterdir()}
     assert names == {
-        *("delta_kl.png", "dto_training.png", "loss.png", "dto_disentanglement.png"),
+        *("delta_kl.png", "dto_training.png", "loss.png", "dto_disentanglement.png", "dial.png"),
         *("latent_space_synth_linear.png", "latent_space_synth_nonlinear.png"),
         *("traversals_mnist_short.png", "reconstructions_mnist_short.png"),
     }
@@ -187,7 +187,7 @@ def test_a_report_of_a_selection_covers_it_and_whatever_is_finished(tmp_path):
 
 def test_a_run_that_is_being_made_is_no_finished_run(tmp_path):
     (tmp_path / "runs/synth_linear/beta_vae/.0.partial").mkdir(parents=True)
-    assert "None of 42 runs is finished." in write_report("quick", tmp_path).read_text()
+    assert "None of 57 runs is finished." in write_report("quick", tmp_path).read_text()
 
 
 def test_runs_without_pictures_and_tracking_are_reported_all_the_same(tmp_path):

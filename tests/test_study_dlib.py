@@ -107,13 +107,13 @@ def test_variants_differ_in_the_one_parameter_that_they_are_named_after():
         (
             Experiment(experiments.SYNTH_LINEAR, "beta_vae"),
             [
-                *("disentanglement_score", "dto", "loss_decomposition", "precision_gap"),
-                "pca_alignment",
+                *("disentanglement_score", "dto", "ima_contrast", "loss_decomposition"),
+                *("precision_gap", "pca_alignment"),
             ],
         ),
         (
             Experiment(experiments.SYNTH_LINEAR, "autoencoder"),
-            ["disentanglement_score", "dto", "pca_alignment"],
+            ["disentanglement_score", "dto", "ima_contrast", "pca_alignment"],
         ),
         (
             Experiment(experiments.SYNTH_NONLINEAR, "random_decoder"),
@@ -124,8 +124,11 @@ def test_variants_differ_in_the_one_parameter_that_they_are_named_after():
             Experiment(experiments.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae"),
             ["disentanglement_score"],
         ),
-        (Experiment(experiments.MNIST, "vae"), ["dto", "loss_decomposition", "precision_gap"]),
-        (Experiment(experiments.MNIST, "autoencoder"), ["dto"]),
+        (
+            Experiment(experiments.MNIST, "vae"),
+            ["dto", "ima_contrast", "loss_decomposition", "precision_gap"],
+        ),
+        (Experiment(experiments.MNIST, "autoencoder"), ["dto", "ima_contrast"]),
     ],
 )
 def test_the_metrics_are_those_that_suit_the_model_asked_for_last(experiment, metrics):

@@ -22,6 +22,9 @@ from vae_ortho_plugin.study.experiments import EXPERIMENTS, Experiment, Run, run
         (4300, "synth_linear_beta_0.001/beta_vae/0"),
         (5300, "synth_linear_axis_ratio_1.5/beta_vae/0"),
         (5500, "synth_linear_batch_16/autoencoder/0"),
+        (5700, "synth_linear_lambda_0/linearized_vae/0"),
+        (6909, "synth_nonlinear_lambda_4/linearized_vae/9"),
+        (8900, "fashion_mnist_epochs_20/autoencoder/0"),
     ],
 )
 def test_model_numbers_keep_their_meaning(model_num, name):

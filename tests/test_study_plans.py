@@ -9,10 +9,26 @@ from vae_ortho_plugin.study.experiments import EXPERIMENTS
 from vae_ortho_plugin.study.plans import STUDIES, plan_of, select
 
 
-def test_the_quick_study_has_five_seeds_of_four_models_on_both_synthetic_sets():
+def test_the_quick_study_has_five_seeds_of_four_models_on_both_synthetic_sets_and_of_the_dial():
     runs = [run for run in select("quick") if run.experiment.data != experiments.MNIST_SHORT]
-    assert len(set(runs)) == len(runs) == 40
     assert {run.seed for run in runs} == set(range(5))
+    dial = [run for run in runs if run.experiment.model == "linearized_vae"]
+    assert len(set(runs) - set(dial)) == len(runs) - len(dial) == 40
+    assert {run.experiment.data.name for run in dial} == {
+        f"synth_linear_lambda_{weight}" for weight in (0, 1, 4)
+    }
+    assert len(dial) == 15
+
+
+def test_the_dial_has_seven_weights_beside_three_models_on_four_data_sets():
+    plan = plan_of("dial")
+    assert len(plan) == 4 * (7 + 3)
+    assert {seeds for experiment, seeds in plan.items() if experiment.data.has_factors} == {10}
+    assert {
+        (seeds, experiment.data.epochs)
+        for experiment, seeds in plan.items()
+        if not experiment.data.has_factors
+    } == {(3, 20)}
 
 
 def test_every_cell_is_in_some_study_and_the_parts_make_the_whole():

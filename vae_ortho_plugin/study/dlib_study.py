@@ -68,6 +68,8 @@ def metrics_of(experiment: Experiment) -> list[str]:
     if experiment.data in _MORE_LATENTS_THAN_OUTPUTS:
         return metrics
     metrics.append("dto")
+    if experiment.model != "random_decoder":
+        metrics.append("ima_contrast")
     if experiment.model in experiments.MODELS_WITH_POSTERIOR:
         metrics += ["loss_decomposition", "precision_gap"]
     if experiment.data.data_set == "synth_linear" and experiment.model != "random_decoder":

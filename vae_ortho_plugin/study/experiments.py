@@ -170,6 +170,13 @@ def with_beta(data: DataVariant, value: float) -> DataVariant:
     return _variant(data, f"beta_{text}", f"β = {text}", f"vae.beta = {value}")
 
 
+def with_orthogonality(data: DataVariant, weight: float) -> DataVariant:
+    """The variant whose linearized VAE weighs orthogonality by this λ."""
+    return _variant(
+        data, f"lambda_{weight:g}", f"λ = {weight:g}", f"linearized_vae.orthogonality = {weight}"
+    )
+
+
 def with_axis_ratio(ratio: float) -> DataVariant:
     """Synth. Lin. with another ratio of its axes (Suppl. C)."""
     return _variant(
@@ -181,7 +188,7 @@ def with_axis_ratio(ratio: float) -> DataVariant:
 
 
 def with_epochs(data: DataVariant, number: int) -> DataVariant:
-    """The variant trained for this number of epochs, an experiment of the paper's own (Figure 4)."""
+    """The variant that is planned with this number of epochs (Figure 4, the dial on images)."""
     return _variant(data, f"epochs_{number}", f"{number} epochs", epochs=number)
 
 
@@ -209,11 +216,12 @@ MODEL_TITLES = {
     "autoencoder": "AE",
     "beta_vae_sigma": "β-VAE_Σ",
     "polarized_vae": "polarized KL",
+    "linearized_vae": "linearized",
     "random_decoder": "random decoder",
 }
 
 # Models whose latents are distributed and which are trained.
-MODELS_WITH_POSTERIOR = ("beta_vae", "vae", "beta_vae_sigma", "polarized_vae")
+MODELS_WITH_POSTERIOR = ("beta_vae", "vae", "beta_vae_sigma", "polarized_vae", "linearized_vae")
 
 # β of the sweeps of Suppl. C. The experiment with the data set's own β is its β-VAE, with 1 its VAE.
 SWEPT_BETAS = {
@@ -222,6 +230,8 @@ SWEPT_BETAS = {
     SYNTH_NONLINEAR: (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0),
 }
 AXIS_RATIOS = (1.0, 1.2, 1.5, 2.0)
+# λ of the linearized VAE.
+DIAL = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 16.0)
 FIGURE_4_EPOCHS = (10, 30, 50)
 
 
@@ -249,6 +259,22 @@ def table_1_experiments(data: DataVariant) -> tuple[Experiment, Experiment]:
     """The β-VAEs with the data's own number of latents and with 10; the VAEs where β is 1."""
     model = "vae" if own_beta(data.data_set) == 1 else "beta_vae"
     return Experiment(data, model), Experiment(with_10_latents(data), model)
+
+
+MNIST_20 = with_epochs(MNIST, 20)
+FASHION_MNIST_20 = with_epochs(FASHION_MNIST, 20)
+# Data of the dial, with the sampled models that it is compared with.
+DIAL_VARIANTS = {
+    SYNTH_LINEAR: ("beta_vae", "autoencoder", "beta_vae_sigma"),
+    SYNTH_NONLINEAR: ("beta_vae", "autoencoder", "beta_vae_sigma"),
+    MNIST_20: ("vae", "autoencoder", "beta_vae_sigma"),
+    FASHION_MNIST_20: ("vae", "autoencoder", "beta_vae_sigma"),
+}
+
+
+def dial_experiment(data: DataVariant, weight: float) -> Experiment:
+    """The linearized VAE with this λ."""
+    return Experiment(with_orthogonality(data, weight), "linearized_vae")
 
 
 # The paper's data sets, in the order of its tables.
@@ -280,6 +306,9 @@ EXPERIMENTS = (
     *(beta_experiment(SYNTH_NONLINEAR, value) for value in (1e-6, 1e-5, 1e-4, 1e-2, 1e-1)),
     *(axis_ratio_experiment(ratio) for ratio in (1.0, 1.2, 1.5)),
     *_with_models(SYNTH_LINEAR_BATCH_16, "beta_vae", "autoencoder", "beta_vae_sigma"),
+    *(dial_experiment(data, weight) for data in DIAL_VARIANTS for weight in DIAL),
+    *_with_models(MNIST_20, *DIAL_VARIANTS[MNIST_20]),
+    *_with_models(FASHION_MNIST_20, *DIAL_VARIANTS[FASHION_MNIST_20]),
 )
 
 

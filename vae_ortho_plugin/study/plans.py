@@ -6,17 +6,21 @@ from collections.abc import Collection, Iterable, Mapping
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.experiments import (
     AXIS_RATIOS,
+    DIAL,
+    DIAL_VARIANTS,
     EXPERIMENTS,
     FIGURE_4_EPOCHS,
     MNIST_SHORT,
     SEEDS_PER_EXPERIMENT,
     SWEPT_BETAS,
+    SYNTH_LINEAR,
     SYNTH_LINEAR_BATCH_16,
     TABLE_VARIANTS,
     Experiment,
     Run,
     axis_ratio_experiment,
     beta_experiment,
+    dial_experiment,
     figure_4_experiment,
     table_1_experiments,
 )
@@ -34,6 +38,14 @@ _SUPPLEMENT_C = {
 _BATCH_16 = {
     experiment: 10 for experiment in EXPERIMENTS if experiment.data == SYNTH_LINEAR_BATCH_16
 }
+_DIAL = {
+    experiment: 10 if data in TABLE_VARIANTS else 3
+    for data, models in DIAL_VARIANTS.items()
+    for experiment in (
+        *(dial_experiment(data, weight) for weight in DIAL),
+        *(Experiment(data, model) for model in models),
+    )
+}
 _FULL = {**_BATCH_16, **_SUPPLEMENT_C, **_TABLE_1, **_TABLE_2, **_FIGURE_4}
 
 
@@ -48,7 +60,11 @@ def _on(*data_sets: str) -> Plan:
 # The names are described in study/names.py.
 STUDIES: dict[str, Plan] = {
     "quick": {
-        experiment: 1 if experiment.data == MNIST_SHORT else 5 for experiment in EXPERIMENTS[:10]
+        **{
+            experiment: 1 if experiment.data == MNIST_SHORT else 5
+            for experiment in EXPERIMENTS[:10]
+        },
+        **{dial_experiment(SYNTH_LINEAR, weight): 5 for weight in (0.0, 1.0, 4.0)},
     },
     "synthetic": _on("synth_linear", "synth_nonlinear"),
     "mnist": _on("mnist", "fashion_mnist"),
@@ -58,6 +74,7 @@ STUDIES: dict[str, Plan] = {
     "table_2": _TABLE_2,
     "figure_4": _FIGURE_4,
     "supplement_c": _SUPPLEMENT_C,
+    "dial": _DIAL,
 }
 
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the report's pictures show the models."""
 
-from vae_ortho_plugin.pictures import BLUE, GREEN, GREY, ORANGE, SKY, VERMILION
+from vae_ortho_plugin.pictures import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 from vae_ortho_plugin.study.experiments import MODEL_TITLES
 from vae_ortho_plugin.study.finished import FinishedRun
 
@@ -12,6 +12,7 @@ STYLES = {
     "autoencoder": (VERMILION, "^"),
     "beta_vae_sigma": (GREEN, "D"),
     "polarized_vae": (ORANGE, "P"),
+    "linearized_vae": (PURPLE, "v"),
     "random_decoder": (GREY, "X"),
 }
 

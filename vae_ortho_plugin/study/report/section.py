@@ -12,6 +12,9 @@ from matplotlib.figure import Figure
 _LATEX = str.maketrans(
     {
         "β": r"$\beta$",
+        "λ": r"$\lambda$",
+        "¼": "1/4",
+        "½": "1/2",
         "Σ": r"$\Sigma$",
         "Δ": r"$\Delta$",
         "σ": r"$\sigma$",
@@ -21,6 +24,7 @@ _LATEX = str.maketrans(
         "✓": r"$\in$",
         "✗": r"$\notin$",
         "†": r"$\dagger$",
+        "‡": r"$\ddagger$",
         "°": r"$^\circ$",
         "<": "$<$",
         "–": "--",

@@ -16,6 +16,7 @@ ORDER = (
     "table_1",
     "table_2",
     "dto_disentanglement",
+    "dial",
     "figure_4",
     "over_training",
     "latent_space",
