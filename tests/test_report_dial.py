@@ -44,8 +44,8 @@ def text(tmp_path_factory):
 
 def test_the_dial_has_a_line_for_each_weight_and_for_the_sampled_models(text):
     assert line(text, "Synth. Lin.", "λ = 1") == [
-        *("Synth. Lin.", "λ = 1", "2 of 10", "0.045 ± 0.007", "0.0045 ± 0.000707"),
-        *("0.90 ± 0.00", "0.5 ± 0", "9,000 (1 of 2)"),
+        *("Synth. Lin.", "λ = 1", "2 of 10", "0.045 ± 0.007", "0.0045 ± 0.00071"),
+        *("0.90 ± 0.00", "2 ± 0", "9,000 (1 of 2)"),
     ]
     assert line(text, "Synth. Lin.", "λ = 0")[-1] == "– (0 of 2)"
     assert line(text, "Synth. Lin.", "β-VAE")[2:4] == ["2 of 10", "0.035 ± 0.007"]
