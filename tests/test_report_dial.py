@@ -44,11 +44,11 @@ def text(tmp_path_factory):
 
 def test_the_dial_has_a_line_for_each_weight_and_for_the_sampled_models(text):
     assert line(text, "Synth. Lin.", "λ = 1") == [
-        *("Synth. Lin.", "λ = 1", "2 of 10", "0.045 ± 0.007", "0.0045 ± 0.00071"),
+        *("Synth. Lin.", "λ = 1", "2 of 10", "0.045 ± 0.0071", "0.0045 ± 0.00071"),
         *("0.90 ± 0.00", "2 ± 0", "9,000 (1 of 2)"),
     ]
     assert line(text, "Synth. Lin.", "λ = 0")[-1] == "– (0 of 2)"
-    assert line(text, "Synth. Lin.", "β-VAE")[2:4] == ["2 of 10", "0.035 ± 0.007"]
+    assert line(text, "Synth. Lin.", "β-VAE")[2:4] == ["2 of 10", "0.035 ± 0.0071"]
     assert line(text, "Synth. Lin.", "λ = ¼")[2:5] == ["0 of 10", "missing", "missing"]
     assert "](pictures/dial.png)" in text
 
@@ -56,7 +56,7 @@ def test_the_dial_has_a_line_for_each_weight_and_for_the_sampled_models(text):
 def test_shortened_runs_have_lines_of_their_own_in_the_dial(text):
     name = "MNIST, 20 epochs (5 of 20 epochs)"
     assert line(text, name, "λ = 4")[5] == "no factors"
-    assert line(text, name, "VAE")[3] == "1.705 ± 0.007"
+    assert line(text, name, "VAE")[3] == "1.7 ± 0.0071"
 
 
 def test_a_study_without_the_dial_has_no_such_section(tmp_path):

@@ -81,7 +81,7 @@ def _squared_error(item: FinishedRun) -> float | None:
 
 
 _MEASURES = (
-    _Measure("dto", "DtO ↓", ".3f", "log", lambda item: item.metric("dto")),
+    _Measure("dto", "DtO ↓", ".2g", "log", lambda item: item.metric("dto")),
     _Measure(
         "ima_contrast", "IMA contrast ↓", ".2g", "log", lambda item: item.metric("ima_contrast")
     ),
@@ -180,7 +180,8 @@ def _draw(results: Results, found: list[_Series]) -> Figure:
     for line, series in zip(grid, found, strict=True):
         for axes, measure in zip(line, _MEASURES, strict=True):
             handles |= _draw_panel(axes, results, series, measure)
-            axes.set_title(f"{series.title}: {measure.title}", fontsize="medium")
+            axes.set_ylabel(measure.title)
+        line[0].set_title(series.title, loc="left")
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=4, frameon=False)
     return figure
 
