@@ -142,3 +142,34 @@ def test_gin_files_are_read_without_tensorflow_and_numpy():
         "assert not {'tensorflow', 'numpy'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", program], check=True)
+
+
+PROTOCOLS = {
+    "synthetic_batch_8": ("synth_linear", "model.batch_size", 8),
+    "synthetic_batch_16": ("synth_nonlinear", "model.batch_size", 16),
+    "synthetic_batch_32": ("synth_linear", "model.batch_size", 32),
+    "linear_output_map": ("synth_nonlinear", "synth_nonlinear.tanh", "hidden"),
+    "per_tensor_adam": ("synth_nonlinear", "PerTensorAdam.learning_rate", 0.001),
+    "per_tensor_adagrad": ("fashion_mnist", "PerTensorAdagrad.learning_rate", 0.01),
+    "l2": ("synth_linear", "L2Adam.l2", 0.01),
+    "squared_error": ("mnist", "reconstruction_loss.activation", "linear"),
+}
+
+
+@pytest.mark.parametrize("protocol", PROTOCOLS)
+def test_a_protocol_file_changes_one_respect_of_a_data_set_file(protocol, configure):
+    data_set, parameter, value = PROTOCOLS[protocol]
+    configure("beta_vae", f"datasets/{data_set}", f"protocols/{protocol}")
+    assert gin.query_parameter(parameter) == value
+    own = read_bindings(gin_config(f"protocols/{protocol}.gin"))
+    assert len(own) <= 3
+    if "training_steps" in own:
+        assert own["training_steps"] * own["model.batch_size"] == 600 * 40_000
+    if "vae_optimizer.optimizer_fn" in own:
+        assert own["vae_optimizer.optimizer_fn"].name in parameter
+
+
+def test_every_protocol_file_is_tried():
+    assert {path.stem for path in gin_config("vae.gin").parent.glob("protocols/*.gin")} == set(
+        PROTOCOLS
+    )
