@@ -27,14 +27,15 @@ from vae_ortho_plugin.trained_model import TrainedModel, open_model
 TF114 = Path(__file__).parent / "fixtures" / "tf114_model"
 
 
+@pytest.mark.parametrize("to_train", [False, True])
 @pytest.mark.parametrize("decoder", ["fc_decoder", "deconv_decoder"])
-def test_forward_jacobian_of_dlib_networks_agrees_with_finite_differences(decoder):
+def test_forward_jacobian_of_dlib_networks_agrees_with_finite_differences(decoder, to_train):
     points = np.random.default_rng(0).normal(size=(2, 3))
     with tf.Graph().as_default(), tf.Session() as session:
         tf.set_random_seed(0)
         latents = tf.placeholder(tf.float64, [None, 3])
         outputs = getattr(architectures, decoder)(latents, [64, 64, 1])
-        jacobian = forward_jacobian(outputs, latents)
+        jacobian = forward_jacobian(outputs, latents, to_train)
         session.run(tf.global_variables_initializer())
         found = session.run(jacobian, {latents: points}).swapaxes(1, 2)
         expected = finite_differences(lambda z: session.run(outputs, {latents: z}), points)
@@ -44,19 +45,18 @@ def test_forward_jacobian_of_dlib_networks_agrees_with_finite_differences(decode
 
 
 def test_forward_jacobian_costs_a_pass_forward_for_the_output_and_for_each_latent():
-    trace, batch, latents, layers = tf.RunMetadata(), 2, 3, 4
+    trace, latents, layers = tf.RunMetadata(), 3, 4
     with tf.Graph().as_default(), tf.Session() as session:
         inputs = tf.placeholder(tf.float32, [None, latents])
         outputs = tf.sigmoid(architectures.fc_decoder(inputs, [8, 8, 1]))
         jacobian = forward_jacobian(outputs, inputs)
         session.run(tf.global_variables_initializer())
         options = tf.RunOptions(trace_level=tf.RunOptions.FULL_TRACE)
-        session.run(jacobian, {inputs: np.zeros((batch, latents))}, options, trace)
-    nodes = [node for device in trace.step_stats.dev_stats for node in device.node_stats]
-    products = [node for node in nodes if "MatMul(" in node.timeline_label]
-    # One product may serve several latents: its rows count.
-    rows = [p.output[0].tensor_description.shape.dim[0].size for p in products]
-    assert sum(rows) == (1 + latents) * layers * batch
+        session.run(jacobian, {inputs: np.zeros((2, latents))}, options, trace)
+    devices = trace.step_stats.dev_stats
+    labels = [node.timeline_label for device in devices for node in device.node_stats]
+    operations = [label.partition(" = ")[2].partition("(")[0] for label in labels]
+    assert sum("MatMul" in operation for operation in operations) == (1 + latents) * layers
 
 
 @pytest.mark.parametrize("activation", IMAGE_OF_RAW)

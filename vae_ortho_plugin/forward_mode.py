@@ -1,21 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """Jacobians in forward mode, in TensorFlow's graph."""
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.errors import InputError
 
 
-def forward_jacobian(outputs: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
+def forward_jacobian(outputs: tf.Tensor, latents: tf.Tensor, to_train: bool = False) -> tf.Tensor:
     """d outputs / d latents in forward mode, transposed: [batch, latents, outputs].
 
     A decoder has few inputs and many outputs, so that one forward pass per latent is far cheaper than one
-    backward pass per output. The passes share the activations of the outputs' own pass, and a matrix
-    product does all of them at once. The result has derivatives of its own.
+    backward pass per output. The passes share the activations of the outputs' own pass.
 
     Args:
         outputs: [batch, ...], each row a function of the same row of latents.
         latents: [batch, latents]; the number of latents must be known.
+        to_train: whether the result is part of a loss. Then one matrix product does the passes of all
+            latents, which gives a weight one gradient instead of one per latent: on the MNIST network 13 %
+            faster, with 8 points 50 %. Without gradients it takes longer and a third more memory.
 
     Raises:
         InputError: the outputs have no derivative with respect to the latents.
@@ -25,13 +28,14 @@ def forward_jacobian(outputs: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
     vector = tf.zeros_like(outputs)
     product = _derivative(outputs, latents, vector)
 
-    def column(direction: tf.Tensor) -> tf.Tensor:
+    def column(direction: np.ndarray | tf.Tensor) -> tf.Tensor:
         directions = tf.zeros_like(latents) + direction
         return tf.reshape(_derivative(product, vector, directions), [tf.shape(latents)[0], -1])
 
-    # Trained through, on the MNIST network, 13 % faster than one product per latent, with 8 points 50 %.
-    columns = tf.vectorized_map(column, tf.eye(latents.shape[-1].value, dtype=latents.dtype))
-    return tf.transpose(columns, [1, 0, 2])
+    unit_vectors = np.eye(latents.shape[-1], dtype=latents.dtype.as_numpy_dtype)
+    if to_train:
+        return tf.transpose(tf.vectorized_map(column, tf.constant(unit_vectors)), [1, 0, 2])
+    return tf.stack([column(direction) for direction in unit_vectors], axis=1)
 
 
 def _derivative(outputs: tf.Tensor, inputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:

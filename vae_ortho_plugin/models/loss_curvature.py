@@ -34,7 +34,7 @@ def loss_curvature(raw: tf.Tensor, latents: tf.Tensor) -> tf.Tensor:
     """
     curvature = _output_curvature()(raw)
     try:
-        columns = tf.cast(forward_jacobian(raw, latents), tf.float64)
+        columns = tf.cast(forward_jacobian(raw, latents, to_train=True), tf.float64)
     except InputError as error:
         decoder = _bound("decoder.decoder_fn").__name__
         raise InputError(
