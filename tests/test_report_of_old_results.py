@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Results folders of version 0.1.0 are read as ever.
 
-tests/fixtures/old_results was made by version 0.1.0, report and tables included; its runs have the files that a
-report reads, with invented numbers.
+The runs in tests/fixtures/old_results have the files that version 0.1.0 wrote and a report reads, with invented
+numbers. Report and tables there are that version's, and what later versions added: rows and sections, no other number.
 """
 
 import shutil

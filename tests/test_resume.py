@@ -141,7 +141,7 @@ def test_an_error_after_training_leaves_the_trained_weights(tmp_path, capsys):
 
     with (
         mock.patch.object(gaussian_encoder_model, "export_as_tf_hub", fail),
-        pytest.raises(OSError, match="No space"),
+        pytest.raises(InputError, match="No space left on device. Make room there"),
     ):
         train_small(tmp_path / "model")
     assert "the weights of step 60 are in" in capsys.readouterr().err

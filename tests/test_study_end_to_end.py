@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from vae_ortho_plugin.data.mnist_files import SHAPES
-from vae_ortho_plugin.files import locked
+from vae_ortho_plugin.files import SUMS, locked
 from vae_ortho_plugin.gin_files import gin_config
 from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.run import command, reproduce
@@ -150,6 +150,7 @@ def test_every_model_gets_its_pictures(studied):
     names = {path.name for path in pictures.iterdir()}
     assert names == {
         *("latent_grid.npz", "latent_grid.png", "reconstructions.png", "traversals.png"),
+        SUMS,
     }
     with np.load(pictures / "latent_grid.npz") as file:
         assert file["latents"].shape == (51, 51, 2)

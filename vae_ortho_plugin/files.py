@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files and directories that are complete or absent, and locks.
+"""Files and directories that are complete or absent, their check sums, and locks.
 
 Everything is written beside its place and renamed at the end. A rename within a directory is atomic on local
 and on shared file systems, so that a reader never meets a half-written result.
 """
 
 import contextlib
+import fnmatch
+import hashlib
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
+
+# In a finished directory: the SHA-256 of each file, as `sha256sum --check` reads them.
+SUMS = "SHA256SUMS"
 
 
 def write_text(path: Path, text: str) -> None:
@@ -44,15 +49,79 @@ def written_beside(path: Path) -> Iterator[Path]:
 def publish(finished: Path, path: Path) -> None:
     """Renames a finished directory to `path`; a directory that is there is replaced by it.
 
-    The old directory is moved aside first and deleted last, so that one of the two is complete at any moment.
+    The old directory is moved aside first and deleted last, so that one of the two is complete at any
+    moment; see `restore_replaced`.
     """
-    replaced = path.with_name(f"{path.name}.replaced")
+    replaced = _replaced(path)
     if path.is_dir():
-        shutil.rmtree(replaced, ignore_errors=True)  # left by a process that was killed right here
+        shutil.rmtree(replaced, ignore_errors=True)
         path.rename(replaced)
     finished.rename(path)
     _synchronize(path.parent)
     shutil.rmtree(replaced, ignore_errors=True)
+
+
+def restore_replaced(path: Path) -> None:
+    """Gives a directory its name back that `publish` had moved aside when its process was killed."""
+    if not path.exists() and _replaced(path).is_dir():
+        _replaced(path).rename(path)
+
+
+def _replaced(path: Path) -> Path:
+    return path.with_name(f"{path.name}.replaced")
+
+
+def seal(directory: Path, without: Collection[Path] = ()) -> None:
+    """Waits until a finished directory is on the disk, and writes the check sums of its files.
+
+    Args:
+        directory: what is finished.
+        without: files in it that get no sum.
+    """
+    lines = []
+    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
+        if path not in (directory / SUMS, *without):
+            _synchronize(path)
+            lines.append(f"{sha256(path)}  {path.relative_to(directory).as_posix()}\n")
+    write_text(directory / SUMS, "".join(lines))
+
+
+def check_seal(directory: Path, pattern: str = "*") -> None:
+    """Checks files of a directory that `seal` has sealed; does nothing without check sums.
+
+    Args:
+        directory: has the file SHA256SUMS.
+        pattern: of the files' paths within the directory; `*` matches slashes too.
+
+    Raises:
+        InputError: a file is missing, or is not what was written; names it.
+    """
+    sums = directory / SUMS
+    if not sums.is_file():
+        return
+    for line in sums.read_text(encoding="utf-8", errors="replace").splitlines():
+        expected, _, name = line.partition("  ")
+        if fnmatch.fnmatchcase(name, pattern) and not _has_sha256(directory / name, expected):
+            raise InputError(
+                f"{directory / name} is damaged: it is missing, or its SHA-256 is not the one in {sums}. "
+                f"Make {directory} again, or copy it again from where it is whole."
+            )
+
+
+def _has_sha256(path: Path, expected: str) -> bool:
+    try:
+        return sha256(path) == expected
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+
+
+def sha256(path: Path) -> str:
+    """SHA-256 of a file, in hexadecimal digits."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while block := file.read(2**20):
+            digest.update(block)
+    return digest.hexdigest()
 
 
 @contextlib.contextmanager

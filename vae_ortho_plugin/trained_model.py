@@ -4,6 +4,7 @@
 import contextlib
 import functools
 import os
+import pathlib
 from collections.abc import Iterator
 
 import disentanglement_lib  # noqa: F401  first: it makes TensorFlow what tensorflow_hub expects
@@ -13,6 +14,7 @@ import tensorflow_hub as hub
 
 from vae_ortho_plugin import gin_files, run_config
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import check_seal
 from vae_ortho_plugin.forward_mode import forward_jacobian
 from vae_ortho_plugin.measures import triangular_factors
 from vae_ortho_plugin.output_activation import ACTIVATIONS, KNOWN
@@ -261,13 +263,14 @@ def open_model(model_dir: str, output: str = "image") -> TrainedModel:
             output before it.
 
     Raises:
-        InputError: there is no trained model, the output is unknown, or train.gin does not name a known
+        InputError: there is no trained model, a file of it is damaged, the output is unknown, or train.gin does not name a known
             activation.
     """
     if output not in OUTPUTS:
         raise InputError(f"Unknown decoder output {output!r}; use one of {', '.join(OUTPUTS)}.")
     module_path = os.path.join(model_dir, "tfhub")
     _need_signatures(module_path)
+    check_seal(pathlib.Path(model_dir), "tfhub/*")
     return TrainedModel(module_path, "linear" if output == "raw" else _activation(model_dir))
 
 

@@ -3,6 +3,7 @@
 
 import gzip
 import math
+import os
 import zlib
 from pathlib import Path
 from typing import BinaryIO
@@ -13,6 +14,8 @@ from vae_ortho_plugin.errors import InputError
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
+# Deflate packs at most 1,032 bytes into one.
+_MOST_PER_BYTE = 1032
 
 
 def read_idx(path: str | Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
@@ -30,7 +33,8 @@ def read_idx(path: str | Path, shape: tuple[int, ...] | None = None) -> np.ndarr
         with open(path, "rb") as file:
             compressed = file.read(2) == _GZIP_MAGIC
         with (gzip.open if compressed else open)(path, "rb") as file:
-            return _read(file, path, shape)
+            most = os.path.getsize(path) * (_MOST_PER_BYTE if compressed else 1)
+            return _read(file, path, shape, most)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file.") from error
     except (EOFError, gzip.BadGzipFile, zlib.error) as error:
@@ -39,7 +43,8 @@ def read_idx(path: str | Path, shape: tuple[int, ...] | None = None) -> np.ndarr
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
-def _read(file: BinaryIO, path: str | Path, shape: tuple[int, ...] | None) -> np.ndarray:
+def _read(file: BinaryIO, path: str | Path, shape: tuple[int, ...] | None, most: int) -> np.ndarray:
+    """The array, of at most `most` bytes; memory is taken for what the file can hold alone."""
     magic = file.read(4)
     if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES:
         raise InputError(
@@ -57,7 +62,7 @@ def _read(file: BinaryIO, path: str | Path, shape: tuple[int, ...] | None) -> np
             f"{found}."
         )
     size = math.prod(found) * dtype.itemsize
-    content = file.read(size)
+    content = file.read(min(size, most))
     if len(content) < size:
         raise InputError(
             f"{path}: truncated; its header states {size:,} bytes of shape {found}, "

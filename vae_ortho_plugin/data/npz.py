@@ -15,6 +15,8 @@ from vae_ortho_plugin.data.kept import keep
 from vae_ortho_plugin.errors import InputError
 
 _BLOCK = 1 << 24
+# Deflate packs at most 1,032 bytes into one.
+_MOST_PER_BYTE = 1032
 
 
 @contextlib.contextmanager
@@ -60,7 +62,19 @@ def check_shape(
 def small_array(archive: zipfile.ZipFile, key: str) -> np.ndarray:
     """An array as NumPy reads it; ValueError for one of Python objects."""
     with archive.open(f"{key}.npy") as file:
+        shape, _, dtype = header(file)
+        _check_size(archive.getinfo(f"{key}.npy"), file.tell(), shape, dtype)
+        file.seek(0)
         return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _check_size(info: zipfile.ZipInfo, begin: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
+    """Raises ValueError where the file cannot hold the array, before memory is taken for it."""
+    size = math.prod(shape) * dtype.itemsize
+    deflated = info.compress_type == zipfile.ZIP_DEFLATED
+    most = info.compress_size * _MOST_PER_BYTE if deflated else info.file_size
+    if min(shape, default=0) < 0 or size > info.file_size - begin or info.file_size > most:
+        raise ValueError(f"{info.filename} states shape {shape}, more than the file holds")
 
 
 def large_array(path: Path, layout: str, key: str) -> np.ndarray:
@@ -76,6 +90,7 @@ def large_array(path: Path, layout: str, key: str) -> np.ndarray:
         if dtype.hasobject:
             raise ValueError(f"{key} is an array of Python objects")
         info = archive.getinfo(f"{key}.npy")
+        _check_size(info, file.tell(), shape, dtype)
         if info.compress_type == zipfile.ZIP_STORED and not fortran:
             begin = _data_offset(path, info)
             if begin + info.file_size > path.stat().st_size:

@@ -1,13 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checkpoints from which an interrupted training continues.
 
-A checkpoint is a directory `<step>` with the weights, the rows of the trackers, the event files and a
-manifest with the SHA-256 of each file. It is written beside its place and renamed, so that it is complete or absent.
+A checkpoint is a directory `<step>` with the weights, the rows of the trackers, the event files, a manifest
+and the SHA-256 of each file. It is written beside its place and renamed, so that it is complete or absent.
 """
 
 import contextlib
 import dataclasses
-import hashlib
 import json
 import shutil
 import time
@@ -135,8 +134,8 @@ class Checkpoints:
             for path in events:
                 shutil.copyfile(path, partial / _EVENTS / path.name)
             facts = {"step": step, "last_step": last_step, "saved_at": time.time()}
-            sums = {str(path.relative_to(partial)): _sha256(path) for path in _files(partial)}
-            files.write_text(partial / _MANIFEST, json.dumps({**facts, "sha256": sums}, indent=1))
+            files.write_text(partial / _MANIFEST, json.dumps(facts, indent=1))
+            files.seal(partial)
             files.publish(partial, self.directory / str(step))
         except OSError as error:
             raise cannot_be_written(self.directory, error) from error
@@ -166,22 +165,10 @@ def _read(directory: Path) -> Checkpoint:
     Raises:
         OSError, ValueError, KeyError, TypeError: it is damaged.
     """
+    if not (directory / files.SUMS).is_file():
+        raise ValueError(f"it has no {files.SUMS}")
+    files.check_seal(directory)
     manifest = json.loads((directory / _MANIFEST).read_text(encoding="utf-8"))
-    for name, expected in manifest["sha256"].items():
-        if _sha256(directory / name) != expected:
-            raise ValueError(f"{name} is not what was written")
     return Checkpoint(
         directory, int(manifest["step"]), int(manifest["last_step"]), float(manifest["saved_at"])
     )
-
-
-def _files(directory: Path) -> list[Path]:
-    return sorted(path for path in directory.rglob("*") if path.is_file())
-
-
-def _sha256(path: Path) -> str:
-    digest = hashlib.sha256()
-    with path.open("rb") as file:
-        while block := file.read(2**20):
-            digest.update(block)
-    return digest.hexdigest()

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import check_seal
 from vae_ortho_plugin.study.experiments import Experiment, Run, run_of
 from vae_ortho_plugin.study.layout import ResultsFolder, RunFiles
 
@@ -76,6 +77,8 @@ def read_finished(folder: ResultsFolder, planned: Iterable[Experiment]) -> list[
 
 def _read(files: RunFiles, planned: Iterable[Experiment]) -> FinishedRun | None:
     """The run in a directory; None where its experiment is not planned."""
+    for pattern in ("run.json", "model/results/json/*", "metrics/*/evaluation_results.json"):
+        check_seal(files.directory, pattern)
     facts = read_json(files.facts)
     try:
         planned_run = run_of(facts["model_num"])

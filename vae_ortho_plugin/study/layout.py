@@ -7,6 +7,7 @@
         runs/DATA/MODEL/.SEED.lock       held by the process that makes the run
         logs/DATA-MODEL-SEED.log         what the run printed
         results.json                     every metric of every run, by dlib_aggregate_results
+        .results.json.made_of            the files it was made of
         report.md  report.html  tables/  pictures/
         .study.lock                      held by the study that works here
 
@@ -23,7 +24,8 @@ if TYPE_CHECKING:
 
 # Of dlib_aggregate_results, relative to the results folder. TensorFlow's `*` matches names that begin with a dot,
 # so the seed's digit keeps unfinished runs out.
-RESULT_PATTERN = "runs/*/*/[0-9]*/metrics/*/*/results/aggregate/evaluation.json"
+METRIC_PATTERN = "metrics/*/*/results/aggregate/evaluation.json"
+RESULT_PATTERN = f"runs/*/*/[0-9]*/{METRIC_PATTERN}"
 LATENT_GRID_FILE = "latent_grid.npz"
 
 
@@ -42,6 +44,11 @@ class ResultsFolder:
     def aggregated_results(self) -> Path:
         """Every metric of every run, as dlib_aggregate_results writes it."""
         return self.path / "results.json"
+
+    @property
+    def aggregation_record(self) -> Path:
+        """Which files results.json was made of."""
+        return self.path / ".results.json.made_of"
 
     @property
     def report(self) -> Path:

@@ -5,6 +5,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import gin
 
@@ -12,6 +13,7 @@ from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.dlib import gin_errors, import_path
 from vae_ortho_plugin.dlib.steps import output_directory
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import check_seal
 
 
 def guarded(with_gin: Callable, prepare: Callable[[dict], str]) -> Callable:
@@ -82,9 +84,11 @@ def need_module(path: str | None, flag: str, what: str) -> None:
         what: a description of such a directory.
 
     Raises:
-        InputError: there is no such directory, or no module in it.
+        InputError: there is no such directory, no module in it, or a damaged file.
     """
     if path is None:
         raise InputError(f"No directory of {what}. Name it with {flag}=DIRECTORY.")
     if not os.path.isdir(os.path.join(path, "tfhub")):
         raise InputError(f"{flag} = {path} is not {what}: there is no directory tfhub in it.")
+    for pattern in ("tfhub/*", "results/*"):
+        check_seal(Path(path), pattern)

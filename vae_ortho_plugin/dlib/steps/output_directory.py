@@ -2,6 +2,7 @@
 """The output directory of a step: complete or absent, and written by one process at a time."""
 
 import contextlib
+import errno
 import functools
 import inspect
 import os
@@ -11,6 +12,36 @@ from pathlib import Path
 
 from vae_ortho_plugin import files
 from vae_ortho_plugin.errors import InputError
+
+_MAKE_ROOM = "Make room there, and start again"
+_MAY_NOT_WRITE = "Get the right to write there, or name another directory"
+_REMEDIES = {
+    errno.ENOSPC: _MAKE_ROOM,
+    errno.EDQUOT: _MAKE_ROOM,
+    errno.EFBIG: _MAKE_ROOM,
+    errno.EACCES: _MAY_NOT_WRITE,
+    errno.EPERM: _MAY_NOT_WRITE,
+    errno.EROFS: _MAY_NOT_WRITE,
+}
+
+
+@contextlib.contextmanager
+def write_errors_explained(directory: str | Path) -> Iterator[None]:
+    """Within: a full disk or a missing right, in Python or in TensorFlow, becomes InputError.
+
+    Args:
+        directory: what is written.
+    """
+    try:
+        yield
+    except Exception as error:
+        if isinstance(error, InputError):
+            raise
+        for number, remedy in _REMEDIES.items():
+            if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
+                reason = str(error).strip().partition("\n")[0]
+                raise InputError(f"{directory} cannot be written: {reason}. {remedy}.") from error
+        raise
 
 
 def refuse_existing(path: str, overwrite: bool) -> None:
@@ -44,6 +75,7 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         shutil.rmtree(partial, ignore_errors=True)
         try:
             yield str(partial)
+            files.seal(partial)
         except BaseException:
             shutil.rmtree(partial, ignore_errors=True)
             raise
@@ -58,7 +90,12 @@ def locked(directory: Path) -> Iterator[None]:
         InputError: another process writes it.
     """
     lock = directory.with_name(f".{directory.name}.lock")
-    with _made_parents(directory), files.locked(lock, str(directory)):
+    with (
+        write_errors_explained(directory),
+        _made_parents(directory),
+        files.locked(lock, str(directory)),
+    ):
+        files.restore_replaced(directory)
         yield
 
 

@@ -68,6 +68,7 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         try:
             with checkpoints.kept_in(partial / _CHECKPOINTS):
                 yield str(partial / _MODEL)
+            files.seal(partial / _MODEL)
         except NonFiniteLossError:
             raise  # its message names a checkpoint, which is in there
         except BaseException as error:

@@ -31,6 +31,7 @@ tbody tr:nth-child(even) { background: #f5f6f8; }
 img { max-width: 100%; }
 code { background: #f0f1f3; padding: 0 .25rem; border-radius: 3px; }
 """
+_SCRIPT_LINK = re.compile(r'href="\s*(?!https?:|#)[^"/]*(?::|&#)[^"]*"', re.IGNORECASE)
 _TYPES = {".csv": "text/csv", ".tex": "text/plain", ".png": "image/png"}
 
 
@@ -63,18 +64,22 @@ def _block(block: str | Table | Picture, folder: ResultsFolder) -> str:
 def to_html(title: str, text: str, folder: ResultsFolder) -> str:
     """One page that needs no other file: it embeds the folder's files that the Markdown refers to."""
     converter = markdown.Markdown(extensions=["tables", TocExtension(toc_depth="2-3")])
+    # Texts from the runs' files must stay texts: HTML in them is shown, not carried out.
+    converter.preprocessors.deregister("html_block")
+    converter.inlinePatterns.deregister("html")
     body = converter.convert(text)
     heading, _, rest = body.partition("\n")
 
     def embed(match: re.Match) -> str:
         attribute, name = match.groups()
-        if Path(name).suffix not in _TYPES:
+        inside = folder.path.joinpath(name).resolve().is_relative_to(folder.path.resolve())
+        if Path(name).suffix not in _TYPES or not inside:
             return match[0]
         data = base64.b64encode(folder.path.joinpath(name).read_bytes()).decode()
         download = f' download="{Path(name).name}"' if attribute == "href" else ""
         return f'{attribute}="data:{_TYPES[Path(name).suffix]};base64,{data}"{download}'
 
-    page = re.sub(r'(src|href)="([^":#]+)"', embed, rest)
+    page = re.sub(r'(src|href)="([^":#]+)"', embed, _SCRIPT_LINK.sub('href="#"', rest))
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'

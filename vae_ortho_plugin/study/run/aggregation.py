@@ -4,36 +4,48 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.files import written_beside
-from vae_ortho_plugin.study.layout import RESULT_PATTERN, ResultsFolder
+from vae_ortho_plugin.files import check_seal, sha256, write_text, written_beside
+from vae_ortho_plugin.study.layout import METRIC_PATTERN, RESULT_PATTERN, ResultsFolder
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 
 
 def aggregate_if_outdated(folder: ResultsFolder) -> None:
-    """Writes results.json if it is older than a finished run or has not all of their metrics.
+    """Writes results.json unless it is made of just the metrics that are there now.
+
+    Compared by size and time of each file, not by order in time: clocks can be set back.
 
     Raises:
-        InputError: dlib_aggregate_results failed.
+        InputError: a metric's file is damaged, or dlib_aggregate_results failed.
     """
-    results = folder.aggregated_results
-    finished = [files.facts.stat().st_mtime for files in folder.finished_runs()]
-    if finished and not (
-        results.is_file()
-        and results.stat().st_mtime > max(finished)
-        # A clock that was set back makes new runs look old.
-        and _number_of_results(folder) == len(list(folder.path.glob(RESULT_PATTERN)))
-    ):
-        aggregate(folder)
+    sources = {str(path.relative_to(folder.path)): path.stat() for path in _metrics(folder)}
+    if not sources:
+        return
+    made_of = {name: [facts.st_size, facts.st_mtime_ns] for name, facts in sources.items()}
+    if _record(folder) == {"made_of": made_of, "sha256": _sha256(folder.aggregated_results)}:
+        return
+    for files in folder.finished_runs():
+        check_seal(files.directory, METRIC_PATTERN)
+    aggregate(folder)
+    record = {"made_of": made_of, "sha256": _sha256(folder.aggregated_results)}
+    write_text(folder.aggregation_record, json.dumps(record))
 
 
-def _number_of_results(folder: ResultsFolder) -> int | None:
-    """Number of evaluations in results.json; None where it cannot be read."""
+def _metrics(folder: ResultsFolder) -> list[Path]:
+    return sorted(folder.path.glob(RESULT_PATTERN))
+
+
+def _record(folder: ResultsFolder) -> dict | None:
     try:
-        return len(json.loads(folder.aggregated_results.read_text(encoding="utf-8"))["path"])
-    except (ValueError, KeyError, TypeError):
+        return json.loads(folder.aggregation_record.read_text(encoding="utf-8"))
+    except (OSError, ValueError):
         return None
+
+
+def _sha256(path: Path) -> str | None:
+    return sha256(path) if path.is_file() else None
 
 
 def aggregate(folder: ResultsFolder) -> None:

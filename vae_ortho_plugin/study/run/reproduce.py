@@ -12,7 +12,7 @@ from unittest import mock
 
 from vae_ortho_plugin import __version__
 from vae_ortho_plugin.engine import progress
-from vae_ortho_plugin.files import locked, publish, write_text
+from vae_ortho_plugin.files import locked, publish, seal, write_text
 from vae_ortho_plugin.gin_files import bindings
 from vae_ortho_plugin.study.layout import RunFiles
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
@@ -67,6 +67,7 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
             reproduce["main"]([])
         facts = facts_of(partial, model_num, epochs, spent + time.monotonic() - start)
         write_text(partial.facts, json.dumps(facts))
+        seal(partial.directory, without=[partial.plan])
     except BaseException as error:
         with contextlib.suppress(OSError):  # such as the full disk that is the error
             if isinstance(error, Exception):  # no signal
@@ -111,7 +112,7 @@ def _begin(partial: RunFiles, study: str, model_num: int) -> float:
         if found == plan:
             progress.say(f"continuing the unfinished run in {partial.directory}")
             return spent
-        aside = partial.directory.with_name(f"{partial.directory.name}.{time.time():.0f}")
+        aside = partial.directory.with_name(f"{partial.directory.name}.{time.time_ns()}")
         partial.directory.rename(aside)
         progress.say(f"an unfinished run of another configuration or version is now in {aside}")
     partial.directory.mkdir(parents=True)

@@ -1,0 +1,80 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Injects faults into trainings and studies, and compares what they end with.
+
+    python tests/faults.py --trials 100 --seed 0 kill
+
+Each trial draws its faults from its seed, injects them for real, looks at what is on the disk after each,
+goes on until everything is made, and compares it with what an undisturbed process made. The exit status is
+the number of trials that failed.
+"""
+
+import argparse
+import collections
+import shutil
+import sys
+import tempfile
+from pathlib import Path
+
+import faults_of_files
+import faults_of_processes
+import faults_of_studies
+from faults_support import Impossible, Wrong
+
+KINDS = {**faults_of_processes.KINDS, **faults_of_files.KINDS, **faults_of_studies.KINDS}
+
+
+def try_kind(kind: str, seeds: range, folder: Path) -> tuple[int, collections.Counter]:
+    """Makes trials of one kind; returns the number that failed, and what was injected.
+
+    Args:
+        kind: one of KINDS.
+        seeds: one of each trial.
+        folder: for their files; those of trials that failed stay.
+    """
+    failed, injected = 0, collections.Counter()
+    prepare, trial = KINDS[kind]
+    shared = prepare(folder / kind)
+    for seed in seeds:
+        place = folder / kind / str(seed)
+        try:
+            found = trial(shared, place, seed)
+            injected.update(found)
+            print(f"{kind} {seed}: survived {', '.join(found)}", flush=True)
+            shutil.rmtree(place, ignore_errors=True)
+        except Wrong as wrong:
+            failed += 1
+            print(f"{kind} {seed}: FAILED in {place}: {wrong}", flush=True)
+    return failed, injected
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument(
+        "kinds", nargs="*", default=list(KINDS), metavar="KIND", help=", ".join(KINDS)
+    )
+    parser.add_argument("--trials", type=int, default=1, metavar="N", help="of each kind")
+    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first trial")
+    options = parser.parse_args()
+    if unknown := set(options.kinds) - set(KINDS):
+        parser.error(f"unknown: {', '.join(unknown)}; known are {', '.join(KINDS)}")
+    failed = 0
+    folder = Path(tempfile.mkdtemp(prefix="faults-"))
+    for kind in options.kinds:
+        try:
+            wrong, injected = try_kind(
+                kind, range(options.seed, options.seed + options.trials), folder
+            )
+        except Impossible as reason:
+            print(f"{kind}: not possible here: {reason}")
+            continue
+        failed += wrong
+        print(f"{kind}: {options.trials - wrong} of {options.trials} trials survived")
+        for fault, number in sorted(injected.items()):
+            print(f"    {number:4d}  {fault}")
+    if not failed:
+        shutil.rmtree(folder)
+    return failed
+
+
+if __name__ == "__main__":
+    sys.exit(main())

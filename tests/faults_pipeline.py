@@ -1,0 +1,232 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A small training with all of its steps in a process of its own, for faults to be injected into."""
+
+import contextlib
+import ctypes
+import json
+import os
+import re
+import signal
+import sys
+import time
+import traceback
+from pathlib import Path
+
+import gin
+import numpy as np
+
+import vae_ortho_plugin  # noqa: F401
+
+# dlib finds what TensorFlow no longer has under the plugin's hook only.
+# isort: split
+import tensorflow.compat.v1 as tf
+from disentanglement_lib.evaluation import evaluate
+from disentanglement_lib.methods.unsupervised import train
+from disentanglement_lib.postprocessing import postprocess
+from disentanglement_lib.visualize import visualize_model
+
+from vae_ortho_plugin.engine.interruption import Interrupted
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.gin_files import gin_config
+
+# Exit status of a step that ended with one message for the user.
+MESSAGE = 3
+_DATA = ["dataset.name = 'npz'", "npz.path = '{data}'"]
+_TRAIN = [
+    "model.random_seed = 3",
+    "model.training_steps = 400",
+    "model.eval_steps = 1",
+    "encoder.num_latent = 2",
+    "encoder.encoder_fn = @mlp_encoder",
+    "decoder.decoder_fn = @mlp_decoder",
+    "mlp_encoder.layers = [8]",
+    "mlp_decoder.layers = [7]",
+    "reconstruction_loss.loss_fn = @bernoulli_loss",
+    "reconstruction_loss.activation = 'logits'",
+    "training_loop.xla = 'off'",
+    "training_loop.iterations_per_loop = 10",
+    "training_loop.checkpoint_steps = 50",
+    "dto_while_training.every = 100",
+    "dto_while_training.num_points = 20",
+]
+_METRICS = ("dto", "disentanglement_score")
+
+
+def make_data(path: Path) -> None:
+    """Writes grey 8 x 8 images of two factors."""
+    random = np.random.default_rng(0)
+    factors = random.integers(0, [3, 4], size=(300, 2))
+    images = random.integers(0, 60, size=(300, 8, 8, 1)).astype(np.uint8)
+    images[:, :3, 0, 0] += (60 * factors[:, :1]).astype(np.uint8)
+    images[:, 3:, 7, 0] += (40 * factors[:, 1:]).astype(np.uint8)
+    np.savez_compressed(path, images=images, factors=factors)
+
+
+class Pipeline:
+    """Training, postprocessing, two metrics and pictures in one directory.
+
+    Attributes:
+        base: the directory; `data.npz` lies in it.
+        log: what the process printed.
+    """
+
+    def __init__(self, base: Path, beside: Path | None = None):
+        self.base, beside = base, beside or base
+        self.log, self._at = (beside.with_name(f"{beside.name}.{end}") for end in ("log", "at"))
+        base.mkdir(parents=True, exist_ok=True)
+        if not (base / "data.npz").exists():
+            make_data(base / "data.npz")
+
+    @property
+    def at(self) -> str:
+        """The step that was begun last."""
+        return self._at.read_text() if self._at.exists() else "start"
+
+    def outputs(self) -> dict[str, Path]:
+        """Step -> its directory."""
+        return {
+            "train": self.base / "model",
+            "postprocess": self.base / "postprocessed/mean",
+            **{name: self.base / f"metrics/{name}" for name in _METRICS},
+            "visualize": self.base / "pictures",
+        }
+
+    def _make(self, step: str, output: Path) -> None:
+        data = [line.format(data=self.base / "data.npz") for line in _DATA]
+        model = str(self.base / "model")
+        if step == "train":
+            config = [str(gin_config("vae.gin"))]
+            train.train_with_gin(str(output), False, config, [*_TRAIN, *data])
+        elif step == "postprocess":
+            config = [str(gin_config("postprocess/mean.gin"))]
+            bindings = [*data, "postprocess.random_seed = 0"]
+            postprocess.postprocess_with_gin(model, str(output), False, config, bindings)
+        elif step == "visualize":
+            visualize_model.visualize(model, str(output), False, num_animations=1, num_frames=2)
+        else:
+            config = [str(gin_config(f"metrics/{step}.gin"))]
+            bindings = [*data, "evaluation.random_seed = 0"]
+            inputs = str(self.base / "postprocessed/mean")
+            evaluate.evaluate_with_gin(inputs, str(output), False, config, bindings)
+
+    def start(self, heeding_modes: bool = False) -> int:
+        """Begins to make the missing steps in a forked process; returns its id."""
+        sys.stdout.flush()
+        child = os.fork()
+        if child:
+            return child
+        status = 1
+        try:
+            log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            os.dup2(log, 1)
+            os.dup2(log, 2)
+            at = os.open(self._at, os.O_WRONLY | os.O_CREAT)
+            if heeding_modes:
+                heed_modes()
+            for step, output in self.outputs().items():
+                os.pwrite(at, step.ljust(30).encode(), 0)
+                if not output.is_dir():
+                    gin.clear_config()
+                    self._make(step, output)
+            status = 0
+        except Interrupted as stopped:
+            status = stopped.exit_code
+        except KeyboardInterrupt:
+            status = 130
+        except InputError as error:
+            print("message:", str(error).partition("\n  In call to")[0])
+            status = MESSAGE
+        except BaseException:  # noqa: BLE001, the exit status tells the parent
+            traceback.print_exc()
+        finally:
+            with contextlib.suppress(OSError):
+                sys.stdout.flush()
+                sys.stderr.flush()
+            os._exit(status)
+
+    def run(self, heeding_modes: bool = False) -> int:
+        """Makes the missing steps; returns the exit status, 128 + number of the signal for a signal."""
+        return status_of(self.start(heeding_modes))
+
+    def run_and_signal(self, number: int, seconds: float) -> int:
+        """As `run`, and sends a signal after a time; returns the exit status."""
+        child = self.start()
+        time.sleep(seconds)
+        os.kill(child, number)  # a process that has ended waits for its parent
+        return status_of(child)
+
+    def message(self) -> str:
+        """The last message for the user in the log."""
+        lines = self.log.read_text(errors="replace").splitlines()
+        found = [line for line in lines if line.startswith("message: ")]
+        return found[-1] if found else ""
+
+    def finished(self, without: str | None = None) -> dict[str, dict]:
+        """Each finished step but `without` -> its results, to be compared."""
+        return {
+            step: results_of(output)
+            for step, output in self.outputs().items()
+            if output.is_dir() and step != without
+        }
+
+    def leftovers(self) -> list[str]:
+        """What a finished pipeline must not leave."""
+        return sorted(
+            str(path.relative_to(self.base))
+            for path in self.base.rglob("*")
+            if path.name.endswith((".unfinished", ".replaced", ".lock")) or ".partial" in path.name
+        )
+
+
+def heed_modes() -> None:
+    """Takes root's right to pass over the modes of files away from this process."""
+    if os.geteuid() != 0:
+        return
+    libc = ctypes.CDLL(None, use_errno=True)
+    header = (ctypes.c_uint32 * 2)(0x20080522, 0)  # _LINUX_CAPABILITY_VERSION_3, this process
+    sets = (ctypes.c_uint32 * 6)()  # effective, permitted, inheritable, twice
+    if libc.capget(header, sets) == 0:
+        sets[0] &= ~0b110  # CAP_DAC_OVERRIDE, CAP_DAC_READ_SEARCH
+        if libc.capset(header, sets) == 0:
+            return
+    raise OSError(ctypes.get_errno(), "the right cannot be taken away")
+
+
+def status_of(child: int) -> int:
+    """Waits for a process; returns its exit status as a shell shows it."""
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return code if code >= 0 else 128 - code
+
+
+def results_of(directory: Path) -> dict[str, object]:
+    """Variables, results without times and places, and pictures of a step's directory, by name."""
+    found: dict[str, object] = {}
+    for path in sorted(directory.rglob("*")):
+        name = str(path.relative_to(directory))
+        if path.suffix == ".index":
+            reader = tf.train.load_checkpoint(str(path.with_suffix("")))
+            shapes = reader.get_variable_to_shape_map()
+            found[name] = {key: reader.get_tensor(key).tobytes() for key in sorted(shapes)}
+        elif path.suffix == ".json":
+            text = re.sub(r"/[^\"' ]*/data\.npz", "data.npz", path.read_text())
+            found[name] = _without_times(json.loads(text))
+        elif path.suffix in (".jpg", ".gif", ".png", ".npz"):
+            # dlib draws reconstructions of sampled latents, by numbers without a seed.
+            found[name] = path.stem != "reconstructions" and path.read_bytes()
+    return found
+
+
+def _without_times(results: dict) -> dict:
+    """The results, less what differs from one undisturbed process to the next."""
+    varies = ("elapsed_time", "uuid")
+    return {key: value for key, value in results.items() if not key.endswith(varies)}
+
+
+@contextlib.contextmanager
+def ignoring(number: int):
+    """Within: this process ignores a signal, such as one that goes to its group."""
+    handler = signal.signal(number, signal.SIG_IGN)
+    try:
+        yield
+    finally:
+        signal.signal(number, handler)
