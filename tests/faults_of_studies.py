@@ -54,7 +54,10 @@ class Study:
     def workers(self) -> list[int]:
         """Ids of the processes that make runs here, orphans of killed launchers among them."""
         found = subprocess.run(
-            ["pgrep", "-f", "vae_ortho_plugin.study.run.worker"], capture_output=True, text=True
+            ["pgrep", "-f", "vae_ortho_plugin.study.run.worker"],
+            capture_output=True,
+            text=True,
+            check=False,
         ).stdout.split()
         return [int(number) for number in found if self._is_ours(int(number))]
 
