@@ -33,11 +33,11 @@ def try_kind(kind: str, seeds: range, folder: Path) -> tuple[int, collections.Co
     """
     failed, injected = 0, collections.Counter()
     prepare, trial = KINDS[kind]
-    shared = prepare(folder / kind)
+    undisturbed = prepare(folder)
     for seed in seeds:
         place = folder / kind / str(seed)
         try:
-            found = trial(shared, place, seed)
+            found = trial(undisturbed, place, seed)
             injected.update(found)
             print(f"{kind} {seed}: survived {', '.join(found)}", flush=True)
             shutil.rmtree(place, ignore_errors=True)

@@ -10,22 +10,22 @@ from collections.abc import Callable
 from pathlib import Path
 
 from faults_pipeline import MESSAGE, Pipeline
-from faults_support import Impossible, Reference, Wrong, check_end, check_finished_parts
+from faults_support import Impossible, Reference, Wrong, check_end, check_finished_parts, reference
 
 
 def as_root(folder: Path) -> Reference:
     """The reference, for faults that root alone can inject."""
     if os.geteuid() != 0:
         raise Impossible("it needs root")
-    return Reference(folder)
+    return reference(folder)
 
 
-def full_disk(reference: Reference, place: Path, seed: int) -> list[str]:
+def full_disk(expected: Reference, place: Path, seed: int) -> list[str]:
     """A file system in memory that is full at a random step; then it gets room."""
     draw = random.Random(seed)
     disk = place / "disk"
     disk.mkdir(parents=True)
-    kib = draw.randint(60, reference.kib)
+    kib = draw.randint(60, expected.kib)
     _run("mount", "-t", "tmpfs", "-o", f"size={kib}k", "tmpfs", str(disk))
     try:
         pipeline = Pipeline(disk / "base", place / "base")
@@ -34,10 +34,10 @@ def full_disk(reference: Reference, place: Path, seed: int) -> list[str]:
             raise Wrong(f"exit status {status}:\n{pipeline.log.read_text()[-3000:]}")
         if status == MESSAGE and "Make room there" not in pipeline.message():
             raise Wrong(f"the message is {pipeline.message()}")
-        check_finished_parts(pipeline, reference.results)
+        check_finished_parts(pipeline, expected.results)
         at = pipeline.at.strip()
         _run("mount", "-o", "remount,size=200m", str(disk))
-        check_end(pipeline, reference.results)
+        check_end(pipeline, expected.results)
     finally:
         _run("umount", "-l", str(disk))
     return [f"a full disk in {at}"] if status else []
@@ -49,7 +49,7 @@ def _run(*command: str) -> None:
         raise Impossible(done.stderr.strip())
 
 
-def no_permission(reference: Reference, place: Path, seed: int) -> list[str]:
+def no_permission(expected: Reference, place: Path, seed: int) -> list[str]:
     """The mode of a directory forbids to write, or to read, at a random step."""
     draw = random.Random(seed)
     pipeline = Pipeline(place / "base")
@@ -57,7 +57,7 @@ def no_permission(reference: Reference, place: Path, seed: int) -> list[str]:
     for step, output in pipeline.outputs().items():
         if step == after:
             break
-        shutil.copytree(reference.pipeline.outputs()[step], output)
+        shutil.copytree(expected.pipeline.outputs()[step], output)
     output = pipeline.outputs()[after]
     output.parent.mkdir(parents=True, exist_ok=True)
     unreadable = after != "train" and draw.random() < 0.5
@@ -68,16 +68,16 @@ def no_permission(reference: Reference, place: Path, seed: int) -> list[str]:
     os.chmod(closed, 0o755)
     if status != MESSAGE:
         raise Wrong(f"exit status {status} in {after}:\n{pipeline.log.read_text()[-3000:]}")
-    check_finished_parts(pipeline, reference.results)
-    check_end(pipeline, reference.results)
+    check_finished_parts(pipeline, expected.results)
+    check_end(pipeline, expected.results)
     return [f"a directory of mode {mode:03o} in {after}"]
 
 
-def damage(reference: Reference, place: Path, seed: int) -> list[str]:
+def damage(expected: Reference, place: Path, seed: int) -> list[str]:
     """A finished file is truncated or has a flipped bit; what reads it must refuse it or not need it."""
     draw = random.Random(seed)
     pipeline = Pipeline(place / "base")
-    shutil.copytree(reference.pipeline.base, pipeline.base, dirs_exist_ok=True)
+    shutil.copytree(expected.pipeline.base, pipeline.base, dirs_exist_ok=True)
     outputs = pipeline.outputs()
     source = draw.choice(["data", "train", "postprocess"])
     where = pipeline.base / "data.npz" if source == "data" else outputs[source]
@@ -93,23 +93,23 @@ def damage(reference: Reference, place: Path, seed: int) -> list[str]:
     if status == MESSAGE and path.name not in pipeline.message():
         raise Wrong(f"{path} is not named: {pipeline.message()}")
     for step, found in pipeline.finished(without=source).items():
-        if any(found[name] != reference.results[step][name] for name in found):
+        if any(found[name] != expected.results[step][name] for name in found):
             raise Wrong(f"the step {step} has wrong results after {fault} of {path}")
     return [f"{fault} of {'the data' if source == 'data' else f'files of {source}'}"]
 
 
-def damaged_checkpoint(reference: Reference, place: Path, seed: int) -> list[str]:
-    """A killed training finds its newest checkpoint, or both of them, damaged."""
+def damaged_checkpoint(expected: Reference, place: Path, seed: int) -> list[str]:
+    """A killed training finds one of its checkpoints damaged."""
     draw = random.Random(seed)
     pipeline = Pipeline(place / "base")
-    pipeline.run_and_signal(signal.SIGKILL, draw.uniform(0.5, 0.9) * reference.train_seconds)
+    pipeline.run_and_signal(signal.SIGKILL, draw.uniform(0.5, 0.9) * expected.train_seconds)
     kept = pipeline.base / "model.unfinished/checkpoints"
+    whole = sorted(path.parent for path in kept.glob("[0-9]*/SHA256SUMS"))
     found = []
-    for checkpoint in draw.sample(
-        sorted(kept.glob("[0-9]*")), k=min(1, len(list(kept.glob("[0-9]*"))))
-    ):
-        found.append(f"{_damage(draw.choice(_files(checkpoint)), draw)} of a checkpoint")
-    check_end(pipeline, reference.results)
+    if whole:
+        fault = _damage(draw.choice(_files(draw.choice(whole))), draw)
+        found.append(f"{fault} of a checkpoint")
+    check_end(pipeline, expected.results)
     return found
 
 
@@ -129,7 +129,7 @@ def _damage(path: Path, draw: random.Random) -> str:
 
 KINDS: dict[str, tuple[Callable, Callable]] = {
     "full_disk": (as_root, full_disk),
-    "no_permission": (Reference, no_permission),
-    "damage": (Reference, damage),
-    "damaged_checkpoint": (Reference, damaged_checkpoint),
+    "no_permission": (reference, no_permission),
+    "damage": (reference, damage),
+    "damaged_checkpoint": (reference, damaged_checkpoint),
 }

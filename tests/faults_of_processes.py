@@ -8,73 +8,73 @@ import time
 from pathlib import Path
 
 from faults_pipeline import Pipeline, status_of
-from faults_support import Reference, Wrong, check_end, check_finished_parts
+from faults_support import Reference, Wrong, check_end, check_finished_parts, reference
 
 
-def kill(reference: Reference, place: Path, seed: int) -> list[str]:
+def kill(expected: Reference, place: Path, seed: int) -> list[str]:
     """One to three SIGKILLs at random moments of training, postprocessing, metrics and pictures."""
     draw = random.Random(seed)
     pipeline, found = Pipeline(place / "base"), []
     for _ in range(draw.randint(1, 3)):
-        status = pipeline.run_and_signal(signal.SIGKILL, draw.uniform(0, reference.seconds))
+        status = pipeline.run_and_signal(signal.SIGKILL, draw.uniform(0, expected.seconds))
         if status not in (0, 137):
             raise Wrong(f"exit status {status}:\n{pipeline.log.read_text()[-3000:]}")
-        check_finished_parts(pipeline, reference.results)
+        check_finished_parts(pipeline, expected.results)
         if status == 137:
             found.append(f"SIGKILL in {pipeline.at.strip()}")
-    check_end(pipeline, reference.results)
+    check_end(pipeline, expected.results)
     return found
 
 
-def stop(reference: Reference, place: Path, seed: int) -> list[str]:
+def stop(expected: Reference, place: Path, seed: int) -> list[str]:
     """SIGTERM or SIGINT at a random moment."""
     draw = random.Random(seed)
     pipeline = Pipeline(place / "base")
     number = draw.choice([signal.SIGTERM, signal.SIGINT])
     begun = time.monotonic()
-    status = pipeline.run_and_signal(number, draw.uniform(0, reference.seconds))
+    status = pipeline.run_and_signal(number, draw.uniform(0, expected.seconds))
     if status not in (0, 128 + number):
         raise Wrong(f"exit status {status} after {number}:\n{pipeline.log.read_text()[-3000:]}")
-    check_finished_parts(pipeline, reference.results)
-    if time.monotonic() - begun > reference.seconds + 60:
+    check_finished_parts(pipeline, expected.results)
+    if time.monotonic() - begun > expected.seconds + 60:
         raise Wrong("it went on for a minute")
-    check_end(pipeline, reference.results)
+    check_end(pipeline, expected.results)
     return [f"{number.name} in {pipeline.at.strip()}"] if status else []
 
 
-def two_at_once(reference: Reference, place: Path, seed: int) -> list[str]:
+def two_at_once(expected: Reference, place: Path, seed: int) -> list[str]:
     """Two processes into the same directories: one of them makes each, the other one is refused."""
     pipeline = Pipeline(place / "base")
     first = pipeline.start()
-    time.sleep(random.Random(seed).uniform(0, reference.seconds / 2))
+    time.sleep(random.Random(seed).uniform(0, expected.seconds / 2))
     second = pipeline.start()
     statuses = [status_of(first), status_of(second)]
     refused = f"Another process is at work in .*: process {first} on host"
     message = pipeline.message()
-    check_finished_parts(pipeline, reference.results)
-    check_end(pipeline, reference.results)
+    check_finished_parts(pipeline, expected.results)
+    check_end(pipeline, expected.results)
     if "Another process is at work" not in message and "exists and was left" not in message:
         raise Wrong(f"exit statuses {statuses}, message {message!r} instead of {refused}")
     return ["a second process in the same directories"]
 
 
-def clock(reference: Reference, place: Path, seed: int) -> list[str]:
+def clock(expected: Reference, place: Path, seed: int) -> list[str]:
     """A training is killed, and what it left is days older or days newer than the clock when it goes on."""
     draw = random.Random(seed)
     pipeline = Pipeline(place / "base")
-    pipeline.run_and_signal(signal.SIGKILL, draw.uniform(0.3, 1) * reference.seconds)
+    pipeline.run_and_signal(signal.SIGKILL, draw.uniform(0.3, 1) * expected.seconds)
     days = draw.choice([-400, -1, 1, 400])
     for path in place.rglob("*"):
         jumped = path.stat().st_mtime + 86400 * days
         os.utime(path, (jumped, jumped))
-    check_finished_parts(pipeline, reference.results)
-    check_end(pipeline, reference.results)
+    check_finished_parts(pipeline, expected.results)
+    check_end(pipeline, expected.results)
     return [f"a clock set {'back' if days > 0 else 'ahead'} by {abs(days)} days"]
 
 
 KINDS = {
-    "kill": (Reference, kill),
-    "signal": (Reference, stop),
-    "two_at_once": (Reference, two_at_once),
-    "clock": (Reference, clock),
+    "kill": (reference, kill),
+    "signal": (reference, stop),
+    "two_at_once": (reference, two_at_once),
+    "clock": (reference, clock),
 }

@@ -3,6 +3,7 @@
 
 import collections
 import contextlib
+import functools
 import itertools
 import os
 import random
@@ -107,7 +108,7 @@ class Undisturbed:
 
     def __init__(self, folder: Path, runs: int):
         self.runs = runs
-        self.study = Study(folder / "undisturbed", runs)
+        self.study = Study(folder / f"undisturbed {runs} runs", runs)
         with marked(self.study):
             self.study.wait(self.study.start())
         self.tables = self.study.tables()
@@ -223,10 +224,12 @@ def _first_worker(study: Study, launcher: subprocess.Popen) -> int:
         time.sleep(0.1)
 
 
+@functools.cache
 def of_twenty_runs(folder: Path) -> Undisturbed:
     return Undisturbed(folder, 20)
 
 
+@functools.cache
 def of_six_runs(folder: Path) -> Undisturbed:
     return Undisturbed(folder, 6)
 

@@ -5,7 +5,6 @@ import contextlib
 import ctypes
 import json
 import os
-import re
 import signal
 import sys
 import time
@@ -120,6 +119,7 @@ class Pipeline:
             log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(log, 1)
             os.dup2(log, 2)
+            sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)
             at = os.open(self._at, os.O_WRONLY | os.O_CREAT)
             if heeding_modes:
                 heed_modes()
@@ -170,11 +170,21 @@ class Pipeline:
         }
 
     def leftovers(self) -> list[str]:
-        """What a finished pipeline must not leave."""
+        """What a finished pipeline must not leave, but for what lies beside what is finished.
+
+        A process that is killed right after the last rename leaves its lock and its checkpoints.
+        """
+        beside = {
+            left
+            for output in self.outputs().values()
+            for left in (output.parent / f".{output.name}.lock", Path(f"{output}.unfinished"))
+            if output.is_dir()
+        }
+        ends = (".unfinished", ".replaced", ".lock")
         return sorted(
             str(path.relative_to(self.base))
-            for path in self.base.rglob("*")
-            if path.name.endswith((".unfinished", ".replaced", ".lock")) or ".partial" in path.name
+            for path in {*self.base.rglob("*")} - beside
+            if path.name.endswith(ends) or ".partial" in path.name
         )
 
 
@@ -208,8 +218,7 @@ def results_of(directory: Path) -> dict[str, object]:
             shapes = reader.get_variable_to_shape_map()
             found[name] = {key: reader.get_tensor(key).tobytes() for key in sorted(shapes)}
         elif path.suffix == ".json":
-            text = re.sub(r"/[^\"' ]*/data\.npz", "data.npz", path.read_text())
-            found[name] = _without_times(json.loads(text))
+            found[name] = _without_times(json.loads(path.read_text()))
         elif path.suffix in (".jpg", ".gif", ".png", ".npz"):
             # dlib draws reconstructions of sampled latents, by numbers without a seed.
             found[name] = path.stem != "reconstructions" and path.read_bytes()
@@ -217,8 +226,8 @@ def results_of(directory: Path) -> dict[str, object]:
 
 
 def _without_times(results: dict) -> dict:
-    """The results, less what differs from one undisturbed process to the next."""
-    varies = ("elapsed_time", "uuid")
+    """The results, less what differs from one undisturbed process and place to the next."""
+    varies = ("elapsed_time", "uuid", "npz.path")
     return {key: value for key, value in results.items() if not key.endswith(varies)}
 
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the trials of faults share."""
 
+import functools
 import time
 from pathlib import Path
 
@@ -13,6 +14,12 @@ class Wrong(Exception):
 
 class Impossible(Exception):
     """The fault cannot be injected on this machine."""
+
+
+@functools.cache
+def reference(folder: Path) -> "Reference":
+    """What an undisturbed pipeline makes; made once in a process."""
+    return Reference(folder)
 
 
 class Reference:

@@ -5,6 +5,7 @@ import contextlib
 import functools
 import json
 import runpy
+import shutil
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -65,6 +66,7 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
     try:
         with _finished_steps_skipped(reproduce):
             reproduce["main"]([])
+        _delete_leftovers(partial.directory)
         facts = facts_of(partial, model_num, epochs, spent + time.monotonic() - start)
         write_text(partial.facts, json.dumps(facts))
         seal(partial.directory, without=[partial.plan])
@@ -77,6 +79,14 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
     publish(partial.directory, directory)
     # Last, because an unfinished run without its plan is not continued.
     RunFiles(directory).plan.unlink(missing_ok=True)
+
+
+def _delete_leftovers(directory: Path) -> None:
+    """Deletes what steps left beside their finished directories when they were killed."""
+    for left in [*directory.rglob("*.unfinished"), *directory.rglob("*.replaced")]:
+        shutil.rmtree(left, ignore_errors=True)
+    for lock in directory.rglob(".*.lock"):
+        lock.unlink(missing_ok=True)
 
 
 def _plan(study: str, model_num: int) -> dict:
