@@ -35,11 +35,12 @@ def stop(expected: Reference, place: Path, seed: int) -> list[str]:
     status = pipeline.run_and_signal(number, draw.uniform(0, expected.seconds))
     if status not in (0, 128 + number):
         raise Wrong(f"exit status {status} after {number}:\n{pipeline.log.read_text()[-3000:]}")
+    at = pipeline.at.strip()
     check_finished_parts(pipeline, expected.results)
     if time.monotonic() - begun > expected.seconds + 60:
         raise Wrong("it went on for a minute")
     check_end(pipeline, expected.results)
-    return [f"{number.name} in {pipeline.at.strip()}"] if status else []
+    return [f"{number.name} in {at}"] if status else []
 
 
 def two_at_once(expected: Reference, place: Path, seed: int) -> list[str]:

@@ -116,6 +116,7 @@ class Pipeline:
             return child
         status = 1
         try:
+            signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
             log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(log, 1)
             os.dup2(log, 2)
@@ -229,13 +230,3 @@ def _without_times(results: dict) -> dict:
     """The results, less what differs from one undisturbed process and place to the next."""
     varies = ("elapsed_time", "uuid", "npz.path")
     return {key: value for key, value in results.items() if not key.endswith(varies)}
-
-
-@contextlib.contextmanager
-def ignoring(number: int):
-    """Within: this process ignores a signal, such as one that goes to its group."""
-    handler = signal.signal(number, signal.SIG_IGN)
-    try:
-        yield
-    finally:
-        signal.signal(number, handler)
