@@ -99,6 +99,7 @@ setup(
     entry_points={
         "console_scripts": [
             "vae_ortho_download_data = vae_ortho_plugin.dlib.console_scripts:download_data",
+            "vae_ortho_evaluate = vae_ortho_plugin.dlib.console_scripts:evaluate",
             "vae_ortho_render_dsprites = vae_ortho_plugin.dlib.console_scripts:render_dsprites",
             "vae_ortho_study = vae_ortho_plugin.dlib.console_scripts:study",
         ]

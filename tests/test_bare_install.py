@@ -99,7 +99,13 @@ COMPLETE = "pip install . && pip install --no-deps disentanglement-lib==1.5"
 
 
 @pytest.mark.parametrize(
-    "script", ["vae_ortho_study", "vae_ortho_download_data", "vae_ortho_render_dsprites"]
+    "script",
+    [
+        "vae_ortho_download_data",
+        "vae_ortho_evaluate",
+        "vae_ortho_render_dsprites",
+        "vae_ortho_study",
+    ],
 )
 def test_a_command_says_how_to_complete_the_installation(bare, script):
     found = run(bare, bare.parent / script)

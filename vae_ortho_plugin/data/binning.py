@@ -39,6 +39,15 @@ class Binning:
             for values, binned in zip(self._values, self._binned, strict=True)
         ]
 
+    def descriptions(self) -> list[str]:
+        """What the classes of each column are, as a result states it."""
+        return [
+            f"{NUM_STEPS} steps of equal width from {values[0]:g} to {values[-1]:g}"
+            if binned
+            else f"{len(values)} classes, one for each value"
+            for values, binned in zip(self._values, self._binned, strict=True)
+        ]
+
     def classes(self, factors: np.ndarray) -> np.ndarray:
         """Class numbers int64 [points, factors] of factors [points, factors]."""
         result = np.empty(factors.shape, np.int64)

@@ -12,6 +12,11 @@ def download_data() -> int:
     return _run("vae_ortho_plugin.data.download")
 
 
+def evaluate() -> int:
+    """vae_ortho_evaluate; returns the exit status."""
+    return _run("vae_ortho_plugin.dlib.arrays.command")
+
+
 def render_dsprites() -> int:
     """vae_ortho_render_dsprites; returns the exit status."""
     return _run("vae_ortho_plugin.data.render_dsprites")

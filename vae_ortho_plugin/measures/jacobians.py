@@ -73,13 +73,14 @@ def triangular_factors(jacobians: ArrayLike, first_point: int = 0) -> NDArray[np
     return factors
 
 
-def small_jacobians(jacobians: ArrayLike) -> NDArray[np.float64]:
+def small_jacobians(jacobians: ArrayLike, first_point: int = 0) -> NDArray[np.float64]:
     """Matrices whose columns have the lengths and angles of the Jacobians' columns.
 
     R of J = Q R, or J itself where it has fewer outputs than latents.
 
     Args:
         jacobians: [points, outputs, latents].
+        first_point: index of jacobians[0] among all points, for error messages.
 
     Returns:
         [points, min(outputs, latents), latents].
@@ -89,9 +90,9 @@ def small_jacobians(jacobians: ArrayLike) -> NDArray[np.float64]:
     """
     array = checked_jacobians(jacobians)
     if array.shape[1] >= array.shape[2]:
-        return triangular_factors(array)
+        return triangular_factors(array, first_point)
     numbers = array.astype(np.float64)
-    _check_finite(numbers, first_point=0)
+    _check_finite(numbers, first_point)
     return numbers
 
 

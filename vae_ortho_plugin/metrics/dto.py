@@ -53,16 +53,26 @@ def dto(
         means = np.concatenate([evaluated.finite(model.encode(images)) for images, _ in points])
         factors = model.jacobian_factors(means, batch_size)
 
-    active = measures.active_latents(means)
     return {
-        **_summary(factors, solver, ""),
-        "num_points": len(factors),
-        "active_latents": active.tolist(),
-        "num_active_latents": len(active),
-        **_summary(factors[:, :, active], solver, "_active"),
+        **of_factors(factors, measures.active_latents(means), solver),
         "output": output,
         "solver": solver,
         "split": evaluated.split_name(ground_truth_data, split),
+    }
+
+
+def of_factors(factors: np.ndarray, active: np.ndarray, solver: str = "assignment") -> dict:
+    """The metric's result, without its settings, of given Jacobians.
+
+    Args:
+        factors: R of each Jacobian J = Q R, [points, latents, latents].
+        active: indices of the active latents.
+        solver: "assignment" or "milp".
+    """
+    return {
+        **_summary(factors, solver, ""),
+        **evaluated.counts(factors, active),
+        **_summary(factors[:, :, active], solver, "_active"),
     }
 
 

@@ -123,6 +123,20 @@ def summary(name: str, values: np.ndarray | None) -> dict[str, float | None]:
     return {name: mean, f"{name}_std": std, f"{name}_stderr": stderr}
 
 
+def counts(jacobians: np.ndarray, active: np.ndarray) -> dict[str, int | list[int]]:
+    """The numbers of points and of active latents, as results state them.
+
+    Args:
+        jacobians: [points, rows, latents].
+        active: indices of the active latents.
+    """
+    return {
+        "num_points": len(jacobians),
+        "active_latents": active.tolist(),
+        "num_active_latents": len(active),
+    }
+
+
 def check_positive(**counts: int | None) -> None:
     """Checks settings, named as in gin.
 

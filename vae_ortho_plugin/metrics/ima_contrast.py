@@ -52,19 +52,29 @@ def ima_contrast(
     with open_model(model_dir, output) as model:
         points = evaluated.points(ground_truth_data, split, num_points, random_state)
         means = np.concatenate([evaluated.finite(model.encode(images)) for images, _ in points])
-        factors = np.concatenate([small_jacobians(j) for j in model.jacobians(means, batch_size)])
-    active = measures.active_latents(means)
+        jacobians = enumerate(model.jacobians(means, batch_size))
+        factors = np.concatenate([small_jacobians(batch, i * batch_size) for i, batch in jacobians])
     regularized = None if beta is None else measures.regularized_ima_contrast(factors, beta)
     return {
-        **_summary(factors, ""),
+        **of_factors(factors, measures.active_latents(means)),
         **evaluated.summary("ima_contrast_regularized", regularized),
-        "num_points": len(means),
-        "active_latents": active.tolist(),
-        "num_active_latents": len(active),
-        **_summary(factors[:, :, active], "_active"),
         "beta": beta,
         "output": output,
         "split": evaluated.split_name(ground_truth_data, split),
+    }
+
+
+def of_factors(factors: np.ndarray, active: np.ndarray) -> dict:
+    """The contrast and the cosine of given Jacobians, as in the metric's result.
+
+    Args:
+        factors: matrices with the lengths and angles of the Jacobians' columns, [points, rows, latents].
+        active: indices of the active latents.
+    """
+    return {
+        **_summary(factors, ""),
+        **evaluated.counts(factors, active),
+        **_summary(factors[:, :, active], "_active"),
     }
 
 

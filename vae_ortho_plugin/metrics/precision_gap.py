@@ -7,6 +7,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.jacobians import small_jacobians
 from vae_ortho_plugin.metrics import evaluated
 from vae_ortho_plugin.trained_model import BATCH_SIZE, open_model
 
@@ -61,14 +62,9 @@ def precision_gap(
         sigma = np.exp(logvars.astype(np.float64) / 2)
         _check_noise(sigma, model_dir)
         jacobians = enumerate(model.jacobians(means, batch_size))
-        factors = np.concatenate([_factors(batch, i * batch_size) for i, batch in jacobians])
-    active = measures.active_latents(means)
+        factors = np.concatenate([small_jacobians(batch, i * batch_size) for i, batch in jacobians])
     return {
-        **_gap_summary(factors, sigma, ""),
-        "num_points": len(means),
-        "active_latents": active.tolist(),
-        "num_active_latents": len(active),
-        **_gap_summary(factors[:, :, active], sigma[:, active], "_active"),
+        **of_factors(factors, sigma, measures.active_latents(means)),
         "output": output,
         "split": evaluated.split_name(ground_truth_data, split),
     }
@@ -83,15 +79,19 @@ def _check_noise(sigma: np.ndarray, model_dir: str) -> None:
         )
 
 
-def _factors(jacobians: np.ndarray, first_point: int) -> np.ndarray:
-    """Small matrices whose columns have the lengths and the volume of those of the Jacobians.
+def of_factors(factors: np.ndarray, sigma: np.ndarray, active: np.ndarray) -> dict:
+    """The metric's result, without its settings, of given Jacobians.
 
     Args:
-        jacobians: [points, outputs, latents].
-        first_point: number of the first one, for error messages.
+        factors: matrices with the lengths and angles of the Jacobians' columns, [points, rows, latents].
+        sigma: standard deviations of the posterior, [points, latents].
+        active: indices of the active latents.
     """
-    _, outputs, latents = jacobians.shape
-    return jacobians if outputs < latents else measures.triangular_factors(jacobians, first_point)
+    return {
+        **_gap_summary(factors, sigma, ""),
+        **evaluated.counts(factors, active),
+        **_gap_summary(factors[:, :, active], sigma[:, active], "_active"),
+    }
 
 
 def _gap_summary(factors: np.ndarray, sigma: np.ndarray, suffix: str) -> dict[str, float | None]:
