@@ -16,7 +16,8 @@ def check_whole(name: str, value: object, at_least: int = 0) -> None:
     Raises:
         InputError: it is not.
     """
-    if not (isinstance(value, numbers.Integral) and at_least <= value < 2**32):
+    whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
+    if not (whole and at_least <= value < 2**32):
         raise InputError(f"{name} = {value!r}; it must be a whole number from {at_least} on.")
 
 

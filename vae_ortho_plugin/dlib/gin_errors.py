@@ -9,15 +9,18 @@ from collections.abc import Iterator, Sequence
 import gin
 
 from vae_ortho_plugin import gin_files
+from vae_ortho_plugin.dlib.arrays.names import METRICS, OF_JACOBIANS
 from vae_ortho_plugin.errors import InputError
 
 _UNKNOWN_CONFIGURABLE = re.compile(
     r"No configurable matching '([^']+)'|No configurable matching reference @?'?([\w./]+)"
 )
+_AMBIGUOUS = re.compile(r"Ambiguous selector '([^']+)', matches (\[.*?\])")
 _UNKNOWN_PARAMETER = re.compile(
     r"(?:has no parameter named|doesn't have a parameter named) '?([\w]+)"
 )
 _MISSING_BINDING = re.compile(r"Required bindings for `([^`]+)` not provided in config: (\[.*?\])")
+_UNDEFINED_MACRO = re.compile(r"No bindings specified for '([^']+)/gin\.macro'")
 _MISSING_FILE = re.compile(r"Unable to open file: (\S+?)\. Searched config paths")
 
 
@@ -37,6 +40,7 @@ def explained(files: Sequence[str], bindings: Sequence[str]) -> Iterator[None]:
         ValueError,
         TypeError,
         RuntimeError,
+        KeyError,
         SyntaxError,
         NameError,
         AttributeError,
@@ -58,14 +62,23 @@ def _message(error: Exception) -> str | None:
         return f"{gin_files.missing(file[1])}{_location(text)}" if file else None
     if isinstance(error, ImportError) and not _location(text):
         return None  # not of an import in a gin file
+    if macro := _UNDEFINED_MACRO.search(text):
+        # gin goes on with the whole configuration.
+        return f"The macro %{macro[1]} has no value. Give it one: {macro[1]} = VALUE."
     hint = _hint(error, text)
     return hint and f"{text.strip().splitlines()[0].strip()}{_location(text)} {hint}"
 
 
 def _hint(error: Exception, text: str) -> str | None:
+    if ambiguous := _AMBIGUOUS.search(text):
+        names = re.findall(r"'([^']+)'", ambiguous[2])
+        return f"Write which one you mean, with its module: {' or '.join(names)}."
     if unknown := _UNKNOWN_CONFIGURABLE.search(text):
+        name = unknown[1] or unknown[2]
+        if name in (*METRICS, *OF_JACOBIANS):
+            return f"{name} is a metric, which this step does not use: bind it for dlib_evaluate."
         known = [selector.rpartition(".")[2] for selector, _ in gin.config._REGISTRY.items()]
-        close = difflib.get_close_matches(unknown[1] or unknown[2], known, n=3, cutoff=0.5)
+        close = difflib.get_close_matches(name, known, n=3, cutoff=0.5)
         return f"Did you mean {' or '.join(close)}?" if close else "Check its spelling."
     if _UNKNOWN_PARAMETER.search(text):
         return "Check the spelling of the parameter."

@@ -6,6 +6,7 @@ They load on current Pillow and NumPy, once per process and as bytes: the classe
 those of the plugin and of the user.
 """
 
+import difflib
 import functools
 import types
 
@@ -62,9 +63,12 @@ def _named_data(module: types.ModuleType) -> None:
         if name in named:
             return as_dlib_needs(named[name](), name)
         if name not in dlib_names:
-            known = ", ".join(sorted([*dlib_names, *named]))
+            known = sorted([*dlib_names, *named])
+            close = difflib.get_close_matches(name, known, n=2)
+            meant = f" Did you mean {' or '.join(close)}?" if close else ""
             raise InputError(
-                f"There is no data set named {name!r} (gin binding dataset.name). Known: {known}."
+                f"There is no data set named {name!r} (gin binding dataset.name).{meant} Known: "
+                f"{', '.join(known)}."
             )
         try:
             return dlib_function(name)

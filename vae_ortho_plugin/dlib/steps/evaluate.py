@@ -10,6 +10,7 @@ from unittest import mock
 import numpy as np
 
 from vae_ortho_plugin import run_config
+from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.dlib.steps import data_set, guards, output_directory
 from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.metrics import evaluated
@@ -32,7 +33,7 @@ def wrap(module: types.ModuleType) -> None:
                 stack.enter_context(_mean_as_representation(module.hub))
             return evaluate(model_dir, *args, **kwargs)
 
-    module.evaluate = evaluate_model_too
+    module.evaluate = gin_values.checked(evaluate_model_too)
     module.evaluate_with_gin = guards.guarded(
         module.evaluate_with_gin, guards.reads_a_module("model_dir", "--input_dir")
     )

@@ -4,6 +4,7 @@
 import functools
 import types
 
+from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.dlib.steps import data_set, guards, output_directory
 
 
@@ -17,7 +18,7 @@ def wrap(module: types.ModuleType) -> None:
             data_set.bind_data_set_of(model_dir, "train")
         return postprocess(model_dir, *args, **kwargs)
 
-    module.postprocess = postprocess_same_data
+    module.postprocess = gin_values.checked(postprocess_same_data)
     module.postprocess_with_gin = guards.guarded(
         module.postprocess_with_gin, guards.reads_a_module("model_dir", "--model_dir")
     )

@@ -3,12 +3,14 @@
 
 import types
 
+from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.dlib.steps import guards, output_directory
 
 
 def wrap(module: types.ModuleType) -> None:
     """Changes dlib's module evaluation.abstract_reasoning.reason."""
-    module.reason = output_directory.written_when_complete(module.reason, "output_dir")
+    reason = output_directory.written_when_complete(module.reason, "output_dir")
+    module.reason = gin_values.checked(reason)
     module.reason_with_gin = guards.guarded(module.reason_with_gin, _prepare)
 
 

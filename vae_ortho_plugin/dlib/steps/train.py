@@ -7,6 +7,7 @@ import re
 import sys
 import types
 
+from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.dlib.steps import guards, training_directory
 
 _LONGEST_NAME = 100
@@ -14,7 +15,7 @@ _LONGEST_NAME = 100
 
 def wrap(module: types.ModuleType) -> None:
     """Changes dlib's module methods.unsupervised.train."""
-    module.train = training_directory.resumable(module.train)
+    module.train = gin_values.checked(training_directory.resumable(module.train))
     module.train_with_gin = guards.guarded(module.train_with_gin, _prepare)
 
 

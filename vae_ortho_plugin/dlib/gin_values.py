@@ -1,0 +1,132 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The checks of values that gin binds, before a step begins its work.
+
+dlib takes them as they are: text as a learning rate ends in TensorFlow, -5 steps as a finished training.
+"""
+
+import functools
+import numbers
+from collections.abc import Callable
+
+import gin
+
+from vae_ortho_plugin import gin_files
+from vae_ortho_plugin.checks import check_whole
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.gin_files import Macro, Reference
+
+# Parameters of dlib that are whole numbers, and the least value of each.
+_WHOLE = {
+    "abstract_reasoning.batch_size": 1,
+    "abstract_reasoning.eval_steps_per_iteration": 1,
+    "abstract_reasoning.num_iterations": 1,
+    "abstract_reasoning.random_seed": 0,
+    "abstract_reasoning.training_steps_per_iteration": 0,
+    "encoder.num_latent": 1,
+    "evaluation.random_seed": 0,
+    "model.batch_size": 1,
+    # The mean over no batch does not exist, and over all batches (None) never ends.
+    "model.eval_steps": 1,
+    "model.random_seed": 0,
+    "model.training_steps": 0,
+    "postprocess.random_seed": 0,
+}
+# Parameters of this name are numbers in every model and optimizer.
+_NUMBERS = {
+    "adam_beta1",
+    "beta",
+    "beta1",
+    "beta2",
+    "c_max",
+    "epsilon",
+    "gamma",
+    "iteration_threshold",
+    "lambda_d_factor",
+    "lambda_od",
+    "learning_rate",
+}
+# Parameters that hold a model or function, and whether gin calls it.
+_REFERENCES = {
+    "abstract_reasoning.model": True,
+    "decoder.decoder_fn": False,
+    "discriminator.discriminator_fn": False,
+    "encoder.encoder_fn": False,
+    "evaluation.evaluation_fn": False,
+    "model.model": True,
+    "postprocess.postprocess_fn": False,
+    "reconstruction_loss.loss_fn": False,
+    "vae_optimizer.optimizer_fn": False,
+}
+
+
+def checked(step: Callable) -> Callable:
+    """A step of dlib that checks what gin binds before it begins."""
+
+    @functools.wraps(step)
+    def check_and_step(*args, **kwargs):
+        check()
+        return step(*args, **kwargs)
+
+    return check_and_step
+
+
+def check() -> None:
+    """Checks the values that gin binds now, and makes whole numbers of 3e5 and the like.
+
+    Raises:
+        InputError: one of them is not valid; names the binding.
+    """
+    found = gin_files.parse_bindings(gin.config_str(), "the configuration")
+    for binding, value in found.items():
+        parameter = binding.rpartition("/")[2]
+        if isinstance(value, Macro):
+            continue
+        if parameter in _WHOLE:
+            _check_whole(binding, value, _WHOLE[parameter])
+        elif parameter in _REFERENCES:
+            _check_reference(binding, value, _REFERENCES[parameter])
+        elif parameter.rpartition(".")[2] in _NUMBERS and "." in parameter:
+            _check_number(binding, value)
+    _check_data_set(found.get("dataset.name"))
+
+
+def _check_whole(binding: str, value: object, at_least: int) -> None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+        with gin.unlock_config():
+            gin.bind_parameter(binding, value)
+    check_whole(binding, value, at_least)
+
+
+def _check_number(binding: str, value: object) -> None:
+    # A reference may be a schedule.
+    if isinstance(value, Reference):
+        return
+    if isinstance(value, bool) or not isinstance(value, numbers.Real):
+        raise InputError(f"{binding} = {value!r}; it must be a number.")
+
+
+def _check_reference(binding: str, value: object, called: bool) -> None:
+    if isinstance(value, Reference) and value.called == called:
+        return
+    # A function may also return the function that is asked for.
+    if isinstance(value, Reference) and value.called and not called:
+        return
+    name = value.name if isinstance(value, Reference) else value
+    example = f"@{name}" if isinstance(name, str) else "@NAME"
+    raise InputError(
+        f"{binding} = {value!r}; it must be a reference, {binding} = {example}{'()' if called else ''}."
+    )
+
+
+def _check_data_set(name: object) -> None:
+    if name is None:
+        raise InputError(
+            'No data set: dataset.name is not bound. Name one in a gin file or with --gin_bindings="'
+            "dataset.name = 'synth_linear'\"; the steps after dlib_train may take 'auto', the model's own."
+        )
+    if not isinstance(name, (str, Reference, Macro)):
+        raise InputError(
+            f"dataset.name = {name!r}; it must be the name of a data set in quotes, or a reference such "
+            "as @my_data()."
+        )
