@@ -6,14 +6,15 @@ gin configurables, and wrap dlib's steps in those of the package `steps`.
 """
 
 import functools
+import os
 import shutil
 import types
 
 import numpy as np
 
-from vae_ortho_plugin.dlib import import_path, patches_data
+from vae_ortho_plugin.dlib import import_path, json_values, patches_data
 from vae_ortho_plugin.dlib.steps import data_set
-from vae_ortho_plugin.engine import inputs
+from vae_ortho_plugin.engine import inputs, progress
 from vae_ortho_plugin.errors import InputError
 
 
@@ -28,6 +29,16 @@ def _results(module: types.ModuleType) -> None:
         shutil.copytree(path_to_old_dir, path_to_new_dir, dirs_exist_ok=True)
 
     module.copydir = copydir
+    save_dict = module.save_dict
+
+    @functools.wraps(save_dict)
+    def save_as_json(config_path, dict_with_info):
+        values, notes = json_values.json_values(dict_with_info)
+        for note in notes:
+            progress.say(f"note: in {os.path.basename(config_path)}, {note}")
+        save_dict(config_path, values)
+
+    module.save_dict = save_as_json
     save_gin = module.save_gin
 
     @functools.wraps(save_gin)
