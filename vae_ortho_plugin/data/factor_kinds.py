@@ -82,11 +82,7 @@ def named_kinds(data: GroundTruthData) -> dict[str, str]:
     Raises:
         InputError: the data have no generating factors, or their kinds are unknown.
     """
-    if data.num_factors == 0:
-        raise InputError(
-            f"The data set {type(data).__name__} has no generating factors, so there is no "
-            "disentanglement score; use data with known factors, or the metric `dto`."
-        )
+    need_factors(data, "disentanglement score")
     if hasattr(data, "factor_kinds"):
         return dict(zip(data.factor_names, data.factor_kinds, strict=True))
     table = next((_DLIB_FACTORS[c] for c in type(data).__mro__ if c in _DLIB_FACTORS), None)
@@ -100,3 +96,26 @@ def named_kinds(data: GroundTruthData) -> dict[str, str]:
         return table
     names = list(table)
     return {names[i]: table[names[i]] for i in data.latent_factor_indices}
+
+
+def need_factors(data: GroundTruthData, measure: str, least: int = 1) -> None:
+    """Checks that a data set has the generating factors that a measure compares latents with.
+
+    Args:
+        data: the data set.
+        measure: name of the measure, for the message.
+        least: number of factors that it needs.
+
+    Raises:
+        InputError: the data have fewer.
+    """
+    if data.num_factors == 0:
+        raise InputError(
+            f"The data set {type(data).__name__} has no generating factors, so there is no "
+            f"{measure}; use data with known factors, or the metric `dto`."
+        )
+    if data.num_factors < least:
+        raise InputError(
+            f"The data set {type(data).__name__} has {data.num_factors} generating factor, and "
+            f"{measure} needs at least {least}; use another metric, or data with more factors."
+        )

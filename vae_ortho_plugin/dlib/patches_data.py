@@ -17,6 +17,7 @@ from vae_ortho_plugin import data
 from vae_ortho_plugin.data import cars3d, dsprites, mpi3d, shapes3d, smallnorb
 from vae_ortho_plugin.data.binning import as_dlib_needs
 from vae_ortho_plugin.data.location import dlib_path
+from vae_ortho_plugin.dlib.gin_wrapper import replace_wrapped
 from vae_ortho_plugin.errors import InputError
 
 
@@ -77,7 +78,7 @@ def _named_data(module: types.ModuleType) -> None:
                 f"The files of data set {name!r} could not be read: {error}"
             ) from error
 
-    _replace_in_closure(registered, dlib_function, get_named_ground_truth_data)
+    replace_wrapped(registered, get_named_ground_truth_data)
 
 
 def _of_reference(reference: object) -> GroundTruthData:
@@ -98,17 +99,6 @@ def _of_reference(reference: object) -> GroundTruthData:
 
 def _is_name(constant: object) -> bool:
     return isinstance(constant, str) and constant.isidentifier()
-
-
-def _replace_in_closure(wrapper, old, new) -> None:
-    """Makes gin's wrapper of a function call another one."""
-    cells = [cell for cell in wrapper.__closure__ if cell.cell_contents is old]
-    if not cells:
-        raise RuntimeError(
-            f"gin's wrapper of {old.__name__} does not hold it; install gin-config 0.5."
-        )
-    for cell in cells:
-        cell.cell_contents = new
 
 
 PATCHES = {

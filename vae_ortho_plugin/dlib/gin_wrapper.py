@@ -1,0 +1,21 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Changes the function below a gin configurable, so that bindings go on reaching it."""
+
+from collections.abc import Callable
+
+
+def replace_wrapped(wrapper: Callable, new: Callable) -> None:
+    """Makes gin's wrapper of a function call another one.
+
+    Args:
+        wrapper: what the decorator gin.configurable returned.
+        new: the function to call; `functools.wraps` of the old one.
+    """
+    old = wrapper.__wrapped__
+    cells = [cell for cell in wrapper.__closure__ if cell.cell_contents is old]
+    if not cells:
+        raise RuntimeError(
+            f"gin's wrapper of {old.__name__} does not hold it; install gin-config 0.5."
+        )
+    for cell in cells:
+        cell.cell_contents = new
