@@ -153,7 +153,7 @@ def _bias(size: int) -> tf.Variable:
 
 def _dense(tensor: tf.Tensor, width: int) -> tf.Tensor:
     tensor = tf.reshape(tensor, [tensor.shape[0], -1])
-    weights = _weights([tensor.shape[1].value, width])
+    weights = _weights([int(tensor.shape[1]), width])
     return tf.matmul(tensor, weights) + _bias(width)
 
 

@@ -60,7 +60,7 @@ def decay_model(features, labels, mode, params):
 def mean_model(features, labels, mode, params):
     """Adam on the squared distance of w from noisy features."""
     features = tf.layers.flatten(features)
-    weight = tf.get_variable("w", [features.shape[1].value], initializer=tf.zeros_initializer())
+    weight = tf.get_variable("w", [int(features.shape[1])], initializer=tf.zeros_initializer())
     noisy = features + 0.1 * tf.random_normal(tf.shape(features))
     loss = tf.reduce_mean(tf.square(weight - noisy))
     if mode == "eval":

@@ -93,6 +93,10 @@ class Built:
     def __call__(self, fetch):
         return self.session.run(fetch)
 
+    def load(self, variable, value):
+        with self.graph.as_default():
+            variable.load(value, self.session)
+
 
 def loss_of(decoder, encoder=ENCODER, loss=LINEAR_OUTPUT, dtype=np.float64, **arguments):
     model = models.LinearizedVAE(**{"beta": 0.3, **arguments})
@@ -215,9 +219,9 @@ def test_gradients_agree_with_finite_differences():
             for sign in (1, -1):
                 moved = value.copy()
                 moved[cell] += sign * 1e-6
-                variable.load(moved, built.session)
+                built.load(variable, moved)
                 ends.append(built(built.loss))
-            variable.load(value, built.session)
+            built.load(variable, value)
             assert gradient[cell] == pytest.approx((ends[0] - ends[1]) / 2e-6, rel=1e-5)
 
 

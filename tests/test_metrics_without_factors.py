@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """dlib's metrics on data with too few generating factors."""
 
+from typing import ClassVar
+
 import gin
 import numpy as np
 import pytest
@@ -23,9 +25,9 @@ IMAGES = np.random.RandomState(0).random_sample((500, 3, 1, 1)).astype(np.float3
 
 
 class OneFactor(SplitGroundTruthData):
-    factor_names = ["width"]
-    factor_kinds = ["categorical"]
-    factors_num_values = [5]
+    factor_names: ClassVar = ["width"]
+    factor_kinds: ClassVar = ["categorical"]
+    factors_num_values: ClassVar = [5]
 
     def __init__(self):
         super().__init__(IMAGES, (IMAGES[:, 0, 0] * 5).astype(int))

@@ -60,7 +60,7 @@ class TrainedModel(contextlib.AbstractContextManager):
     @property
     def num_latents(self) -> int:
         """Number of latents."""
-        return self._encoder[1]["mean"].shape[1].value
+        return int(self._encoder[1]["mean"].shape[1])
 
     def encode(self, images: np.ndarray) -> np.ndarray:
         """Posterior means [points, latents] of images [points, height, width, channels].

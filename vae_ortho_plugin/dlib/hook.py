@@ -70,6 +70,8 @@ _PATCHED = {
     f"{PACKAGE}.evaluation.metrics.sap_score",
     f"{PACKAGE}.evaluation.metrics.strong_downstream_task",
     f"{PACKAGE}.evaluation.metrics.unified_scores",
+    f"{PACKAGE}.methods.shared.architectures",
+    f"{PACKAGE}.methods.unsupervised.gaussian_encoder_model",
     f"{PACKAGE}.methods.unsupervised.train",
     f"{PACKAGE}.postprocessing.postprocess",
     f"{PACKAGE}.utils.results",

@@ -12,7 +12,13 @@ import types
 
 import numpy as np
 
-from vae_ortho_plugin.dlib import import_path, json_values, patches_data, patches_metrics
+from vae_ortho_plugin.dlib import (
+    import_path,
+    json_values,
+    patches_data,
+    patches_metrics,
+    patches_models,
+)
 from vae_ortho_plugin.dlib.steps import data_set
 from vae_ortho_plugin.engine import inputs, progress
 from vae_ortho_plugin.errors import InputError
@@ -160,7 +166,8 @@ def _to_uint8(frame: np.ndarray) -> np.ndarray:
     return np.round(np.clip(frame, 0, 1) * 255).astype(np.uint8)
 
 
-_PATCHES = patches_data.PATCHES | patches_metrics.PATCHES | {
+_OF_OTHER_FILES = patches_data.PATCHES | patches_metrics.PATCHES | patches_models.PATCHES
+_PATCHES = _OF_OTHER_FILES | {
     "results": _results,
     "util": _util,
     "train": _train,

@@ -116,21 +116,23 @@ def _prepare_tensorflow() -> None:
     import tensorflow as tf
     from tensorflow.python.util import deprecation
 
-    # TensorFlow deprecates most of dlib's calls, which its user cannot change.
-    deprecation._PRINT_DEPRECATION_WARNINGS = False
-    warnings.filterwarnings("ignore", message=r".*`tf\.layers\.\w+` is deprecated")
-
-    from vae_ortho_plugin.dlib.script_errors import show_input_errors_alone
+    from vae_ortho_plugin.dlib import script
     from vae_ortho_plugin.engine import estimator
 
-    show_input_errors_alone()
     v1 = tf.compat.v1
-    # The estimator shows its progress itself; a script's --verbosity=0 brings the steps' log lines back.
-    v1.logging.set_verbosity(v1.logging.WARN)
-    v1.disable_v2_behavior()
-    # Both are needed to train many steps inside one session call (see `loop`).
-    v1.enable_resource_variables()
-    v1.enable_control_flow_v2()
+    warnings.filterwarnings("ignore", message=r".*`tf\.layers\.\w+` is deprecated")
+    if script.is_running():
+        script.show_input_errors_alone()
+        # TensorFlow deprecates most of dlib's calls, which its user cannot change.
+        deprecation._PRINT_DEPRECATION_WARNINGS = False
+        # The estimator shows its progress itself; --verbosity=0 brings the steps' log lines back.
+        v1.logging.set_verbosity(v1.logging.WARN)
+    if script.is_module_of_dlib():
+        # dlib's tests build into the default graph. Everything else builds in graphs of its own (see
+        # `engine.graphs`) and leaves the process as it is.
+        v1.disable_v2_behavior()
+        v1.enable_resource_variables()
+        v1.enable_control_flow_v2()
 
     # With Keras 3, TensorFlow's tf.compat.v1.layers and .keras raise; those of tf_keras work. Only these
     # two are replaced: tf.keras stays what it is for the rest of the process.

@@ -6,10 +6,12 @@ Logging hooks and summaries report the steps they are due at, checkpoints come a
 model cannot run in such a loop, it is trained one step per session call.
 """
 
+import contextlib
 import dataclasses
 import inspect
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextvars import ContextVar
 
 import tensorflow.compat.v1 as tf
 
@@ -19,6 +21,21 @@ from vae_ortho_plugin.engine.settings import training_loop
 from vae_ortho_plugin.engine.tracked import TrackedMeasures
 from vae_ortho_plugin.engine.training import Training
 from vae_ortho_plugin.engine.training_graph import TrainingGraph
+
+# Called with the model function, the shape of an observation and the graph of the training.
+Check = Callable[[Callable, list[int] | None, tf.Graph], None]
+
+_checks: ContextVar[tuple[Check, ...]] = ContextVar("checks", default=())
+
+
+@contextlib.contextmanager
+def before_first_step(check: Check) -> Iterator[None]:
+    """Within: a training calls `check` when its graph has been built and no step has been done."""
+    token = _checks.set((*_checks.get(), check))
+    try:
+        yield
+    finally:
+        _checks.reset(token)
 
 
 class ModeKeys:
@@ -94,6 +111,9 @@ class TPUEstimator:
         self._batch_sizes = {ModeKeys.TRAIN: train_batch_size, ModeKeys.EVAL: eval_batch_size}
         self._params = params or {}
         self._tracked: TrackedMeasures | None = None
+        self._observation_shape: list[int] | None = (
+            None  # of the features, once the model is called
+        )
 
     @property
     def seed(self) -> int:
@@ -133,6 +153,8 @@ class TPUEstimator:
             graph, self.model_dir, self.config, self._tracked, settings, checkpoints
         )
         try:
+            for check in _checks.get():
+                check(self._model_fn, self._observation_shape, graph.graph)
             if checkpoint is not None:
                 training.continue_from(checkpoint)
                 training.train_to(checkpoint.last_step)
@@ -176,6 +198,8 @@ class TPUEstimator:
     def call_model(self, batch, mode: str) -> TPUEstimatorSpec:
         """Calls the model function with a batch of (features, labels), or of features alone."""
         features, labels = batch if isinstance(batch, tuple) else (batch, None)
+        if isinstance(features, tf.Tensor):
+            self._observation_shape = features.shape.as_list()[1:]
         arguments = {"mode": mode, "params": self.params_for(mode), "config": self.config}
         accepted = inspect.signature(self._model_fn).parameters
         arguments = {name: value for name, value in arguments.items() if name in accepted}

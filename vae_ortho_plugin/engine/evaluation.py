@@ -5,8 +5,9 @@ from collections.abc import Callable
 
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.engine import inputs
+from vae_ortho_plugin.engine import graphs, inputs, tracing
 from vae_ortho_plugin.engine.noise import Noise
+from vae_ortho_plugin.engine.watched import Summaries
 
 _MODE = "eval"
 
@@ -22,18 +23,40 @@ def evaluate(
         steps: number of batches; None: all that the input gives.
         checkpoint: path of the weights.
     """
+    try:
+        return _evaluate(estimator, input_fn, steps, checkpoint, in_loop=True)
+    except tracing.CannotLoop:
+        return _evaluate(estimator, input_fn, steps, checkpoint, in_loop=False)
+
+
+def _evaluate(
+    estimator, input_fn: Callable, steps: int | None, checkpoint: str, in_loop: bool
+) -> dict[str, float | int]:
+    """As `evaluate`, with all batches in one session call where the data are in memory, or one in each.
+
+    Raises:
+        CannotLoop: the model cannot be evaluated in a loop.
+    """
     params = estimator.params_for(_MODE)
 
     def call_model(batch):
         return estimator.call_model(batch, _MODE)
 
-    with tf.Graph().as_default(), tf.Session(config=estimator.config.session_config) as session:
+    with (
+        graphs.building() as graph,
+        tf.Session(config=estimator.config.session_config) as session,
+    ):
         tf.set_random_seed(estimator.seed)
         global_step = tf.train.create_global_step()
-        resident = inputs.loop_input(input_fn, params)
+        resident = inputs.loop_input(input_fn, params) if in_loop else None
         if isinstance(resident, inputs.ResidentInput):
             count = resident.num_batches or steps
-            updates = _loop(call_model, resident, estimator.seed, count)
+            try:
+                updates = _loop(call_model, resident, estimator.seed, count)
+            except tracing.TRACING_ERRORS as error:
+                raise tracing.CannotLoop(tracing.reason(error)) from error
+            if any(variable.graph is not graph for variable in tf.global_variables()):
+                raise tracing.CannotLoop("the model makes variables that cannot leave the loop")
         else:
             resident = None
             updates = metric_updates(call_model(input_fn(params)))
@@ -86,7 +109,8 @@ def _loop(call_model: Callable, model_input, seed: int, count: int) -> dict[str,
     names = []
 
     def body(offset, row):
-        with noise.replace_stateful_ops(offset):
+        # A loop cannot write summaries, and an evaluation has none.
+        with noise.replace_stateful_ops(offset), Summaries().caught():
             spec = call_model(model_input.next_batch(noise))
         updates = metric_updates(spec)
         names[:] = updates

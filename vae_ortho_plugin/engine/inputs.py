@@ -20,7 +20,7 @@ from vae_ortho_plugin.engine.noise import Noise
 _recorder = None
 
 
-class ResidentDataset:
+class ResidentDataset(dataset_ops.DatasetV1Adapter):
     """Stands in for the tf.data.Dataset of a data set that fits in memory.
 
     Observations are drawn uniformly with replacement, as dlib's generator draws them. Outside of the
@@ -40,23 +40,32 @@ class ResidentDataset:
         seed: int,
         generator_dataset: Callable[[], tf.data.Dataset],
     ):
+        # The base class's constructor is not called: it would build dlib's data set at once.
         self.observations = observations
         self.scale = scale
         self.seed = seed
         self.batch_size = None
         self.num_batches = None
         self._generator_dataset = generator_dataset
-
-    def __getattr__(self, name: str):
-        return getattr(self._genuine(), name)
+        self._built: tuple[tf.Graph | None, tf.data.Dataset] | None = None
 
     def _genuine(self) -> tf.data.Dataset:
-        dataset = self._generator_dataset()
-        if self.batch_size is not None:
-            dataset = dataset.batch(self.batch_size, drop_remainder=True)
-        if self.num_batches is not None:
-            dataset = dataset.take(self.num_batches)
-        return dataset
+        """dlib's own data set, built once in a graph."""
+        graph = None if tf.executing_eagerly() else tf.get_default_graph()
+        if self._built is None or self._built[0] is not graph:
+            dataset = self._generator_dataset()
+            if self.batch_size is not None:
+                dataset = dataset.batch(self.batch_size, drop_remainder=True)
+            if self.num_batches is not None:
+                dataset = dataset.take(self.num_batches)
+            self._built = graph, dataset
+        return self._built[1]
+
+    # What the base class keeps of the data set that it adapts.
+    _dataset = property(_genuine)
+    _variant_tensor_attr = property(lambda self: self._genuine()._variant_tensor)
+    _graph_attr = property(lambda self: self._genuine()._graph)
+    _options_attr = property(lambda self: self._genuine()._options_attr)
 
     def _with(self, **changes) -> "ResidentDataset":
         copy = ResidentDataset(self.observations, self.scale, self.seed, self._generator_dataset)
@@ -64,14 +73,16 @@ class ResidentDataset:
         copy.__dict__.update(changes)
         return copy
 
-    def batch(self, batch_size: int, drop_remainder: bool = False):
-        if self.batch_size is not None or not drop_remainder:
-            return self._genuine().batch(batch_size, drop_remainder=drop_remainder)
+    def batch(self, batch_size: int, drop_remainder: bool = False, **options):
+        if self.batch_size is not None or not drop_remainder or options:
+            return self._genuine().batch(batch_size, drop_remainder=drop_remainder, **options)
         return self._with(batch_size=batch_size)
 
-    def take(self, count: int):
-        if self.batch_size is None or self.num_batches is not None:
-            return self._genuine().take(count)
+    def take(self, count: int, **options):
+        # -1 and tensors mean something else to a tf.data.Dataset.
+        plain = isinstance(count, int) and count > 0 and not options
+        if self.batch_size is None or self.num_batches is not None or not plain:
+            return self._genuine().take(count, **options)
         return self._with(num_batches=count)
 
     def make_one_shot_iterator(self):

@@ -6,16 +6,15 @@ makes out of the loop. What the model gives to logging hooks and summaries lives
 values are carried out of the loop, one row for each iteration.
 """
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator, Sequence
-from unittest import mock
+from collections.abc import Callable, Sequence
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.engine.noise import Noise
 from vae_ortho_plugin.engine.tracked import Probe
+from vae_ortho_plugin.engine.watched import Columns, KeptSummary, Summaries, Watch, check_hook
 
 # Compiled by XLA for a CPU, a convolution is many times slower than TensorFlow's own.
 _LOSE_UNDER_XLA_ON_CPU = ("Conv2D", "Conv3D", "DepthwiseConv2d", "MaxPool", "AvgPool")
@@ -23,30 +22,6 @@ _IMPOSSIBLE_UNDER_XLA = ("IteratorGetNext", "PyFunc", "EagerPyFunc", "PyFuncStat
 
 # Columns of a row; it must be known before the model is traced.
 _WIDTH = 64
-
-
-class CannotLoop(Exception):
-    """The model function cannot be traced in the body of a loop."""
-
-
-@dataclasses.dataclass
-class Watch:
-    """A tensor of the loop's body whose value of every iteration is wanted outside.
-
-    Attributes:
-        name: what it is reported as.
-        columns: which columns of a row hold it.
-        shape: its static shape.
-    """
-
-    name: str
-    columns: slice
-    shape: list[int]
-
-    def value(self, row: np.ndarray) -> np.ndarray | float:
-        """The value in one row: float, or [*shape]."""
-        value = row[self.columns]
-        return value.reshape(self.shape) if self.shape else float(value[0])
 
 
 @dataclasses.dataclass
@@ -62,6 +37,8 @@ class TrainLoop:
         logging_hooks: [(hook, watches of its tensors in its order)].
         summaries: watches of the model's scalar summaries.
         probed: for each probe float32 [stretches, row_width], rows of `row_if_due`.
+        kept: the model's other summaries.
+        counters: the model's hooks that report steps per second.
         start: int64 tensor to feed with the iterations before the call; None in a loop.
         unkeyed: kinds of random operations that do not depend on seed and iteration alone.
     """
@@ -74,50 +51,10 @@ class TrainLoop:
     logging_hooks: list[tuple[tf.train.LoggingTensorHook, list[Watch]]]
     summaries: list[Watch]
     probed: list[tf.Tensor]
+    kept: list[KeptSummary]
+    counters: list[tf.train.StepCounterHook]
     start: tf.Tensor | None = None
     unkeyed: frozenset[str] = frozenset()
-
-
-class _Columns:
-    """Collects the watched tensors of the body into one row."""
-
-    def __init__(self):
-        self._parts = []
-        self._by_tensor = {}
-        self.size = 0
-
-    def add(self, name: str, tensor: tf.Tensor) -> Watch:
-        tensor = tf.convert_to_tensor(tensor)
-        known = self._by_tensor.get(id(tensor))
-        if known is not None:
-            return dataclasses.replace(known, name=name)
-        if not tensor.shape.is_fully_defined():
-            raise CannotLoop(f"the shape of '{name}', which is logged, is not known")
-        size = tensor.shape.num_elements()
-        watch = Watch(name, slice(self.size, self.size + size), tensor.shape.as_list())
-        self.size += size
-        # The tensor is kept too, so that its id stays its own.
-        self._parts.append((tensor, tf.reshape(tf.cast(tensor, tf.float32), [size])))
-        self._by_tensor[id(tensor)] = watch
-        return watch
-
-    def row(self, width: int) -> tf.Tensor:
-        if self.size > width:
-            raise CannotLoop(f"it logs {self.size} numbers a step, more than {width}")
-        row = tf.concat([part for _, part in self._parts], 0)
-        return tf.pad(row, [[0, width - self.size]])
-
-
-@contextlib.contextmanager
-def _catch_scalar_summaries(found: dict[str, tf.Tensor]) -> Iterator[None]:
-    """Summaries of the body: XLA cannot write them, and each needs its iteration's value."""
-
-    def scalar(name, tensor, collections=None, family=None):
-        found[f"{family}/{name}" if family else name] = tf.convert_to_tensor(tensor)
-        return tf.constant("")
-
-    with mock.patch.object(tf.summary, "scalar", scalar):
-        yield
 
 
 @dataclasses.dataclass
@@ -292,32 +229,35 @@ class _Traced:
     """What the training graph of one step holds."""
 
     train_op: tf.Operation
-    columns: _Columns
+    columns: Columns
     logging_hooks: list
     summaries: list[Watch]
+    kept: list[KeptSummary]
+    counters: list[tf.train.StepCounterHook]
 
     @classmethod
     def training(cls, call_model: Callable, batch) -> "_Traced":
-        columns, summaries = _Columns(), {}
-        with _catch_scalar_summaries(summaries):
+        columns, summaries = Columns(), Summaries()
+        with summaries.caught():
             spec = call_model(batch)
         columns.add("loss", spec.loss)
-        hooks = []
+        hooks, counters = [], []
         for hook in spec.training_hooks:
-            if not isinstance(hook, tf.train.LoggingTensorHook):
-                raise TypeError(
-                    f"The model function asks for a training hook {type(hook).__name__}; "
-                    "vae_ortho_plugin's estimator runs LoggingTensorHook only."
-                )
+            check_hook(hook)
+            if isinstance(hook, tf.train.StepCounterHook):
+                counters.append(hook)
+                continue
             hooks.append((hook, [columns.add(tag, hook._tensors[tag]) for tag in hook._tag_order]))
-        watches = [columns.add(name, tensor) for name, tensor in summaries.items()]
-        return cls(spec.train_op, columns, hooks, watches)
+        watches = [columns.add(name, tensor) for name, tensor in summaries.scalars.items()]
+        kept, updates = summaries.keep()
+        train_op = tf.group(spec.train_op, *updates) if updates else spec.train_op
+        return cls(train_op, columns, hooks, watches, kept, counters)
 
     def train_loop(self, iteration, limit, last_step, done, step, history, *rows) -> TrainLoop:
         with tf.control_dependencies([iteration.assign_add(tf.cast(done, tf.int64))]):
             done = tf.identity(done)
-        watches = self.logging_hooks, self.summaries
-        return TrainLoop(limit, last_step, done, step, history, *watches, list(rows))
+        reported = self.logging_hooks, self.summaries, list(rows), self.kept, self.counters
+        return TrainLoop(limit, last_step, done, step, history, *reported)
 
 
 def why_not_xla(graph: tf.Graph, on_gpu: bool) -> str | None:

@@ -36,6 +36,7 @@ class Reports:
         self._tracked, self._probes = tracked, probes
         self._save_summary_steps = save_summary_steps
         self._unreported = []  # (rows of each probe, steps) of session calls
+        self._last: tuple[np.ndarray, int] | None = None  # newest row of the history, and its step
 
     def add_probed(self, probed: list, steps: np.ndarray) -> None:
         """Notes what the probes measured in a session call.
@@ -78,13 +79,50 @@ class Reports:
         self._unreported.clear()
         self._writer.flush()
 
+    def add_serialized(self, summary: bytes, step: int) -> None:
+        """Writes a summary that TensorFlow has made."""
+        self._writer.add_summary(summary, step)
+
+    def end(self) -> None:
+        """Logs what hooks ask for at the end of a training."""
+        if self._last is not None:
+            for hook, watches in self._loop.logging_hooks:
+                if hook._log_at_end:
+                    self._log_row(hook, watches, *self._last)
+
     def _log(self, history: np.ndarray, steps: np.ndarray, batches: int) -> None:
-        if tf.logging.get_verbosity() > tf.logging.INFO:
-            return
+        self._last = history[len(steps) - 1], steps[-1]
         for hook, watches in self._loop.logging_hooks:
-            for index in _due(hook._timer._every_steps, batches, len(steps)):
-                values = [f"{watch.name} = {watch.value(history[index])}" for watch in watches]
-                tf.logging.info("%s (step %d)", ", ".join(values), steps[index])
+            every_steps = getattr(hook._timer, "_every_steps", None)
+            for index in _due(every_steps, batches, len(steps)):
+                self._log_row(hook, watches, history[index], steps[index])
+            # Seconds are looked at between session calls, which take half a second.
+            if getattr(hook._timer, "_every_secs", None) and _is_time(hook._timer, steps[-1]):
+                self._log_row(hook, watches, *self._last)
+        for counter in self._loop.counters:
+            timer = counter._timer
+            if timer.last_triggered_step() is None:
+                timer.update_last_triggered_step(steps[-1])
+            elif timer.should_trigger_for_step(steps[-1]):
+                seconds, count = timer.update_last_triggered_step(steps[-1])
+                rate = count / seconds
+                self.add({"global_step/sec": rate}, steps[-1])
+                tf.logging.info("global_step/sec: %g", rate)
+
+    def _log_row(self, hook, watches, row: np.ndarray, step: int) -> None:
+        values = {watch.name: watch.value(row) for watch in watches}
+        if hook._formatter is not None:
+            tf.logging.info(hook._formatter(values))
+            return
+        shown = ", ".join(f"{name} = {value}" for name, value in values.items())
+        tf.logging.info("%s (step %d)", shown, step)
+
+
+def _is_time(timer, step: int) -> bool:
+    if not timer.should_trigger_for_step(step):
+        return False
+    timer.update_last_triggered_step(step)
+    return True
 
 
 def _due(interval: int | None, iteration: int, count: int) -> range:

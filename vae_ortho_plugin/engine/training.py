@@ -115,6 +115,8 @@ class Training:
             self._reports.add_probed(probed, steps)
             _check_finite(history[:done, 0], steps, self._good)
             self._reports.add_call(history, steps, batches)
+            if self._batches_until_summary() == self._config.save_summary_steps:
+                self._reports.add_serialized(self._graph.summary(), self._graph.step)
             limit = int(np.clip(done * _SECONDS_PER_CALL / (now - called), 1, self._graph.capacity))
             if self._graph.step < self._last_step:
                 self._measure_between_calls()
@@ -133,9 +135,19 @@ class Training:
             due.append(every - self._graph.step % every)
         if every := self._settings.checkpoint_steps:
             due.append(every - self._graph.batches % every)
+        if (left := self._batches_until_summary()) is not None:
+            due.append(left)
         if (left := self._tracked.batches_left(self._graph.batches)) is not None:
             due.append(left)
         return min(due)
+
+    def _batches_until_summary(self) -> int | None:
+        """Batches until the next summary of images or the like, which comes after a session call."""
+        every = self._config.save_summary_steps
+        if not (every and self._graph.train_loop.kept):
+            return None
+        # As for scalars, the first batch of every `every` ones has one.
+        return 1 + -self._graph.batches % every
 
     def _checkpoint_is_due(self, seconds: float) -> bool:
         if self._checkpoints is None:
@@ -185,6 +197,7 @@ class Training:
 
     def _finish(self) -> None:
         """What comes after the last step: the trackers' last rows and the final checkpoint."""
+        self._reports.end()
         self._measure_between_calls(at_end=True)
         for probe, final in zip(self._graph.probes, self._graph.finals, strict=True):
             if final is not None:

@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf
 from tensorflow.core.protobuf import rewriter_config_pb2
 from tensorflow.python.framework import random_seed
 
-from vae_ortho_plugin.engine import checkpoints, inputs, loop, progress
+from vae_ortho_plugin.engine import checkpoints, graphs, inputs, loop, progress, tracing
 from vae_ortho_plugin.engine.settings import TrainingLoop
 from vae_ortho_plugin.engine.tracked import Probe, TrackedMeasures
 from vae_ortho_plugin.errors import InputError
@@ -58,8 +58,7 @@ class TrainingGraph:
             asked = self._config.tpu_config.iterations_per_loop
             # Not settings.iterations_per_loop: XLA could compile a loop of another length differently.
             self.capacity = max(asked, _STEPS_PER_CALL)
-        self.graph = tf.Graph()
-        with self.graph.as_default():
+        with graphs.building() as self.graph:
             tf.set_random_seed(estimator.seed)
             with _seeds_by_order(estimator.seed):
                 self._build(input_fn, kind)
@@ -88,25 +87,28 @@ class TrainingGraph:
             tracked: the measures to take.
             settings: how it runs.
         """
-        xla = settings.xla
         try:
-            plain = cls(estimator, input_fn, tracked, settings, "xla" if xla == "on" else "loop")
-        except loop.CannotLoop as error:
+            plain = cls(estimator, input_fn, tracked, settings, "loop")
+        except tracing.CannotLoop as error:
             progress.say(f"training one step per session call, because {error}")
             return cls(estimator, input_fn, tracked, settings, "step")
-        if xla != "auto":
+        if settings.xla == "off":
             return plain
-        on_gpu = bool(tf.config.list_physical_devices("GPU"))
-        reason = loop.why_not_xla(plain.graph, on_gpu)
+        reason = None
+        if settings.xla == "auto":
+            on_gpu = bool(tf.config.list_physical_devices("GPU"))
+            reason = loop.why_not_xla(plain.graph, on_gpu)
         if reason is None:
-            compiled = cls(estimator, input_fn, tracked, settings, "xla")
+            compiled = None
             try:
+                compiled = cls(estimator, input_fn, tracked, settings, "xla")
                 compiled.call_session(0, 0)
                 plain.close()
                 return compiled
-            except tf.errors.OpError as error:
-                compiled.close()
-                reason = str(error).strip().splitlines()[0]
+            except (tf.errors.OpError, tracing.CannotLoop) as error:
+                if compiled is not None:
+                    compiled.close()
+                reason = tracing.reason(error)
         progress.say(f"training without XLA, because {reason}")
         return plain
 
@@ -123,6 +125,8 @@ class TrainingGraph:
         self.finals = [probe.final() for probe in self.probes]
         for tracker in self._tracked.between_calls:
             tracker.build()
+        kept = self.train_loop.kept
+        self._summary = tf.summary.merge([one.summary() for one in kept]) if kept else None
         self._finite = _all_finite(tf.global_variables())
 
     def _build_step(self, input_fn: Callable) -> None:
@@ -141,7 +145,7 @@ class TrainingGraph:
         params = self._estimator.params_for(_MODE)
         self._input = inputs.loop_input(input_fn, params)
         if self._input is None:
-            raise loop.CannotLoop("the input function does more than read one iterator")
+            raise tracing.CannotLoop("the input function does more than read one iterator")
         try:
             self.train_loop = loop.build(
                 self._call_model,
@@ -155,14 +159,12 @@ class TrainingGraph:
             )
         except InputError:
             raise
-        except ValueError as error:
-            # TensorFlow's word for a tensor of the body used outside; the model's own error returns
-            # from training step by step.
-            reason = str(error).partition("\n")[0]
-            raise loop.CannotLoop(f"the model cannot loop: {reason}") from error
+        except tracing.TRACING_ERRORS as error:
+            # The model's own error returns from training step by step.
+            raise tracing.CannotLoop(f"the model cannot loop: {tracing.reason(error)}") from error
         self._drawn = self._input.drawn_again()
         if any(variable.graph is not self.graph for variable in tf.global_variables()):
-            raise loop.CannotLoop("the model makes variables that cannot leave the loop")
+            raise tracing.CannotLoop("the model makes variables that cannot leave the loop")
 
     def _call_model(self, batch):
         return self._estimator.call_model(batch, _MODE)
@@ -173,6 +175,7 @@ class TrainingGraph:
                 tf.global_variables_initializer(),
                 tf.local_variables_initializer(),
                 tf.tables_initializer(),
+                *(kept.variable.initializer for kept in self.train_loop.kept),
             ]
         )
         for fed in (self._input, *self.probes):
@@ -205,6 +208,10 @@ class TrainingGraph:
         self.step, self.batches = int(step), self.batches + int(done)
         return int(done), self.step, history, probed
 
+    def summary(self) -> bytes:
+        """The summaries of images, histograms and the like of the last step; needs `train_loop.kept`."""
+        return self.session.run(self._summary)
+
     def draw_again(self, batches: int) -> None:
         """Takes batches out of the input's iterator, if it has one."""
         if not self._drawn:
@@ -228,7 +235,8 @@ class TrainingGraph:
 
     def restore(self, path: str) -> None:
         """Reads weights that `save` wrote."""
-        self._saver.restore(self.session, path)
+        with self.graph.as_default():
+            self._saver.restore(self.session, path)
         self.read_step()
 
     def weights_are_finite(self) -> bool:

@@ -63,7 +63,7 @@ def scale_tril(log_squared_diagonal: tf.Tensor, below_diagonal: tf.Tensor) -> tf
         below_diagonal: the entries below the diagonal in the order (1,0), (2,0), (2,1), (3,0), …,
             [batch, d(d−1)/2].
     """
-    latents = log_squared_diagonal.shape[1].value
+    latents = int(log_squared_diagonal.shape[1])
     cells = [(row, column) for row in range(latents) for column in range(row)]
     columns = [[None] * latents for _ in range(latents)]
     diagonal = tf.exp(log_squared_diagonal / 2)
@@ -84,4 +84,4 @@ def _configured_latents(input_tensor: tf.Tensor) -> int:
     """
     with tf.Graph().as_default():
         observations = tf.placeholder(tf.float32, [1, *input_tensor.shape.as_list()[1:]])
-        return architectures.make_gaussian_encoder(observations)[0].shape[1].value
+        return architectures.make_gaussian_encoder(observations)[0].shape.as_list()[1]

@@ -151,7 +151,7 @@ class LinearizedVAE(PaperVAE):
         """μ of the points for which P is taken."""
         if not self._in_training or self.penalty_points is None:
             return mean
-        batch = mean.shape[0].value
+        batch = mean.shape.as_list()[0]
         if batch is not None and self.penalty_points > batch:
             raise InputError(
                 f"linearized_vae.penalty_points = {self.penalty_points}, but a batch has {batch} points "
@@ -171,7 +171,7 @@ def hadamard_gap(relative: tf.Tensor) -> tf.Tensor:
     Args:
         relative: A = C/β, symmetric and positive semidefinite, [points, latents, latents] in float64.
     """
-    latents = relative.shape[-1].value
+    latents = int(relative.shape[-1])
     scale = tf.math.rsqrt(1 + tf.matrix_diag_part(relative))
     identity = np.eye(latents)
     rest = relative * scale[:, :, tf.newaxis] * scale[:, tf.newaxis, :]

@@ -49,7 +49,7 @@ def full_covariance_kl(mean: tf.Tensor, scale_tril: tf.Tensor) -> tf.Tensor:
     """
     trace = tf.reduce_sum(tf.square(scale_tril), [1, 2])
     log_det = 2 * tf.reduce_sum(tf.log(tf.matrix_diag_part(scale_tril)), 1)
-    return 0.5 * (tf.reduce_sum(tf.square(mean), 1) + trace - log_det - mean.shape[1].value)
+    return 0.5 * (tf.reduce_sum(tf.square(mean), 1) + trace - log_det - int(mean.shape[1]))
 
 
 def polarized_kl(mean: tf.Tensor, logvar: tf.Tensor, active: tf.Tensor) -> tf.Tensor:

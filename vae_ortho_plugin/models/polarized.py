@@ -45,7 +45,7 @@ class PolarizedVAE(PaperVAE):
 
     def _active_latents(self, z_mean: tf.Tensor) -> tf.Tensor:
         """Whether sqrt(var(μ_j)) > 0.5, boolean [latents]; in training, with this batch."""
-        latents = z_mean.shape[1].value
+        latents = int(z_mean.shape[1])
         with tf.variable_scope("active_latents", reuse=tf.AUTO_REUSE):
             # Decaying sums of 1, μ and μ²: their ratios are averages from the first batch on.
             sums = tf.get_variable(

@@ -8,6 +8,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.checks import check_whole
+from vae_ortho_plugin.engine import graphs
 from vae_ortho_plugin.errors import InputError
 
 
@@ -22,7 +23,7 @@ def draw(input_fn: Callable, params: dict, num_points: int) -> np.ndarray:
         num_points: number of points.
     """
     points = []
-    with tf.Graph().as_default(), tf.device("/cpu:0"), tf.Session() as session:
+    with graphs.building(), tf.device("/cpu:0"), tf.Session() as session:
         batch = input_fn(params)
         features = batch[0] if isinstance(batch, tuple) else batch
         while sum(map(len, points)) < num_points:

@@ -12,6 +12,7 @@ import gin
 from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.dlib import gin_errors, import_path
 from vae_ortho_plugin.dlib.steps import output_directory
+from vae_ortho_plugin.engine import graphs
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import check_seal
 
@@ -40,7 +41,10 @@ def guarded(with_gin: Callable, prepare: Callable[[dict], str]) -> Callable:
         import_path.add(found)
         output_directory.refuse_existing(prepare(arguments), arguments["overwrite"])
         try:
-            with gin_errors.explained(files, bindings):
+            with (
+                gin_errors.explained(files, bindings),
+                graphs.without_deprecation_warnings(),
+            ):
                 return with_gin(**arguments)
         finally:
             # A failed step leaves gin's configuration locked for the next one in this process.

@@ -15,7 +15,7 @@ from pathlib import Path
 import gin
 
 from vae_ortho_plugin import files, gin_files
-from vae_ortho_plugin.dlib.steps import output_directory
+from vae_ortho_plugin.dlib.steps import export, output_directory
 from vae_ortho_plugin.engine import checkpoints, interruption, progress
 from vae_ortho_plugin.engine.settings import WITHOUT_EFFECT, training_loop
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
@@ -66,7 +66,7 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         partial.mkdir(exist_ok=True)
         files.write_text(partial / _CONFIG, gin.config_str())
         try:
-            with checkpoints.kept_in(partial / _CHECKPOINTS):
+            with checkpoints.kept_in(partial / _CHECKPOINTS), export.prepared_before_training():
                 yield str(partial / _MODEL)
             files.seal(partial / _MODEL)
         except NonFiniteLossError:

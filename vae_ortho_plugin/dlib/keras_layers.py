@@ -1,0 +1,131 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Layers of Keras in dlib's encoders, decoders and discriminators.
+
+dlib calls such a function several times in a graph, and once in each of several graphs, and counts on
+tf.get_variable to share the variables by their names. Keras makes variables anew in each call, by names
+that it counts through the process, with seeds out of Python's `random`; and it leaves updates of moving
+averages and seeds to whoever runs the graph. Within `application`, its layers behave as tf.layers do.
+"""
+
+import contextlib
+import random
+import sys
+import weakref
+from collections import defaultdict
+from collections.abc import Iterator
+from unittest import mock
+
+import tensorflow.compat.v1 as tf
+
+from vae_ortho_plugin.errors import InputError
+
+# Outermost graph -> variable scope -> the variables that its first application made without a name.
+_made: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+@contextlib.contextmanager
+def application(scope: str) -> Iterator[None]:
+    """Within: a function of a user is applied, such as an encoder.
+
+    The variables of a second application in the same graph are those of the first one, in their order.
+
+    Args:
+        scope: the variable scope that dlib opens for it.
+    """
+    graph = _outermost(tf.get_default_graph())
+    scope = "/".join(filter(None, [tf.get_variable_scope().name, scope]))
+    by_scope = _made.setdefault(graph, {})
+    shared = by_scope.get(scope)
+    made: list[tf.Variable] = []
+
+    def create(next_creator, **kwargs):
+        if (kwargs.get("name") or "").startswith(f"{scope}/"):
+            return next_creator(**kwargs)  # of tf.get_variable, which shares by name
+        if shared is not None and len(made) < len(shared):
+            made.append(_checked(shared[len(made)], kwargs, scope))
+            return made[-1]
+        made.append(next_creator(**kwargs))
+        return made[-1]
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(_seeded(f"{graph.seed}/{scope}"))
+        stack.enter_context(_names_from_the_beginning())
+        stack.enter_context(_updates_collected())
+        stack.enter_context(tf.variable_creator_scope(create))
+        yield
+    by_scope.setdefault(scope, made)
+
+
+def _outermost(graph: tf.Graph) -> tf.Graph:
+    while getattr(graph, "outer_graph", None) is not None:
+        graph = graph.outer_graph
+    return graph
+
+
+def _checked(variable: tf.Variable, kwargs: dict, scope: str) -> tf.Variable:
+    """The variable to share, if it has the shape that is asked for."""
+    shape = kwargs.get("shape")
+    if shape is not None and not variable.shape.is_compatible_with(shape):
+        raise InputError(
+            f"The {scope} makes a variable of the shape {list(shape)} where it made {variable.name} of the "
+            f"shape {variable.shape.as_list()} in an earlier call. It must make the same variables in "
+            "each call."
+        )
+    return variable
+
+
+@contextlib.contextmanager
+def _seeded(seed: str) -> Iterator[None]:
+    state = random.getstate()
+    random.seed(seed)
+    try:
+        yield
+    finally:
+        random.setstate(state)
+
+
+@contextlib.contextmanager
+def _names_from_the_beginning() -> Iterator[None]:
+    """Within: Keras counts its layers' names from the beginning."""
+    with contextlib.ExitStack() as stack:
+        if keras := sys.modules.get("keras.src.backend.common.global_state"):
+            key = "object_name_uids"
+            before = keras.get_global_attribute(key)
+            keras.set_global_attribute(key, defaultdict(int))
+            stack.callback(keras.set_global_attribute, key, before)
+        if tf_keras := sys.modules.get("tf_keras.src.backend"):
+            counts, graph = tf_keras.PER_GRAPH_OBJECT_NAME_UIDS, tf.get_default_graph()
+            if graph in counts:
+                stack.callback(counts.__setitem__, graph, counts[graph])
+            counts[graph] = defaultdict(int)
+        yield
+
+
+@contextlib.contextmanager
+def _updates_collected() -> Iterator[None]:
+    """Within: what Keras layers assign to their variables joins the updates of a training step."""
+    with contextlib.ExitStack() as stack:
+        if core := sys.modules.get("keras.src.backend.tensorflow.core"):
+
+            def assign(variable, value):
+                _add_update(variable._value.assign(tf.cast(value, variable._value.dtype)))
+
+            stack.enter_context(mock.patch.object(core.Variable, "_direct_assign", assign))
+        if layers := sys.modules.get("tf_keras.src.engine.base_layer_v1"):
+            original = layers.Layer.add_update
+
+            def add_update(layer, updates):
+                known = len(layer._updates)
+                original(layer, updates)
+                for update in layer._updates[known:]:
+                    _add_update(update)
+
+            stack.enter_context(mock.patch.object(layers.Layer, "add_update", add_update))
+        yield
+
+
+def _add_update(update) -> None:
+    # Compared by identity: tensors may compare by value.
+    known = tf.get_collection_ref(tf.GraphKeys.UPDATE_OPS)
+    if update is not None and all(update is not other for other in known):
+        known.append(update)

@@ -1,0 +1,190 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What a model reports while it trains: tensors that are logged, summaries, and hooks that count steps."""
+
+import contextlib
+import dataclasses
+from collections.abc import Callable, Iterator
+from unittest import mock
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+from tensorflow.python.distribute import summary_op_util
+from tensorflow.python.framework import tensor_util
+from tensorflow.python.ops import gen_logging_ops
+
+from vae_ortho_plugin.engine.tracing import CannotLoop
+from vae_ortho_plugin.errors import InputError
+
+
+@dataclasses.dataclass
+class Watch:
+    """A tensor of the loop's body whose value of every iteration is wanted outside.
+
+    Attributes:
+        name: what it is reported as.
+        columns: which columns of a row hold it.
+        shape: its static shape.
+    """
+
+    name: str
+    columns: slice
+    shape: list[int]
+
+    def value(self, row: np.ndarray) -> np.ndarray | float:
+        """The value in one row: float, or [*shape]."""
+        value = row[self.columns]
+        return value.reshape(self.shape) if self.shape else float(value[0])
+
+
+class Columns:
+    """Collects the watched tensors of the body into one row."""
+
+    def __init__(self):
+        self._parts = []
+        self._by_tensor = {}
+        self.size = 0
+
+    def add(self, name: str, tensor: tf.Tensor) -> Watch:
+        tensor = tf.convert_to_tensor(tensor)
+        known = self._by_tensor.get(id(tensor))
+        if known is not None:
+            return dataclasses.replace(known, name=name)
+        if not tensor.shape.is_fully_defined():
+            raise CannotLoop(f"the shape of '{name}', which is logged, is not known")
+        size = tensor.shape.num_elements()
+        watch = Watch(name, slice(self.size, self.size + size), tensor.shape.as_list())
+        self.size += size
+        # The tensor is kept too, so that its id stays its own.
+        self._parts.append((tensor, tf.reshape(tf.cast(tensor, tf.float32), [size])))
+        self._by_tensor[id(tensor)] = watch
+        return watch
+
+    def row(self, width: int) -> tf.Tensor:
+        if self.size > width:
+            raise CannotLoop(f"it logs {self.size} numbers a step, more than {width}")
+        row = tf.concat([part for _, part in self._parts], 0)
+        return tf.pad(row, [[0, width - self.size]])
+
+
+@dataclasses.dataclass
+class KeptSummary:
+    """A summary of images, a histogram or the like: its input of the last step, outside of the loop.
+
+    Attributes:
+        variable: holds the input.
+        write: makes the summary, a string tensor, from the input.
+    """
+
+    variable: tf.Variable
+    write: Callable[[tf.Tensor], tf.Tensor]
+
+    def summary(self) -> tf.Tensor:
+        """The summary of the last step, in the default graph."""
+        return self.write(self.variable.read_value())
+
+
+# TensorFlow's summaries but scalars: the argument with the tensor, and the one with how many entries it shows.
+_OTHERS = {
+    "image_summary": ("tensor", "max_images"),
+    "histogram_summary": ("values", None),
+    "audio_summary_v2": ("tensor", "max_outputs"),
+    "tensor_summary_v2": ("tensor", None),
+}
+
+
+class Summaries:
+    """The summaries of the model in one step.
+
+    Attributes:
+        scalars: the scalars by their names.
+    """
+
+    def __init__(self):
+        self.scalars: dict[str, tf.Tensor] = {}
+        self._others: list[tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]] = []
+
+    @contextlib.contextmanager
+    def caught(self) -> Iterator[None]:
+        """Within: summaries are noted here and not written.
+
+        XLA cannot write them, and each needs its iteration's value.
+        """
+        with contextlib.ExitStack() as stack:
+            # XLA's compile() makes all summaries empty.
+            stack.enter_context(mock.patch.object(summary_op_util, "skip_summary", lambda: False))
+            stack.enter_context(mock.patch.object(tf.summary, "scalar", self._scalar))
+            # Of functions that were imported by name.
+            replace = mock.patch.object(gen_logging_ops, "scalar_summary", self._scalar_op)
+            stack.enter_context(replace)
+            for name, arguments in _OTHERS.items():
+                write = getattr(gen_logging_ops, name)
+                catch = self._catcher(write, *arguments)
+                stack.enter_context(mock.patch.object(gen_logging_ops, name, catch))
+            yield
+
+    def _scalar(self, name, tensor, collections=None, family=None):
+        self.scalars[f"{family}/{name}" if family else name] = tf.convert_to_tensor(tensor)
+        return tf.constant("")
+
+    def _scalar_op(self, tags, values, name=None):
+        self.scalars[tags] = tf.convert_to_tensor(values)
+        return tf.constant("")
+
+    def _catcher(self, write: Callable, tensor_argument: str, most_argument: str | None):
+        def catch(name=None, **arguments):
+            tensor = tf.convert_to_tensor(arguments.pop(tensor_argument))
+            if most_argument is not None:
+                tensor = tensor[: arguments[most_argument]]
+            arguments = {key: _constant(value) for key, value in arguments.items()}
+            self._others.append(
+                (tensor, lambda value: write(**{tensor_argument: value}, **arguments))
+            )
+            return tf.constant("")
+
+        return catch
+
+    def keep(self) -> tuple[list[KeptSummary], list[tf.Operation]]:
+        """Variables for what are no scalars, and the operations that fill them in each step."""
+        kept, updates = [], []
+        for tensor, write in self._others:
+            variable = _variable_for(tensor)
+            kept.append(KeptSummary(variable, write))
+            updates.append(variable.assign(tensor))
+        return kept, updates
+
+
+def _constant(value: object) -> object:
+    if not isinstance(value, tf.Tensor):
+        return value
+    constant = tensor_util.constant_value(value)
+    if constant is None:
+        raise CannotLoop(f"an argument of a summary, {value.name}, is not a constant")
+    return constant
+
+
+def _variable_for(tensor: tf.Tensor) -> tf.Variable:
+    """A variable in no collection, outside of the loop; it is no part of the model."""
+    shape = [size or 0 for size in tensor.shape.as_list()] if tensor.shape.rank is not None else []
+    dtype = tensor.dtype
+    return tf.Variable(
+        lambda: tf.zeros(shape, dtype),
+        trainable=False,
+        collections=[],
+        shape=tensor.shape,
+        validate_shape=False,
+        name="summary_input",
+    )
+
+
+def check_hook(hook: object) -> None:
+    """Checks that the estimator can run a training hook.
+
+    Raises:
+        InputError: it is of another kind than these two.
+    """
+    if type(hook) not in (tf.train.LoggingTensorHook, tf.train.StepCounterHook):
+        raise InputError(
+            f"The model function asks for a training hook {type(hook).__name__}. Many steps run in one "
+            "session call, so that only LoggingTensorHook and StepCounterHook are known here. Take "
+            "tf.summary for values over the training, or a tracker (docs/training.md)."
+        )
