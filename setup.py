@@ -41,14 +41,17 @@ setup(
     # setuptools' own that every start of Python would pay for.
     package_dir={"": "."},
     # vae_ortho_plugin/gin_configs is a link to the gin_configs directory at the root.
-    package_data={"vae_ortho_plugin": ["gin_configs/*.gin", "gin_configs/*/*.gin", "py.typed"]},
+    package_data={
+        "vae_ortho_plugin": ["gin_configs/*.gin", "gin_configs/*/*.gin", "py.typed"],
+        "vae_ortho_plugin.study.run.cluster": ["Snakefile"],
+    },
     cmdclass={"build_py": BuildPyWithPth},
     python_requires=">=3.10,<3.14",
     # Their modules are named in vae_ortho_plugin/dlib/hook.py too.
     install_requires=[
         "absl-py",
-        # 3.22 added locks that name their holder and take over the lock of a dead process.
-        "filelock>=3.22",
+        # 3.30 added locks that name their holder and that the holder renews.
+        "filelock>=3.30",
         # 0.4 does not import on Python 3.10 or later.
         "gin-config>=0.5",
         # TensorFlow asks for it, too; Shapes3D is read with it.
@@ -80,6 +83,13 @@ setup(
         "threadpoolctl",
     ],
     extras_require={
+        "cluster": [
+            # 9.27 is the release that the options handed to it, and what it does on a signal, were tried
+            # with. Python 3.10 has none.
+            "snakemake>=9.27,<10; python_version >= '3.11'",
+            # 2.8 is the release whose waiting for arrays and for sacct study/run/cluster/engine.py avoids.
+            "snakemake-executor-plugin-slurm>=2.8,<3; python_version >= '3.11'",
+        ],
         "gpu": ["tensorflow[and-cuda]"],
         "dev": [
             "import-linter",

@@ -8,10 +8,12 @@ import shlex
 import signal
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from typing import NoReturn
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM)
+_SAME_SIGNAL_SECONDS = 3.0
 
 
 class Interrupted(KeyboardInterrupt):
@@ -35,13 +37,15 @@ class Signals:
 
     def __init__(self):
         self.arrived: int | None = None
+        self._when = 0.0
 
     @contextlib.contextmanager
     def noted(self) -> Iterator[None]:
-        """Within: the first SIGINT or SIGTERM is noted in `arrived`; a second one acts as it did before.
+        """Within: the first SIGINT or SIGTERM is noted in `arrived`; a later one acts as it did before.
 
-        Signals that are ignored stay ignored. In other threads than the main one, Python has no
-        signals, and nothing changes.
+        One that follows within 3 s counts as the same: a batch system signals every process of a job, and a
+        parent among them signals its children again. Signals that are ignored stay ignored. In other threads
+        than the main one, Python has no signals, and nothing changes.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -55,8 +59,11 @@ class Signals:
                 signal.signal(number, handler)
 
         def note(number: int, frame: object) -> None:
-            self.arrived = number
-            restore()
+            if self.arrived is None:
+                self.arrived, self._when = number, time.monotonic()
+            elif time.monotonic() - self._when > _SAME_SIGNAL_SECONDS:
+                restore()
+                os.kill(os.getpid(), number)
 
         for number in previous:
             signal.signal(number, note)

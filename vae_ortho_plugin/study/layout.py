@@ -10,6 +10,9 @@
         .results.json.made_of            the files it was made of
         report.md  report.html  tables/  pictures/
         .study.lock                      held by the study that works here
+        .snakemake.lock                  held by the Snakemake that a study has started
+        logs/snakemake.log               what it printed
+        cluster/N/                       files of the last launches on a cluster, see `Launch`
 
 DATA is the name of a data variant. A directory is complete when it has its final name.
 """
@@ -39,6 +42,21 @@ class ResultsFolder:
     def lock(self) -> Path:
         """Lock file of the study that works here."""
         return self.path / ".study.lock"
+
+    @property
+    def engine_lock(self) -> Path:
+        """Lock file of the Snakemake that a study has started."""
+        return self.path / ".snakemake.lock"
+
+    @property
+    def engine_log(self) -> Path:
+        """What Snakemake printed."""
+        return self.logs / "snakemake.log"
+
+    @property
+    def launches(self) -> Path:
+        """Directory of the numbered launches on a cluster."""
+        return self.path / "cluster"
 
     @property
     def aggregated_results(self) -> Path:

@@ -49,6 +49,12 @@ def parser() -> argparse.ArgumentParser:
         metavar="TIME",
         help="stop cleanly after it, such as 3h50m, 90m or 600s; the same command continues",
     )
+    add(
+        "--snakemake",
+        nargs=argparse.REMAINDER,
+        metavar="OPTION",
+        help="have Snakemake make the runs, on a cluster for example; all that follows is handed to it",
+    )
     add("--status", action="store_true", help="print what OUTPUT has of the study, and end")
     add("--report-only", action="store_true", help="train nothing, report what is finished")
     add("--list", action="store_true", help="print the selected runs and their model numbers")

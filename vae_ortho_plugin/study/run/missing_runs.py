@@ -45,6 +45,10 @@ def carry_out(options: argparse.Namespace, command: str) -> int:
         return 0
     if options.jobs is not None and options.jobs < 1:
         raise InputError(f"--jobs {options.jobs}: at least one run at a time.")
+    if options.jobs is not None and options.snakemake is not None:
+        raise InputError(
+            "--jobs before --snakemake is for one machine: write it behind --snakemake."
+        )
     if options.retries < 0:
         raise InputError(f"--retries {options.retries}: none or more.")
     time_limit = parse_duration(options.time_limit)
@@ -68,7 +72,9 @@ def carry_out(options: argparse.Namespace, command: str) -> int:
             if time_limit is not None:
                 time_limit = max(0.0, time_limit - (time.monotonic() - begun))
             try:
-                failures = make_missing(runs, folder, options.jobs, options.retries, time_limit)
+                failures = make_missing(
+                    runs, folder, options.jobs, options.retries, time_limit, options.snakemake
+                )
             except TimeLimitReached as stopped:
                 display.show_failures(stopped.failures)
                 print(
@@ -132,6 +138,7 @@ def make_missing(
     jobs: int | None,
     retries: int = 0,
     time_limit: float | None = None,
+    snakemake: Sequence[str] | None = None,
 ) -> list[Failure]:
     """Makes the runs that the folder does not have; returns the ones that failed.
 
@@ -140,17 +147,23 @@ def make_missing(
         folder: the results folder.
         jobs: runs at a time; None: as many as the machine has room for.
         retries, time_limit: as for `make_in_workers`.
+        snakemake: options for Snakemake, which then has the runs made in its jobs.
 
     Raises:
-        InputError: disentanglement_lib is not installed.
+        InputError: disentanglement_lib is not installed, or Snakemake is not or fails.
         TimeLimitReached: the time limit passed.
     """
-    missing = [run for run in runs if not folder.run(run).directory.exists()]
+    missing = in_order([run for run in runs if not folder.run(run).directory.exists()])
     print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before, in {folder.path}")
     if not missing:
         return []
     for script in ("dlib_reproduce", "dlib_aggregate_results"):
         dlib_script(script)
+    if snakemake is not None:
+        # Late, because one machine does without it.
+        from vae_ortho_plugin.study.run.cluster.launch import make_on_cluster
+
+        return make_on_cluster(missing, folder, snakemake, retries, time_limit)
     jobs = min(jobs or default_jobs(missing), len(missing))
     threads = max(1, available_cores() // jobs)
-    return make_in_workers(in_order(missing), folder, jobs, threads, retries, time_limit)
+    return make_in_workers(missing, folder, jobs, threads, retries, time_limit)

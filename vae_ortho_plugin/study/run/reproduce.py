@@ -121,6 +121,10 @@ def _begin(partial: RunFiles, study: str, model_num: int) -> float:
             found, spent = None, 0.0
         if found == plan:
             progress.say(f"continuing the unfinished run in {partial.directory}")
+            # Only the holder of the run's lock takes those of its steps; the holder before may have died
+            # with its host.
+            for lock in partial.directory.rglob(".*.lock"):
+                lock.unlink(missing_ok=True)
             return spent
         aside = partial.directory.with_name(f"{partial.directory.name}.{time.time_ns()}")
         partial.directory.rename(aside)

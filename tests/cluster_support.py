@@ -1,0 +1,98 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Snakemake and a Slurm of one machine for tests, or the reason why there is none."""
+
+import importlib.util
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.run.status import holder_of
+
+SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "one_machine_slurm.sh"
+# Set by .ci/run: a test that cannot run has failed.
+REQUIRED = "VAE_ORTHO_TESTS_NEED_CLUSTER"
+DAEMONS = ("slurmctld", "slurmd", "sbatch", "munged")
+# Jobs of some runs, so that there are several.
+STUDY = """
+import sys
+from vae_ortho_plugin.study.run.cluster import plan
+plan.CHUNK_SECONDS = 40
+from vae_ortho_plugin.study.run.command import main
+sys.exit(main())
+"""
+
+
+def _skip(reason: str) -> None:
+    if os.environ.get(REQUIRED):
+        pytest.fail(reason)
+    pytest.skip(reason)
+
+
+@pytest.fixture(scope="session")
+def snakemake():
+    """Skips where the extra is not installed."""
+    for module in ("snakemake", "snakemake_executor_plugin_slurm"):
+        if importlib.util.find_spec(module) is None:
+            _skip(f"{module} is not installed: pip install '.[cluster]'")
+
+
+@pytest.fixture(scope="session")
+def slurm(snakemake, tmp_path_factory):
+    """Environment in which sbatch, squeue and srun use a Slurm of this machine."""
+    path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
+    missing = [name for name in DAEMONS if shutil.which(name, path=path) is None]
+    if missing:
+        _skip(f"there is no {', '.join(missing)}; Debian: slurmctld slurmd slurm-client munge")
+    directory = tmp_path_factory.mktemp("slurm")
+    started = subprocess.run([SCRIPT, "start", directory], capture_output=True, text=True)
+    if started.returncode:
+        _skip(f"Slurm did not start: {started.stderr}")
+    yield {**os.environ, "SLURM_CONF": f"{directory}/slurm.conf", "PATH": f"{directory}/bin:{path}"}
+    subprocess.run([SCRIPT, "stop", directory], check=True)
+
+
+def start_study(output: Path, *words: str, environment: dict | None = None) -> subprocess.Popen:
+    """Starts `vae_ortho_study --output OUTPUT WORDS` with small chunks."""
+    return subprocess.Popen(
+        [sys.executable, "-c", STUDY, "--output", output, *words],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=environment,
+        start_new_session=True,
+    )
+
+
+def finished_runs(output: Path) -> int:
+    """Number of finished runs in a results folder."""
+    return sum(1 for _ in ResultsFolder(output).finished_runs())
+
+
+def wait_until(condition, process: subprocess.Popen, seconds: float) -> None:
+    """Waits until `condition()` holds while the process runs."""
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline, "waited too long"
+        time.sleep(0.2)
+
+
+def kill_launcher_and_engine(process: subprocess.Popen, output: Path) -> None:
+    """SIGKILL to both, the engine first, so that it notices nothing."""
+    os.kill(holder_of(ResultsFolder(output).engine_lock).process, signal.SIGKILL)
+    process.kill()
+    process.communicate()
+
+
+def jobs(environment: dict) -> list[str]:
+    """Names of the jobs that Slurm has."""
+    command = ["squeue", "--noheader", "--format=%j"]
+    done = subprocess.run(command, env=environment, check=True, capture_output=True, text=True)
+    return done.stdout.split()
