@@ -6,8 +6,7 @@ import re
 import signal
 
 import pytest
-
-from tests.cluster_support import (
+from cluster_support import (
     finished_runs,
     jobs,
     kill_launcher_and_engine,
@@ -16,6 +15,7 @@ from tests.cluster_support import (
     start_study,
     wait_until,
 )
+
 from vae_ortho_plugin.data.mnist_files import SHAPES
 from vae_ortho_plugin.study.run.schedule import available_cores
 
