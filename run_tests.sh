@@ -6,6 +6,7 @@ set -euo pipefail
 usage() {
     cat <<'HELP'
 usage: ./run_tests.sh [--python PYTHON] [--tensorflow X.Y] [PYTEST ARGUMENT ...]
+       ./run_tests.sh --cluster [--python PYTHON] [--tensorflow X.Y]
        ./run_tests.sh --upstream [--python PYTHON] [--tensorflow X.Y] [NAME ...]
 
 Makes .venv beside this script where it is missing, checks the code's style with ruff and the imports
@@ -13,6 +14,8 @@ between the packages with import-linter, and runs the tests with pytest, which g
 
   --upstream         run disentanglement_lib's own tests instead, unmodified, as it runs them, from the
                      installed package: every module, or those whose names contain a NAME
+  --cluster          run the tests of studies by Snakemake instead, the long one on a Slurm of this machine too;
+                     a test that cannot run is an error
   --python PYTHON    make the environment with this Python, 3.10 to 3.13
   --tensorflow X.Y   test with this TensorFlow (2.18 to 2.21), in an environment of its own
 HELP
@@ -20,11 +23,16 @@ HELP
 
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd -P)
 upstream=
+cluster=
 env_options=(--dev)
 arguments=()
 while [ $# -gt 0 ]; do
     case $1 in
         --upstream) upstream=yes ;;
+        --cluster)
+            cluster=yes
+            env_options+=(--cluster)
+            ;;
         --python | --tensorflow)
             env_options+=("${@:1:2}")
             [ $# -lt 2 ] || shift
@@ -42,6 +50,10 @@ env=$("$root/scripts/make_env.sh" "${env_options[@]}")
 cd "$root"
 if [ -n "$upstream" ]; then
     exec "$env/bin/python" tests/upstream.py ${arguments[@]+"${arguments[@]}"}
+fi
+if [ -n "$cluster" ]; then
+    VAE_ORTHO_TESTS_NEED_CLUSTER=yes exec "$env/bin/python" -m pytest --long --durations=0 \
+        tests/test_cluster_study.py ${arguments[@]+"${arguments[@]}"}
 fi
 status=0
 "$env/bin/ruff" check . || status=1

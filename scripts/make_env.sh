@@ -5,7 +5,7 @@ set -euo pipefail
 
 usage() {
     cat <<'HELP'
-usage: scripts/make_env.sh [--python PYTHON] [--tensorflow X.Y] [--dev]
+usage: scripts/make_env.sh [--python PYTHON] [--tensorflow X.Y] [--dev] [--cluster]
 
 Installs this project, TensorFlow and disentanglement_lib 1.5 into .venv in the repository's root and
 prints that directory's path on the last line. Does nothing when it is complete already; an installation
@@ -14,6 +14,7 @@ that was interrupted is started again. Nothing outside the directory is changed.
   --python PYTHON    make it with this Python, 3.10 to 3.13 (default: $PYTHON, else the one there, else python3)
   --tensorflow X.Y   with this TensorFlow, in a directory of its own, .venv-pyA.B-tfX.Y
   --dev              with the test tools as well
+  --cluster          with Snakemake as well, which needs Python 3.11 or later
 HELP
 }
 
@@ -26,7 +27,7 @@ die() {
 root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd -P)
 python=${PYTHON:-}
 tensorflow=
-dev=
+asked=,
 while [ $# -gt 0 ]; do
     case $1 in
         --python | --tensorflow)
@@ -34,7 +35,8 @@ while [ $# -gt 0 ]; do
             if [ "$1" = --python ]; then python=$2; else tensorflow=$2; fi
             shift
             ;;
-        --dev) dev=dev ;;
+        --dev) asked+=dev, ;;
+        --cluster) asked+=cluster, ;;
         -h | --help)
             usage
             exit 0
@@ -76,7 +78,15 @@ EOF2
 )
 state=$env/vae_ortho_state
 { read -r made_in && read -r made_from made_for; } 2>/dev/null <"$state" || true
-if [ "${made_in:-}" = "$env" ] && [ "${made_from:-}" = "$key" ] && [ "${made_for:-}" = "${dev:-${made_for:-}}" ]; then
+# Extras that are asked for and those that are there, in one order.
+extras() {
+    local extra found=
+    for extra in dev cluster; do
+        case ",${made_for:-}$asked" in *,$extra,*) found=${found:+$found,}$extra ;; esac
+    done
+    echo "$found"
+}
+if [ "${made_in:-}" = "$env" ] && [ "${made_from:-}" = "$key" ] && [ "${made_for:-}" = "$(extras)" ]; then
     echo "$env"
     exit 0
 fi
@@ -113,7 +123,7 @@ mkdir -p "$env"
 printf '%s\nincomplete\n' "$env" >"$state"
 : >"$log"
 
-dev=${dev:-${made_for:-}}
+extras=$(extras)
 start=$SECONDS
 if [ -n "$fresh" ]; then
     say "Installing TensorFlow, disentanglement_lib 1.5 and what they need with Python $version"
@@ -124,9 +134,9 @@ else
 fi
 pip=("$env/bin/python" -m pip install --quiet --disable-pip-version-check --no-input)
 export PIP_USER=0
-run "${pip[@]}" --editable "$root${dev:+[$dev]}" ${tensorflow:+"tensorflow==$tensorflow.*"}
+run "${pip[@]}" --editable "$root${extras:+[$extras]}" ${tensorflow:+"tensorflow==$tensorflow.*"}
 # Its metadata asks for TensorFlow Probability 0.7, which no resolver can put beside one that works.
 run "${pip[@]}" --no-deps disentanglement-lib==1.5
-printf '%s\n%s %s\n' "$env" "$key" "$dev" >"$state"
+printf '%s\n%s %s\n' "$env" "$key" "$extras" >"$state"
 say "Installed in $((SECONDS - start)) s."
 echo "$env"

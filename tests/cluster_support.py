@@ -51,7 +51,8 @@ def slurm(snakemake, tmp_path_factory):
     if missing:
         _skip(f"there is no {', '.join(missing)}; Debian: slurmctld slurmd slurm-client munge")
     directory = tmp_path_factory.mktemp("slurm")
-    started = subprocess.run([SCRIPT, "start", directory], capture_output=True, text=True)
+    command = [SCRIPT, "start", directory]
+    started = subprocess.run(command, check=False, capture_output=True, text=True)
     if started.returncode:
         _skip(f"Slurm did not start: {started.stderr}")
     yield {**os.environ, "SLURM_CONF": f"{directory}/slurm.conf", "PATH": f"{directory}/bin:{path}"}
