@@ -2,6 +2,7 @@
 """All rows, in the order of the table."""
 
 from benchmarks import (
+    checkpoints,
     dto,
     growth,
     input_rate,
@@ -17,6 +18,7 @@ from benchmarks import (
 _TOPICS = (
     training,
     linearized,
+    checkpoints,
     input_rate,
     dto,
     score,
