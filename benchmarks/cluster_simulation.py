@@ -239,13 +239,14 @@ def _hours(seconds: float) -> str:
 
 def _row(name: str, where: str, jobs: Sequence[Job], cluster: Cluster) -> str:
     outcome = Simulation(jobs, cluster).run()
-    submissions = -(-len(jobs) // ARRAY_JOBS)
-    cells = [
-        *(name, where, _hours(outcome.seconds), f"{outcome.used / 3600:,.0f}", f"{len(jobs):,}"),
-        f"{submissions:,}",
-        f"{len(jobs) / max(outcome.seconds / 3600, 1):,.0f}",
-        f"{outcome.running:,}",
-    ]
+    cells = [name, where, _hours(outcome.seconds), f"{outcome.used / 3600:,.0f}"]
+    if cluster.nodes == 1:  # the workers of one machine are no jobs
+        cells += ["–"] * 4
+    else:
+        hours = max(outcome.seconds / 3600, 1)
+        submissions = -(-len(jobs) // ARRAY_JOBS)
+        cells += [f"{len(jobs):,}", f"{submissions:,}"]
+        cells += [f"{len(jobs) / hours:,.0f}", f"{outcome.running:,}"]
     return f"| {' | '.join(cells)} |"
 
 
