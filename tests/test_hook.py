@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import os
 import subprocess
 import sys
+import zipfile
+from pathlib import Path
 
-import vae_ortho_plugin  # noqa: F401
+import vae_ortho_plugin
 from vae_ortho_plugin.dlib import hook
 
 # dlib finds what TensorFlow no longer has under the plugin's hook only.
@@ -71,4 +74,64 @@ def test_importing_the_plugin_imports_neither_tensorflow_nor_numpy():
 
 def test_without_dlib_its_import_says_how_to_install_it():
     process = run_python(MISSING)
+    assert process.returncode == 0, process.stderr
+
+
+WITHOUT_PTH = """
+import sys
+sys.path[:0] = sys.argv[1].split(":")
+assert "vae_ortho_plugin" not in sys.modules
+"""
+
+
+def run_without_pth(program, *first):
+    """Runs a program in an installation whose .pth lines do not act; `first` come first in sys.path."""
+    places = [*first, str(Path(vae_ortho_plugin.__file__).parents[1])]
+    places += [path for path in sys.path if path.endswith("site-packages")]
+    arguments = [sys.executable, "-S", "-c", WITHOUT_PTH + program, ":".join(places)]
+    environment = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+    return subprocess.run(
+        arguments, check=False, capture_output=True, text=True, env=environment, cwd="/"
+    )
+
+
+def test_without_the_pth_line_an_import_of_the_plugin_is_enough():
+    program = """
+import disentanglement_lib
+import vae_ortho_plugin
+from disentanglement_lib.methods.unsupervised import train
+from disentanglement_lib.data.ground_truth import named_data
+assert named_data.get_named_ground_truth_data("synth_linear").num_factors == 2
+"""
+    process = run_without_pth(program)
+    assert process.returncode == 0, process.stderr
+
+
+def test_without_the_pth_line_the_message_names_the_import_that_is_missing():
+    program = """
+from disentanglement_lib.data.ground_truth import named_data
+import vae_ortho_plugin
+"""
+    process = run_without_pth(program)
+    assert process.returncode == 1
+    (message,) = [line for line in process.stderr.splitlines() if line.startswith("ImportError")]
+    assert "named_data" in message or "ground_truth" in message
+    assert (
+        "with `import vae_ortho_plugin` before the first import of disentanglement_lib" in message
+    )
+
+
+def test_a_zipped_plugin_prepares_dlib(tmp_path):
+    package = Path(vae_ortho_plugin.__file__).parent
+    with zipfile.ZipFile(tmp_path / "plugin.zip", "w") as archive:
+        for path in package.rglob("*.py"):
+            archive.write(path, path.relative_to(package.parent))
+    program = """
+import vae_ortho_plugin
+assert ".zip" in vae_ortho_plugin.__file__
+from disentanglement_lib.methods.unsupervised import train
+from disentanglement_lib.data.ground_truth import named_data
+assert named_data.get_named_ground_truth_data("synth_linear").num_factors == 2
+"""
+    process = run_without_pth(program, str(tmp_path / "plugin.zip"))
     assert process.returncode == 0, process.stderr

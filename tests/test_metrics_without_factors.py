@@ -95,3 +95,11 @@ def test_a_metric_of_one_factor_is_what_it_is_without_the_plugin():
     # The first latent is the factor's own scale: 10 of its bins make a class exact.
     assert 0.6 < found <= 1
     assert gin.operative_config_str().count("mig.num_train") == 1
+
+
+def test_a_metrics_parameters_may_be_given_by_position():
+    gin.parse_config(
+        "discretizer.discretizer_fn = @histogram_discretizer\ndiscretizer.num_bins = 20"
+    )
+    found = mig.compute_mig(OneFactor(), encode, np.random.RandomState(0), None, 200)
+    assert 0 <= found["discrete_mig"] <= 1

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Changes the function below a gin configurable, so that bindings go on reaching it."""
 
+import inspect
 from collections.abc import Callable
 
 
@@ -17,5 +18,7 @@ def replace_wrapped(wrapper: Callable, new: Callable) -> None:
         raise RuntimeError(
             f"gin's wrapper of {old.__name__} does not hold it; install gin-config 0.5."
         )
+    # gin looks up there which parameters a call gives by position.
+    new.__signature__ = inspect.signature(old)
     for cell in cells:
         cell.cell_contents = new

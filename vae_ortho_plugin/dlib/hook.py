@@ -46,6 +46,9 @@ REQUIRED = (
 )
 _INSTALL_DLIB = "pip install --no-deps disentanglement-lib==1.5"
 
+# Set on dlib's package once the stand-ins are there.
+_PREPARED = "_vae_ortho_plugin_prepared"
+
 # dlib modules that `patches` works on after their import.
 _PATCHED = {
     f"{PACKAGE}.config.reproduce",
@@ -76,6 +79,7 @@ _PATCHED = {
     f"{PACKAGE}.postprocessing.postprocess",
     f"{PACKAGE}.utils.results",
     f"{PACKAGE}.visualize.visualize_dataset",
+    f"{PACKAGE}.visualize.visualize_irs",
     f"{PACKAGE}.visualize.visualize_model",
     f"{PACKAGE}.visualize.visualize_util",
 }
@@ -99,17 +103,26 @@ class _Loader:
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
         if module.__name__ == PACKAGE:
-            try:
-                importlib.import_module("vae_ortho_plugin.dlib.stand_ins").install()
-            except ImportError as error:
-                message = missing_packages()
-                if message is None:  # a package is there in a version that does not fit
-                    raise
-                raise ImportError(message, name=error.name) from error
+            _prepare(module)
             self._loader.exec_module(module)
         else:
             self._loader.exec_module(module)
             importlib.import_module("vae_ortho_plugin.dlib.patches").apply(module)
+
+
+def _prepare(package: ModuleType) -> None:
+    """Installs the stand-ins, once."""
+    if getattr(package, _PREPARED, False):
+        return
+    setattr(package, _PREPARED, True)
+    try:
+        importlib.import_module("vae_ortho_plugin.dlib.stand_ins").install()
+    except ImportError as error:
+        setattr(package, _PREPARED, False)
+        message = missing_packages()
+        if message is None:  # a package is there in a version that does not fit
+            raise
+        raise ImportError(message, name=error.name) from error
 
 
 class _Finder:
@@ -118,6 +131,9 @@ class _Finder:
     def find_spec(
         self, name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
+        package = sys.modules.get(PACKAGE)
+        if name.startswith(f"{PACKAGE}.") and package is not None:
+            _prepare(package)  # it was imported before the hook, and nothing of it since
         if name != PACKAGE and name not in _PATCHED:
             return None
         spec = _find(name, path, target)
@@ -162,6 +178,18 @@ def missing_packages() -> str | None:
 
 
 def install() -> None:
-    """Puts the hook in front of Python's import finders, once."""
-    if not any(isinstance(finder, _Finder) for finder in sys.meta_path):
-        sys.meta_path.insert(0, _Finder())
+    """Puts the hook in front of Python's import finders, once.
+
+    Raises:
+        ImportError: modules of disentanglement_lib were imported before.
+    """
+    if any(isinstance(finder, _Finder) for finder in sys.meta_path):
+        return
+    if before := sorted(_PATCHED.intersection(sys.modules)):
+        raise ImportError(
+            f"{before[0]} was imported before vae_ortho_plugin, which has to prepare it. In this "
+            "installation the line of vae_ortho_plugin.pth does not act, as with pip --target, python -S "
+            f"or a zip file. Start Python again, with `import vae_ortho_plugin` before the first import "
+            f"of {PACKAGE}."
+        )
+    sys.meta_path.insert(0, _Finder())

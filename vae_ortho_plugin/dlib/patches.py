@@ -10,14 +10,13 @@ import os
 import shutil
 import types
 
-import numpy as np
-
 from vae_ortho_plugin.dlib import (
     import_path,
     json_values,
     patches_data,
     patches_metrics,
     patches_models,
+    patches_visualize,
 )
 from vae_ortho_plugin.dlib.steps import data_set
 from vae_ortho_plugin.engine import inputs, progress
@@ -131,43 +130,11 @@ class _Studies(dict):
         raise InputError(f"There is no study named {name!r}. Known: {', '.join(sorted(self))}.")
 
 
-def _visualize_dataset(module: types.ModuleType) -> None:
-    visualize_dataset = module.visualize_dataset
-
-    @functools.wraps(visualize_dataset)
-    def visualize_factors(dataset_name, *args, **kwargs):
-        if not module.named_data.get_named_ground_truth_data(dataset_name).num_factors:
-            raise InputError(
-                f"Data set {dataset_name!r} has no generating factors, whose variation "
-                "dlib_visualize_dataset shows. dlib_visualize_model shows a model trained on it."
-            )
-        return visualize_dataset(dataset_name, *args, **kwargs)
-
-    module.visualize_dataset = visualize_factors
-
-
-def _visualize_model(module: types.ModuleType) -> None:
-    from vae_ortho_plugin.dlib.steps import visualize
-
-    visualize.wrap(module)
-
-
-def _visualize_util(module: types.ModuleType) -> None:
-    imageio = module.imageio
-
-    def mimwrite(uri, frames, **options):
-        return imageio.mimwrite(uri, [_to_uint8(frame) for frame in frames], **options)
-
-    # dlib's frames are floats in [0, 1], which imageio no longer converts.
-    module.imageio = types.SimpleNamespace(mimwrite=mimwrite)
-
-
-def _to_uint8(frame: np.ndarray) -> np.ndarray:
-    return np.round(np.clip(frame, 0, 1) * 255).astype(np.uint8)
-
-
-_OF_OTHER_FILES = patches_data.PATCHES | patches_metrics.PATCHES | patches_models.PATCHES
-_PATCHES = _OF_OTHER_FILES | {
+_PATCHES = {
+    **patches_data.PATCHES,
+    **patches_metrics.PATCHES,
+    **patches_models.PATCHES,
+    **patches_visualize.PATCHES,
     "results": _results,
     "util": _util,
     "train": _train,
@@ -175,7 +142,4 @@ _PATCHES = _OF_OTHER_FILES | {
     "evaluate": _evaluate,
     "reason": _reason,
     "reproduce": _reproduce,
-    "visualize_dataset": _visualize_dataset,
-    "visualize_model": _visualize_model,
-    "visualize_util": _visualize_util,
 }

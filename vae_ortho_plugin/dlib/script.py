@@ -14,14 +14,14 @@ def is_running() -> bool:
     return _name().startswith("dlib_")
 
 
+def is_console_script() -> bool:
+    """Whether this process is that of a script of dlib or of the plugin, or of the plugin's modules."""
+    return _name().startswith(("dlib_", "vae_ortho_")) or _runs_module_of("vae_ortho_plugin")
+
+
 def is_module_of_dlib() -> bool:
     """Whether this process runs one of dlib's modules, as in python -m disentanglement_lib…_test."""
-    # sys.argv does not have the module's name yet while dlib is imported.
-    arguments = sys.orig_argv
-    return any(
-        flag == "-m" and module.startswith("disentanglement_lib.")
-        for flag, module in itertools.pairwise(arguments)
-    )
+    return _runs_module_of("disentanglement_lib")
 
 
 def show_input_errors_alone() -> None:
@@ -41,6 +41,23 @@ def show_input_errors_alone() -> None:
             show_traceback(kind, error, traceback)
 
     sys.excepthook = show
+
+
+def hide_unfinished_directories() -> None:
+    """From now on, tensorflow_hub does not log where it exported to: it is not where the model ends up."""
+    from absl import logging
+
+    logging.get_absl_logger().addFilter(
+        lambda record: not str(record.msg).startswith("Exported TF-Hub module")
+    )
+
+
+def _runs_module_of(package: str) -> bool:
+    # sys.argv does not have the module's name yet while dlib is imported.
+    return any(
+        flag == "-m" and module.startswith(f"{package}.")
+        for flag, module in itertools.pairwise(sys.orig_argv)
+    )
 
 
 def _name() -> str:

@@ -4,6 +4,7 @@
 They are installed when disentanglement_lib is imported, and only in this process.
 """
 
+import contextlib
 import functools
 import importlib
 import importlib.metadata
@@ -13,6 +14,8 @@ import shutil
 import sys
 import types
 import warnings
+
+from vae_ortho_plugin.dlib import quiet_start, script
 
 # TensorFlow Probability 0.25 needs TensorFlow 2.18; 2.21 is the newest release the plugin was tested with.
 OLDEST_TENSORFLOW = (2, 18)
@@ -26,7 +29,8 @@ def install() -> None:
     """
     _check_versions()
     _stand_in_for_removed_modules()
-    _prepare_tensorflow()
+    with quiet_start.quiet() if script.is_console_script() else contextlib.nullcontext():
+        _prepare_tensorflow()
     _prepare_gin()
     _prepare_numpy()
 
@@ -116,13 +120,15 @@ def _prepare_tensorflow() -> None:
     import tensorflow as tf
     from tensorflow.python.util import deprecation
 
-    from vae_ortho_plugin.dlib import script
     from vae_ortho_plugin.engine import estimator
 
+    if script.is_console_script():
+        tf.config.list_physical_devices("GPU")  # says now what it has to say about CUDA
     v1 = tf.compat.v1
     warnings.filterwarnings("ignore", message=r".*`tf\.layers\.\w+` is deprecated")
     if script.is_running():
         script.show_input_errors_alone()
+        script.hide_unfinished_directories()
         # TensorFlow deprecates most of dlib's calls, which its user cannot change.
         deprecation._PRINT_DEPRECATION_WARNINGS = False
         # The estimator shows its progress itself; --verbosity=0 brings the steps' log lines back.

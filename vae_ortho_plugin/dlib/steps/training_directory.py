@@ -15,7 +15,7 @@ from pathlib import Path
 import gin
 
 from vae_ortho_plugin import files, gin_files
-from vae_ortho_plugin.dlib.steps import export, output_directory
+from vae_ortho_plugin.dlib.steps import data_set, export, output_directory
 from vae_ortho_plugin.engine import checkpoints, interruption, progress
 from vae_ortho_plugin.engine.settings import WITHOUT_EFFECT, training_loop
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
@@ -65,6 +65,7 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         shutil.rmtree(partial / _MODEL, ignore_errors=True)
         partial.mkdir(exist_ok=True)
         files.write_text(partial / _CONFIG, gin.config_str())
+        progress.say(_what_is_trained())
         try:
             with checkpoints.kept_in(partial / _CHECKPOINTS), export.prepared_before_training():
                 yield str(partial / _MODEL)
@@ -75,7 +76,17 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
             _keep_or_delete(partial, error)
             raise
         files.publish(partial / _MODEL, directory)
+        progress.say(f"the model is in {directory}")
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _what_is_trained() -> str:
+    """Such as 'training vae on synth_linear for 375,000 steps of 64 points, seed 0'."""
+    names = ("model.model", "dataset.name", "model.training_steps", "model.batch_size")
+    model, data, steps, points, seed = map(data_set.bound, (*names, "model.random_seed"))
+    model = str(model).removeprefix("@").removesuffix("()")
+    steps = f"{steps:,}" if isinstance(steps, int) else steps
+    return f"training {model} on {data} for {steps} steps of {points} points, seed {seed}"
 
 
 def _keep_or_delete(partial: Path, error: BaseException) -> None:

@@ -1,0 +1,104 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the scripts show on the console while TensorFlow starts."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vae_ortho_plugin.dlib.quiet_start import VARIABLE
+
+KNOWN = r"""WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
+I0000 00:00:1795618932.273160   28908 port.cc:153] oneDNN custom operations are on. You may see slightly
+I0000 00:00:1795618932.284051   28908 cudart_stub.cc:31] Could not find cuda drivers on your machine, GPU
+I0000 00:00:1795618932.7   28908 cpu_feature_guard.cc:227] This TensorFlow binary is optimized to use available CPU instructions in
+To enable the following instructions: AVX2 FMA, in other operations, rebuild TensorFlow with the appropriate compiler flags.
+E0000 00:00:1764.1    1 cuda_fft.cc:467] Unable to register cuFFT factory: Attempting to register
+E0000 00:00:1764.1    1 cuda_platform.cc:51] failed call to cuInit: INTERNAL: CUDA error: Failed call to cuInit: UNKNOWN ERROR (303)
+2025-01-02 03:04:05.6: I external/local_tsl/tsl/cuda/cudart_stub.cc:32] Could not find cuda drivers on your machine
+2025-01-02 03:04:05.6: W tensorflow/compiler/tf2tensorrt/utils/py_utils.cc:38] TF-TRT Warning: Could not find TensorRT
+"""
+OTHERS = """E0000 00:00:1764.1    1 cuda_dnn.cc:522] Loaded runtime CuDNN library: 9.1 but source was compiled with: 9.3.
+E0000 00:00:1764.1    1 cuda_platform.cc:51] failed call to cuInit: CUDA_ERROR_OUT_OF_MEMORY: out of memory
+W0000 00:00:1764.1    1 gpu_device.cc:2433] Cannot dlopen some GPU libraries.
+my own line: oneDNN custom operations are on.
+terminate called after throwing an instance of 'std::bad_alloc'
+"""
+START = "import os, sys\nfrom vae_ortho_plugin.dlib import quiet_start\nwith quiet_start.quiet():\n"
+
+
+def environment(**variables):
+    rest = {name: value for name, value in os.environ.items() if name != VARIABLE}
+    return {**rest, **variables}
+
+
+def run(*arguments, check=True, **variables):
+    process = subprocess.run(
+        arguments, check=False, capture_output=True, text=True, env=environment(**variables)
+    )
+    assert not check or process.returncode == 0, process.stderr
+    return process
+
+
+def run_within(body, **variables):
+    lines = "".join(f"    {line}\n" for line in body.splitlines())
+    return run(sys.executable, "-c", START + lines, check=False, **variables)
+
+
+def script(name):
+    path = Path(sys.executable).with_name(name)
+    if not path.exists():
+        pytest.skip(f"{name} is not installed")
+    return str(path)
+
+
+def test_lines_of_the_known_forms_are_dropped_and_no_others():
+    text = "".join(sum(zip(OTHERS.splitlines(True), KNOWN.splitlines(True), strict=False), ()))
+    text += "".join(KNOWN.splitlines(True)[5:])
+    process = run_within(f"os.write(2, {text.encode()!r})\nprint('python', file=sys.stderr)")
+    assert process.stderr == f"{OTHERS}python\n"
+
+
+def test_nothing_is_dropped_where_the_user_has_set_the_variable():
+    process = run_within(f"os.write(2, {KNOWN.encode()!r})", **{VARIABLE: "0"})
+    assert process.stderr == KNOWN
+
+
+@pytest.mark.parametrize(
+    "end",
+    ["os.abort()", "os._exit(3)", "os.kill(os.getpid(), 9)", "raise ValueError('of the end')"],
+)
+def test_what_a_process_writes_before_it_dies_is_not_lost(end):
+    process = run_within(f"os.write(2, b'the error without a last newline')\n{end}")
+    assert process.returncode != 0
+    assert process.stderr.startswith("the error without a last newline")
+    assert ("of the end" in process.stderr) == ("of the end" in end)
+
+
+def test_afterwards_everything_is_shown():
+    program = START + "    pass\n" + f"os.write(2, {KNOWN.encode()!r})"
+    assert run(sys.executable, "-c", program).stderr == KNOWN
+
+
+def test_a_process_without_standard_error_starts():
+    program = "import os\nos.close(2)\n" + START + "    pass\nprint('done')"
+    assert run(sys.executable, "-c", program).stdout == "done\n"
+
+
+def test_dlib_train_shows_what_is_trained_its_progress_and_where_it_is(tmp_path):
+    bindings = "model.training_steps = 5\nmodel.eval_steps = 2\nsynth_linear.num_points = 100"
+    model = tmp_path / "model"
+    arguments = ["--gin_config=beta_vae.gin", f"--gin_bindings={bindings}", f"--model_dir={model}"]
+    first, second, third = run(script("dlib_train"), *arguments).stderr.splitlines()
+    prefix = "vae_ortho_plugin: "
+    assert first == f"{prefix}training vae on synth_linear for 5 steps of 64 points, seed 0"
+    assert second.startswith(f"{prefix}trained 5 steps in ")
+    assert third == f"{prefix}the model is in {model}"
+
+
+def test_dlib_train_shows_all_lines_where_the_variable_is_set(tmp_path):
+    arguments = ["--gin_config=no_such_file.gin", f"--model_dir={tmp_path / 'model'}"]
+    process = run(script("dlib_train"), *arguments, check=False, **{VARIABLE: "0"})
+    assert "no_such_file.gin" in process.stderr and "oneDNN custom operations" in process.stderr

@@ -1,0 +1,77 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the plugin changes in dlib's pictures: images of any range, shape and number of channels."""
+
+import functools
+import types
+
+import numpy as np
+
+from vae_ortho_plugin.errors import InputError
+
+
+def _visualize_dataset(module: types.ModuleType) -> None:
+    visualize_dataset = module.visualize_dataset
+
+    @functools.wraps(visualize_dataset)
+    def visualize_factors(dataset_name, *args, **kwargs):
+        if not module.named_data.get_named_ground_truth_data(dataset_name).num_factors:
+            raise InputError(
+                f"Data set {dataset_name!r} has no generating factors, whose variation "
+                "dlib_visualize_dataset shows. dlib_visualize_model shows a model trained on it."
+            )
+        return visualize_dataset(dataset_name, *args, **kwargs)
+
+    module.visualize_dataset = visualize_factors
+
+
+def _visualize_model(module: types.ModuleType) -> None:
+    from vae_ortho_plugin.dlib.steps import visualize
+
+    visualize.wrap(module)
+
+
+def _visualize_irs(module: types.ModuleType) -> None:
+    plt = module.plt
+    # dlib counts on rows and columns of axes, also with one latent or one factor.
+    subplots = functools.partial(plt.subplots, squeeze=False)
+    module.plt = types.SimpleNamespace(subplots=subplots, figure=plt.figure, axes=plt.axes)
+
+
+def _visualize_util(module: types.ModuleType) -> None:
+    imageio, save_image, add_below = module.imageio, module.save_image, module.add_below
+
+    def mimwrite(uri, frames, **options):
+        # dlib's frames are floats in [0, 1], which imageio no longer converts.
+        return imageio.mimwrite(uri, [_to_uint8(frame) for frame in frames], **options)
+
+    @functools.wraps(save_image)
+    def save_any_image(image, image_path):
+        # A number outside of [0, 1] would start again at the other end.
+        save_image(np.clip(_as_colours(image), 0, 1), image_path)
+
+    @functools.wraps(add_below)
+    def add_below_any_image(image, *args, **kwargs):
+        return add_below(_as_colours(image), *args, **kwargs)
+
+    module.imageio = types.SimpleNamespace(mimwrite=mimwrite)
+    module.save_image, module.add_below = save_any_image, add_below_any_image
+
+
+def _as_colours(image: np.ndarray) -> np.ndarray:
+    """Images [height, width, channels] of one or three channels; others are shown by the first three."""
+    if image.ndim < 3 or image.shape[2] in (1, 3):
+        return image
+    missing = max(0, 3 - image.shape[2])
+    return np.pad(image[..., :3], [(0, 0), (0, 0), (0, missing)])
+
+
+def _to_uint8(frame: np.ndarray) -> np.ndarray:
+    return np.round(np.clip(frame, 0, 1) * 255).astype(np.uint8)
+
+
+PATCHES = {
+    "visualize_dataset": _visualize_dataset,
+    "visualize_irs": _visualize_irs,
+    "visualize_model": _visualize_model,
+    "visualize_util": _visualize_util,
+}
