@@ -6,6 +6,7 @@ from scipy import stats
 
 from vae_ortho_plugin.study.experiments import MNIST, SYNTH_LINEAR, Experiment
 from vae_ortho_plugin.study.report import statistics
+from vae_ortho_plugin.study.report.entries import number_columns
 from vae_ortho_plugin.study.report.paper_targets import Target, target
 from vae_ortho_plugin.study.report.statistics import Entry, summarize
 
@@ -47,8 +48,20 @@ def test_there_is_no_agreement_to_claim_without_an_interval_a_target_or_the_pape
     assert agrees([0.1], Target(0.1, 0.1)) is None
     assert agrees([], Target(0.1, 0.1)) is None
     assert agrees([0.1, 0.2], None) is None
-    assert agrees([1.5, 1.6], Target(1.59, 0.08), MNIST) is True
-    assert agrees([1.5, 1.6], Target(1.59, 0.08), MNIST.shortened(20)) is None
+    assert agrees([1.5, 1.6, 1.7], Target(1.59, 0.08), MNIST) is True
+    assert agrees([1.5, 1.6, 1.7], Target(1.59, 0.08), MNIST.shortened(20)) is None
+
+
+def test_two_values_agree_with_nothing_and_the_table_says_that_they_are_too_few():
+    # Their interval is 0.10 to 0.20 ± 0.64.
+    two = Entry(
+        Experiment(SYNTH_LINEAR, "beta_vae"), "dto", summarize([0.1, 0.2]), 3, Target(0.7, 0)
+    )
+    assert two.agrees is None and two.too_few
+    assert number_columns(two)[2].endswith("(too few)")
+    three = two._replace(ours=summarize([0.1, 0.2, 0.3]))
+    assert three.agrees is False and not three.too_few
+    assert not two._replace(paper=None).too_few
 
 
 def comparisons(values):

@@ -77,6 +77,7 @@ _PATCHED = {
     f"{PACKAGE}.methods.unsupervised.gaussian_encoder_model",
     f"{PACKAGE}.methods.unsupervised.train",
     f"{PACKAGE}.postprocessing.postprocess",
+    f"{PACKAGE}.utils.aggregate_results",
     f"{PACKAGE}.utils.results",
     f"{PACKAGE}.visualize.visualize_dataset",
     f"{PACKAGE}.visualize.visualize_irs",

@@ -13,6 +13,7 @@ import types
 from vae_ortho_plugin.dlib import (
     import_path,
     json_values,
+    patches_aggregation,
     patches_data,
     patches_metrics,
     patches_models,
@@ -131,6 +132,7 @@ class _Studies(dict):
 
 
 _PATCHES = {
+    **patches_aggregation.PATCHES,
     **patches_data.PATCHES,
     **patches_metrics.PATCHES,
     **patches_models.PATCHES,

@@ -20,6 +20,8 @@ from vae_ortho_plugin.data.location import dlib_path
 from vae_ortho_plugin.dlib.gin_wrapper import replace_wrapped
 from vae_ortho_plugin.errors import InputError
 
+_ABSTRACT = "abstract_dsprites"
+
 
 def _dsprites(module: types.ModuleType) -> None:
     module.DSprites.__init__ = dsprites.initialize
@@ -53,16 +55,18 @@ def _named_data(module: types.ModuleType) -> None:
     registered = module.get_named_ground_truth_data
     dlib_function = registered.__wrapped__
     dlib_names = [const for const in dlib_function.__code__.co_consts if _is_name(const)]
+    # dlib's abstract_reasoning_study_v1 trains on it; its function of names does not know it.
+    dlib_names.append(_ABSTRACT)
     # Looked up for the first time, it registers the gin configurables, which a running step may not.
     _ = data.NAMED
 
     @functools.wraps(dlib_function)
     def get_named_ground_truth_data(name):
         if not isinstance(name, str) or name.startswith("@"):
-            return _of_reference(name)
+            return _with_names(_of_reference(name))
         named = data.NAMED
         if name in named:
-            return as_dlib_needs(named[name](), name)
+            return _with_names(as_dlib_needs(named[name](), name))
         if name not in dlib_names:
             known = sorted([*dlib_names, *named])
             close = difflib.get_close_matches(name, known, n=2)
@@ -72,13 +76,29 @@ def _named_data(module: types.ModuleType) -> None:
                 f"{', '.join(known)}."
             )
         try:
-            return dlib_function(name)
+            return _with_names(
+                module.dsprites.AbstractDSprites() if name == _ABSTRACT else dlib_function(name)
+            )
         except (InputError, OSError) as error:
             raise InputError(
                 f"The files of data set {name!r} could not be read: {error}"
             ) from error
 
     replace_wrapped(registered, get_named_ground_truth_data)
+
+
+def _with_names(dataset: GroundTruthData) -> GroundTruthData:
+    """The data set with names of its factors, which dlib's unified_scores draws."""
+    # Late, because it imports the modules of dlib's data sets, which this module patches.
+    from vae_ortho_plugin.data.factor_kinds import named_kinds
+
+    if dataset.num_factors and not hasattr(dataset, "factor_names"):
+        try:
+            names = list(named_kinds(dataset))
+        except InputError:  # a user's own, whose kinds only the disentanglement score needs
+            names = [f"factor {k}" for k in range(dataset.num_factors)]
+        dataset.factor_names = names
+    return dataset
 
 
 def _of_reference(reference: object) -> GroundTruthData:

@@ -35,6 +35,13 @@ def show_input_errors_alone() -> None:
         if issubclass(kind, InputError):
             message = str(error).partition("\n  In call to configurable")[0]
             print(f"{_name()}: {message}", file=sys.stderr)
+        elif issubclass(kind, ModuleNotFoundError) and _is_of_dlib(error.name):
+            print(
+                f"{_name()}: needs {error.name}, which the wheel of disentanglement_lib 1.5 does not "
+                "contain: this script came without its modules. It works only with dlib's sources, "
+                "from its repository, on PYTHONPATH.",
+                file=sys.stderr,
+            )
         elif issubclass(kind, Interrupted):
             leave(error)
         else:
@@ -58,6 +65,10 @@ def _runs_module_of(package: str) -> bool:
         flag == "-m" and module.startswith(f"{package}.")
         for flag, module in itertools.pairwise(sys.orig_argv)
     )
+
+
+def _is_of_dlib(module: str | None) -> bool:
+    return module is not None and module.startswith("disentanglement_lib.")
 
 
 def _name() -> str:

@@ -7,11 +7,10 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-import numpy as np
-
 from vae_ortho_plugin import files
 from vae_ortho_plugin.checks import check_whole
 from vae_ortho_plugin.dlib.arrays import names, reading
+from vae_ortho_plugin.dlib.json_values import json_values
 from vae_ortho_plugin.errors import InputError
 
 _NAME = "vae_ortho_evaluate"
@@ -115,7 +114,6 @@ def _evaluated(options: argparse.Namespace) -> tuple[dict, dict[str, str]]:
         sigma = reading.sigma(options.sigma, (len(jacobians.small), jacobians.small.shape[2]))
 
     result, errors = _computed(metrics, latents, factors, jacobians, sigma, options)
-    _say_nulls(result["metrics"])
     for name, message in errors.items():
         print(f"{_NAME}: {name}: {message}", file=sys.stderr)
     return result, errors
@@ -139,7 +137,7 @@ def _computed(metrics, latents, factors, jacobians, sigma, options) -> tuple[dic
             {"name": name, "kind": kind, "in_dlibs_metrics": binning}
             for name, kind, binning in described
         ]
-        result["settings"] = {name: _plain(value) for name, value in setup.settings.items()}
+        result["settings"], _ = json_values(setup.settings)
         if setup.points_of:
             result["points_of"] = setup.points_of
     elif options.gin_bindings:
@@ -154,36 +152,12 @@ def _computed(metrics, latents, factors, jacobians, sigma, options) -> tuple[dic
                 values[name] = setup.compute(name)
         except InputError as error:
             errors[name] = str(error)
-    result["metrics"] = _plain(values)
+    result["metrics"], notes = json_values(values)
+    for note in notes:
+        print(f"{_NAME}: {note}", file=sys.stderr)
     if errors:
         result["errors"] = errors
     return result, errors
-
-
-def _plain(value: object) -> object:
-    """A value as JSON has it: NaN and infinity, which it does not have, as None."""
-    if isinstance(value, dict):
-        return {str(key): _plain(entry) for key, entry in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_plain(entry) for entry in value]
-    if isinstance(value, (np.ndarray, np.generic)):
-        return _plain(value.tolist())
-    if isinstance(value, complex):
-        # Of a matrix's square root, a rounding error apart, which dlib's metrics keep.
-        return _plain(value.real if abs(value.imag) <= 1e-6 * abs(value.real) else float("nan"))
-    if isinstance(value, float):
-        return value if np.isfinite(value) else None
-    return value if isinstance(value, (int, str, type(None))) else repr(value)
-
-
-def _say_nulls(metrics: dict) -> None:
-    for metric, values in metrics.items():
-        nulls = [name for name, value in values.items() if value is None]
-        if nulls and metric not in names.OF_JACOBIANS:
-            print(
-                f"{_NAME}: {metric} has no finite value of {', '.join(nulls)}: null in the result.",
-                file=sys.stderr,
-            )
 
 
 def _split_at_commas(words: Sequence[str] | None) -> list[str] | None:

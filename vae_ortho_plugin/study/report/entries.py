@@ -12,8 +12,8 @@ from vae_ortho_plugin.study.report.statistics import Entry, summarize
 LEGEND = (
     "In the tables: mean ± standard deviation over n seeds; “95 %”: the 95 % confidence interval of the "
     "mean, by Student's t; “paper”: the paper's number, whose number of restarts it does not give. ✓: the "
-    "paper's mean lies in our interval; ✗: it does not; neither: our runs are too few, or shorter than "
-    "the paper's. †: not in the paper, ours alone."
+    "paper's mean lies in our interval; ✗: it does not; too few: we have fewer "
+    "than three runs; neither: ours are shorter than the paper's. †: not in the paper, ours alone."
 )
 
 
@@ -62,7 +62,7 @@ def count_column(entry: Entry) -> str:
 
 def number_columns(entry: Entry, form: str = ".2f") -> list[str]:
     """Ours, its interval, and the paper's with a mark; `form` as for `format`."""
-    mark = {True: " ✓", False: " ✗", None: ""}[entry.agrees]
+    mark = {True: " ✓", False: " ✗", None: " (too few)" * entry.too_few}[entry.agrees]
     return [
         ours_text(entry, form),
         _interval_text(entry, form),

@@ -14,6 +14,8 @@ from vae_ortho_plugin.study.report.paper_targets import Target
 
 # Two means of the paper's DtO that are closer count as equal.
 APART = 0.05
+# Of a mean that is compared with the paper's.
+LEAST_VALUES = 3
 
 
 class Summary(NamedTuple):
@@ -48,14 +50,22 @@ class Entry(NamedTuple):
     def agrees(self) -> bool | None:
         """Whether the paper's mean, as exactly as it is printed, lies in our 95 % interval.
 
-        None where one of them is missing, or where ours trained shorter than the paper's.
+        None where one of them is missing, where ours trained shorter than the paper's, or where there are
+        too few values: the interval of two is so wide that it holds nearly any mean.
         """
-        if not (
-            self.paper and self.ours and self.ours.interval and self.experiment.data.at_full_length
-        ):
+        if not self._is_comparable or self.too_few:
             return None
         low, high = self.ours.interval
         return abs(self.paper.mean - (low + high) / 2) <= (high - low) / 2 + self.paper.rounding
+
+    @property
+    def too_few(self) -> bool:
+        """Whether a comparison with the paper's mean fails for lack of values alone."""
+        return self._is_comparable and self.ours.n < LEAST_VALUES
+
+    @property
+    def _is_comparable(self) -> bool:
+        return bool(self.paper and self.ours and self.experiment.data.at_full_length)
 
 
 class Comparison(NamedTuple):

@@ -1,0 +1,116 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dlib's lesser scripts and data: what its wheel lacks, patterns without results, names of factors."""
+
+import os
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+import vae_ortho_plugin  # noqa: F401
+
+# dlib finds what TensorFlow no longer has under the plugin's hook only.
+# isort: split
+import gin
+from disentanglement_lib.data.ground_truth import named_data
+from disentanglement_lib.evaluation import evaluate  # noqa: F401  registers the metrics
+from disentanglement_lib.evaluation.metrics import unified_scores
+from disentanglement_lib.utils import aggregate_results
+
+from vae_ortho_plugin.data import register, render_dsprites
+from vae_ortho_plugin.data.factor_kinds import named_kinds
+from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
+
+
+@pytest.mark.parametrize(
+    ("script", "module"),
+    [
+        ("dlib_udr", "evaluation.udr"),
+        ("dlib_train_semi_supervised", "methods.semi_supervised"),
+        ("dlib_train_weakly_supervised", "methods.weak"),
+    ],
+)
+def test_a_script_whose_modules_the_wheel_lacks_says_so(tmp_path, script, module):
+    done = subprocess.run(
+        [sys.executable, dlib_script(script)],
+        capture_output=True, text=True, cwd=tmp_path, check=False,
+    )  # fmt: skip
+    assert done.returncode == 1
+    assert "Traceback" not in done.stderr
+    assert f"{script}: needs disentanglement_lib.{module}, which the wheel" in done.stderr
+
+
+def test_a_pattern_without_matches_is_refused_and_writes_nothing(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    for pattern, expected in ((None, "--result_file_pattern"), ("no/*.json", "No file matches")):
+        with pytest.raises(InputError, match=expected):
+            aggregate_results.aggregate_results_to_json(pattern, "results.json")
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize("content", ["", '{"a": 1', "[1]"])
+def test_a_damaged_result_is_named_and_nothing_is_written(tmp_path, content):
+    (tmp_path / "one.json").write_text('{"a": 1}')
+    (tmp_path / "two.json").write_text(content)
+    with pytest.raises(InputError, match=r"two\.json is no result of dlib"):
+        aggregate_results.aggregate_results_to_json(
+            str(tmp_path / "*.json"), str(tmp_path / "results.out")
+        )
+    assert not (tmp_path / "results.out").exists()
+
+
+def test_results_that_match_are_aggregated(tmp_path):
+    for k in range(2):
+        (tmp_path / f"{k}.json").write_text(f'{{"score": {k}}}')
+    output = str(tmp_path / "results.out")
+    aggregate_results.aggregate_results_to_json(str(tmp_path / "*.json"), output)
+    table = aggregate_results.load_aggregated_json_results(output)
+    assert sorted(table["score"]) == [0, 1]
+
+
+class Nameless:
+    """A data set of a user without names of its factors."""
+
+    num_factors, factors_num_values, observation_shape = 2, [3, 4], [2, 1, 1]
+
+    def sample_factors(self, num, random_state):
+        return np.stack([random_state.randint(size, size=num) for size in (3, 4)], axis=1)
+
+    def sample_observations_from_factors(self, factors, random_state):
+        return factors
+
+    def sample(self, num, random_state):
+        factors = self.sample_factors(num, random_state)
+        return factors, factors
+
+    def sample_observations(self, num, random_state):
+        return self.sample_factors(num, random_state)
+
+
+def test_unified_scores_work_on_data_without_names(tmp_path):
+    register("nameless", Nameless)
+    dataset = named_data.get_named_ground_truth_data("nameless")
+    assert dataset.factor_names == ["factor 0", "factor 1"]
+    gin.parse_config(
+        "discretizer.discretizer_fn = @histogram_discretizer\ndiscretizer.num_bins = 20\n"
+        "unified_scores.matrix_fns = [@mutual_information_matrix]"
+    )
+    scores = unified_scores.compute_unified_scores(
+        dataset, lambda x: x + 0.0, np.random.RandomState(0), str(tmp_path), 500, 100
+    )
+    gin.clear_config()
+    assert scores["mutual_information_matrix.mig"] == pytest.approx(1, abs=0.05)
+
+
+def test_abstract_dsprites_of_the_abstract_reasoning_study_is_a_data_set(tmp_path, monkeypatch):
+    assert render_dsprites.main(["--root", str(tmp_path), "--grid", *"32222"]) == 0
+    monkeypatch.setenv(VARIABLE, str(tmp_path))
+    dataset = named_data.get_named_ground_truth_data("abstract_dsprites")
+    assert dataset.factors_num_values == [5, 6, 3, 6, 32, 32]
+    factors, images = dataset.sample(4, np.random.RandomState(0))
+    assert images.shape == (4, 64, 64, 3)
+    assert factors.shape == (4, 6)
+    assert dataset.factor_names == list(named_kinds(dataset))
