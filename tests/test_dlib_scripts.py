@@ -109,7 +109,7 @@ def test_abstract_dsprites_of_the_abstract_reasoning_study_is_a_data_set(tmp_pat
     assert render_dsprites.main(["--root", str(tmp_path), "--grid", *"32222"]) == 0
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     dataset = named_data.get_named_ground_truth_data("abstract_dsprites")
-    assert dataset.factors_num_values == [5, 6, 3, 6, 32, 32]
+    assert dataset.factors_num_values == [5, 6, 3, 2, 2, 2]
     factors, images = dataset.sample(4, np.random.RandomState(0))
     assert images.shape == (4, 64, 64, 3)
     assert factors.shape == (4, 6)
