@@ -1,0 +1,81 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Runs dlib's unmodified script dlib_reproduce on shortened models of a study, with synthetic data files.
+
+python dlib_pipeline.py SCRIPTS DATA OUTPUT STUDY NUMBER...
+"""
+
+import functools
+import os
+import runpy
+import sys
+from pathlib import Path
+
+import data_files
+
+import vae_ortho_plugin  # noqa: F401
+
+# dlib finds what TensorFlow no longer has under the plugin's hook only.
+# isort: split
+from absl import flags
+from disentanglement_lib.config import reproduce
+from disentanglement_lib.evaluation import evaluate
+from disentanglement_lib.visualize import visualize_model
+
+from vae_ortho_plugin.data import mpi3d
+from vae_ortho_plugin.data.location import VARIABLE
+
+TRAINING = ["model.training_steps = 3", "model.eval_steps = 1", "model.batch_size = 8"]
+TRAIN = ("beta_vae_sklearn", "dci", "factor_vae_score", "mig", "modularity_explicitness")
+TRAIN += ("sap_score", "unsupervised_metrics")
+EVALUATION = [
+    *(f"{name}.num_train = 100" for name in TRAIN),
+    "beta_vae_sklearn.batch_size = 4",
+    "beta_vae_sklearn.num_eval = 50",
+    "dci.num_test = 50",
+    "downstream_task.num_test = 50",
+    "downstream_task.num_train = [100]",
+    "factor_vae_score.batch_size = 4",
+    "factor_vae_score.num_eval = 50",
+    "factor_vae_score.num_variance_estimate = 100",
+    "fairness.num_test_points_per_class = 20",
+    "fairness.num_train = 100",
+    "modularity_explicitness.num_test = 50",
+    "prune_dims.threshold = 0.0",
+    "sap_score.num_test = 50",
+]
+
+
+def shorten(study):
+    configure, evaluate_with_gin = study.get_model_config, evaluate.evaluate_with_gin
+
+    def get_model_config(model_num=0):
+        bindings, file = configure(model_num)
+        return [*bindings, *TRAINING], file
+
+    def evaluate_shortened(model_dir, output_dir, overwrite, files, bindings):
+        text = Path(files[0]).read_text()
+        own = [line for line in EVALUATION if f"@{line.partition('.')[0]}" in text]
+        evaluate_with_gin(model_dir, output_dir, overwrite, files, [*bindings, *own])
+
+    study.get_model_config = get_model_config
+    evaluate.evaluate_with_gin = evaluate_shortened
+    few = {"num_animations": 1, "num_frames": 2, "num_points_irs": 50}
+    visualize_model.visualize = functools.partial(visualize_model.visualize, **few)
+
+
+def main(scripts, data, output, study, *numbers):
+    for module, sizes in data_files.SMALL.items():
+        module.SIZES = sizes
+    mpi3d.SIZES_2019 = data_files.MPI3D_2019
+    os.environ[VARIABLE] = data
+    shorten(reproduce.STUDIES[study])
+    script = runpy.run_path(str(Path(scripts, "dlib_reproduce")), run_name="script")
+    output_directory = f"{output}/{{study}}/{{model_num}}"
+    flags.FLAGS(["dlib_reproduce", f"--study={study}", f"--output_directory={output_directory}"])
+    for number in numbers:
+        flags.FLAGS.model_num = int(number)
+        script["main"]([])
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
