@@ -114,6 +114,7 @@ def test_a_data_set_named_by_a_macro_reaches_evaluation_and_pictures(tmp_path):
 def test_a_data_set_that_no_step_named_is_asked_for(model, tmp_path):
     copy = shutil.copytree(model, tmp_path / "model")
     (copy / "results/gin/train.gin").write_text("dataset.name = %data\n")
+    (copy / "SHA256SUMS").unlink()
     with pytest.raises(InputError, match="dataset.name = %data, which is not the name"):
         evaluate.evaluate_with_gin(
             str(copy), str(tmp_path / "dto"), gin_config_files=["metrics/dto.gin"]

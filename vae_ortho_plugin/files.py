@@ -111,7 +111,8 @@ def check_seal(directory: Path, pattern: str = "*") -> None:
         if fnmatch.fnmatchcase(name, pattern) and not _has_sha256(directory / name, expected):
             raise InputError(
                 f"{directory / name} is damaged: it is missing, or its SHA-256 is not the one in {sums}. "
-                f"Make {directory} again, or copy it again from where it is whole."
+                f"Make {directory} again, or copy it again from where it is whole. If you changed the "
+                f"file on purpose, delete its line in {SUMS}."
             )
 
 
