@@ -93,10 +93,13 @@ setup(
         "gpu": ["tensorflow[and-cuda]"],
         "dev": [
             "import-linter",
+            # docs/notebook.ipynb is tested with both.
+            "ipykernel",
             # docs/own_model.md is tested with it.
             "jax",
             # mypy's releases differ in what they find.
             "mypy==2.4.*",
+            "nbclient",
             "pytest",
             "pytest-xdist",
             # ruff's releases differ in the rules and the format they ask for.

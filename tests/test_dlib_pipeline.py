@@ -105,7 +105,7 @@ def test_unsupervised_study_v1_runs_from_training_to_the_aggregated_file(tmp_pat
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("study", ["fairness_study_v1", "test"])
+@pytest.mark.parametrize("study", ["abstract_reasoning_study_v1", "fairness_study_v1", "test"])
 def test_the_other_studies_of_dlib_run_to_the_aggregated_file(tmp_path, study):
     with pytest.MonkeyPatch.context() as patch:
         small_sizes(patch)

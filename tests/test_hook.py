@@ -109,13 +109,16 @@ assert named_data.get_named_ground_truth_data("synth_linear").num_factors == 2
 
 def test_without_the_pth_line_the_message_names_the_import_that_is_missing():
     program = """
-from disentanglement_lib.data.ground_truth import named_data
+try:
+    from disentanglement_lib.data.ground_truth import named_data
+except Exception:
+    pass  # what dlib on its own says of current libraries
 import vae_ortho_plugin
 """
     process = run_without_pth(program)
     assert process.returncode == 1
     (message,) = [line for line in process.stderr.splitlines() if line.startswith("ImportError")]
-    assert "named_data" in message or "ground_truth" in message
+    assert "disentanglement_lib.data.ground_truth" in message
     assert (
         "with `import vae_ortho_plugin` before the first import of disentanglement_lib" in message
     )

@@ -1,0 +1,105 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The table of all that dlib 1.5 offers, docs/dlib.md."""
+
+import importlib
+import importlib.metadata
+import importlib.util
+import re
+from pathlib import Path
+
+import gin
+import pytest
+
+import vae_ortho_plugin
+
+# dlib finds what TensorFlow no longer has under the plugin's hook only.
+# isort: split
+from disentanglement_lib.config import reproduce
+from disentanglement_lib.data.ground_truth import named_data
+from dlib_support import fresh_gin  # noqa: F401
+
+from vae_ortho_plugin import data
+
+TESTS = Path(__file__).parent
+PAGE = (TESTS.parent / "docs/dlib.md").read_text(encoding="utf-8")
+FILES = [str(file) for file in importlib.metadata.files("disentanglement-lib")]
+MODULES = [
+    file.removesuffix(".py").replace("/", ".").removesuffix(".__init__")
+    for file in FILES
+    if file.startswith("disentanglement_lib/") and file.endswith(".py")
+]
+ROWS = [
+    [cell.strip() for cell in line.strip("|").split("|")]
+    for line in PAGE.splitlines()
+    if line.startswith("| `")
+]
+NAMED = {name for row in ROWS for name in re.findall(r"`([^`]+)`", row[0])}
+
+
+def test_each_row_has_a_state_and_a_test():
+    for _, state, test in ROWS:
+        assert re.match(r"(works?|dlib's own fault:|not possible:)", state)
+        assert re.search(r"`\w+`", test)
+
+
+def test_every_test_that_the_page_names_is_there():
+    ours = {
+        name
+        for path in TESTS.glob("test_*.py")
+        for name in re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
+    }
+    dlibs = {module.rpartition(".")[2] for module in MODULES if module.endswith("_test")}
+    tests = {name for row in ROWS for name in re.findall(r"`(\w+)`", row[2])}
+    tests |= set(re.findall(r"`(test_\w+_\w+_\w+)`", PAGE))
+    assert tests - ours - dlibs == set()
+
+
+def test_tests_that_a_default_run_skips_are_marked():
+    for name in re.findall(r"`(test_\w+)` \(long\)", PAGE):
+        marked = re.compile(rf"@pytest\.mark\.long\n(@.*\n)*def {name}\(")
+        assert any(marked.search(path.read_text(encoding="utf-8")) for path in TESTS.glob("*.py"))
+
+
+def test_every_script_of_dlib_has_a_row():
+    scripts = {Path(file).name for file in FILES if "/bin/dlib_" in file}
+    assert scripts and scripts - NAMED == set()
+
+
+def test_every_data_set_of_dlib_has_a_row():
+    function = named_data.get_named_ground_truth_data
+    with pytest.raises(vae_ortho_plugin.InputError) as error:
+        function("no such name")
+    known = set(re.search(r"Known: (.*)\.", str(error.value).splitlines()[0])[1].split(", "))
+    assert known - set(data.NAMED) - NAMED == set()
+
+
+def test_every_study_of_dlib_has_a_row():
+    assert {name for name in reproduce.STUDIES if not name.startswith("vae_pca")} - NAMED == set()
+
+
+def test_every_gin_configurable_of_dlib_has_a_row():
+    for module in MODULES:
+        if not module.endswith("_test"):
+            importlib.import_module(module)
+    registered = {
+        selector.rpartition(".")[2]
+        for selector, one in gin.config._REGISTRY.items()
+        if one.wrapped.__module__.startswith("disentanglement_lib")
+    }
+    assert len(registered) > 60 and registered - NAMED == set()
+
+
+def test_the_wheel_lacks_modules_of_these_scripts():
+    scripts = {
+        row[0].strip("`")
+        for row in ROWS
+        if "test_the_wheel_lacks_modules_of_these_scripts" in row[2]
+    }
+    assert len(scripts) == 6
+    for script in scripts:
+        (file,) = [f for f in importlib.metadata.files("disentanglement-lib") if f.name == script]
+        text = Path(file.locate()).read_text(encoding="utf-8")
+        imports = re.findall(r"^from (disentanglement_lib\S*) import (\w+)$", text, re.MULTILINE)
+        wanted = [f"{package}.{name}" for package, name in imports]
+        wanted += re.findall(r"python -m (disentanglement_lib\S+)", text)
+        assert wanted and not {*wanted} <= {*MODULES}, script
