@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Snakemake and a Slurm of one machine for tests, or the reason why there is none."""
 
+import contextlib
 import importlib.util
 import os
 import shutil
@@ -57,6 +58,18 @@ def slurm(snakemake, tmp_path_factory):
         _skip(f"Slurm did not start: {started.stderr}")
     yield {**os.environ, "SLURM_CONF": f"{directory}/slurm.conf", "PATH": f"{directory}/bin:{path}"}
     subprocess.run([SCRIPT, "stop", directory], check=True)
+    _end_orphans(f"{tmp_path_factory.getbasetemp()}/test_")
+
+
+def _end_orphans(text: str) -> None:
+    """Ends processes with this text in their command line.
+
+    This Slurm finds the processes of a job by their parents, and loses those whose parent was killed.
+    """
+    for path in Path("/proc").glob("[0-9]*/cmdline"):
+        with contextlib.suppress(OSError):
+            if text in path.read_text():
+                os.kill(int(path.parent.name), signal.SIGKILL)
 
 
 def start_study(output: Path, *words: str, environment: dict | None = None) -> subprocess.Popen:

@@ -36,6 +36,8 @@ def main() -> int:
     """Carries out the command line; returns the exit status."""
     output, directory, *options = sys.argv[1:]
     folder, launch = ResultsFolder(Path(output)), Launch(Path(directory))
+    # Ignored by what a shell script starts in the background; the launcher and `_end_with_parent` send it.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     _end_with_parent()
     try:
         with locked(folder.engine_lock, f"the jobs of {output}", timeout=LEASE_SECONDS + 60):
