@@ -120,3 +120,26 @@ placeholder = tf.placeholder(tf.float32, [None, 2])
 assert placeholder.shape[1].value == 2
 """
     run_python(program, str(tmp_path))
+
+
+PICTURES = """
+import matplotlib
+
+matplotlib.use("svg")
+import matplotlib.pyplot as plt
+import numpy as np
+plt.rcParams["lines.linewidth"] = 7
+mine = plt.figure()
+from disentanglement_lib.evaluation import evaluate
+from disentanglement_lib.visualize import visualize_irs, visualize_model, visualize_scores
+visualize_scores.heat_square(np.eye(3), sys.argv[1], "square", "x", "y")
+factors = np.random.RandomState(0).randint(3, size=(100, 2))
+visualize_irs.vis_all_interventional_effects(factors, factors + 0.0, sys.argv[1])
+assert matplotlib.get_backend() == "svg"
+assert plt.get_fignums() == [mine.number] and plt.rcParams["lines.linewidth"] == 7
+"""
+
+
+def test_matplotlibs_backend_figures_and_settings_are_left_as_they_are(tmp_path):
+    run_python("import sys\n" + PICTURES, str(tmp_path))
+    assert len(list(tmp_path.iterdir())) == 2

@@ -79,10 +79,17 @@ _PATCHED = {
     f"{PACKAGE}.postprocessing.postprocess",
     f"{PACKAGE}.utils.aggregate_results",
     f"{PACKAGE}.utils.results",
+    f"{PACKAGE}.visualize.dendrogram",
     f"{PACKAGE}.visualize.visualize_dataset",
     f"{PACKAGE}.visualize.visualize_irs",
     f"{PACKAGE}.visualize.visualize_model",
+    f"{PACKAGE}.visualize.visualize_scores",
     f"{PACKAGE}.visualize.visualize_util",
+}
+
+# Those of them that set matplotlib's backend.
+_DRAWING = {
+    f"{PACKAGE}.visualize.{name}" for name in ("dendrogram", "visualize_irs", "visualize_scores")
 }
 
 
@@ -106,6 +113,11 @@ class _Loader:
         if module.__name__ == PACKAGE:
             _prepare(module)
             self._loader.exec_module(module)
+        elif module.__name__ in _DRAWING:
+            patches = importlib.import_module("vae_ortho_plugin.dlib.patches_visualize")
+            with patches.chosen_backend_kept():
+                self._loader.exec_module(module)
+            importlib.import_module("vae_ortho_plugin.dlib.patches").apply(module)
         else:
             self._loader.exec_module(module)
             importlib.import_module("vae_ortho_plugin.dlib.patches").apply(module)
