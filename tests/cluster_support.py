@@ -20,9 +20,10 @@ SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "one_machine_slurm
 # Set by .ci/run: a test that cannot run has failed.
 REQUIRED = "VAE_ORTHO_TESTS_NEED_CLUSTER"
 DAEMONS = ("slurmctld", "slurmd", "sbatch", "munged")
-# Jobs of some runs, so that there are several.
+# Jobs of some runs, so that there are several. SIGINT is ignored, as in what a script starts in the background.
 STUDY = """
-import sys
+import signal, sys
+signal.signal(signal.SIGINT, signal.SIG_IGN)
 from vae_ortho_plugin.study.run.cluster import plan
 plan.CHUNK_SECONDS = 40
 from vae_ortho_plugin.study.run.command import main

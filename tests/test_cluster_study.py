@@ -84,18 +84,27 @@ def test_a_study_on_slurm_that_is_killed_and_stopped_ends_as_an_undisturbed_one(
     assert jobs(slurm) == []
 
 
-def test_snakemake_makes_a_study_on_this_machine_without_slurm(snakemake, tmp_path):
+def test_snakemake_makes_a_study_on_this_machine_also_after_sigterm(snakemake, tmp_path):
     words = ("--models", "random_decoder", "--data-sets", "synth_linear", "--seeds", "0-1")
-    process = start_study(tmp_path, *words, "--snakemake", "--executor", "local", "--cores", "1")
+    command = (tmp_path, *words, "--snakemake", "--executor", "local", "--cores", "1")
+    process = start_study(*command)
+    log = tmp_path / "logs/synth_linear-random_decoder-0.log"
+    wait_until(log.exists, process, seconds=120)
+    process.send_signal(signal.SIGTERM)
+    text, _ = process.communicate(timeout=100)
+    assert process.returncode == 143, text
+    assert finished_runs(tmp_path) < 2
+
+    process = start_study(*command)
     text, _ = process.communicate()
     assert process.returncode == 0, text
     assert finished_runs(tmp_path) == 2
     assert (tmp_path / "report.md").exists()
 
-    process = start_study(tmp_path, *words, "--snakemake", "--executor", "local", "--cores", "1")
+    process = start_study(*command)
     text, _ = process.communicate()
     assert "2 runs, 2 of them finished before" in text
-    assert len(list((tmp_path / "cluster").iterdir())) == 1, "no launch without a missing run"
+    assert len(list((tmp_path / "cluster").iterdir())) == 2, "no launch without a missing run"
 
 
 @pytest.mark.parametrize(
