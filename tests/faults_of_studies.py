@@ -5,6 +5,7 @@ import collections
 import contextlib
 import functools
 import itertools
+import json
 import os
 import random
 import re
@@ -72,9 +73,11 @@ class Study:
         found: dict[str, object] = {
             path.name: path.read_text() for path in sorted(self.output.glob("tables/*.csv"))
         }
-        for path in sorted(self.output.glob("runs/*/*/*/metrics/*/*/results/json/*results.json")):
-            name = str(path.relative_to(self.output))
-            found[name] = re.sub(r'"elapsed_time": [^,}]*', "", path.read_text())
+        for path in sorted(self.output.glob("runs/*/*/*/**/results/json/*results.json")):
+            results = json.loads(path.read_text())
+            for varies in ("elapsed_time", "uuid"):
+                results.pop(varies, None)
+            found[str(path.relative_to(self.output))] = results
         return found
 
     def at(self) -> str:
