@@ -202,7 +202,14 @@ def test_every_data_set_of_dlib_has_a_command():
         named_data.get_named_ground_truth_data("none")
     known = set(str(error.value).partition("Known: ")[2].partition(".")[0].split(", "))
     assert {"mpi3d_real", "cars3d"} < known
-    made = {"dummy_data", "image_folder", "npz", "synth_linear", "synth_nonlinear"}
+    made = {
+        "abstract_dsprites",
+        "dummy_data",
+        "image_folder",
+        "npz",
+        "synth_linear",
+        "synth_nonlinear",
+    }
     for name in known - made:
         assert catalog.needed(name)
     assert catalog.needed("scream_dsprites") == ["dsprites", "scream"]
