@@ -50,7 +50,9 @@ def pictures(directory, shape, factors, latents, activation="logits"):
 @pytest.mark.parametrize("shape", [(8, 8, 1), (8, 8, 3), (6, 10, 1)])
 def test_images_of_any_activation_and_shape_are_visualized(tmp_path, activation, shape):
     found = pictures(tmp_path, shape, 2, 2, activation)
-    assert {path.name for path in found.iterdir()} == FOLDERS | {"interventional_effects"}
+    assert {path.name for path in found.iterdir() if path.is_dir()} == FOLDERS | {
+        "interventional_effects"
+    }
     # 64 pairs of an image and its reconstruction, 8 in a row.
     with Image.open(found / "reconstructions/reconstructions.jpg") as image:
         assert image.size == (8 * 2 * shape[1], 8 * shape[0])
@@ -62,7 +64,7 @@ def test_images_of_any_activation_and_shape_are_visualized(tmp_path, activation,
 def test_one_latent_and_one_factor_are_visualized(tmp_path, factors, latents):
     found = pictures(tmp_path, (8, 8, 1), factors, latents)
     expected = FOLDERS | ({"interventional_effects"} if factors else set())
-    assert {path.name for path in found.iterdir()} == expected
+    assert {path.name for path in found.iterdir() if path.is_dir()} == expected
     assert len(list((found / "traversals").iterdir())) == latents
 
 
