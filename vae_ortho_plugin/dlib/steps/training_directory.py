@@ -62,10 +62,10 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         output_directory.refuse_existing(path, overwrite)
         if not (resume and _can_continue(partial, overwrite)):
             shutil.rmtree(partial, ignore_errors=True)
+            progress.say(_what_is_trained())  # one that is continued says so first
         shutil.rmtree(partial / _MODEL, ignore_errors=True)
         partial.mkdir(exist_ok=True)
         files.write_text(partial / _CONFIG, gin.config_str())
-        progress.say(_what_is_trained())
         try:
             with checkpoints.kept_in(partial / _CHECKPOINTS), export.prepared_before_training():
                 yield str(partial / _MODEL)
