@@ -136,8 +136,12 @@ def test_a_finished_directory_is_untouched_and_refused(broken):
 
 
 def test_an_error_after_training_leaves_the_trained_weights(tmp_path, capsys):
-    def fail(*_):
-        raise OSError("No space left on device")
+    export = gaussian_encoder_model.export_as_tf_hub
+
+    def fail(model, observation_shape, checkpoint, *rest):
+        if checkpoint is not None:  # the training is over
+            raise OSError("No space left on device")
+        export(model, observation_shape, checkpoint, *rest)
 
     with (
         mock.patch.object(gaussian_encoder_model, "export_as_tf_hub", fail),
