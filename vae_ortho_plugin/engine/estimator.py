@@ -111,9 +111,8 @@ class TPUEstimator:
         self._batch_sizes = {ModeKeys.TRAIN: train_batch_size, ModeKeys.EVAL: eval_batch_size}
         self._params = params or {}
         self._tracked: TrackedMeasures | None = None
-        self._observation_shape: list[int] | None = (
-            None  # of the features, once the model is called
-        )
+        # Of the features, once the model is called.
+        self._observation_shape: list[int] | None = None
 
     @property
     def seed(self) -> int:

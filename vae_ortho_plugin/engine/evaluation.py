@@ -51,12 +51,8 @@ def _evaluate(
         resident = inputs.loop_input(input_fn, params) if in_loop else None
         if isinstance(resident, inputs.ResidentInput):
             count = resident.num_batches or steps
-            try:
+            with tracing.in_loop(graph):
                 updates = _loop(call_model, resident, estimator.seed, count)
-            except tracing.TRACING_ERRORS as error:
-                raise tracing.CannotLoop(tracing.reason(error)) from error
-            if any(variable.graph is not graph for variable in tf.global_variables()):
-                raise tracing.CannotLoop("the model makes variables that cannot leave the loop")
         else:
             resident = None
             updates = metric_updates(call_model(input_fn(params)))

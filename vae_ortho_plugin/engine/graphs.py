@@ -31,9 +31,9 @@ def settings() -> Iterator[None]:
     """Within: TensorFlow is set as dlib's models and the training loop need it.
 
     An entry of a shape has the attribute `value`, as models of TensorFlow 1 expect, and layers draw their
-    initial values as there. Variables are resources
-    and loops are functions, which many steps in one session call need; both are TensorFlow 2's own
-    settings, which a user may have switched off. Afterwards all are what they were before.
+    initial values as there. Variables are resources and loops are functions, which many steps in one
+    session call need; both are TensorFlow 2's own settings, which a user may have switched off. Afterwards
+    all are what they were before.
     """
     with _lock, contextlib.ExitStack() as stack:
         stack.enter_context(without_deprecation_warnings())

@@ -14,7 +14,6 @@ from tensorflow.python.framework import random_seed
 from vae_ortho_plugin.engine import checkpoints, graphs, inputs, loop, progress, tracing
 from vae_ortho_plugin.engine.settings import TrainingLoop
 from vae_ortho_plugin.engine.tracked import Probe, TrackedMeasures
-from vae_ortho_plugin.errors import InputError
 
 _MODE = "train"
 # What surrounds a call takes a millisecond, in which a small model trains a hundred steps.
@@ -146,7 +145,8 @@ class TrainingGraph:
         self._input = inputs.loop_input(input_fn, params)
         if self._input is None:
             raise tracing.CannotLoop("the input function does more than read one iterator")
-        try:
+        # The model's own error returns from training step by step.
+        with tracing.in_loop(self.graph):
             self.train_loop = loop.build(
                 self._call_model,
                 self._input,
@@ -157,14 +157,7 @@ class TrainingGraph:
                 xla=kind == "xla",
                 probes=self.probes,
             )
-        except InputError:
-            raise
-        except tracing.TRACING_ERRORS as error:
-            # The model's own error returns from training step by step.
-            raise tracing.CannotLoop(f"the model cannot loop: {tracing.reason(error)}") from error
         self._drawn = self._input.drawn_again()
-        if any(variable.graph is not self.graph for variable in tf.global_variables()):
-            raise tracing.CannotLoop("the model makes variables that cannot leave the loop")
 
     def _call_model(self, batch):
         return self._estimator.call_model(batch, _MODE)
