@@ -93,12 +93,12 @@ def seal(directory: Path, without: Collection[Path] = ()) -> None:
     write_text(directory / SUMS, "".join(lines))
 
 
-def check_seal(directory: Path, pattern: str = "*") -> None:
+def check_seal(directory: Path, *patterns: str) -> None:
     """Checks files of a directory that `seal` has sealed; does nothing without check sums.
 
     Args:
         directory: has the file SHA256SUMS.
-        pattern: of the files' paths within the directory; `*` matches slashes too.
+        patterns: of the files' paths within the directory, none for all of them; `*` matches slashes too.
 
     Raises:
         InputError: a file is missing, or is not what was written; names it.
@@ -108,7 +108,8 @@ def check_seal(directory: Path, pattern: str = "*") -> None:
         return
     for line in sums.read_text(encoding="utf-8", errors="replace").splitlines():
         expected, _, name = line.partition("  ")
-        if fnmatch.fnmatchcase(name, pattern) and not _has_sha256(directory / name, expected):
+        meant = not patterns or any(fnmatch.fnmatchcase(name, one) for one in patterns)
+        if meant and not _has_sha256(directory / name, expected):
             raise InputError(
                 f"{directory / name} is damaged: it is missing, or its SHA-256 is not the one in {sums}. "
                 f"Make {directory} again, or copy it again from where it is whole. If you changed the "
@@ -219,10 +220,15 @@ def _identity(path: Path) -> tuple[int, int] | None:
 def _is_gone(lock: "SoftFileLease") -> bool:
     """Whether the holder of a lock was a process of this host and has ended."""
     owner = lock.owner
-    if owner is None or owner.hostname != socket.gethostname():
+    return owner is not None and has_ended(owner.pid, owner.hostname)
+
+
+def has_ended(process: int, host: str) -> bool:
+    """Whether a process has certainly ended; of another host, that cannot be known here."""
+    if host != socket.gethostname():
         return False
     try:
-        os.kill(owner.pid, 0)
+        os.kill(process, 0)
     except ProcessLookupError:
         return True
     except PermissionError:  # another user's

@@ -77,8 +77,8 @@ def read_finished(folder: ResultsFolder, planned: Iterable[Experiment]) -> list[
 
 def _read(files: RunFiles, planned: Iterable[Experiment]) -> FinishedRun | None:
     """The run in a directory; None where its experiment is not planned."""
-    for pattern in ("run.json", "model/results/json/*", "metrics/*/evaluation_results.json"):
-        check_seal(files.directory, pattern)
+    read = ("run.json", "model/results/json/*", "metrics/*/evaluation_results.json")
+    check_seal(files.directory, *read)
     facts = read_json(files.facts)
     try:
         planned_run = run_of(facts["model_num"])

@@ -94,5 +94,4 @@ def need_module(path: str | None, flag: str, what: str) -> None:
         raise InputError(f"No directory of {what}. Name it with {flag}=DIRECTORY.")
     if not os.path.isdir(os.path.join(path, "tfhub")):
         raise InputError(f"{flag} = {path} is not {what}: there is no directory tfhub in it.")
-    for pattern in ("tfhub/*", "results/*"):
-        check_seal(Path(path), pattern)
+    check_seal(Path(path), "tfhub/*", "results/*")

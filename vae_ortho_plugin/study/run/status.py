@@ -3,13 +3,13 @@
 
 import os
 import re
-import socket
 import statistics
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from vae_ortho_plugin.files import has_ended
 from vae_ortho_plugin.study.durations import duration
 from vae_ortho_plugin.study.experiments import Experiment, Run
 from vae_ortho_plugin.study.finished import read_json
@@ -41,15 +41,7 @@ class Holder:
         """Whether the process may still be at work, as far as it can be seen from this host."""
         if self.lease is not None and self.seconds > self.lease:
             return False
-        if self.host != socket.gethostname():
-            return True
-        try:
-            os.kill(self.process, 0)
-        except ProcessLookupError:
-            return False
-        except PermissionError:  # another user's
-            pass
-        return True
+        return not has_ended(self.process, self.host)
 
 
 @dataclass
