@@ -10,12 +10,11 @@ from typing import BinaryIO
 
 import numpy as np
 
+from vae_ortho_plugin.data.unpack import MOST_PER_BYTE
 from vae_ortho_plugin.errors import InputError
 
 _DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
 _GZIP_MAGIC = b"\x1f\x8b"
-# Deflate packs at most 1,032 bytes into one.
-_MOST_PER_BYTE = 1032
 
 
 def read_idx(path: str | Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
@@ -33,7 +32,7 @@ def read_idx(path: str | Path, shape: tuple[int, ...] | None = None) -> np.ndarr
         with open(path, "rb") as file:
             compressed = file.read(2) == _GZIP_MAGIC
         with (gzip.open if compressed else open)(path, "rb") as file:
-            most = os.path.getsize(path) * (_MOST_PER_BYTE if compressed else 1)
+            most = os.path.getsize(path) * (MOST_PER_BYTE if compressed else 1)
             return _read(file, path, shape, most)
     except FileNotFoundError as error:
         raise InputError(f"{path}: no such file.") from error

@@ -12,11 +12,10 @@ from typing import BinaryIO
 import numpy as np
 
 from vae_ortho_plugin.data.kept import keep
+from vae_ortho_plugin.data.unpack import MOST_PER_BYTE
 from vae_ortho_plugin.errors import InputError
 
 _BLOCK = 1 << 24
-# Deflate packs at most 1,032 bytes into one.
-_MOST_PER_BYTE = 1032
 
 
 @contextlib.contextmanager
@@ -62,19 +61,28 @@ def check_shape(
 def small_array(archive: zipfile.ZipFile, key: str) -> np.ndarray:
     """An array as NumPy reads it; ValueError for one of Python objects."""
     with archive.open(f"{key}.npy") as file:
-        shape, _, dtype = header(file)
-        _check_size(archive.getinfo(f"{key}.npy"), file.tell(), shape, dtype)
+        _checked_header(archive, key, file)
         file.seek(0)
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _check_size(info: zipfile.ZipInfo, begin: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    """Raises ValueError where the file cannot hold the array, before memory is taken for it."""
-    size = math.prod(shape) * dtype.itemsize
+def _checked_header(
+    archive: zipfile.ZipFile, key: str, file: BinaryIO
+) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """As `header`, before memory is taken for the array.
+
+    Raises:
+        ValueError: it is an array of Python objects, or more than the file can hold.
+    """
+    shape, fortran, dtype = header(file)
+    if dtype.hasobject:
+        raise ValueError(f"{key} is an array of Python objects")
+    info, size = archive.getinfo(f"{key}.npy"), math.prod(shape) * dtype.itemsize
     deflated = info.compress_type == zipfile.ZIP_DEFLATED
-    most = info.compress_size * _MOST_PER_BYTE if deflated else info.file_size
-    if min(shape, default=0) < 0 or size > info.file_size - begin or info.file_size > most:
+    most = info.compress_size * MOST_PER_BYTE if deflated else info.file_size
+    if min(shape, default=0) < 0 or size > info.file_size - file.tell() or info.file_size > most:
         raise ValueError(f"{info.filename} states shape {shape}, more than the file holds")
+    return shape, fortran, dtype
 
 
 def large_array(path: Path, layout: str, key: str) -> np.ndarray:
@@ -86,11 +94,8 @@ def large_array(path: Path, layout: str, key: str) -> np.ndarray:
         InputError: there is no such array, or the file is damaged.
     """
     with opened(path, layout) as archive, archive.open(f"{key}.npy") as file:
-        shape, fortran, dtype = header(file)
-        if dtype.hasobject:
-            raise ValueError(f"{key} is an array of Python objects")
+        shape, fortran, dtype = _checked_header(archive, key, file)
         info = archive.getinfo(f"{key}.npy")
-        _check_size(info, file.tell(), shape, dtype)
         if info.compress_type == zipfile.ZIP_STORED and not fortran:
             begin = _data_offset(path, info)
             if begin + info.file_size > path.stat().st_size:

@@ -12,6 +12,7 @@ import numpy as np
 from vae_ortho_plugin.data import npz
 from vae_ortho_plugin.data.kept import ScaledImages, keep
 from vae_ortho_plugin.data.location import check_file, dlib_path, exists, remedy
+from vae_ortho_plugin.data.unpack import MOST_PER_BYTE
 from vae_ortho_plugin.errors import InputError
 
 # Below the data root, with the chunk and "dat", "cat" or "info".
@@ -144,8 +145,7 @@ def _read(path: Path) -> np.ndarray:
         with (gzip.open if packed else open)(path, "rb") as file:
             dtype, shape, begin = _header(file, path)
             size = math.prod(shape) * dtype.itemsize
-            # Deflate packs at most 1,032 bytes into one.
-            fits = size <= path.stat().st_size * 1032
+            fits = size <= path.stat().st_size * MOST_PER_BYTE
             content = file.read(size + 1) if packed and fits else b""
         found = len(content) if packed else path.stat().st_size - begin
     except (OSError, EOFError, zlib.error) as error:

@@ -10,6 +10,9 @@ from pathlib import Path, PurePosixPath
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import written_beside
 
+# Deflate, of gzip and zip files, packs at most this number of bytes into one.
+MOST_PER_BYTE = 1032
+
 
 def gunzip(archive: Path, target: Path) -> None:
     """Makes the file `target` of a gzip file.

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vae_ortho_plugin.data import npz
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures import arrays
 from vae_ortho_plugin.measures.disentanglement_score import KINDS
@@ -181,7 +182,7 @@ def _array(flag: str, path: str, text: bool = False) -> np.ndarray:
         if start[:4] == b"PK\x03\x04":
             array = _member(where, path, flag.removeprefix("--"))
         elif start == b"\x93NUMPY":
-            array = np.load(path, mmap_mode=None if text else "r", allow_pickle=False)
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
         else:
             raise InputError(f"{where} is not a npy or npz file. {remedy}")
     except FileNotFoundError as error:
@@ -215,7 +216,7 @@ def _member(where: str, path: str, name: str) -> np.ndarray:
                 f"{where} needs an array called {name!r}, or one array only; it has "
                 f"{', '.join(names) or 'none'}. Save it with np.savez(path, {name}=array)."
             )
-        return archive[name if name in names else names[0]]
+        return npz.small_array(archive.zip, name if name in names else names[0])
 
 
 def _near(path: str) -> str:
