@@ -23,9 +23,12 @@ def _aggregate_results(module: types.ModuleType) -> None:
                 "writes such files as DIRECTORY/results/aggregate/evaluation.json. Quote the pattern, so "
                 "that the shell does not expand it."
             )
-        for file in files:
-            _check_result(file)
-        return aggregate(result_file_pattern, output_path)
+        try:
+            return aggregate(result_file_pattern, output_path)
+        except Exception:
+            for file in files:
+                _check_result(file)
+            raise
 
     module.aggregate_results_to_json = aggregate_results_to_json
 

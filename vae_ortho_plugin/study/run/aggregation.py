@@ -20,21 +20,20 @@ def aggregate_if_outdated(folder: ResultsFolder) -> None:
     Raises:
         InputError: a metric's file is damaged, or dlib_aggregate_results failed.
     """
-    sources = {str(path.relative_to(folder.path)): path.stat() for path in _metrics(folder)}
-    if not sources:
-        return
-    made_of = {name: [facts.st_size, facts.st_mtime_ns] for name, facts in sources.items()}
-    if _record(folder) == {"made_of": made_of, "sha256": _sha256(folder.aggregated_results)}:
+    made_of = {}
+    for path in sorted(folder.path.glob(RESULT_PATTERN)):
+        facts = path.stat()
+        made_of[str(path.relative_to(folder.path))] = [facts.st_size, facts.st_mtime_ns]
+    if not made_of or _record(folder) == {
+        "made_of": made_of,
+        "sha256": _sha256(folder.aggregated_results),
+    }:
         return
     for files in folder.finished_runs():
         check_seal(files.directory, METRIC_PATTERN)
     aggregate(folder)
     record = {"made_of": made_of, "sha256": _sha256(folder.aggregated_results)}
     write_text(folder.aggregation_record, json.dumps(record))
-
-
-def _metrics(folder: ResultsFolder) -> list[Path]:
-    return sorted(folder.path.glob(RESULT_PATTERN))
 
 
 def _record(folder: ResultsFolder) -> dict | None:
