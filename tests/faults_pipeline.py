@@ -23,9 +23,10 @@ from disentanglement_lib.evaluation import evaluate
 from disentanglement_lib.methods.unsupervised import train
 from disentanglement_lib.postprocessing import postprocess
 from disentanglement_lib.visualize import visualize_model
+from process_support import status_of
 
 from vae_ortho_plugin.engine.interruption import Interrupted
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, message_of
 from vae_ortho_plugin.gin_files import gin_config
 
 # Exit status of a step that ended with one message for the user.
@@ -135,7 +136,7 @@ class Pipeline:
         except KeyboardInterrupt:
             status = 130
         except InputError as error:
-            print("message:", str(error).partition("\n  In call to")[0])
+            print("message:", message_of(error))
             status = MESSAGE
         except BaseException:  # noqa: BLE001, the exit status tells the parent
             traceback.print_exc()
@@ -201,12 +202,6 @@ def heed_modes() -> None:
         if libc.capset(header, sets) == 0:
             return
     raise OSError(ctypes.get_errno(), "the right cannot be taken away")
-
-
-def status_of(child: int) -> int:
-    """Waits for a process; returns its exit status as a shell shows it."""
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return code if code >= 0 else 128 - code
 
 
 def results_of(directory: Path) -> dict[str, object]:

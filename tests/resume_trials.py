@@ -31,6 +31,7 @@ import vae_ortho_plugin  # noqa: F401
 # isort: split
 import tensorflow.compat.v1 as tf
 from disentanglement_lib.methods.unsupervised import train
+from process_support import status_of
 
 from vae_ortho_plugin.engine import checkpoints, inputs, interruption
 from vae_ortho_plugin.engine.training_graph import TrainingGraph
@@ -170,8 +171,7 @@ def train_in_child(trial: Trial, directory: Path, varied: list[str], end: tuple 
             sys.stdout.flush()
             sys.stderr.flush()
             os._exit(status)
-    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
-    return code if code >= 0 else 128 - code
+    return status_of(child)
 
 
 def step_by_step(asked: bool):

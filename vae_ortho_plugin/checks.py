@@ -1,10 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """Checks of arguments that users set in gin."""
 
+import difflib
 import numbers
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 from vae_ortho_plugin.errors import InputError
+
+
+def did_you_mean(name: str, known: Collection[str]) -> str:
+    """Such as ' Did you mean mnist?', for the end of a sentence; '' where no known name is near."""
+    close = difflib.get_close_matches(name, known, n=2)
+    return f" Did you mean {' or '.join(close)}?" if close else ""
 
 
 def check_whole(name: str, value: object, at_least: int = 0) -> None:

@@ -6,7 +6,6 @@ They load on current Pillow and NumPy, once per process and as bytes: the classe
 those of the plugin and of the user.
 """
 
-import difflib
 import functools
 import types
 
@@ -14,6 +13,7 @@ import gin
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin import data
+from vae_ortho_plugin.checks import did_you_mean
 from vae_ortho_plugin.data import cars3d, dsprites, mpi3d, shapes3d, smallnorb
 from vae_ortho_plugin.data.binning import as_dlib_needs
 from vae_ortho_plugin.data.location import dlib_path
@@ -69,8 +69,7 @@ def _named_data(module: types.ModuleType) -> None:
             return _with_names(as_dlib_needs(named[name](), name))
         if name not in dlib_names:
             known = sorted([*dlib_names, *named])
-            close = difflib.get_close_matches(name, known, n=2)
-            meant = f" Did you mean {' or '.join(close)}?" if close else ""
+            meant = did_you_mean(name, known)
             raise InputError(
                 f"There is no data set named {name!r} (gin binding dataset.name).{meant} Known: "
                 f"{', '.join(known)}."

@@ -6,7 +6,7 @@ import os
 import sys
 
 from vae_ortho_plugin.engine.interruption import Interrupted, leave
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, message_of
 
 
 def is_running() -> bool:
@@ -33,8 +33,7 @@ def show_input_errors_alone() -> None:
 
     def show(kind, error, traceback):
         if issubclass(kind, InputError):
-            message = str(error).partition("\n  In call to configurable")[0]
-            print(f"{_name()}: {message}", file=sys.stderr)
+            print(f"{_name()}: {message_of(error)}", file=sys.stderr)
         elif issubclass(kind, ModuleNotFoundError) and _is_of_dlib(error.name):
             print(
                 f"{_name()}: needs {error.name}, which the wheel of disentanglement_lib 1.5 does not "

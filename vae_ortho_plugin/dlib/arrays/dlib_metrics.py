@@ -13,7 +13,7 @@ from vae_ortho_plugin.dlib import gin_errors
 from vae_ortho_plugin.dlib.arrays.names import METRICS, Needs
 from vae_ortho_plugin.dlib.arrays.point_table import MatchedTable, PointTable
 from vae_ortho_plugin.dlib.arrays.reading import Factors
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, message_of
 
 # Of dlib's unsupervised_study_v1, for tables with so many points.
 _TRAIN, _TEST = 10_000, 5_000
@@ -115,7 +115,7 @@ class ArrayMetrics:
         try:
             return metric(table, lambda points: self._latents[points], random_state=random_state)
         except InputError as error:
-            raise InputError(str(error).partition("\n  In call to configurable")[0]) from error
+            raise InputError(message_of(error)) from error
         except Exception as error:  # of any kind: scikit-learn's, NumPy's, dlib's assertions
             cause = str(error).strip().splitlines() or [""]
             raise InputError(

@@ -2,9 +2,9 @@
 """The metrics that vae_ortho_evaluate knows, and what each of them needs. It needs no TensorFlow."""
 
 import dataclasses
-import difflib
 from collections.abc import Sequence
 
+from vae_ortho_plugin.checks import did_you_mean
 from vae_ortho_plugin.errors import InputError
 
 OF_JACOBIANS = ("dto", "ima_contrast", "precision_gap")
@@ -105,6 +105,5 @@ def _check_name(name: str) -> None:
             f"The metric {name} needs {_OF_A_MODEL[name]}, not only arrays of latents: call the function "
             f"vae_ortho_plugin.{name}, or dlib_evaluate on a trained model."
         )
-    close = difflib.get_close_matches(name, [*METRICS, *_ALSO, *OF_JACOBIANS], n=2)
-    meant = f" Did you mean {' or '.join(close)}?" if close else ""
+    meant = did_you_mean(name, [*METRICS, *_ALSO, *OF_JACOBIANS])
     raise InputError(f"There is no metric {name!r}.{meant} Known are {known()}.")

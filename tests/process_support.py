@@ -1,0 +1,10 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What trials of interrupted processes share."""
+
+import os
+
+
+def status_of(child: int) -> int:
+    """Waits for a process; returns its exit status as a shell shows it."""
+    code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+    return code if code >= 0 else 128 - code
