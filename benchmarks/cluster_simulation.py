@@ -15,8 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vae_ortho_plugin.files import LEASE_SECONDS
 from vae_ortho_plugin.study.plans import select
 from vae_ortho_plugin.study.run.cluster.costs import COSTS, expected_seconds
+from vae_ortho_plugin.study.run.cluster.engine import ARRAY_LIMIT
 from vae_ortho_plugin.study.run.cluster.plan import plan_of
 from vae_ortho_plugin.study.run.schedule import in_order
 
@@ -26,10 +28,7 @@ TENSORFLOW_SECONDS = 20.0
 # Snakemake asks Slurm for the states of its jobs this often at last.
 STATUS_SECONDS = 180.0
 CHECKPOINT_SECONDS = 600.0
-# Until the lock of a process that has died with its node is taken over.
-LEASE_SECONDS = 180.0
 REPAIR_SECONDS = 3600.0
-ARRAY_JOBS = 30
 DAY = 86_400.0
 
 
@@ -244,7 +243,7 @@ def _row(name: str, where: str, jobs: Sequence[Job], cluster: Cluster) -> str:
         cells += ["–"] * 4
     else:
         hours = max(outcome.seconds / 3600, 1)
-        submissions = -(-len(jobs) // ARRAY_JOBS)
+        submissions = -(-len(jobs) // ARRAY_LIMIT)
         cells += [f"{len(jobs):,}", f"{submissions:,}"]
         cells += [f"{len(jobs) / hours:,.0f}", f"{outcome.running:,}"]
     return f"| {' | '.join(cells)} |"

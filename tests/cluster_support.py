@@ -17,7 +17,7 @@ from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.run.status import holder_of
 
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "one_machine_slurm.sh"
-# Set by .ci/run: a test that cannot run has failed.
+# Set by ./run_tests.sh --cluster: a test that cannot run has failed.
 REQUIRED = "VAE_ORTHO_TESTS_NEED_CLUSTER"
 DAEMONS = ("slurmctld", "slurmd", "sbatch", "munged")
 # Jobs of some runs, so that there are several. SIGINT is ignored, as in what a script starts in the background.

@@ -263,8 +263,8 @@ def open_model(model_dir: str, output: str = "image") -> TrainedModel:
             output before it.
 
     Raises:
-        InputError: there is no trained model, a file of it is damaged, the output is unknown, or train.gin does not name a known
-            activation.
+        InputError: there is no trained model, a file of it is damaged, the output is unknown, or
+            train.gin does not name a known activation.
     """
     if output not in OUTPUTS:
         raise InputError(f"Unknown decoder output {output!r}; use one of {', '.join(OUTPUTS)}.")

@@ -107,10 +107,8 @@ def _check_number(binding: str, value: object) -> None:
 
 
 def _check_reference(binding: str, value: object, called: bool) -> None:
-    if isinstance(value, Reference) and value.called == called:
-        return
-    # A function may also return the function that is asked for.
-    if isinstance(value, Reference) and value.called and not called:
+    # Where a function is asked for, another one may return it when gin calls it.
+    if isinstance(value, Reference) and (value.called or not called):
         return
     name = value.name if isinstance(value, Reference) else value
     example = f"@{name}" if isinstance(name, str) else "@NAME"

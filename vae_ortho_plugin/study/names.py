@@ -3,8 +3,8 @@
 
 STUDY_DESCRIPTIONS = {
     "quick": "the synthetic sets (5 seeds of beta-VAE, autoencoder, beta-VAE with full covariance, "
-    "random decoder, all of the paper's 600 epochs; on Synth. Lin. also linearized_vae at three weights); and where $DISENTANGLEMENT_LIB_DATA has MNIST, "
-    "VAE and autoencoder on it for 5 of 400 epochs",
+    "random decoder, all of the paper's 600 epochs; on Synth. Lin. also linearized_vae at three weights); "
+    "and where $DISENTANGLEMENT_LIB_DATA has MNIST, VAE and autoencoder on it for 5 of 400 epochs",
     "synthetic": "all of the paper on Synth. Lin. and Synth. Non-Lin.",
     "mnist": "all of the paper on MNIST and Fashion-MNIST",
     "dsprites": "all of the paper on dSprites",

@@ -87,7 +87,7 @@ def locked(directory: Path) -> Iterator[None]:
     """Within: this process alone writes the directory, and the directory that holds it exists.
 
     Raises:
-        InputError: another process writes it.
+        InputError: another process writes it, or it cannot be written.
     """
     lock = directory.with_name(f".{directory.name}.lock")
     with (

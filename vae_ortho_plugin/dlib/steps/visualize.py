@@ -41,13 +41,11 @@ def _replacements(model_dir: str, dataset: GroundTruthData) -> dict[str, object]
     config = run_config.step_config(model_dir, "train")
     values = {name: repr(value) for name, value in config.items()}
     # dlib reads train.gin by lines, and so neither macros nor values of several lines.
+    replaced = {"results": types.SimpleNamespace(gin_dict=lambda _: values)}
     if config.get("reconstruction_loss.activation") == "linear":
         # dlib knows two activations; the one named here is then the identity.
         values["reconstruction_loss.activation"] = "'logits'"
-        linear = {"sigmoid": lambda raw: raw}
-    else:
-        linear = {}
-    replaced = {"results": types.SimpleNamespace(gin_dict=lambda _: values), **linear}
+        replaced["sigmoid"] = lambda raw: raw
     if getattr(dataset, "factor_kinds", None) == []:
         # There are no factors to draw interventions on.
         replaced["vis_all_interventional_effects"] = lambda *_: None

@@ -27,7 +27,7 @@ _RETRIES = 2
 _STATUS_ATTEMPTS = 1_000_000
 # Jobs in an array. The plugin hands the commands of all jobs, 1.7 kB each, to each job in one argument. Linux
 # takes 128 kB, and beyond that the plugin makes all jobs of the array do the first one's work.
-_ARRAY_LIMIT = 30
+ARRAY_LIMIT = 30
 # Seconds that a shared file system may hide a new file.
 _LATENCY_WAIT = 60
 
@@ -106,7 +106,7 @@ def slurm_options(parsed: argparse.Namespace, chunks: int) -> list[str]:
     if all_at_once and not arrays:
         added.append("--slurm-array-jobs=all")
     if all_at_once and not isinstance(parsed.slurm_array_limit, int):
-        added.append(f"--slurm-array-limit={_ARRAY_LIMIT}")
+        added.append(f"--slurm-array-limit={ARRAY_LIMIT}")
     return added
 
 
