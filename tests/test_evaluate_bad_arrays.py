@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """vae_ortho_evaluate: one message for each kind of bad input, before TensorFlow computes anything."""
 
+import io
 import os
 import pickle
+import zipfile
 
 import numpy as np
 import pytest
@@ -132,6 +134,21 @@ def test_a_broken_file_is_named(good, tmp_path):
     whole.write_bytes(whole.read_bytes()[:-100])
     good.save(z=grid() * 1.0)
     assert "w.npy is damaged or truncated" in good.refusal(*MIG)
+
+
+@pytest.mark.parametrize("flag", ["latents", "factors"])
+def test_a_header_that_states_more_than_the_file_holds_takes_no_memory(good, tmp_path, flag):
+    header = io.BytesIO()
+    shape = (2**40, 2**20)  # more than any machine's address space
+    np.lib.format.write_array_header_1_0(
+        header, {"descr": "<f8", "fortran_order": False, "shape": shape}
+    )
+    (tmp_path / "huge.npy").write_bytes(header.getvalue() + b"12345678")
+    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
+        archive.writestr(f"{flag}.npy", header.getvalue() + b"12345678")
+    for name in ("huge.npy", "huge.npz"):
+        message = good.refusal(f"--{flag}", str(tmp_path / name), *MIG, **{flag: None})
+        assert f"{name} is damaged or truncated" in message
 
 
 def test_a_directory_is_no_array(good, tmp_path):

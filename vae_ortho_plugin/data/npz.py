@@ -76,7 +76,7 @@ def _checked_header(
     """
     shape, fortran, dtype = header(file)
     if dtype.hasobject:
-        raise ValueError(f"{key} is an array of Python objects")
+        raise ValueError(f"{key} is an array of Python objects, which only a pickle holds")
     info, size = archive.getinfo(f"{key}.npy"), math.prod(shape) * dtype.itemsize
     deflated = info.compress_type == zipfile.ZIP_DEFLATED
     most = info.compress_size * MOST_PER_BYTE if deflated else info.file_size

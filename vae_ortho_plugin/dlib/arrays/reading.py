@@ -191,7 +191,7 @@ def _array(flag: str, path: str, text: bool = False) -> np.ndarray:
         ) from error
     except OSError as error:
         raise InputError(f"{where} cannot be read ({error.strerror or error}).") from error
-    except (ValueError, EOFError, zipfile.BadZipFile, zlib.error) as error:
+    except (ValueError, OverflowError, EOFError, zipfile.BadZipFile, zlib.error) as error:
         if isinstance(error, InputError):
             raise
         if any(word in str(error) for word in ("pickle", "Object arrays", "Python objects")):
