@@ -25,11 +25,19 @@ with files.locked(pathlib.Path(sys.argv[1]), "the test"):
 
 @pytest.fixture(params=["local", "shared"])
 def lock(request, tmp_path, monkeypatch):
-    """Path of a lock file; on a shared file system two names cannot be exchanged."""
+    """Path of a lock file; on a shared file system filelock takes none over."""
     monkeypatch.setattr(files, "LEASE_SECONDS", 2.0)
+    path = tmp_path / "x.lock"
     if request.param == "shared":
-        monkeypatch.setattr(filelock._soft, "exchange_names", lambda *names: False)
-    return tmp_path / "x.lock"
+        acquire = filelock.SoftFileLease.acquire
+
+        def acquire_free_one(lease, *args, **kwargs):
+            if path.exists():
+                raise filelock.Timeout(str(path))
+            return acquire(lease, *args, **kwargs)
+
+        monkeypatch.setattr(filelock.SoftFileLease, "acquire", acquire_free_one)
+    return path
 
 
 @pytest.fixture
