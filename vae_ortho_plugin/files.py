@@ -197,10 +197,12 @@ def _acquired(lock: "SoftFileLease", path: Path, timeout: float) -> bool:
         except Timeout:
             pass
         now = time.monotonic()
-        if (found := _identity(path)) != seen:
+        if (found := _identity(path)) is None:
+            continue  # released; filelock before 4.2 also says so of a dead holder's lock
+        if found != seen:
             seen, since = found, now
         # filelock takes over by an exchange of two names, which NFS and most of FUSE cannot do.
-        if found is not None and (_is_gone(lock) or now - since >= LEASE_SECONDS):
+        if _is_gone(lock) or now - since >= LEASE_SECONDS:
             _remove(path, found)
             continue
         if 0 <= timeout <= now - begun:
