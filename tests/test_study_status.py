@@ -79,3 +79,17 @@ def test_the_study_that_works_in_the_folder_is_named(folder, capsys):
 def test_a_folder_that_does_not_exist_is_refused(tmp_path, capsys):
     assert command.main(["--status", "--output", str(tmp_path / "none")]) == 2
     assert "no results folder" in capsys.readouterr().err
+
+
+def test_a_run_without_its_run_json_is_not_taken_for_finished(folder, capsys):
+    directory = folder.run(RUNS[1]).directory
+    directory.mkdir()
+    arguments = ["--study", "quick", "--models", "beta_vae", "--data-sets", "synth_linear"]
+    arguments += ["--seeds", "0-1", "--output", str(folder.path)]
+    assert command.main([*arguments, "--status"]) == 0
+    assert f"failed: {RUNS[1]}: {directory} has no run.json; move it away" in capsys.readouterr().out
+    for options in ([], ["--report-only"]):
+        assert command.main([*arguments, *options]) == 2
+        assert f"{directory} has no run.json" in capsys.readouterr().err
+    directory.rename(folder.path / "moved away")
+    assert not folder.has(RUNS[1])

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every path of a study's results folder. Needs the standard library alone.
+"""Every path of a study's results folder. Needs the standard library and errors.py alone.
 
     OUTPUT/
         runs/DATA/MODEL/SEED/            a finished run, see `RunFiles`
@@ -21,6 +21,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
+
+from vae_ortho_plugin.errors import InputError
 
 if TYPE_CHECKING:
     from vae_ortho_plugin.study.experiments import Run
@@ -103,11 +105,29 @@ class ResultsFolder:
         """The directory of the finished run."""
         return RunFiles(self.path / "runs" / str(run))
 
+    def has(self, run: "Run") -> bool:
+        """Whether the run is finished.
+
+        Raises:
+            InputError: its directory has no run.json.
+        """
+        files = self.run(run)
+        if not files.directory.exists():
+            return False
+        files.check_complete()
+        return True
+
     def finished_runs(self) -> Iterator["RunFiles"]:
-        """The directories of finished runs, in no particular order."""
-        for facts in self.path.glob("runs/*/*/*/run.json"):
-            if not facts.parent.name.startswith("."):
-                yield RunFiles(facts.parent)
+        """The directories of finished runs, in no particular order.
+
+        Raises:
+            InputError: a directory has no run.json.
+        """
+        for directory in self.path.glob("runs/*/*/*/"):
+            if not directory.name.startswith("."):
+                files = RunFiles(directory)
+                files.check_complete()
+                yield files
 
 
 @dataclass(frozen=True)
@@ -140,6 +160,14 @@ class RunFiles:
     def facts(self) -> Path:
         """Model number, epochs, seconds, versions, facts about the data, training curves."""
         return self.directory / "run.json"
+
+    def check_complete(self) -> None:
+        """Raises InputError where the directory has no run.json, with which every finished run appears."""
+        if not self.facts.is_file():
+            raise InputError(
+                f"{self.directory} has no {self.facts.name}, so it is no finished run. Move it away; the "
+                "study then makes the run again."
+            )
 
     @property
     def model(self) -> Path:

@@ -150,10 +150,11 @@ def make_missing(
         snakemake: options for Snakemake, which then has the runs made in its jobs.
 
     Raises:
-        InputError: disentanglement_lib is not installed, or Snakemake is not or fails.
+        InputError: disentanglement_lib is not installed, Snakemake is not or fails, or the directory of a
+            run has no run.json.
         TimeLimitReached: the time limit passed.
     """
-    missing = in_order([run for run in runs if not folder.run(run).directory.exists()])
+    missing = in_order([run for run in runs if not folder.has(run)])
     print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before, in {folder.path}")
     if not missing:
         return []

@@ -90,8 +90,10 @@ def status_of(runs: Sequence[Run], folder: ResultsFolder) -> Status:
     for run in runs:
         files = folder.run(run)
         holder = holder_of(files.lock)
-        if files.directory.exists():
+        if files.facts.is_file():
             status.finished.append(run)
+        elif files.directory.exists():
+            status.failed[run] = f"{files.directory} has no {files.facts.name}; move it away"
         elif holder is not None and holder.lives:
             status.running[run] = holder
         elif (error := _first_line(files.partial.error)) is not None:
