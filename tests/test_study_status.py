@@ -87,7 +87,9 @@ def test_a_run_without_its_run_json_is_not_taken_for_finished(folder, capsys):
     arguments = ["--study", "quick", "--models", "beta_vae", "--data-sets", "synth_linear"]
     arguments += ["--seeds", "0-1", "--output", str(folder.path)]
     assert command.main([*arguments, "--status"]) == 0
-    assert f"failed: {RUNS[1]}: {directory} has no run.json; move it away" in capsys.readouterr().out
+    assert (
+        f"failed: {RUNS[1]}: {directory} has no run.json; move it away" in capsys.readouterr().out
+    )
     for options in ([], ["--report-only"]):
         assert command.main([*arguments, *options]) == 2
         assert f"{directory} has no run.json" in capsys.readouterr().err
