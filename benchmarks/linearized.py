@@ -9,10 +9,11 @@ from benchmarks.training import plugin
 from benchmarks.trainings import BATCH_SIZE, LINEAR, MNIST, NONLINEAR, Training
 
 
-def _linearized(sampled: Training, first_steps: int, *bindings: str) -> Training:
+def linearized(sampled: Training, first_steps: int, *bindings: str) -> Training:
     """The same training of linearized_vae, at a weight that needs the determinant."""
     return dataclasses.replace(
         sampled,
+        title=f"{sampled.title}, linearized_vae",
         gin_files=("linearized_vae.gin", *sampled.gin_files[1:]),
         first_steps=first_steps,
         bindings=("linearized_vae.orthogonality = 4.0", *bindings),
@@ -37,28 +38,28 @@ ROWS = (
     _row(
         "train-mnist-linearized",
         "MNIST network, linearized_vae",
-        _linearized(MNIST, 300),
+        linearized(MNIST, 300),
         MNIST,
         at_least=1 / 8,
     ),
     _row(
         "train-mnist-linearized-8-points",
         "MNIST network, linearized_vae, 8 points with the penalty",
-        _linearized(MNIST, 800, SOME),
+        linearized(MNIST, 800, SOME),
         MNIST,
         at_least=1 / 2,
     ),
     _row(
         "train-synth-linear-linearized",
         "Synth. Lin. linearized_vae",
-        _linearized(LINEAR, 150_000),
+        linearized(LINEAR, 150_000),
         LINEAR,
         at_least=None,
     ),
     _row(
         "train-synth-nonlinear-linearized",
         "Synth. Non-Lin. linearized_vae",
-        _linearized(NONLINEAR, 20_000),
+        linearized(NONLINEAR, 20_000),
         NONLINEAR,
         at_least=None,
     ),
