@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -45,21 +46,53 @@ def snakemake():
             _skip(f"{module} is not installed: pip install '.[cluster]'")
 
 
-@pytest.fixture(scope="session")
-def slurm(snakemake, tmp_path_factory):
-    """Environment in which sbatch, squeue and srun use a Slurm of this machine."""
+class NoSlurm(Exception):
+    """No Slurm can be started on this machine; the message says why."""
+
+
+@contextlib.contextmanager
+def one_machine_slurm(directory: Path, orphans: str) -> Iterator[dict]:
+    """Within: a Slurm of this machine; gives the environment in which sbatch, squeue and srun use it.
+
+    Args:
+        directory: for its files.
+        orphans: text in the command lines of processes to be ended afterwards.
+
+    Raises:
+        NoSlurm: the daemons are missing or do not start.
+    """
     path = f"{os.environ['PATH']}:/usr/sbin:/sbin"
     missing = [name for name in DAEMONS if shutil.which(name, path=path) is None]
     if missing:
-        _skip(f"there is no {', '.join(missing)}; Debian: slurmctld slurmd slurm-client munge")
-    directory = tmp_path_factory.mktemp("slurm")
+        raise NoSlurm(
+            f"there is no {', '.join(missing)}; Debian: slurmctld slurmd slurm-client munge"
+        )
     command = [SCRIPT, "start", directory]
     started = subprocess.run(command, check=False, capture_output=True, text=True)
     if started.returncode:
-        _skip(f"Slurm did not start: {started.stderr}")
-    yield {**os.environ, "SLURM_CONF": f"{directory}/slurm.conf", "PATH": f"{directory}/bin:{path}"}
-    subprocess.run([SCRIPT, "stop", directory], check=True)
-    _end_orphans(f"{tmp_path_factory.getbasetemp()}/test_")
+        raise NoSlurm(f"Slurm did not start: {started.stderr}")
+    try:
+        yield {
+            **os.environ,
+            "SLURM_CONF": f"{directory}/slurm.conf",
+            "PATH": f"{directory}/bin:{path}",
+        }
+    finally:
+        subprocess.run([SCRIPT, "stop", directory], check=True)
+        _end_orphans(orphans)
+
+
+@pytest.fixture(scope="session")
+def slurm(snakemake, tmp_path_factory):
+    """Environment in which sbatch, squeue and srun use a Slurm of this machine."""
+    orphans = f"{tmp_path_factory.getbasetemp()}/test_"
+    with contextlib.ExitStack() as stack:
+        try:
+            directory = tmp_path_factory.mktemp("slurm")
+            environment = stack.enter_context(one_machine_slurm(directory, orphans))
+        except NoSlurm as reason:
+            _skip(str(reason))
+        yield environment
 
 
 def _end_orphans(text: str) -> None:

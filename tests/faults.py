@@ -15,12 +15,18 @@ import sys
 import tempfile
 from pathlib import Path
 
+import faults_of_clusters
 import faults_of_files
 import faults_of_processes
 import faults_of_studies
 from faults_support import Impossible, Wrong
 
-KINDS = {**faults_of_processes.KINDS, **faults_of_files.KINDS, **faults_of_studies.KINDS}
+KINDS = {
+    **faults_of_processes.KINDS,
+    **faults_of_files.KINDS,
+    **faults_of_studies.KINDS,
+    **faults_of_clusters.KINDS,
+}
 
 
 def try_kind(kind: str, seeds: range, folder: Path) -> tuple[int, collections.Counter]:

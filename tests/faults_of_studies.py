@@ -15,7 +15,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from faults_support import Wrong
@@ -55,8 +55,12 @@ class Study:
 
     def workers(self) -> list[int]:
         """Ids of the processes that make runs here, orphans of killed launchers among them."""
+        return self.processes("vae_ortho_plugin.study.run.worker")
+
+    def processes(self, module: str) -> list[int]:
+        """Ids of the processes of this study that run a module."""
         found = subprocess.run(
-            ["pgrep", "-f", "vae_ortho_plugin.study.run.worker"],
+            ["pgrep", "-f", f"-m {module}"],
             capture_output=True,
             text=True,
             check=False,
@@ -131,7 +135,28 @@ def check(study: Study, reference: Undisturbed) -> None:
 
 def kills(reference: Undisturbed, place: Path, seed: int) -> list[str]:
     """SIGKILL of the launcher or a worker every 20 s on average, until the study is finished."""
-    draw, study = random.Random(seed), Study(place, reference.runs)
+    study = Study(place, reference.runs)
+    victims = {"launcher": lambda launcher: [launcher.pid], "worker": lambda _: study.workers()}
+    return kill_until_finished(study, victims, ["launcher", "worker", "worker"], reference, seed)
+
+
+def kill_until_finished(
+    study: Study,
+    victims: dict[str, Callable[[subprocess.Popen], list[int]]],
+    choices: list[str],
+    reference: Undisturbed,
+    seed: int,
+) -> list[str]:
+    """SIGKILL of a process every 20 s on average while a study is made.
+
+    Args:
+        study: to be made.
+        victims: name of a kind of process -> ids of those that run now, given the launcher.
+        choices: names to draw from.
+        reference: what the study must end as.
+        seed: of the moments and the victims.
+    """
+    draw = random.Random(seed)
     found: collections.Counter = collections.Counter()
     with marked(study):
         launcher = study.start()
@@ -139,12 +164,11 @@ def kills(reference: Undisturbed, place: Path, seed: int) -> list[str]:
             with contextlib.suppress(subprocess.TimeoutExpired):
                 launcher.wait(draw.expovariate(1 / 20))
                 break
-            whom = draw.choice(["launcher", "worker", "worker"])
-            victims = [launcher.pid] if whom == "launcher" else study.workers()
-            if victims:
+            whom = draw.choice(choices)
+            if processes := victims[whom](launcher):
                 at = study.at()
                 with contextlib.suppress(ProcessLookupError):
-                    os.kill(draw.choice(victims), signal.SIGKILL)
+                    os.kill(draw.choice(processes), signal.SIGKILL)
                     found[f"SIGKILL of a {whom} ({at})"] += 1
             if whom == "launcher":
                 launcher.wait()

@@ -9,7 +9,7 @@ from faults_support import Impossible
 
 # Of the faults of a training and its steps, those whose tests take a few seconds.
 QUICK = ("kill", "signal", "damage", "damaged_checkpoint", "full_disk", "no_permission")
-OF_STUDIES = ("study_kills", "report_kill", "two_studies", "no_memory", "hang")
+OF_STUDIES = ("study_kills", "report_kill", "two_studies", "no_memory", "hang", "slurm_kills")
 
 
 @pytest.fixture(scope="module")

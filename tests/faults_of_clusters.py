@@ -1,0 +1,79 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Faults of a study on a Slurm of this machine: SIGKILL of launchers, Snakemake, jobs and workers."""
+
+import atexit
+import contextlib
+import functools
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+from cluster_support import STUDY, NoSlurm, one_machine_slurm
+from faults_of_studies import Study, Undisturbed, kill_until_finished, of_twenty_runs
+from faults_support import Impossible
+
+from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.run.status import holder_of
+
+
+class SlurmStudy(Study):
+    """A study with short trainings that Snakemake has made by Slurm's jobs.
+
+    Args:
+        place: of its results folder and its output.
+        runs: number of runs.
+        slurm: environment in which sbatch uses the Slurm.
+    """
+
+    def __init__(self, place: Path, runs: int, slurm: dict):
+        super().__init__(place, runs)
+        self._slurm = slurm
+
+    def start(self, *options: str) -> subprocess.Popen:
+        words = ["--retries", "20", *self._selected, "--output", str(self.output), *options]
+        words += ["--snakemake", "--executor", "slurm", "--jobs", "100"]
+        with self.log.open("a") as log:
+            return subprocess.Popen(
+                [sys.executable, "-c", STUDY, *words],
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+                env={**self._slurm, "VAE_ORTHO_FAULTS": os.environ["VAE_ORTHO_FAULTS"]},
+            )
+
+    def engine(self) -> list[int]:
+        """Process id of the Snakemake that is at work."""
+        holder = holder_of(ResultsFolder(self.output).engine_lock)
+        return [holder.process] if holder is not None and holder.lives else []
+
+    def jobs(self) -> list[int]:
+        """Process ids of the jobs that are at work."""
+        return self.processes("vae_ortho_plugin.study.run.cluster.chunk")
+
+
+def slurm_kills(prepared: tuple[Undisturbed, dict], place: Path, seed: int) -> list[str]:
+    """SIGKILL of the launcher, Snakemake, a job or a worker every 20 s on average, until the study is finished."""
+    reference, slurm = prepared
+    study = SlurmStudy(place, reference.runs, slurm)
+    victims = {
+        "launcher": lambda launcher: [launcher.pid],
+        "Snakemake": lambda _: study.engine(),
+        "job": lambda _: study.jobs(),
+        "worker": lambda _: study.workers(),
+    }
+    return kill_until_finished(study, victims, list(victims), reference, seed)
+
+
+@functools.cache
+def on_slurm(folder: Path) -> tuple[Undisturbed, dict]:
+    stack = contextlib.ExitStack()
+    try:
+        slurm = stack.enter_context(one_machine_slurm(folder / "slurm", f"{folder}/"))
+    except NoSlurm as reason:
+        raise Impossible(str(reason)) from None
+    atexit.register(stack.close)
+    return of_twenty_runs(folder), slurm
+
+
+KINDS = {"slurm_kills": (on_slurm, slurm_kills)}
