@@ -61,28 +61,24 @@ class TrainLoop:
 class _Stretches:
     """The loop of a session call: stretches of steps, each a loop of its own.
 
-    A stretch ends where its random numbers end or where a tracker measures. (A branch in each step
-    costs a small model several times what the measurements do.)
+    A stretch ends where a tracker measures. (A branch in each step costs a small model several times
+    what the measurements do.)
 
     Attributes:
         call_model: takes a batch, returns the TPUEstimatorSpec of training.
         model_input: `inputs.ResidentInput` or `inputs.IteratorInput`.
-        seed: seed of the noise.
+        noise: of the session call.
         capacity: largest number of iterations in one session call.
-        stretch: largest number of iterations whose random numbers are drawn at once.
         probes: of the trackers in the loop.
         traced: the step that the innermost loop runs, once it has been built.
-        unkeyed: see `TrainLoop`.
     """
 
     call_model: Callable
     model_input: object
-    seed: int
+    noise: Noise
     capacity: int
-    stretch: int
     probes: Sequence[Probe]
     traced: "_Traced | None" = None
-    unkeyed: set[str] = dataclasses.field(default_factory=set)
 
     def build(
         self, limit: tf.Tensor, last_step: tf.Tensor, start: tf.Tensor, first_step: tf.Tensor
@@ -96,8 +92,7 @@ class _Stretches:
             first_step: int64, global step before it.
         """
         history = tf.TensorArray(tf.float32, size=self.capacity, element_shape=[_WIDTH])
-        most = -(-self.capacity // self.stretch)
-        most += sum(probe.most_rows(self.capacity) for probe in self.probes)
+        most = 1 + sum(probe.most_rows(self.capacity) for probe in self.probes)
         rows = [
             tf.TensorArray(tf.float32, size=most, element_shape=[probe.row_width])
             for probe in self.probes
@@ -105,7 +100,7 @@ class _Stretches:
 
         def stretch(number, offset, step, history, *rows):
             end = self._end(offset, limit, start)
-            offset, step, history = self._train(offset, end, step, history, last_step, start)
+            offset, step, history = self._train(offset, end, step, history, last_step)
             with tf.control_dependencies([step]):
                 batches = start + tf.cast(offset, tf.int64)
                 rows = [
@@ -124,22 +119,19 @@ class _Stretches:
 
     def _end(self, offset: tf.Tensor, limit: tf.Tensor, start: tf.Tensor) -> tf.Tensor:
         """Where the stretch that begins at `offset` ends."""
-        end = tf.minimum(limit, offset + self.stretch)
+        end = limit
         for probe in self.probes:
             left = probe.batches_left(start + tf.cast(offset, tf.int64))
             end = tf.minimum(end, offset + tf.cast(left, tf.int32))
         return end
 
-    def _train(self, stretch_start, end, step, history, last_step, start) -> list:
-        """Trains from `stretch_start` to `end`: offset, global step and history after that."""
-        start_of_noise = start + tf.cast(stretch_start, tf.int64)
-        noise = Noise(self.seed, start_of_noise, self.stretch, end - stretch_start)
+    def _train(self, offset, end, step, history, last_step) -> list:
+        """Trains from `offset` to `end`: offset, global step and history after that."""
 
         def body(offset, step, history):
-            with noise.replace_stateful_ops(offset - stretch_start):
-                batch = self.model_input.next_batch(noise)
+            with self.noise.replace_stateful_ops(offset):
+                batch = self.model_input.next_batch(self.noise)
                 self.traced = _Traced.training(self.call_model, batch)
-            self.unkeyed |= noise.unkeyed
             with tf.control_dependencies([self.traced.train_op]):
                 history = history.write(offset, self.traced.columns.row(_WIDTH))
                 return offset + 1, tf.train.get_global_step().read_value(), history
@@ -147,7 +139,7 @@ class _Stretches:
         return tf.while_loop(
             lambda offset, step, history: (offset < end) & (step < last_step),
             body,
-            [stretch_start, step, history],
+            [offset, step, history],
             parallel_iterations=1,
         )
 
@@ -157,7 +149,6 @@ def build(
     model_input,
     seed: int,
     capacity: int,
-    stretch: int,
     iteration: tf.Variable,
     xla: bool,
     probes: Sequence[Probe] = (),
@@ -169,7 +160,6 @@ def build(
         model_input: `inputs.ResidentInput` or `inputs.IteratorInput`.
         seed: seed of the noise.
         capacity: largest number of iterations in one session call.
-        stretch: largest number of iterations whose random numbers are drawn at once.
         iteration: int64 variable, counts the iterations of the whole training.
         xla: whether XLA compiles the loop.
         probes: of the trackers that measure in the loop.
@@ -179,14 +169,16 @@ def build(
     """
     limit = tf.placeholder(tf.int32, [], name="iterations")
     last_step = tf.placeholder(tf.int64, [], name="last_step")
-    stretches = _Stretches(call_model, model_input, seed, capacity, stretch, probes)
-    arguments = [limit, last_step, iteration.read_value(), tf.train.get_global_step().read_value()]
+    start = iteration.read_value()
+    noise = Noise(seed, start, capacity, limit)
+    stretches = _Stretches(call_model, model_input, noise, capacity, probes)
+    arguments = [limit, last_step, start, tf.train.get_global_step().read_value()]
     if xla:
         built = tf.xla.experimental.compile(stretches.build, arguments)
     else:
         built = stretches.build(*arguments)
     trained = stretches.traced.train_loop(iteration, limit, last_step, *built)
-    return dataclasses.replace(trained, unkeyed=frozenset(stretches.unkeyed))
+    return dataclasses.replace(trained, unkeyed=frozenset(noise.unkeyed))
 
 
 def build_step(

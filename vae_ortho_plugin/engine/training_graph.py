@@ -18,8 +18,8 @@ from vae_ortho_plugin.engine.tracked import Probe, TrackedMeasures
 _MODE = "train"
 # What surrounds a call takes a millisecond, in which a small model trains a hundred steps.
 _STEPS_PER_CALL = 5000
-# Random numbers are drawn ahead for at most this many points: 5,000 steps at batch 64.
-_POINTS_DRAWN_AHEAD = 320_000
+# The random numbers of a call are in memory: 5,000 steps at batch 64.
+_POINTS_PER_CALL = 320_000
 
 
 class TrainingGraph:
@@ -56,7 +56,8 @@ class TrainingGraph:
         if kind != "step":
             asked = self._config.tpu_config.iterations_per_loop
             # Not settings.iterations_per_loop: XLA could compile a loop of another length differently.
-            self.capacity = max(asked, _STEPS_PER_CALL)
+            points = estimator.params_for(_MODE)["batch_size"]
+            self.capacity = max(1, min(max(asked, _STEPS_PER_CALL), _POINTS_PER_CALL // points))
         with graphs.building() as self.graph:
             tf.set_random_seed(estimator.seed)
             with _seeds_by_order(estimator.seed):
@@ -152,7 +153,6 @@ class TrainingGraph:
                 self._input,
                 self._estimator.seed,
                 self.capacity,
-                max(1, min(self.capacity, _POINTS_DRAWN_AHEAD // params["batch_size"])),
                 self._iteration,
                 xla=kind == "xla",
                 probes=self.probes,
