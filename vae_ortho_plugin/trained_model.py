@@ -12,7 +12,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 
-from vae_ortho_plugin import gin_files, run_config
+from vae_ortho_plugin import gin_files, kept_models, run_config
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import check_seal
 from vae_ortho_plugin.forward_mode import forward_jacobian
@@ -48,14 +48,30 @@ class TrainedModel(contextlib.AbstractContextManager):
             )
         self._path, self._activation = module_path, ACTIVATIONS[activation]
         self._signatures = _need_signatures(module_path)
+        self._key = kept_models.key_of(module_path, activation)
         self._graph = tf.Graph()
         with self._graph.as_default():
             self._module = hub.Module(module_path)
             self._session = tf.Session()
             self._session.run([tf.global_variables_initializer(), tf.tables_initializer()])
 
-    def __exit__(self, *exception) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception) -> None:
+        kept_models.give_back(self._key, self, keep=kind is None and not self._has_a_state())
+
+    def close(self) -> None:
+        """Frees the weights."""
         self._session.close()
+
+    def _has_a_state(self) -> bool:
+        built = self.__dict__
+        names = ("_encoder", "_decoder", "_jacobian", "_noise_jacobian")
+        fetched = [built[name] for name in names if name in built]
+        fed = []
+        if "_reconstructions" in built:
+            _, noise, outputs = self._reconstructions
+            fed.append(noise)
+            fetched.append(outputs)
+        return kept_models.has_a_state(tf.nest.flatten(fetched), fed)
 
     @property
     def num_latents(self) -> int:
@@ -271,7 +287,9 @@ def open_model(model_dir: str, output: str = "image") -> TrainedModel:
     module_path = os.path.join(model_dir, "tfhub")
     _need_signatures(module_path)
     check_seal(pathlib.Path(model_dir), "tfhub/*")
-    return TrainedModel(module_path, "linear" if output == "raw" else _activation(model_dir))
+    activation = "linear" if output == "raw" else _activation(model_dir)
+    kept = kept_models.take(kept_models.key_of(module_path, activation))
+    return kept or TrainedModel(module_path, activation)
 
 
 def _activation(model_dir: str) -> str:

@@ -11,13 +11,16 @@ import numpy as np
 
 from vae_ortho_plugin import run_config
 from vae_ortho_plugin.dlib import gin_values
-from vae_ortho_plugin.dlib.steps import data_set, guards, output_directory
+from vae_ortho_plugin.dlib.steps import data_set, guards, lazy_module, output_directory
 from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.metrics import evaluated
 
 
 def wrap(module: types.ModuleType) -> None:
     """Changes dlib's module evaluation.evaluate."""
+    module.hub = types.SimpleNamespace(
+        eval_function_for_module=lazy_module.eval_function_for_module
+    )
     evaluate = output_directory.written_when_complete(module.evaluate, "output_dir")
 
     @functools.wraps(module.evaluate)

@@ -5,11 +5,14 @@ import functools
 import types
 
 from vae_ortho_plugin.dlib import gin_values
-from vae_ortho_plugin.dlib.steps import data_set, guards, output_directory
+from vae_ortho_plugin.dlib.steps import data_set, guards, lazy_module, output_directory
 
 
 def wrap(module: types.ModuleType) -> None:
     """Changes dlib's module postprocessing.postprocess."""
+    module.hub = types.SimpleNamespace(
+        eval_function_for_module=lazy_module.eval_function_for_module
+    )
     postprocess = output_directory.written_when_complete(module.postprocess, "output_dir")
 
     @functools.wraps(module.postprocess)

@@ -34,7 +34,7 @@ def main() -> None:
         answer = {"error": None}
         try:
             reproduce = reproduce or load_reproduce()
-            train_and_evaluate(reproduce, job["model_num"], job["epochs"], Path(job["directory"]))
+            _make(reproduce, job)
         except Interrupted as stopped:
             sys.exit(stopped.exit_code)
         except Exception as failure:  # noqa: BLE001, reported by the parent
@@ -48,6 +48,14 @@ def main() -> None:
         print(json.dumps(answer), file=answers)
         if answer["error"]:
             sys.exit(1)
+
+
+def _make(reproduce: dict, job: dict) -> None:
+    # Late, because it imports TensorFlow, which dlib's script has prepared by now.
+    from vae_ortho_plugin.kept_models import kept_open
+
+    with kept_open():
+        train_and_evaluate(reproduce, job["model_num"], job["epochs"], Path(job["directory"]))
 
 
 if __name__ == "__main__":
