@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """dlib's tf.data.Dataset of data in memory, as others use it."""
 
+import functools
+
 import numpy as np
 import pytest
 
@@ -16,6 +18,7 @@ import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.data.synthetic import SynthLinear
 from vae_ortho_plugin.engine.inputs import ResidentDataset
+from vae_ortho_plugin.tracking import probe_points
 
 DATA = SynthLinear(num_points=100)
 SEED = 3
@@ -46,6 +49,22 @@ def test_its_iteration_gives_what_dlibs_generator_gives(dataset):
     found = [batch.numpy() for batch in batches]
     np.testing.assert_array_equal(np.concatenate(found), drawn(8))
     np.testing.assert_array_equal(np.concatenate(list(batches.as_numpy_iterator())), drawn(8))
+
+
+def test_its_first_observations_are_those_of_dlibs_generator(dataset):
+    found = dataset.batch(4, drop_remainder=True).first(6)
+    assert found.dtype == np.float32
+    np.testing.assert_array_equal(found, drawn(6))
+
+
+def test_probe_points_are_the_same_from_data_in_memory_and_from_a_generator():
+    def read(params, change=lambda data: data):
+        data = change(util.tf_data_set_from_ground_truth_data(DATA, SEED))
+        return data.batch(4, drop_remainder=True).make_one_shot_iterator().get_next()
+
+    generated = functools.partial(read, change=lambda data: data.map(lambda x: x))
+    for input_fn in (read, generated):
+        np.testing.assert_array_equal(probe_points.draw(input_fn, {}, 6), drawn(6))
 
 
 @pytest.mark.parametrize(

@@ -86,7 +86,10 @@ def _util(module: types.ModuleType) -> None:
         if resident is None:
             return generator_dataset(ground_truth_data, random_seed)
         return inputs.ResidentDataset(
-            *resident, random_seed, lambda: generator_dataset(ground_truth_data, random_seed)
+            *resident,
+            random_seed,
+            lambda: generator_dataset(ground_truth_data, random_seed),
+            lambda random_state: ground_truth_data.sample_observations(1, random_state)[0],
         )
 
     module.tf_data_set_from_ground_truth_data = tf_data_set_from_ground_truth_data

@@ -31,6 +31,7 @@ class ResidentDataset(dataset_ops.DatasetV1Adapter):
         scale: what an observation is multiplied by.
         seed: seed of the drawing.
         generator_dataset: makes dlib's own tf.data.Dataset.
+        sample: draws one observation with a random state, as dlib's generator does.
     """
 
     def __init__(
@@ -39,6 +40,7 @@ class ResidentDataset(dataset_ops.DatasetV1Adapter):
         scale: float,
         seed: int,
         generator_dataset: Callable[[], tf.data.Dataset],
+        sample: Callable[[np.random.RandomState], np.ndarray],
     ):
         # The base class's constructor is not called: it would build dlib's data set at once.
         self.observations = observations
@@ -47,6 +49,7 @@ class ResidentDataset(dataset_ops.DatasetV1Adapter):
         self.batch_size = None
         self.num_batches = None
         self._generator_dataset = generator_dataset
+        self._sample = sample
         self._built: tuple[tf.Graph | None, tf.data.Dataset] | None = None
 
     def _genuine(self) -> tf.data.Dataset:
@@ -68,7 +71,9 @@ class ResidentDataset(dataset_ops.DatasetV1Adapter):
     _options_attr = property(lambda self: self._genuine()._options_attr)
 
     def _with(self, **changes) -> "ResidentDataset":
-        copy = ResidentDataset(self.observations, self.scale, self.seed, self._generator_dataset)
+        copy = ResidentDataset(
+            self.observations, self.scale, self.seed, self._generator_dataset, self._sample
+        )
         copy.batch_size, copy.num_batches = self.batch_size, self.num_batches
         copy.__dict__.update(changes)
         return copy
@@ -93,6 +98,12 @@ class ResidentDataset(dataset_ops.DatasetV1Adapter):
     def get_next(self) -> "ResidentDataset":
         """Only for the estimator, which samples the data set itself."""
         return self
+
+    def first(self, count: int) -> np.ndarray:
+        """The first observations of dlib's own data set, float32 [count, *observation_shape]."""
+        random_state = np.random.RandomState(self.seed)
+        drawn = [self._sample(random_state) for _ in range(count)]
+        return np.stack(drawn).astype(np.float32)
 
 
 @dataclasses.dataclass
@@ -197,14 +208,27 @@ def loop_input(input_fn: Callable, params: dict) -> ResidentInput | IteratorInpu
         input_fn: an estimator's input function.
         params: what it is called with.
     """
-    with _recording() as recorder:
-        try:
-            result = input_fn(params)
-        except (TypeError, ValueError, AttributeError):
-            # It works on the batch; with the real tensors it may well succeed.
-            return None
+    result, calls = _recorded(input_fn, params)
     if isinstance(result, ResidentDataset):
         return ResidentInput(result)
-    if len(recorder.calls) == 1 and recorder.calls[0][1] is result:
-        return IteratorInput(recorder.calls[0][0])
+    if len(calls) == 1 and calls[0][1] is result:
+        return IteratorInput(calls[0][0])
     return None
+
+
+def resident_dataset(input_fn: Callable, params: dict) -> ResidentDataset | None:
+    """The endless data set in memory that is all that an input function reads; None for any other."""
+    result, _ = _recorded(input_fn, params)
+    if isinstance(result, ResidentDataset) and result.num_batches is None:
+        return result
+    return None
+
+
+def _recorded(input_fn: Callable, params: dict) -> tuple[object, list]:
+    """What an input function returns, and the calls that `_Recorder` noted; None if it fails."""
+    with _recording() as recorder:
+        try:
+            return input_fn(params), recorder.calls
+        except (TypeError, ValueError, AttributeError):
+            # It works on the batch; with the real tensors it may well succeed.
+            return None, []

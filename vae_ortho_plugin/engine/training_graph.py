@@ -62,6 +62,8 @@ class TrainingGraph:
             tf.set_random_seed(estimator.seed)
             with _seeds_by_order(estimator.seed):
                 self._build(input_fn, kind)
+            if kind == "xla" and settings.xla == "auto":
+                self._check_that_xla_wins()
             # A local variable that the model counts in belongs to the training too.
             self._saver = tf.train.Saver(
                 [
@@ -87,30 +89,32 @@ class TrainingGraph:
             tracked: the measures to take.
             settings: how it runs.
         """
-        try:
-            plain = cls(estimator, input_fn, tracked, settings, "loop")
-        except tracing.CannotLoop as error:
-            progress.say(f"training one step per session call, because {error}")
-            return cls(estimator, input_fn, tracked, settings, "step")
-        if settings.xla == "off":
-            return plain
+        arguments = estimator, input_fn, tracked, settings
         reason = None
-        if settings.xla == "auto":
-            on_gpu = bool(tf.config.list_physical_devices("GPU"))
-            reason = loop.why_not_xla(plain.graph, on_gpu)
-        if reason is None:
+        if settings.xla != "off":
             compiled = None
             try:
-                compiled = cls(estimator, input_fn, tracked, settings, "xla")
+                compiled = cls(*arguments, "xla")
                 compiled.call_session(0, 0)
-                plain.close()
                 return compiled
             except (tf.errors.OpError, tracing.CannotLoop) as error:
                 if compiled is not None:
                     compiled.close()
                 reason = tracing.reason(error)
-        progress.say(f"training without XLA, because {reason}")
+        try:
+            plain = cls(*arguments, "loop")
+        except tracing.CannotLoop as error:
+            progress.say(f"training one step per session call, because {error}")
+            return cls(*arguments, "step")
+        if reason is not None:
+            progress.say(f"training without XLA, because {reason}")
         return plain
+
+    def _check_that_xla_wins(self) -> None:
+        """Raises CannotLoop where XLA loses, before the data are copied into the session."""
+        on_gpu = bool(tf.config.list_physical_devices("GPU"))
+        if (reason := loop.why_not_xla(self.graph, on_gpu)) is not None:
+            raise tracing.CannotLoop(reason)
 
     def _build(self, input_fn: Callable, kind: str) -> None:
         self._global_step = tf.train.create_global_step()

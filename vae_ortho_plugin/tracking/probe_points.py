@@ -8,7 +8,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.checks import check_whole
-from vae_ortho_plugin.engine import graphs
+from vae_ortho_plugin.engine import graphs, inputs
 from vae_ortho_plugin.errors import InputError
 
 
@@ -23,6 +23,10 @@ def draw(input_fn: Callable, params: dict, num_points: int) -> np.ndarray:
         num_points: number of points.
     """
     points = []
+    with graphs.building():
+        dataset = inputs.resident_dataset(input_fn, params)
+    if dataset is not None:
+        return dataset.first(num_points)
     with graphs.building(), tf.device("/cpu:0"), tf.Session() as session:
         batch = input_fn(params)
         features = batch[0] if isinstance(batch, tuple) else batch
