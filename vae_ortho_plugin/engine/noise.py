@@ -189,7 +189,6 @@ class Noise:
             return draw(shape, tf.constant([key], tf.uint64), counter)
 
         if self._capacity * words * 4 <= _MAX_BYTES_AHEAD:
-
             # Outside of the loop, and of XLA's context with it.
             with self._outer.as_default(), tf.control_dependencies(None):
                 number = self._capacity if self._count is None else self._count
