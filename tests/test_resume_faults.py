@@ -32,9 +32,10 @@ def test_a_signal_in_the_last_session_call_ends_the_training_too(tmp_path):
     call = TrainingGraph.call_session
 
     def with_signal(graph, *arguments):
-        if graph.batches == 55:
+        result = call(graph, *arguments)
+        if graph.batches == 60:
             os.kill(os.getpid(), signal.SIGTERM)
-        return call(graph, *arguments)
+        return result
 
     with (
         mock.patch.object(TrainingGraph, "call_session", with_signal),
