@@ -91,6 +91,8 @@ setup(
             "snakemake-executor-plugin-slurm>=2.8,<3; python_version >= '3.11'",
         ],
         "gpu": ["tensorflow[and-cuda]"],
+        # benchmarks/ compares with JAX.
+        "bench": ["jax", "optax"],
         "dev": [
             "import-linter",
             # docs/notebook.ipynb is tested with both.

@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks import environment_tf114
 from benchmarks.data import data_root
-from benchmarks.framework import Rate, Row, Series, Settings
+from benchmarks.framework import NotMeasured, Rate, Row, Series, Settings
 from benchmarks.trainings import (
     BATCH_SIZE,
     DSPRITES_CONV,
@@ -206,6 +206,32 @@ def bare(settings: Settings, training: Training) -> Iterator[Callable]:
         yield Rate(loop, settings.seconds, max(1, training.first_steps // 4))
 
 
+@contextlib.contextmanager
+def in_jax(settings: Settings, training: Training, ahead: bool) -> Iterator[Callable]:
+    """The loop of jax_loop.py on the same data."""
+    try:
+        from benchmarks.jax_loop import JaxLoop
+    except ModuleNotFoundError as error:
+        raise NotMeasured(f"{error.name} is not installed: pip install '.[bench]'") from None
+    data_root(settings, training.data_set)
+    observations, scale = _resident(training)
+    steps = min(10_000, max(1, training.first_steps // 8))
+    loop = JaxLoop(training.architecture(), observations, scale, BATCH_SIZE, steps, ahead)
+    loop(1)
+    yield Rate(loop, settings.seconds, steps)
+
+
+def _beside_jax(training: Training, at_least: float) -> tuple[Series, ...]:
+    return tuple(
+        Series(
+            f"JAX, one scan, draws {where}",
+            functools.partial(in_jax, training=training, ahead=ahead),
+            at_least=at_least,
+        )
+        for where, ahead in (("before it", True), ("in each step", False))
+    )
+
+
 def _row(
     name: str,
     training: Training,
@@ -231,8 +257,19 @@ def _row(
 
 
 ROWS = (
-    _row("train-synth-linear", LINEAR, over_tf114=200, of_bare=0.8),
-    _row("train-synth-nonlinear", NONLINEAR, of_bare=0.8),
+    _row(
+        "train-synth-linear",
+        LINEAR,
+        over_tf114=200,
+        of_bare=0.8,
+        others=_beside_jax(LINEAR, at_least=1.4),
+    ),
+    _row(
+        "train-synth-nonlinear",
+        NONLINEAR,
+        of_bare=0.8,
+        others=_beside_jax(NONLINEAR, at_least=1.0),
+    ),
     Row(
         "train-synth-nonlinear-sigma",
         f"Training, {NONLINEAR_SIGMA.title}, batch {BATCH_SIZE}",
@@ -243,7 +280,18 @@ ROWS = (
             Series(BARE, functools.partial(bare, training=NONLINEAR_SIGMA), at_least=0.8),
         ),
     ),
-    _row("train-mnist", MNIST, over_tf114=3, of_bare=0.8),
-    _row("train-dsprites-fc", DSPRITES_FC, over_tf114=1.7),
+    _row(
+        "train-mnist",
+        MNIST,
+        over_tf114=3,
+        of_bare=0.8,
+        others=_beside_jax(MNIST, at_least=1.0),
+    ),
+    _row(
+        "train-dsprites-fc",
+        DSPRITES_FC,
+        over_tf114=1.7,
+        others=_beside_jax(DSPRITES_FC, at_least=1.0),
+    ),
     _row("train-dsprites-conv", DSPRITES_CONV, over_tf114=2.2),
 )
