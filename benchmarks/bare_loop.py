@@ -153,12 +153,12 @@ def _bias(size: int) -> tf.Variable:
 
 def _dense(tensor: tf.Tensor, width: int) -> tf.Tensor:
     tensor = tf.reshape(tensor, [tensor.shape[0], -1])
-    weights = _weights([int(tensor.shape[1]), width])
+    weights = _weights([tensor.shape.as_list()[1], width])
     return tf.matmul(tensor, weights) + _bias(width)
 
 
 def _conv(tensor: tf.Tensor, layer: Conv) -> tf.Tensor:
-    weights = _weights([layer.kernel, layer.kernel, tensor.shape[3].value, layer.filters])
+    weights = _weights([layer.kernel, layer.kernel, tensor.shape.as_list()[3], layer.filters])
     return tf.nn.bias_add(
         tf.nn.conv2d(tensor, weights, strides=2, padding="SAME"), _bias(layer.filters)
     )
@@ -194,7 +194,7 @@ def _loss(architecture: Architecture, batch: tf.Tensor, noise: tf.Tensor) -> tf.
         errors = tf.square(output - batch)
     else:
         errors = tf.nn.sigmoid_cross_entropy_with_logits(logits=output, labels=batch)
-    return (tf.reduce_sum(errors) + architecture.beta * kl) / batch.shape[0].value
+    return (tf.reduce_sum(errors) + architecture.beta * kl) / batch.shape.as_list()[0]
 
 
 def _diagonal_sample(

@@ -2,6 +2,7 @@
 """The same training in JAX, as its users write it: data in memory, whole stretches of steps in one compiled scan."""
 
 import functools
+import itertools
 import math
 import time
 from typing import NamedTuple
@@ -101,9 +102,9 @@ def _weights(architecture: Architecture, inputs: int) -> list:
     latents, random = architecture.latents, np.random.default_rng(0)
     encoder = [inputs, *architecture.encoder]
     decoder = [latents, *architecture.decoder, inputs]
-    shapes = [*zip(encoder, encoder[1:], strict=False)]
+    shapes = [*itertools.pairwise(encoder)]
     shapes += [(encoder[-1], latents), (encoder[-1], latents)]
-    shapes += [*zip(decoder, decoder[1:], strict=False)]
+    shapes += [*itertools.pairwise(decoder)]
     return [
         (
             jnp.asarray(random.normal(size=shape) / math.sqrt(shape[0]), jnp.float32),

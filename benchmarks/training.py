@@ -169,6 +169,8 @@ def per_step(settings: Settings, training: Training) -> Iterator[Callable]:
             raise Built
 
     files, bindings = training.configuration
+    # Of another row, if that one was stopped.
+    shutil.rmtree(settings.scratch / "per_step", ignore_errors=True)
     directory = str(settings.scratch / "not_trained")
     with (
         contextlib.suppress(Built),
