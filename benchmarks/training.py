@@ -185,9 +185,13 @@ def per_step(settings: Settings, training: Training) -> Iterator[Callable]:
             session.run(fetches)
         return time.perf_counter() - start
 
-    with session:
+    try:
         run(1)
         yield Rate(run, settings.seconds, 10)
+    finally:
+        # It saves a checkpoint, by operations that it adds to its graph.
+        with session.graph.as_default():
+            session.close()
     shutil.rmtree(settings.scratch / "per_step", ignore_errors=True)
 
 
