@@ -2,8 +2,8 @@
 """The limit of training: the arithmetic of a VAE's steps in a loop of TensorFlow, and nothing else.
 
 Written out with matrix products, without dlib, gin or this project: no logs, summaries, checkpoints or history of
-losses, and no look at the loss. Batches and noise are drawn for many steps at once, as the plugin does; the gradients are
-TensorFlow's and the update is its optimizer's.
+losses, and no look at the loss. Batches and noise are drawn for many steps at once outside of XLA, as the plugin does; the
+gradients are TensorFlow's and the update is its optimizer's.
 """
 
 import dataclasses
@@ -82,10 +82,13 @@ class BareLoop:
             drawn = tf.Variable(0, dtype=tf.int64, trainable=False)
             self._limit = tf.placeholder(tf.int32, [])
 
-            def loop(limit, start):
-                rows = _draw_rows(start, capacity, batch_size, points)
-                noise = _draw_normal(start, [capacity, batch_size, architecture.latents])
+            start = drawn.read_value()
+            ahead = [
+                _draw_rows(start, capacity, batch_size, points),
+                _draw_normal(start, [capacity, batch_size, architecture.latents]),
+            ]
 
+            def loop(limit, rows, noise):
                 def body(step):
                     batch = tf.cast(tf.gather(data, rows[step]), tf.float32)
                     if scale != 1:
@@ -97,7 +100,7 @@ class BareLoop:
 
                 return tf.while_loop(lambda step: step < limit, body, [tf.constant(0)])
 
-            inputs = [self._limit, drawn.read_value()]
+            inputs = [self._limit, *ahead]
             done = tf.xla.experimental.compile(loop, inputs) if xla else loop(*inputs)
             with tf.control_dependencies(tf.nest.flatten(done)):
                 self._train = drawn.assign_add(capacity).op
