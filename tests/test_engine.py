@@ -86,9 +86,10 @@ def test_trained_weights_do_not_depend_on_steps_per_session_call(
     assert weights[1]["global_step"] == 60
 
 
-def test_xla_draws_the_same_points_and_initial_weights(tmp_path):
-    off = train_by_gin(tmp_path / "off", "training_loop.xla = 'off'", model="autoencoder")
-    on = train_by_gin(tmp_path / "on", "training_loop.xla = 'on'", model="autoencoder")
+@pytest.mark.parametrize("model", ["autoencoder", "vae"])
+def test_xla_draws_the_same_points_noise_and_initial_weights(tmp_path, model):
+    off = train_by_gin(tmp_path / "off", "training_loop.xla = 'off'", model=model)
+    on = train_by_gin(tmp_path / "on", "training_loop.xla = 'on'", model=model)
     assert_same(off, on, rtol=1e-3, atol=1e-5)
 
 
