@@ -38,12 +38,19 @@ def _skip(reason: str) -> None:
     pytest.skip(reason)
 
 
+def missing_module() -> str | None:
+    """Why Snakemake cannot be used here; None where it can."""
+    for module in ("snakemake", "snakemake_executor_plugin_slurm"):
+        if importlib.util.find_spec(module) is None:
+            return f"{module} is not installed: pip install '.[cluster]'"
+    return None
+
+
 @pytest.fixture(scope="session")
 def snakemake():
     """Skips where the extra is not installed."""
-    for module in ("snakemake", "snakemake_executor_plugin_slurm"):
-        if importlib.util.find_spec(module) is None:
-            _skip(f"{module} is not installed: pip install '.[cluster]'")
+    if (reason := missing_module()) is not None:
+        _skip(reason)
 
 
 class NoSlurm(Exception):

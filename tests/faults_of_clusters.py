@@ -9,7 +9,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-from cluster_support import STUDY, NoSlurm, one_machine_slurm
+from cluster_support import STUDY, NoSlurm, missing_module, one_machine_slurm
 from faults_of_studies import Study, Undisturbed, kill_until_finished, of_twenty_runs
 from faults_support import Impossible
 
@@ -67,6 +67,8 @@ def slurm_kills(prepared: tuple[Undisturbed, dict], place: Path, seed: int) -> l
 
 @functools.cache
 def on_slurm(folder: Path) -> tuple[Undisturbed, dict]:
+    if (reason := missing_module()) is not None:
+        raise Impossible(reason)
     stack = contextlib.ExitStack()
     try:
         slurm = stack.enter_context(one_machine_slurm(folder / "slurm", f"{folder}/"))
