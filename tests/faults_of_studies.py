@@ -22,6 +22,7 @@ from faults_support import Wrong
 
 _LAUNCHER = [sys.executable, "-m", "vae_ortho_plugin.study.run", "--jobs", "2", "--retries", "20"]
 _SECONDS = 3600
+_LAUNCHES = 50
 
 
 class Study:
@@ -160,10 +161,13 @@ def kill_until_finished(
     found: collections.Counter = collections.Counter()
     with marked(study):
         launcher = study.start()
-        while launcher.poll() is None:
-            with contextlib.suppress(subprocess.TimeoutExpired):
-                launcher.wait(draw.expovariate(1 / 20))
-                break
+        while (status := _status_after(launcher, draw.expovariate(1 / 20))) != 0:
+            if status is not None:  # it noticed a kill, and ended
+                found["launch after an end with an error"] += 1
+                if found["launch after an end with an error"] > _LAUNCHES:
+                    raise Wrong(f"it ends with status {status}:\n{study.log.read_text()[-3000:]}")
+                launcher = study.start()
+                continue
             whom = draw.choice(choices)
             if processes := victims[whom](launcher):
                 at = study.at()
@@ -175,6 +179,14 @@ def kill_until_finished(
                 launcher = study.start()
         check(study, reference)
     return sorted(found.elements())
+
+
+def _status_after(process: subprocess.Popen, seconds: float) -> int | None:
+    """Exit status of a process that ends within these seconds; None where it goes on."""
+    try:
+        return process.wait(seconds)
+    except subprocess.TimeoutExpired:
+        return None
 
 
 def kill_of_report(reference: Undisturbed, place: Path, seed: int) -> list[str]:

@@ -39,6 +39,7 @@ class TrainingGraph:
         probes: of the trackers in the loop.
         step: global step, after `read_step` or a session call.
         batches: number of batches that the model has been trained on.
+        variable_bytes: size of the weights and of the optimizers' slots.
     """
 
     def __init__(
@@ -131,7 +132,11 @@ class TrainingGraph:
             tracker.build()
         kept = self.train_loop.kept
         self._summary = tf.summary.merge([one.summary() for one in kept]) if kept else None
-        self._finite = _all_finite(tf.global_variables())
+        variables = tf.global_variables()
+        self._finite = _all_finite(variables)
+        self.variable_bytes = sum(
+            variable.shape.num_elements() * variable.dtype.size for variable in variables
+        )
 
     def _build_step(self, input_fn: Callable) -> None:
         batches = []

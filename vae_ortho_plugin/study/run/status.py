@@ -18,6 +18,8 @@ from vae_ortho_plugin.study.layout import ResultsFolder
 _STEP = re.compile(r"step ([\d,]*\d) of ([\d,]*\d)")
 # How far a log is read back for the last step; a line has less than 200 bytes.
 _LOG_TAIL = 20_000
+# Finished runs of an experiment that are read for the time of those that are left.
+_RUNS_FOR_TIME = 5
 
 
 @dataclass(frozen=True)
@@ -147,12 +149,16 @@ def _computing_left(
     finished: Sequence[Run], rest: Sequence[Run], folder: ResultsFolder
 ) -> float | None:
     """Seconds by the finished runs, first of the same experiment; None without any."""
+    if not rest:
+        return None
     seconds: dict[Experiment, list[float]] = {}
     for run in finished:
-        took = read_json(folder.run(run).facts).get("seconds")
-        if took is not None:
-            seconds.setdefault(run.experiment, []).append(took)
-    if not seconds or not rest:
+        of_experiment = seconds.setdefault(run.experiment, [])
+        if len(of_experiment) < _RUNS_FOR_TIME:
+            took = read_json(folder.run(run).facts).get("seconds")
+            of_experiment += [] if took is None else [took]
+    seconds = {experiment: values for experiment, values in seconds.items() if values}
+    if not seconds:
         return None
     overall = statistics.mean(value for values in seconds.values() for value in values)
     return sum(statistics.mean(seconds.get(run.experiment, [overall])) for run in rest)
