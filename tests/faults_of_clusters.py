@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from cluster_support import STUDY, NoSlurm, missing_module, one_machine_slurm
-from faults_of_studies import Study, Undisturbed, kill_until_finished, of_twenty_runs
+from faults_of_studies import Study, Undisturbed, kill_until_finished, of_sixty_runs
 from faults_support import Impossible
 
 from vae_ortho_plugin.study.layout import ResultsFolder
@@ -75,7 +75,7 @@ def on_slurm(folder: Path) -> tuple[Undisturbed, dict]:
     except NoSlurm as reason:
         raise Impossible(str(reason)) from None
     atexit.register(stack.close)
-    return of_twenty_runs(folder), slurm
+    return of_sixty_runs(folder), slurm
 
 
 KINDS = {"slurm_kills": (on_slurm, slurm_kills)}

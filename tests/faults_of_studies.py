@@ -129,7 +129,11 @@ def check(study: Study, reference: Undisturbed) -> None:
     for name in sorted({*found, *reference.tables}):
         if found.get(name) != reference.tables.get(name):
             raise Wrong(f"{name} differs")
-    left = [path for path in study.output.rglob(".*") if path.name.endswith((".partial", ".lock"))]
+    left = [
+        path
+        for path in study.output.rglob(".*")
+        if ".partial" in path.name or path.name.endswith(".lock")
+    ]
     if left:
         raise Wrong(f"left over: {left}")
 
@@ -266,6 +270,11 @@ def _first_worker(study: Study, launcher: subprocess.Popen) -> int:
 @functools.cache
 def of_twenty_runs(folder: Path) -> Undisturbed:
     return Undisturbed(folder, 20)
+
+
+@functools.cache
+def of_sixty_runs(folder: Path) -> Undisturbed:
+    return Undisturbed(folder, 60)
 
 
 @functools.cache

@@ -129,6 +129,28 @@ def test_text_where_a_number_belongs_is_named(tmp_path, binding):
 @pytest.mark.parametrize(
     ("binding", "expected"),
     [
+        ("vae.beta = 1e400", "vae.beta = inf"),
+        ("vae.beta = -1e400", "vae.beta = -inf"),
+        ("AdamOptimizer.learning_rate = 1e400", "AdamOptimizer.learning_rate = inf"),
+        ("model.training_steps = 1e400", "model.training_steps = inf"),
+        ("other/vae.beta = 1e400", "other/vae.beta = inf"),
+        ("mlp_encoder.layers = [1e400, 3]", "mlp_encoder.layers = [inf, 3]"),
+        ("beta = 1e400\nvae.beta = %beta", "beta = inf"),
+    ],
+)
+def test_an_infinite_number_is_named(tmp_path, binding, expected):
+    assert f"{expected}; it must be finite." in refusal(tmp_path, *binding.split("\n"))
+
+
+@pytest.mark.parametrize("wrong", ["0", "-0.001"])
+def test_a_learning_rate_that_is_not_positive_is_named(tmp_path, wrong):
+    binding = f"AdamOptimizer.learning_rate = {wrong}"
+    assert f"{binding}; it must be above 0." in refusal(tmp_path, binding)
+
+
+@pytest.mark.parametrize(
+    ("binding", "expected"),
+    [
         ("model.model = @vae", "model.model = @vae()"),
         ("model.model = 5", "must be a reference"),
         ("model.model = 'vae'", "model.model = @vae()"),

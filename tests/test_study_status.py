@@ -95,3 +95,28 @@ def test_a_run_without_its_run_json_is_not_taken_for_finished(folder, capsys):
         assert f"{directory} has no run.json" in capsys.readouterr().err
     directory.rename(folder.path / "moved away")
     assert not folder.has(RUNS[1])
+
+
+def test_the_next_call_deletes_what_killed_processes_have_left(folder, capsys):
+    left = [
+        folder.engine_lock,
+        folder.path / ".results.4711.partial.json",
+        folder.path / "tables" / ".table_2.4711.partial.csv",
+    ]
+    for path in left:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(f"pid={dead_process()}\nhost={socket.gethostname()}\nduration=180.0\n")
+    kept = folder.path / "tables" / "table_2.csv"
+    kept.write_text("")
+    study = ["--study", "quick", "--output", str(folder.path), "--report-only"]
+    command.main(study)
+    assert not any(path.exists() for path in left)
+    assert kept.exists()
+
+
+def test_the_lock_of_a_snakemake_that_works_stays(folder, capsys):
+    folder.engine_lock.write_text(
+        f"pid={os.getpid()}\nhost={socket.gethostname()}\nduration=180.0\n"
+    )
+    command.main(["--study", "quick", "--output", str(folder.path), "--report-only"])
+    assert folder.engine_lock.exists()

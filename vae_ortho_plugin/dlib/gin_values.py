@@ -5,6 +5,7 @@ dlib takes them as they are: text as a learning rate ends in TensorFlow, -5 step
 """
 
 import functools
+import math
 import numbers
 from collections.abc import Callable
 
@@ -76,6 +77,7 @@ def check() -> None:
     Raises:
         InputError: one of them is not valid; names the binding.
     """
+    _check_finite()
     found = gin_files.parse_bindings(gin.config_str(), "the configuration")
     for binding, value in found.items():
         parameter = binding.rpartition("/")[2]
@@ -88,6 +90,25 @@ def check() -> None:
         elif parameter.rpartition(".")[2] in _NUMBERS and "." in parameter:
             _check_number(binding, value)
     _check_data_set(found.get("dataset.name"))
+
+
+def _check_finite() -> None:
+    """Refuses 1e400 and the like, which Python reads as infinity and gin leaves out of what it records."""
+    for (scope, selector), values in gin.config._CONFIG.items():
+        for parameter, value in values.items():
+            if not _is_finite(value):
+                name = selector.rpartition(".")[2] + f".{parameter}"
+                # A macro has its name as scope.
+                binding = scope if selector == "gin.macro" else f"{scope}/{name}".lstrip("/")
+                raise InputError(f"{binding} = {value!r}; it must be finite.")
+
+
+def _is_finite(value: object) -> bool:
+    if isinstance(value, (list, tuple, set)):
+        return all(map(_is_finite, value))
+    if isinstance(value, dict):
+        return all(map(_is_finite, [*value, *value.values()]))
+    return not isinstance(value, float) or math.isfinite(value)
 
 
 def _check_whole(binding: str, value: object, at_least: int) -> None:
@@ -104,6 +125,8 @@ def _check_number(binding: str, value: object) -> None:
         return
     if isinstance(value, bool) or not isinstance(value, numbers.Real):
         raise InputError(f"{binding} = {value!r}; it must be a number.")
+    if value <= 0 and binding.endswith(".learning_rate"):
+        raise InputError(f"{binding} = {value!r}; it must be above 0.")
 
 
 def _check_reference(binding: str, value: object, called: bool) -> None:

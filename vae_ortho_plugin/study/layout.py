@@ -117,6 +117,11 @@ class ResultsFolder:
         files.check_complete()
         return True
 
+    def leftovers(self) -> Iterator[Path]:
+        """Partial files of the report and the like, which a process that was killed has left."""
+        for directory in (self.path, self.path / "tables", self.path / "pictures"):
+            yield from directory.glob(".*.partial*")
+
     def finished_runs(self) -> Iterator["RunFiles"]:
         """The directories of finished runs, in no particular order.
 

@@ -67,6 +67,7 @@ def carry_out(options: argparse.Namespace, command: str) -> int:
         runs = _with_data(runs, options)
     folder.path.mkdir(parents=True, exist_ok=True)
     with locked(folder.lock, f"the results folder {folder.path}"):
+        _delete_leftovers(folder)
         failures = []
         if not options.report_only:
             if time_limit is not None:
@@ -86,6 +87,15 @@ def carry_out(options: argparse.Namespace, command: str) -> int:
         print(f"Report: {write_report(options.study, folder.path, selected)}")
     display.show_failures(failures)
     return 1 if failures else 0
+
+
+def _delete_leftovers(folder: ResultsFolder) -> None:
+    """Deletes what processes that were killed have left; the caller holds the folder's lock."""
+    for left in folder.leftovers():
+        left.unlink(missing_ok=True)
+    engine = status.holder_of(folder.engine_lock)
+    if engine is not None and not engine.lives:
+        folder.engine_lock.unlink(missing_ok=True)
 
 
 def _with_data(runs: list[Run], options: argparse.Namespace) -> list[Run]:

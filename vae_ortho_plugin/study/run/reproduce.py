@@ -85,6 +85,8 @@ def _delete_leftovers(directory: Path) -> None:
     """Deletes what steps left beside their finished directories when they were killed."""
     for left in [*directory.rglob("*.unfinished"), *directory.rglob("*.replaced")]:
         shutil.rmtree(left, ignore_errors=True)
+    for left in directory.rglob(".*.partial*"):
+        left.unlink(missing_ok=True)
 
 
 def _plan(study: str, model_num: int) -> dict:
