@@ -12,10 +12,10 @@ The benchmarks take the path of its Python as --python-tf114 and run themselves 
 """
 
 import contextlib
-import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
+from benchmarks import other_python
 from benchmarks.framework import NotMeasured, Settings
 
 TRAIN = Path(__file__).with_name("train_in_tf114.py")
@@ -29,43 +29,9 @@ def python_tf114(settings: Settings) -> str:
     return settings.python_tf114
 
 
-@contextlib.contextmanager
 def on_request(
     settings: Settings, arguments: list[str], log: Path
-) -> Iterator[Callable[[int], float]]:
-    """A process of train_in_tf114.py that waits; yields a function that makes it train a number of steps.
-
-    That function returns the seconds they took. Between the requests the process stands still.
-    """
+) -> contextlib.AbstractContextManager[Callable[[int], float]]:
+    """A process of train_in_tf114.py that trains a number of steps on request (see `other_python`)."""
     command = [python_tf114(settings), str(TRAIN), *arguments]
-    with log.open("w") as output, contextlib.ExitStack() as stack:
-        try:
-            process = subprocess.Popen(
-                command,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                stderr=output,
-                text=True,
-                bufsize=1,
-            )
-        except OSError as error:
-            raise NotMeasured(f"{command[0]} cannot be run: {error.strerror}") from error
-        stack.callback(process.wait)
-        stack.callback(process.kill)
-
-        def request(count: int) -> float:
-            with contextlib.suppress(BrokenPipeError):
-                print(count, file=process.stdin)
-            answer = process.stdout.readline()
-            if not answer:
-                raise NotMeasured(f"{command[0]} ended: {last_line(log)}")
-            return float(answer)
-
-        yield request
-
-
-def last_line(log: Path) -> str:
-    """The last line of a log that names an error, else the last one that says anything."""
-    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
-    errors = [line for line in lines if "Error" in line.partition(":")[0]]
-    return (errors or lines or ["it printed nothing"])[-1]
+    return other_python.on_request(command, log)

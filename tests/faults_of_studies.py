@@ -60,13 +60,11 @@ class Study:
 
     def processes(self, module: str) -> list[int]:
         """Ids of the processes of this study that run a module."""
-        found = subprocess.run(
-            ["pgrep", "-f", f"-m {module}"],
-            capture_output=True,
-            text=True,
-            check=False,
-        ).stdout.split()
-        return [int(number) for number in found if self._is_ours(int(number))]
+        command = ["pgrep", "-f", "--", f"-m {module}"]
+        found = subprocess.run(command, capture_output=True, text=True, check=False)
+        if found.returncode > 1:  # 1: there is none
+            raise Wrong(found.stderr)
+        return [int(number) for number in found.stdout.split() if self._is_ours(int(number))]
 
     def _is_ours(self, number: int) -> bool:
         with contextlib.suppress(OSError):
@@ -216,7 +214,7 @@ def two_studies(reference: Undisturbed, place: Path, seed: int) -> list[str]:
         while not (study.output / ".study.lock").exists() and first.poll() is None:
             time.sleep(0.05)
         time.sleep(draw.uniform(0, 10))
-        study.wait(study.start(), expected=1)
+        study.wait(study.start(), expected=2)
         if f"process {first.pid} on host" not in study.log.read_text():
             raise Wrong(f"the second study says {study.log.read_text()[-500:]}")
         study.wait(first)
