@@ -13,6 +13,7 @@ from pathlib import Path
 
 import numpy as np
 
+from benchmarks import environment_torch
 from benchmarks.data import data_root
 from benchmarks.framework import NotMeasured, Rate, Row, Series, Settings
 from benchmarks.machine import ROOT
@@ -141,6 +142,29 @@ def generic(settings: Settings, latents: int) -> Iterator[Callable]:
 
 
 @contextlib.contextmanager
+def in_jax(settings: Settings, latents: int) -> Iterator[Callable]:
+    """A batch at a time in JAX: jacfwd, vmap, jit; thin SVD and assignment as in `generic`."""
+    try:
+        from benchmarks.dto_in_jax import distances_in_jax
+    except ModuleNotFoundError as error:
+        raise NotMeasured(f"{error.name} is not installed: pip install '.[bench]'") from None
+    distances = distances_in_jax((latents, *WIDTHS))
+
+    def of_points(count: int) -> np.ndarray:
+        return distances(_points(latents, count))
+
+    of_points(256)
+    yield _rate(of_points, settings.seconds, 256)
+
+
+@contextlib.contextmanager
+def in_torch(settings: Settings, latents: int) -> Iterator[Callable]:
+    """As `in_jax`, in PyTorch."""
+    with environment_torch.dto(settings, (latents, *WIDTHS)) as request:
+        yield Rate(request, settings.seconds, 256)
+
+
+@contextlib.contextmanager
 def operations(settings: Settings, latents: int) -> Iterator[Callable]:
     """The decoder's matrix products for a point and its tangents, at the rate of such products."""
     import disentanglement_lib  # noqa: F401
@@ -183,6 +207,8 @@ def _speed(latents: int) -> Row:
                 "reverse-mode Jacobian, full SVD, MILP, by point", straightforward, at_least=1000
             ),
             series("forward-mode Jacobian, thin SVD, assignment", generic, at_least=1),
+            series("JAX: jacfwd, vmap, jit, thin SVD, assignment", in_jax, at_least=1.1),
+            series("PyTorch: jacfwd, vmap, thin SVD, assignment", in_torch, at_least=1.1),
             series("count of operations", operations, at_least=0.5),
         ),
         f"The decoder has the layers {latents}-1200-1200-1200-4096 and initial weights. The count is that of the "
@@ -233,8 +259,7 @@ def _memory(title: str, data_set: str, latents: int, points: int) -> Series:
 
 
 ROWS = (
-    _speed(5),
-    _speed(10),
+    *map(_speed, (2, 5, 10, 20)),
     Row(
         "dto-memory",
         "Peak memory of DtO beyond the loaded model",

@@ -22,12 +22,14 @@ class Settings:
         python_tf114: the Python of an environment with TensorFlow 1.14, or None.
         repeats: number of measurements of everything.
         seconds: target duration of one measurement, where it can be chosen.
+        python_torch: the Python of an environment with PyTorch and disent, or None.
     """
 
     scratch: Path
     python_tf114: str | None
     repeats: int
     seconds: float
+    python_torch: str | None = None
 
 
 @dataclasses.dataclass(frozen=True)

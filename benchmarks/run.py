@@ -19,6 +19,7 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--list", action="store_true")
     result.add_argument("--only", nargs="+", metavar="ROW", default=list(ROWS))
     result.add_argument("--python-tf114", metavar="PYTHON")
+    result.add_argument("--python-torch", metavar="PYTHON")
     result.add_argument("--repeats", type=int, default=5, metavar="N")
     result.add_argument("--seconds", type=float, default=3, metavar="S")
     default = Path("results", "benchmarks")
@@ -38,7 +39,13 @@ def main() -> int:
             print(f"{row.name}: {row.title}\n    {'; '.join(s.name for s in row.series)}")
         return 0
     output = options.output.absolute()
-    settings = Settings(output / "scratch", options.python_tf114, options.repeats, options.seconds)
+    settings = Settings(
+        output / "scratch",
+        options.python_tf114,
+        options.repeats,
+        options.seconds,
+        options.python_torch,
+    )
     settings.scratch.mkdir(parents=True, exist_ok=True)
     failed = []
     try:

@@ -5,7 +5,8 @@ set -euo pipefail
 
 usage() {
     cat <<'HELP'
-usage: benchmarks/run.sh [--only ROW ...] [--python-tf114 PYTHON] [--repeats N] [--seconds S] [--output DIR]
+usage: benchmarks/run.sh [--only ROW ...] [--python-tf114 PYTHON] [--python-torch PYTHON]
+                         [--repeats N] [--seconds S] [--output DIR]
        benchmarks/run.sh --list
 
 Measures this project beside its alternatives and the limits of the machine, in alternation, and writes
@@ -17,6 +18,8 @@ rows that were measured at the same commit with the same options are kept. Every
   --only ROW ...        measures only these rows
   --python-tf114 PYTHON  the Python of an environment with TensorFlow 1.14 and disentanglement_lib 1.5, made as
                         benchmarks/environment_tf114.py says; without it, its figures are "not measured"
+  --python-torch PYTHON  the Python of an environment with PyTorch and disent, made as benchmarks/environment_torch.py
+                        says; without it, their figures are "not measured"
   --repeats N           measurements of everything (default: 5)
   --seconds S           how long each of them takes, about, where there is a choice (default: 3)
   --output DIR          default: results/benchmarks

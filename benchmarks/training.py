@@ -10,7 +10,7 @@ from unittest import mock
 
 import numpy as np
 
-from benchmarks import environment_tf114
+from benchmarks import environment_tf114, environment_torch
 from benchmarks.data import data_root
 from benchmarks.framework import NotMeasured, Rate, Row, Series, Settings
 from benchmarks.trainings import (
@@ -238,6 +238,27 @@ def _beside_jax(training: Training, at_least: float) -> tuple[Series, ...]:
     )
 
 
+@contextlib.contextmanager
+def in_torch(settings: Settings, training: Training, mode: str) -> Iterator[Callable]:
+    """The training of train_in_torch.py on the same data."""
+    environment_torch.python_torch(settings)
+    data_root(settings, training.data_set)
+    arguments = training.architecture(), *_resident(training), BATCH_SIZE
+    with environment_torch.training(settings, mode, *arguments) as request:
+        yield Rate(request, settings.seconds, 10)
+
+
+def _beside_torch(training: Training, *modes: str) -> tuple[Series, ...]:
+    return tuple(
+        Series(
+            environment_torch.MODES[mode],
+            functools.partial(in_torch, training=training, mode=mode),
+            at_least=1.0,
+        )
+        for mode in modes
+    )
+
+
 def _row(
     name: str,
     training: Training,
@@ -268,13 +289,13 @@ ROWS = (
         LINEAR,
         over_tf114=200,
         of_bare=0.8,
-        others=_beside_jax(LINEAR, at_least=1.4),
+        others=(*_beside_jax(LINEAR, 1.4), *_beside_torch(LINEAR, "eager", "compiled")),
     ),
     _row(
         "train-synth-nonlinear",
         NONLINEAR,
         of_bare=0.8,
-        others=_beside_jax(NONLINEAR, at_least=1.0),
+        others=(*_beside_jax(NONLINEAR, 1.0), *_beside_torch(NONLINEAR, "eager", "compiled")),
     ),
     Row(
         "train-synth-nonlinear-sigma",
@@ -291,13 +312,17 @@ ROWS = (
         MNIST,
         over_tf114=3,
         of_bare=0.8,
-        others=_beside_jax(MNIST, at_least=1.0),
+        others=(*_beside_jax(MNIST, 1.0), *_beside_torch(MNIST, *environment_torch.MODES)),
     ),
     _row(
         "train-dsprites-fc",
         DSPRITES_FC,
         over_tf114=1.7,
-        others=_beside_jax(DSPRITES_FC, at_least=1.0),
+        # A second variant of JAX would hold another three gigabytes of data.
+        others=(
+            *_beside_jax(DSPRITES_FC, 1.0)[:1],
+            *_beside_torch(DSPRITES_FC, *environment_torch.MODES),
+        ),
     ),
     _row("train-dsprites-conv", DSPRITES_CONV, over_tf114=2.2),
 )

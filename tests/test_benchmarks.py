@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import environment_tf114, table
+from benchmarks import environment_tf114, environment_torch, table
 from benchmarks.framework import Row, Series, Settings, measure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -58,16 +58,25 @@ def test_a_series_that_fails_says_why_and_the_others_go_on(settings):
     assert bad["values"] == [] and "StopIteration" in bad["not_measured"]
 
 
+def in_tf114(settings):
+    return environment_tf114.on_request(settings, [], settings.scratch / "log")
+
+
+def in_torch(settings):
+    return environment_torch.dto(settings, (2, 3))
+
+
 @pytest.mark.parametrize(
     "python, reason",
     [
-        (None, "no --python-tf114 was given"),
+        (None, "no --python-(tf114|torch) was given"),
         ("/nowhere/python", "/nowhere/python cannot be run: No such file or directory"),
         ("broken/python", "broken/python ended: ModuleNotFoundError: No module named 'tensorflow'"),
     ],
 )
-def test_a_missing_or_broken_environment_with_tensorflow_1_14_is_the_row_s_reason(
-    settings, python, reason, monkeypatch
+@pytest.mark.parametrize("open_request", [in_tf114, in_torch])
+def test_a_missing_or_broken_other_environment_is_the_row_s_reason(
+    settings, open_request, python, reason, monkeypatch
 ):
     broken = settings.scratch / "broken" / "python"
     broken.parent.mkdir()
@@ -76,11 +85,11 @@ def test_a_missing_or_broken_environment_with_tensorflow_1_14_is_the_row_s_reaso
     )
     broken.chmod(0o755)
     monkeypatch.chdir(settings.scratch)
-    settings = dataclasses.replace(settings, python_tf114=python)
+    settings = dataclasses.replace(settings, python_tf114=python, python_torch=python)
 
     @contextlib.contextmanager
     def old(settings):
-        with environment_tf114.on_request(settings, [], settings.scratch / "log") as request:
+        with open_request(settings) as request:
             yield lambda: request(1)
 
     facts = measure(row(series("new", lambda: 1.0), Series("old", old)), settings)
