@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import version
@@ -30,11 +31,35 @@ def describe() -> dict[str, object]:
         "processor": _processor(),
         "cores": cores(),
         "memory_gib": round(os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30, 1),
-        "gpus": _lines("nvidia-smi", "-L") if shutil.which("nvidia-smi") else [],
+        "gpus": _gpus(),
         "system": platform.platform(),
         "versions": {"python": platform.python_version(), **{p: version(p) for p in _PACKAGES}},
         "commit": commit(),
     }
+
+
+def tensorflow_has_a_gpu() -> bool:
+    """Whether TensorFlow can use one; asked in a process of its own, which does not keep the GPU's memory."""
+    program = "import tensorflow as tf; print(len(tf.config.list_physical_devices('GPU')))"
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=True
+    )
+    return int(done.stdout.split()[-1]) > 0
+
+
+def _gpus() -> list[str]:
+    """Name and driver of each GPU, and how TensorFlow multiplies on it."""
+    query = "--query-gpu=name,driver_version"
+    gpus = (
+        _lines("nvidia-smi", query, "--format=csv,noheader") if shutil.which("nvidia-smi") else []
+    )
+    if not gpus:
+        return []
+    import tensorflow as tf
+
+    cuda = tf.sysconfig.get_build_info().get("cuda_version", "none")
+    tf32 = "on" if tf.config.experimental.tensor_float_32_execution_enabled() else "off"
+    return [f"{gpu}, CUDA {cuda}, TF32 {tf32}" for gpu in gpus]
 
 
 def cores() -> int:

@@ -4,6 +4,7 @@
 from benchmarks import (
     checkpoints,
     dto,
+    gpu,
     growth,
     input_rate,
     interruption,
@@ -32,3 +33,7 @@ _TOPICS = (
 )
 
 ROWS = {row.name: row for topic in _TOPICS for row in topic.ROWS}
+GPU_ROWS = (*(row.name for row in gpu.ROWS), *gpu.ALSO)
+# All but those that need a GPU.
+DEFAULT_ROWS = tuple(ROWS)
+ROWS.update({row.name: row for row in gpu.ROWS})

@@ -10,14 +10,15 @@ from pathlib import Path
 
 from benchmarks import machine, table
 from benchmarks.framework import Settings
-from benchmarks.rows import ROWS
+from benchmarks.rows import DEFAULT_ROWS, GPU_ROWS, ROWS
 
 
 def parser() -> argparse.ArgumentParser:
     """The options that benchmarks/run.sh explains."""
     result = argparse.ArgumentParser(prog="benchmarks/run.sh", add_help=False)
     result.add_argument("--list", action="store_true")
-    result.add_argument("--only", nargs="+", metavar="ROW", default=list(ROWS))
+    result.add_argument("--only", nargs="+", metavar="ROW")
+    result.add_argument("--gpu", action="store_true")
     result.add_argument("--python-tf114", metavar="PYTHON")
     result.add_argument("--python-torch", metavar="PYTHON")
     result.add_argument("--repeats", type=int, default=5, metavar="N")
@@ -29,6 +30,10 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     options = parser().parse_args()
+    if options.gpu and not machine.tensorflow_has_a_gpu():
+        print("TensorFlow finds no GPU here, so that nothing is measured on one.")
+        return 0
+    options.only = options.only or (GPU_ROWS if options.gpu else DEFAULT_ROWS)
     unknown = [name for name in options.only if name not in ROWS]
     if unknown:
         parser().error(f"there is no row {unknown[0]!r}; the rows are {', '.join(ROWS)}")

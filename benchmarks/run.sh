@@ -7,6 +7,7 @@ usage() {
     cat <<'HELP'
 usage: benchmarks/run.sh [--only ROW ...] [--python-tf114 PYTHON] [--python-torch PYTHON]
                          [--repeats N] [--seconds S] [--output DIR]
+       benchmarks/run.sh --gpu [...]
        benchmarks/run.sh --list
 
 Measures this project beside its alternatives and the limits of the machine, in alternation, and writes
@@ -16,6 +17,8 @@ rows that were measured at the same commit with the same options are kept. Every
 
   --list                prints the rows and what they compare
   --only ROW ...        measures only these rows
+  --gpu                 measures training, DtO and input on a GPU, and checks that data, loop and noise are there;
+                        without one, says so and ends
   --python-tf114 PYTHON  the Python of an environment with TensorFlow 1.14 and disentanglement_lib 1.5, made as
                         benchmarks/environment_tf114.py says; without it, its figures are "not measured"
   --python-torch PYTHON  the Python of an environment with PyTorch and disent, made as benchmarks/environment_torch.py

@@ -196,7 +196,9 @@ def per_step(settings: Settings, training: Training) -> Iterator[Callable]:
 
 
 @contextlib.contextmanager
-def bare(settings: Settings, training: Training) -> Iterator[Callable]:
+def bare(
+    settings: Settings, training: Training, batch_size: int = BATCH_SIZE
+) -> Iterator[Callable]:
     """The loop of bare_loop.py on the same data."""
     data_root(settings, training.data_set)
     observations, scale = _resident(training)
@@ -205,7 +207,7 @@ def bare(settings: Settings, training: Training) -> Iterator[Callable]:
     # A call of a few thousand steps where a step takes microseconds.
     capacity = 10_000 if training.first_steps >= 10_000 else 500
     loop = BareLoop(
-        training.architecture(), observations, scale, BATCH_SIZE, capacity, training.xla
+        training.architecture(), observations, scale, batch_size, capacity, training.xla
     )
     with contextlib.closing(loop):
         loop(1)

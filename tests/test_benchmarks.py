@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import environment_tf114, environment_torch, table
+from benchmarks import environment_tf114, environment_torch, gpu, machine, table
 from benchmarks.framework import Row, Series, Settings, measure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -141,3 +141,21 @@ def test_a_second_call_keeps_finished_rows_and_measures_the_missing_one(tmp_path
 def test_an_unknown_row_is_refused_with_the_known_ones(tmp_path):
     done = run("--only", "no-such-row", f"--output={tmp_path}")
     assert done.returncode == 2 and "the rows are train-synth-linear" in done.stderr
+
+
+def test_without_a_gpu_its_rows_end_with_one_line():
+    if machine.tensorflow_has_a_gpu():
+        pytest.skip("there is a GPU")
+    done = run("--gpu")
+    assert done.returncode == 0
+    assert done.stdout == "TensorFlow finds no GPU here, so that nothing is measured on one.\n"
+
+
+def test_a_row_on_a_gpu_says_what_is_elsewhere(settings):
+    if machine.tensorflow_has_a_gpu():
+        pytest.skip("there is a GPU")
+    (row,) = [row for row in gpu.ROWS if row.name == "gpu-train-synth-nonlinear-64"]
+    facts = measure(dataclasses.replace(row, series=row.series[:1]), settings)
+    reason = facts["series"][0]["not_measured"]
+    for what in ("data", "loop", "noise"):
+        assert f"'{what}': '/job:localhost/replica:0/task:0/device:CPU:0'" in reason
