@@ -12,6 +12,7 @@ from benchmarks import (
     reproduce,
     score,
     start,
+    study_growth,
     study_time,
     tracking,
     training,
@@ -30,6 +31,7 @@ _TOPICS = (
     start,
     study_time,
     growth,
+    study_growth,
 )
 
 ROWS = {row.name: row for topic in _TOPICS for row in topic.ROWS}
