@@ -18,6 +18,8 @@ from disentanglement_lib.config.unsupervised_study_v1 import sweep
 from disentanglement_lib.utils import aggregate_results, resources
 from test_data_of_dlib import small_sizes
 
+from vae_ortho_plugin.errors import InputError
+
 SCRIPTS = Path(sys.executable).parent
 TESTS = Path(__file__).parent
 STUDY = "unsupervised_study_v1"
@@ -124,6 +126,19 @@ def test_every_model_number_of_dlibs_studies_is_a_configuration():
         bindings, file = study.get_model_config(0)
         assert Path(file).is_file() and isinstance(bindings, list)
         assert study.get_postprocess_config_files() and study.get_eval_config_files()
+
+
+@pytest.mark.parametrize(
+    ("study", "number", "message"),
+    [
+        ("unsupervised_study_v1", 12600, "has no model_num 12600; it has 0 to 12599"),
+        ("abstract_reasoning_study_v1", 360, "has no model_num 360; it has 0 to 359"),
+        ("fairness_study_v1", -1, "model_num = -1; it must be 0 or more"),
+    ],
+)
+def test_a_number_without_a_model_is_refused(study, number, message):
+    with pytest.raises(InputError, match=message):
+        reproduce.STUDIES[study].get_model_config(number)
 
 
 CONFIG = "config/tests"

@@ -28,6 +28,7 @@ from engine_support import (  # noqa: F401
 )
 
 from vae_ortho_plugin.data.synthetic import SynthLinear
+from vae_ortho_plugin.engine.training import seconds_per_call
 from vae_ortho_plugin.errors import NonFiniteLossError
 
 BINDINGS = [
@@ -250,3 +251,8 @@ def test_an_unknown_xla_setting_is_refused(tmp_path):
 def test_evaluation_before_training_is_refused(tmp_path):
     with pytest.raises(ValueError, match="no checkpoint.*train the model first"):
         estimator(tmp_path).evaluate(resident, steps=1)
+
+
+@pytest.mark.parametrize(("size", "seconds"), [(0, 0.5), (7.7e6, 0.5), (56e6, 1.0), (1e10, 2.0)])
+def test_a_session_call_grows_with_the_weights_that_it_copies(size, seconds):
+    assert seconds_per_call(size) == seconds

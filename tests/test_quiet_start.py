@@ -2,6 +2,7 @@
 """What the scripts show on the console while TensorFlow starts."""
 
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -101,4 +102,6 @@ def test_dlib_train_shows_what_is_trained_its_progress_and_where_it_is(tmp_path)
 def test_dlib_train_shows_all_lines_where_the_variable_is_set(tmp_path):
     arguments = ["--gin_config=no_such_file.gin", f"--model_dir={tmp_path / 'model'}"]
     process = run(script("dlib_train"), *arguments, check=False, **{VARIABLE: "0"})
-    assert "no_such_file.gin" in process.stderr and "oneDNN custom operations" in process.stderr
+    assert "no_such_file.gin" in process.stderr
+    # Which lines there are depends on the processor: those of oneDNN are not there without AVX-512.
+    assert re.search(r"^I0000 .*\.cc:\d+\] ", process.stderr, re.MULTILINE)

@@ -5,10 +5,12 @@ There is one function for each module. They open dlib's closed lists (data sets,
 gin configurables, and wrap dlib's steps in those of the package `steps`.
 """
 
+import bisect
 import functools
 import os
 import shutil
 import types
+from collections.abc import Callable
 
 from vae_ortho_plugin.dlib import (
     import_path,
@@ -126,7 +128,38 @@ def _reason(module: types.ModuleType) -> None:
 def _reproduce(module: types.ModuleType) -> None:
     from vae_ortho_plugin.study.dlib_study import STUDY
 
+    for name, study in module.STUDIES.items():
+        study.get_model_config = _within_study(name, study.get_model_config)
     module.STUDIES = _Studies(module.STUDIES, vae_pca_v1=STUDY)
+
+
+def _within_study(name: str, configure: Callable) -> Callable:
+    """A study's get_model_config that refuses a number without a model; dlib counts from the end, or fails."""
+
+    @functools.wraps(configure)
+    def get_model_config(model_num=0):
+        if model_num < 0:
+            raise InputError(f"model_num = {model_num}; it must be 0 or more.")
+        try:
+            return configure(model_num)
+        except IndexError:
+            last = _last_model(configure)
+        raise InputError(f"Study {name} has no model_num {model_num}; it has 0 to {last}.")
+
+    return get_model_config
+
+
+def _last_model(configure: Callable) -> int:
+    """The highest number of a study's models."""
+
+    def is_missing(number: int) -> bool:
+        try:
+            configure(number)
+        except IndexError:
+            return True
+        return False
+
+    return bisect.bisect_left(range(1_000_000), True, key=is_missing) - 1
 
 
 class _Studies(dict):

@@ -1,15 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""dlib_aggregate_results: patterns without matches and damaged results are answered."""
+"""dlib_aggregate_results: patterns without matches and damaged results are answered, files are read by threads."""
 
 import functools
 import json
 import os
 import types
+from collections.abc import Callable, Iterable
+from concurrent.futures import ThreadPoolExecutor
 
 from vae_ortho_plugin.errors import InputError
 
+_FILES_AT_A_TIME = 16
+
+
+class _Threads:
+    """In place of multiprocessing.Pool.
+
+    dlib never closes its pool. Forked from a process that has threads, it may wait for ever when Python collects it.
+    """
+
+    @staticmethod
+    def map(function: Callable, items: Iterable) -> list:
+        with ThreadPoolExecutor(_FILES_AT_A_TIME) as pool:
+            return list(pool.map(function, items))
+
 
 def _aggregate_results(module: types.ModuleType) -> None:
+    module.multiprocessing = types.SimpleNamespace(Pool=_Threads)
     aggregate = module.aggregate_results_to_json
 
     @functools.wraps(aggregate)

@@ -108,9 +108,7 @@ class Training:
         if self._graph.step < self._last_step:
             self._measure_between_calls()
         limit = min(10, self._graph.capacity)
-        seconds = np.clip(
-            self._graph.variable_bytes / _BYTES_PER_SECOND_OF_CALL, *_SECONDS_PER_CALL
-        )
+        seconds = seconds_per_call(self._graph.variable_bytes)
         while self._graph.step < self._last_step:
             limit = min(limit, self._steps_until_pause())
             first_step, batches, called = self._graph.step, self._graph.batches, time.monotonic()
@@ -233,6 +231,11 @@ class Training:
         )
         for scalars in measured:
             self._reports.add(scalars, self._graph.step)
+
+
+def seconds_per_call(variable_bytes: int) -> float:
+    """Target duration of a session call, by the size of the weights and of the optimizers' slots."""
+    return float(np.clip(variable_bytes / _BYTES_PER_SECOND_OF_CALL, *_SECONDS_PER_CALL))
 
 
 def _check_finite(losses: np.ndarray, steps: np.ndarray, checkpoint: str) -> None:
