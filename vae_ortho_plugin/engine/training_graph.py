@@ -11,7 +11,7 @@ import tensorflow.compat.v1 as tf
 from tensorflow.core.protobuf import rewriter_config_pb2
 from tensorflow.python.framework import random_seed
 
-from vae_ortho_plugin.engine import checkpoints, graphs, inputs, loop, progress, tracing
+from vae_ortho_plugin.engine import checkpoints, compiled, graphs, inputs, loop, progress, tracing
 from vae_ortho_plugin.engine.settings import TrainingLoop
 from vae_ortho_plugin.engine.tracked import Probe, TrackedMeasures
 
@@ -61,7 +61,7 @@ class TrainingGraph:
             self.capacity = max(1, min(max(asked, _STEPS_PER_CALL), _POINTS_PER_CALL // points))
         with graphs.building() as self.graph:
             tf.set_random_seed(estimator.seed)
-            with _seeds_by_order(estimator.seed):
+            with _seeds_by_order(estimator.seed), compiled.functions_named_by_order():
                 self._build(input_fn, kind)
             if kind == "xla" and settings.xla == "auto":
                 self._check_that_xla_wins()
@@ -93,14 +93,15 @@ class TrainingGraph:
         arguments = estimator, input_fn, tracked, settings
         reason = None
         if settings.xla != "off":
-            compiled = None
+            by_xla = None
             try:
-                compiled = cls(*arguments, "xla")
-                compiled.call_session(0, 0)
-                return compiled
+                by_xla = cls(*arguments, "xla")
+                by_xla.call_session(0, 0)
+                return by_xla
             except (tf.errors.OpError, tracing.CannotLoop) as error:
-                if compiled is not None:
-                    compiled.close()
+                if by_xla is not None:
+                    by_xla.close()
+                compiled.check(error)
                 reason = tracing.reason(error)
         try:
             plain = cls(*arguments, "loop")

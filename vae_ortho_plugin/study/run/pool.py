@@ -19,7 +19,7 @@ from vae_ortho_plugin.study.run.memory import describe_limit
 from vae_ortho_plugin.study.run.progress import Failure, Progress
 
 WORKER = (sys.executable, "-m", "vae_ortho_plugin.study.run.worker")
-# A session call takes half a second and a checkpoint of the largest network less than a second.
+# A session call takes up to two seconds and a checkpoint of the largest network less than a second.
 _SECONDS_TO_STOP = 10.0
 _LONGEST_ANSWER = 2**20
 

@@ -14,6 +14,7 @@ import sys
 import traceback
 from pathlib import Path
 
+from vae_ortho_plugin.engine import compiled
 from vae_ortho_plugin.engine.interruption import Interrupted
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.run.memory import describe_limit
@@ -24,6 +25,11 @@ _LONGEST_ERROR = 10_000
 
 def main() -> None:
     """Answers the jobs of standard input."""
+    with compiled.kept():
+        _answer_jobs()
+
+
+def _answer_jobs() -> None:
     answers = os.fdopen(os.dup(1), "w", buffering=1)
     reproduce = None
     for line in sys.stdin:
