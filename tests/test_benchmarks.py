@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import environment_tf114, environment_torch, gpu, machine, table
+from benchmarks import environment_tf114, environment_torch, gpu, table
 from benchmarks.framework import Row, Series, Settings, measure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -127,6 +127,7 @@ def run(*arguments):
     )
 
 
+@pytest.mark.long
 def test_a_second_call_keeps_finished_rows_and_measures_the_missing_one(tmp_path):
     arguments = ["--repeats=1", f"--output={tmp_path}", "--only", "start-python"]
     assert run(*arguments).returncode == 0
@@ -143,17 +144,22 @@ def test_an_unknown_row_is_refused_with_the_known_ones(tmp_path):
     assert done.returncode == 2 and "the rows are train-synth-linear" in done.stderr
 
 
-def test_without_a_gpu_its_rows_end_with_one_line():
-    if machine.tensorflow_has_a_gpu():
+def need_no_gpu():
+    import tensorflow as tf
+
+    if tf.config.list_physical_devices("GPU"):
         pytest.skip("there is a GPU")
+
+
+def test_without_a_gpu_its_rows_end_with_one_line():
+    need_no_gpu()
     done = run("--gpu")
     assert done.returncode == 0
     assert done.stdout == "TensorFlow finds no GPU here, so that nothing is measured on one.\n"
 
 
 def test_a_row_on_a_gpu_says_what_is_elsewhere(settings):
-    if machine.tensorflow_has_a_gpu():
-        pytest.skip("there is a GPU")
+    need_no_gpu()
     (row,) = [row for row in gpu.ROWS if row.name == "gpu-train-synth-nonlinear-64"]
     facts = measure(dataclasses.replace(row, series=row.series[:1]), settings)
     reason = facts["series"][0]["not_measured"]
