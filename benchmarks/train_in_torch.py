@@ -155,7 +155,8 @@ class TrainedByDisent:
 
 def main():
     mode, points, scale, batch_size, architecture = sys.argv[1:]
-    arguments = np.load(points), float(scale), int(batch_size), json.loads(architecture)
+    # Mapped, so that several of these processes hold the data once.
+    arguments = np.load(points, mmap_mode="c"), float(scale), int(batch_size), json.loads(architecture)
     if mode == "disent":
         train = TrainedByDisent(*arguments)
     else:
