@@ -156,7 +156,12 @@ class TrainedByDisent:
 def main():
     mode, points, scale, batch_size, architecture = sys.argv[1:]
     # Mapped, so that several of these processes hold the data once.
-    arguments = np.load(points, mmap_mode="c"), float(scale), int(batch_size), json.loads(architecture)
+    arguments = (
+        np.load(points, mmap_mode="c"),
+        float(scale),
+        int(batch_size),
+        json.loads(architecture),
+    )
     if mode == "disent":
         train = TrainedByDisent(*arguments)
     else:

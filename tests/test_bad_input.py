@@ -211,6 +211,7 @@ def test_data_without_factors_have_no_disentanglement_score(tmp_path, model):
     assert "MNIST has no generating factors" in message and "`dto`" in message
 
 
+@pytest.mark.long
 def test_abstract_reasoning_leaves_an_existing_directory_untouched(tmp_path):
     (tmp_path / "scores").mkdir()
     process = call(tmp_path, "dlib_reason", "--output_dir=scores")

@@ -193,7 +193,14 @@ def test_a_metric_bound_for_a_training_is_sent_to_its_step():
     assert "mig is a metric, which this step does not use: bind it for dlib_evaluate" in done.stderr
 
 
-@pytest.mark.parametrize("step", ["dlib_train", "dlib_postprocess", "dlib_evaluate"])
+@pytest.mark.parametrize(
+    "step",
+    [
+        "dlib_train",
+        pytest.param("dlib_postprocess", marks=pytest.mark.long),
+        pytest.param("dlib_evaluate", marks=pytest.mark.long),
+    ],
+)
 def test_a_step_without_a_data_set_says_so(tmp_path, step):
     train(tmp_path)
     bindings = {
@@ -210,6 +217,7 @@ def test_a_step_without_a_data_set_says_so(tmp_path, step):
     assert f"{step}: No data set: dataset.name is not bound." in message
 
 
+@pytest.mark.long
 def test_a_configurable_with_one_of_our_names_is_told_apart_by_its_module(tmp_path):
     (tmp_path / "mine.py").write_text(
         "import gin\nfrom disentanglement_lib.methods.unsupervised import vae\n\n\n"

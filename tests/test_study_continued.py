@@ -84,6 +84,7 @@ def test_a_study_that_is_stopped_and_killed_ends_as_an_undisturbed_one(undisturb
     assert sorted(os.listdir(tmp_path / FOLDER)) == ["0"]
 
 
+@pytest.mark.long
 def test_an_unfinished_run_of_another_version_is_set_aside(undisturbed, tmp_path):
     partial = tmp_path / FOLDER / ".0.partial"
     partial.mkdir(parents=True)
