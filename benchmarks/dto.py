@@ -113,11 +113,21 @@ def straightforward(settings: Settings, latents: int) -> Iterator[Callable]:
         yield _rate(distances, settings.seconds, 1)
 
 
+def _by_thin_svd(jacobians: np.ndarray) -> list[float]:
+    """Distances of Jacobians [points, outputs, latents] by NumPy's SVD and SciPy's linear assignment."""
+    from scipy.optimize import linear_sum_assignment
+
+    result = []
+    for vectors in np.linalg.svd(jacobians.astype(np.float64), full_matrices=False)[2]:
+        rows, chosen = linear_sum_assignment(-np.abs(vectors))
+        vectors[rows, chosen] -= np.sign(vectors[rows, chosen])
+        result.append(np.linalg.norm(vectors))
+    return result
+
+
 @contextlib.contextmanager
 def generic(settings: Settings, latents: int) -> Iterator[Callable]:
     """Batch by batch: forward-mode Jacobian, thin SVD, linear assignment."""
-    from scipy.optimize import linear_sum_assignment
-
     with _decoder(settings, latents) as (tf, feed, images, session):
         vector = tf.zeros_like(images)
         product = tf.gradients(images, feed, vector)[0]
@@ -131,11 +141,7 @@ def generic(settings: Settings, latents: int) -> Iterator[Callable]:
             points = _points(latents, count)
             for start in range(0, count, 256):
                 columns = session.run(fetch, {feed: points[start : start + 256]})
-                jacobians = np.stack(columns, axis=2).astype(np.float64)
-                for vectors in np.linalg.svd(jacobians, full_matrices=False)[2]:
-                    rows, chosen = linear_sum_assignment(-np.abs(vectors))
-                    vectors[rows, chosen] -= np.sign(vectors[rows, chosen])
-                    result.append(np.linalg.norm(vectors))
+                result += _by_thin_svd(np.stack(columns, axis=2))
             return np.array(result)
 
         yield _rate(distances, settings.seconds, 256)
@@ -145,13 +151,14 @@ def generic(settings: Settings, latents: int) -> Iterator[Callable]:
 def in_jax(settings: Settings, latents: int) -> Iterator[Callable]:
     """A batch at a time in JAX: jacfwd, vmap, jit; thin SVD and assignment as in `generic`."""
     try:
-        from benchmarks.dto_in_jax import distances_in_jax
+        from benchmarks.dto_in_jax import jacobians_in_jax
     except ModuleNotFoundError as error:
         raise NotMeasured(f"{error.name} is not installed: pip install '.[bench]'") from None
-    distances = distances_in_jax((latents, *WIDTHS))
+    jacobians = jacobians_in_jax((latents, *WIDTHS))
 
     def of_points(count: int) -> np.ndarray:
-        return distances(_points(latents, count))
+        batches = jacobians(_points(latents, count))
+        return np.concatenate([_by_thin_svd(batch) for batch in batches])
 
     of_points(256)
     yield _rate(of_points, settings.seconds, 256)

@@ -1,20 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""DtO in JAX as its users write it: jacfwd and vmap in one compiled function, thin SVD, assignment."""
+"""Jacobians in JAX as its users write them: jacfwd and vmap in one compiled function."""
 
 import itertools
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy.optimize import linear_sum_assignment
 
 _BATCH = 256
 
 
-def distances_in_jax(widths: Sequence[int]) -> Callable[[np.ndarray], np.ndarray]:
-    """The distances of points [points, latents] for a decoder with random weights.
+def jacobians_in_jax(widths: Sequence[int]) -> Callable[[np.ndarray], Iterator[np.ndarray]]:
+    """From points [points, latents] to batches of Jacobians [at most 256, outputs, latents] of a random decoder.
 
     Args:
         widths: of the decoder's layers, latents first and outputs last; tanh between them, a sigmoid at the end.
@@ -36,18 +35,13 @@ def distances_in_jax(widths: Sequence[int]) -> Callable[[np.ndarray], np.ndarray
 
     jacobian = jax.jit(jax.vmap(jax.jacfwd(decode)))
 
-    def distances(points: np.ndarray) -> np.ndarray:
-        result = []
+    def jacobians(points: np.ndarray) -> Iterator[np.ndarray]:
         # The last batch is padded, so that nothing is compiled again.
         padded = np.concatenate(
             [points, np.zeros((-len(points) % _BATCH, points.shape[1]), np.float32)]
         )
         for start in range(0, len(padded), _BATCH):
-            jacobians = np.asarray(jacobian(padded[start : start + _BATCH]), np.float64)
-            for vectors in np.linalg.svd(jacobians, full_matrices=False)[2][: len(points) - start]:
-                rows, chosen = linear_sum_assignment(-np.abs(vectors))
-                vectors[rows, chosen] -= np.sign(vectors[rows, chosen])
-                result.append(np.linalg.norm(vectors))
-        return np.array(result)
+            batch = np.asarray(jacobian(padded[start : start + _BATCH]))
+            yield batch[: len(points) - start]
 
-    return distances
+    return jacobians

@@ -96,7 +96,7 @@ class Reports:
             every_steps = getattr(hook._timer, "_every_steps", None)
             for index in _due(every_steps, batches, len(steps)):
                 self._log_row(hook, watches, history[index], steps[index])
-            # Seconds are looked at between session calls, which take half a second.
+            # Seconds are looked at between session calls, which take up to two seconds.
             if getattr(hook._timer, "_every_secs", None) and _is_time(hook._timer, steps[-1]):
                 self._log_row(hook, watches, *self._last)
         for counter in self._loop.counters:

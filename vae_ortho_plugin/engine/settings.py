@@ -41,7 +41,7 @@ def training_loop(
 
     Args:
         iterations_per_loop: largest number of steps in one session call, at most 5,000; None: 5,000.
-            A session call has at most as many steps as half a second allows.
+            A session call has at most as many steps as half a second allows, up to two where the weights are large.
         xla: 'auto' (compile where that is faster), 'on' or 'off'.
         resume: keep checkpoints while a model trains and continue from the newest one.
         checkpoint_seconds: seconds from one checkpoint to the next; None: at no interval of time.

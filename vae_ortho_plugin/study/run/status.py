@@ -153,11 +153,11 @@ def _computing_left(
         return None
     seconds: dict[Experiment, list[float]] = {}
     for run in finished:
-        of_experiment = seconds.setdefault(run.experiment, [])
-        if len(of_experiment) < _RUNS_FOR_TIME:
-            took = read_json(folder.run(run).facts).get("seconds")
-            of_experiment += [] if took is None else [took]
-    seconds = {experiment: values for experiment, values in seconds.items() if values}
+        if len(seconds.get(run.experiment, ())) == _RUNS_FOR_TIME:
+            continue
+        took = read_json(folder.run(run).facts).get("seconds")
+        if took is not None:
+            seconds.setdefault(run.experiment, []).append(took)
     if not seconds:
         return None
     overall = statistics.mean(value for values in seconds.values() for value in values)
