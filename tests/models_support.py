@@ -15,6 +15,8 @@ from disentanglement_lib.methods.unsupervised import train
 # isort: split
 import tensorflow.compat.v1 as tf
 
+from vae_ortho_plugin.engine import graphs
+
 VECTORS = [
     "dataset.name = 'synth_linear'",
     "synth_linear.num_points = 1000",
@@ -49,8 +51,8 @@ def fresh_gin():
 
 @pytest.fixture
 def graph():
-    """A graph of its own as the default one."""
-    with tf.Graph().as_default() as graph:
+    """A graph of its own as the default one, built as training builds: the seed reaches the initial weights."""
+    with graphs.building() as graph:
         tf.set_random_seed(0)
         yield graph
 

@@ -16,6 +16,7 @@ import tensorflow.compat.v1 as tf
 from models_support import fresh_gin  # noqa: F401
 
 from vae_ortho_plugin import models
+from vae_ortho_plugin.engine import graphs
 from vae_ortho_plugin.models.linearized import hadamard_gap
 from vae_ortho_plugin.models.loss_curvature import loss_curvature
 
@@ -75,7 +76,7 @@ class Built:
         )
         WEIGHTS.update(encoder=encoder, decoder=decoder)
         self.graph = tf.Graph()
-        with self.graph.as_default():
+        with graphs.building(self.graph):
             tf.set_random_seed(1)
             tf.train.create_global_step()
             features = tf.constant(OBSERVATIONS, dtype)
@@ -274,7 +275,7 @@ def test_training_a_linear_decoder_ends_at_the_scaled_principal_components(ortho
     left, _, _ = np.linalg.svd(data, full_matrices=False)
     data = left * np.sqrt(256 * variances) @ basis.T
     gin.parse_config([f"encoder.num_latent = {LATENTS}", *LINEAR_NETWORKS, *LINEAR_OUTPUT])
-    with tf.Graph().as_default(), tf.Session() as session:
+    with graphs.building(), tf.Session() as session:
         tf.set_random_seed(0)
         tf.train.create_global_step()
         features = tf.constant(data.reshape(256, OUTPUTS, 1, 1))

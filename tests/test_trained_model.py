@@ -20,6 +20,7 @@ from metrics_support import (  # noqa: F401
     random_weights,
 )
 
+from vae_ortho_plugin.engine import graphs
 from vae_ortho_plugin.forward_mode import forward_jacobian
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
 from vae_ortho_plugin.trained_model import TrainedModel, open_model
@@ -31,7 +32,7 @@ TF114 = Path(__file__).parent / "fixtures" / "tf114_model"
 @pytest.mark.parametrize("decoder", ["fc_decoder", "deconv_decoder"])
 def test_forward_jacobian_of_dlib_networks_agrees_with_finite_differences(decoder, to_train):
     points = np.random.default_rng(0).normal(size=(2, 3))
-    with tf.Graph().as_default(), tf.Session() as session:
+    with graphs.building(), tf.Session() as session:
         tf.set_random_seed(0)
         latents = tf.placeholder(tf.float64, [None, 3])
         outputs = getattr(architectures, decoder)(latents, [64, 64, 1])
