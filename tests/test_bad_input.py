@@ -16,6 +16,7 @@ import vae_ortho_plugin  # noqa: F401
 
 # dlib finds what TensorFlow no longer has under the plugin's hook only.
 # isort: split
+from disentanglement_lib.evaluation import evaluate as dlib_evaluate
 from disentanglement_lib.methods.unsupervised import train as dlib_train
 from disentanglement_lib.postprocessing import postprocess
 
@@ -86,11 +87,14 @@ def model(tmp_path_factory):
 def refused(cwd, monkeypatch, *bindings, config=None):
     """As `train`, in this process: the error of which the script shows the message."""
     monkeypatch.chdir(cwd)
+    files = [str(config or gin_config("beta_vae.gin"))]
+    return refused_step(cwd, dlib_train.train_with_gin, "model", False, files, list(bindings))
+
+
+def refused_step(cwd, step, *arguments):
     before = listing(cwd)
     with pytest.raises(InputError) as error:
-        dlib_train.train_with_gin(
-            "model", False, [str(config or gin_config("beta_vae.gin"))], list(bindings)
-        )
+        step(*arguments)
     gin.clear_config()
     assert listing(cwd) == before
     return str(error.value)
@@ -104,8 +108,8 @@ def test_an_unknown_data_set_is_answered_with_the_known_ones(tmp_path):
         assert name in message
 
 
-def test_a_misspelt_configurable_is_answered_with_the_one_meant(tmp_path):
-    message = train(tmp_path, *bound("vaee.beta = 1.0"))
+def test_a_misspelt_configurable_is_answered_with_the_one_meant(tmp_path, monkeypatch):
+    message = refused(tmp_path, monkeypatch, "vaee.beta = 1.0")
     assert "vaee" in message and re.search(r"Did you mean .*\bvae\b", message)
 
 
@@ -149,20 +153,20 @@ def test_a_misspelt_name_of_the_plugins_own_file_is_answered_with_the_one_meant(
     assert "Did you mean datasets/mnist.gin, which vae_ortho_plugin has?" in message
 
 
-def test_a_truncated_data_file_is_named_with_how_to_get_it(tmp_path):
+def test_a_truncated_data_file_is_named_with_how_to_get_it(tmp_path, monkeypatch):
     (tmp_path / "data/mnist").mkdir(parents=True)
     for name in IDX:
         (tmp_path / "data/mnist" / name).write_bytes(b"\0\0\x08\x03\0\0\xea\x60")
-    config = f"--gin_config={gin_config('datasets/mnist.gin')}"
-    message = train(tmp_path, config, **{VARIABLE: str(tmp_path / "data")})
+    monkeypatch.setenv(VARIABLE, str(tmp_path / "data"))
+    message = refused(tmp_path, monkeypatch, "dataset.name = 'mnist'")
     assert str(tmp_path / "data/mnist") in message and "truncated" in message
     assert "vae_ortho_download_data mnist" in message
 
 
-def test_an_existing_output_directory_is_left_untouched(tmp_path):
+def test_an_existing_output_directory_is_left_untouched(tmp_path, monkeypatch):
     (tmp_path / "model").mkdir()
     (tmp_path / "model/kept").write_text("work of weeks")
-    message = train(tmp_path)
+    message = refused(tmp_path, monkeypatch)
     assert "output directory model exists and was left untouched" in message
     assert "--overwrite" in message
 
@@ -182,17 +186,11 @@ def test_a_directory_without_a_model_is_no_input(tmp_path):
 
 
 def evaluate(model, cwd, metric, *bindings):
-    """Message of a dlib_evaluate of the model, after which nothing was left behind."""
-    process = call(
-        cwd,
-        "dlib_evaluate",
-        f"--input_dir={model}",
-        "--output_dir=scores",
-        f"--gin_config={gin_config(f'metrics/{metric}.gin')}",
-        *bound(*bindings),
-    )
-    assert not list(cwd.glob("scores*"))
-    return message_of(process, "dlib_evaluate")
+    """Message of the error of an evaluation of the model, after which nothing was left behind."""
+    files = [str(gin_config(f"metrics/{metric}.gin"))]
+    output = str(cwd / "scores")
+    step = dlib_evaluate.evaluate_with_gin
+    return refused_step(cwd, step, str(model), output, False, files, list(bindings))
 
 
 def test_data_without_factors_have_no_disentanglement_score(tmp_path, model):

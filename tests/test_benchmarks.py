@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import environment_tf114, environment_torch, gpu, table
+from benchmarks import run as benchmarks_run
 from benchmarks.framework import Row, Series, Settings, measure
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -139,9 +140,12 @@ def test_a_second_call_keeps_finished_rows_and_measures_the_missing_one(tmp_path
     assert "1 of 1" in run(*arguments).stderr
 
 
-def test_an_unknown_row_is_refused_with_the_known_ones(tmp_path):
-    done = run("--only", "no-such-row", f"--output={tmp_path}")
-    assert done.returncode == 2 and "the rows are train-synth-linear" in done.stderr
+def test_an_unknown_row_is_refused_with_the_known_ones(tmp_path, monkeypatch, capsys):
+    words = ["run.py", "--only", "no-such-row", f"--output={tmp_path}"]
+    monkeypatch.setattr(sys, "argv", words)
+    with pytest.raises(SystemExit) as end:
+        benchmarks_run.main()
+    assert end.value.code == 2 and "the rows are train-synth-linear" in capsys.readouterr().err
 
 
 def need_no_gpu():
@@ -151,11 +155,12 @@ def need_no_gpu():
         pytest.skip("there is a GPU")
 
 
-def test_without_a_gpu_its_rows_end_with_one_line():
+def test_without_a_gpu_its_rows_end_with_one_line(monkeypatch, capsys):
     need_no_gpu()
-    done = run("--gpu")
-    assert done.returncode == 0
-    assert done.stdout == "TensorFlow finds no GPU here, so that nothing is measured on one.\n"
+    monkeypatch.setattr(sys, "argv", ["run.py", "--gpu"])
+    assert benchmarks_run.main() == 0
+    line = capsys.readouterr().out
+    assert line == "TensorFlow finds no GPU here, so that nothing is measured on one.\n"
 
 
 def test_a_row_on_a_gpu_says_what_is_elsewhere(settings):

@@ -30,8 +30,10 @@ from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
     ("script", "module"),
     [
         ("dlib_udr", "evaluation.udr"),
-        ("dlib_train_semi_supervised", "methods.semi_supervised"),
-        ("dlib_train_weakly_supervised", "methods.weak"),
+        pytest.param(
+            "dlib_train_semi_supervised", "methods.semi_supervised", marks=pytest.mark.long
+        ),
+        pytest.param("dlib_train_weakly_supervised", "methods.weak", marks=pytest.mark.long),
     ],
 )
 def test_a_script_whose_modules_the_wheel_lacks_says_so(tmp_path, script, module):

@@ -65,8 +65,15 @@ def train_by_gin(directory, *bindings, model="vae", steps=60):
     return variables(directory / "tf_checkpoint")
 
 
-@pytest.mark.parametrize("xla", ["off", "on"])
-@pytest.mark.parametrize("model", ["vae", "factor_vae"])
+@pytest.mark.parametrize(
+    ("model", "xla"),
+    [
+        ("vae", "on"),
+        ("factor_vae", "off"),
+        pytest.param("vae", "off", marks=pytest.mark.long),
+        pytest.param("factor_vae", "on", marks=pytest.mark.long),
+    ],
+)
 def test_trained_weights_do_not_depend_on_steps_per_session_call(
     tmp_path, session_calls, model, xla
 ):

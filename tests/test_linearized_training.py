@@ -58,8 +58,20 @@ def absolute_error(true_images, reconstructed_images, activation):
     return tf.reduce_sum(tf.abs(true_images - reconstructed_images), [1, 2, 3])
 
 
-@pytest.mark.parametrize("loss", ["bernoulli_loss", "l2_loss", "squared_error"])
-@pytest.mark.parametrize("networks", NETWORKS)
+@pytest.mark.parametrize(
+    ("networks", "loss"),
+    [
+        ("convolutions", "bernoulli_loss"),
+        ("dense", "l2_loss"),
+        ("ours", "squared_error"),
+        pytest.param("convolutions", "l2_loss", marks=pytest.mark.long),
+        pytest.param("convolutions", "squared_error", marks=pytest.mark.long),
+        pytest.param("dense", "bernoulli_loss", marks=pytest.mark.long),
+        pytest.param("dense", "squared_error", marks=pytest.mark.long),
+        pytest.param("ours", "bernoulli_loss", marks=pytest.mark.long),
+        pytest.param("ours", "l2_loss", marks=pytest.mark.long),
+    ],
+)
 def test_it_trains_with_every_network_and_loss(tmp_path, networks, loss):
     encoder, decoder = NETWORKS[networks]
     outcome = trained(
@@ -75,8 +87,15 @@ def test_it_trains_with_every_network_and_loss(tmp_path, networks, loss):
     assert np.isfinite([outcome[key] for key in ("loss", "elbo", "kl_loss", "regularizer")]).all()
 
 
-@pytest.mark.parametrize("xla", ["on", "off"])
-@pytest.mark.parametrize("points", [None, 8])
+@pytest.mark.parametrize(
+    ("points", "xla"),
+    [
+        (8, "on"),
+        (None, "off"),
+        pytest.param(None, "on", marks=pytest.mark.long),
+        pytest.param(8, "off", marks=pytest.mark.long),
+    ],
+)
 def test_it_learns_and_can_be_tracked_in_the_compiled_and_in_the_plain_loop(tmp_path, xla, points):
     more = [DIAL, f"linearized_vae.penalty_points = {points}", f"training_loop.xla = '{xla}'"]
     untrained = trained(

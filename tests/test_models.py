@@ -144,7 +144,9 @@ DLIB_MODELS = {
 }
 
 
-@pytest.mark.parametrize("loss", ["bernoulli_loss", "squared_error"])
+@pytest.mark.parametrize(
+    "loss", [pytest.param("bernoulli_loss", marks=pytest.mark.long), "squared_error"]
+)
 @pytest.mark.parametrize("model", MODELS)
 def test_the_papers_models_train_with_dlibs_networks_and_data(tmp_path, model, loss):
     if (model, loss) == ("polarized_vae", "bernoulli_loss"):
@@ -173,7 +175,13 @@ def test_the_papers_models_train_with_dlibs_networks_and_data(tmp_path, model, l
     assert mean.shape == logvar.shape == (2, 3) and decoded.shape == (2, 64, 64, 1)
 
 
-@pytest.mark.parametrize("model", MODELS | DLIB_MODELS)
+@pytest.mark.parametrize(
+    "model",
+    [
+        *(model for model in MODELS | DLIB_MODELS if model != "factor_vae"),
+        pytest.param("factor_vae", marks=pytest.mark.long),
+    ],
+)
 def test_every_model_learns_synth_linear_with_our_networks(tmp_path, model):
     bindings = [*VECTORS, *(MODELS | DLIB_MODELS)[model]]
     untrained = trained(tmp_path / "untrained", bindings, "model.training_steps = 0")

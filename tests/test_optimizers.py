@@ -82,8 +82,12 @@ def test_l2_adam_minimizes_the_penalized_loss():
     "bindings",
     [
         ["@PerTensorAdam", "PerTensorAdam.learning_rate = 0.01"],
-        ["@PerTensorAdagrad", "PerTensorAdagrad.learning_rate = 0.1"],
-        ["@L2Adam", "L2Adam.learning_rate = 0.01", "L2Adam.l2 = 1e-3"],
+        pytest.param(
+            ["@PerTensorAdagrad", "PerTensorAdagrad.learning_rate = 0.1"], marks=pytest.mark.long
+        ),
+        pytest.param(
+            ["@L2Adam", "L2Adam.learning_rate = 0.01", "L2Adam.l2 = 1e-3"], marks=pytest.mark.long
+        ),
     ],
 )
 def test_the_optimizers_train_in_dlib(tmp_path, bindings):

@@ -37,7 +37,8 @@ from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 TRIALS = Path(__file__).with_name("resume_trials.py")
 
 
-@pytest.mark.parametrize("seed", [2, pytest.param(3, marks=pytest.mark.long)])
+@pytest.mark.long
+@pytest.mark.parametrize("seed", [2, 3])
 def test_a_training_that_is_killed_and_continued_equals_one_that_is_not(seed):
     done = subprocess.run(
         [sys.executable, TRIALS, "--trials", "1", "--seed", str(seed)],

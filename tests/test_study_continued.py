@@ -61,6 +61,7 @@ def undisturbed(tmp_path_factory):
     return output
 
 
+@pytest.mark.long
 def test_a_study_that_is_stopped_and_killed_ends_as_an_undisturbed_one(undisturbed, tmp_path):
     log = tmp_path / "logs/synth_linear-300-epochs-beta_vae-0.log"
     process = study(tmp_path)
