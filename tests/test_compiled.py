@@ -45,14 +45,8 @@ def trained(folder, kept, model, *seeds):
     return {name: weights[name] for name in weights.files}, done.stdout.split()[-1]
 
 
-@pytest.mark.parametrize(
-    "model",
-    [
-        "beta_vae",
-        pytest.param("beta_vae_sigma", marks=pytest.mark.long),
-        pytest.param("linearized_vae", marks=pytest.mark.long),
-    ],
-)
+@pytest.mark.long
+@pytest.mark.parametrize("model", ["beta_vae", "beta_vae_sigma", "linearized_vae"])
 def test_a_seed_has_the_weights_of_a_process_of_its_own(tmp_path, model):
     alone, programs = trained(tmp_path / "alone", "not kept", model, 3)
     assert programs == "0"

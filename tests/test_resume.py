@@ -177,8 +177,18 @@ def test_weights_that_are_not_finite_are_no_good_checkpoint(tmp_path):
     assert checkpoints(tmp_path / "model") == [10, 20]
 
 
+@pytest.fixture
+def python_handles_signals():
+    """Tests that run in the background may have been started with SIGINT ignored, which training leaves so."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_training_after_a_checkpoint(tmp_path, number, capsys):
+def test_a_signal_ends_the_training_after_a_checkpoint(
+    tmp_path, number, capsys, python_handles_signals
+):
     handlers = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
     call, ended_at = TrainingGraph.call_session, []
 
