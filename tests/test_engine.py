@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
+import itertools
 import re
 import unittest
 
 import gin
 import numpy as np
 import pytest
+from parameters_support import long_but
 
 import vae_ortho_plugin  # noqa: F401
 
@@ -67,12 +69,10 @@ def train_by_gin(directory, *bindings, model="vae", steps=60):
 
 @pytest.mark.parametrize(
     ("model", "xla"),
-    [
-        ("vae", "on"),
-        ("factor_vae", "off"),
-        pytest.param("vae", "off", marks=pytest.mark.long),
-        pytest.param("factor_vae", "on", marks=pytest.mark.long),
-    ],
+    long_but(
+        [("vae", "on"), ("factor_vae", "off")],
+        itertools.product(["vae", "factor_vae"], ["off", "on"]),
+    ),
 )
 def test_trained_weights_do_not_depend_on_steps_per_session_call(
     tmp_path, session_calls, model, xla

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """The linearized VAE in dlib's pipeline, and what it refuses."""
 
+import itertools
+
 import gin
 import numpy as np
 import pytest
+from parameters_support import long_but
 
 import vae_ortho_plugin  # noqa: F401
 
@@ -58,19 +61,12 @@ def absolute_error(true_images, reconstructed_images, activation):
     return tf.reduce_sum(tf.abs(true_images - reconstructed_images), [1, 2, 3])
 
 
+LOSSES = ["bernoulli_loss", "l2_loss", "squared_error"]
+
+
 @pytest.mark.parametrize(
     ("networks", "loss"),
-    [
-        ("convolutions", "bernoulli_loss"),
-        ("dense", "l2_loss"),
-        ("ours", "squared_error"),
-        pytest.param("convolutions", "l2_loss", marks=pytest.mark.long),
-        pytest.param("convolutions", "squared_error", marks=pytest.mark.long),
-        pytest.param("dense", "bernoulli_loss", marks=pytest.mark.long),
-        pytest.param("dense", "squared_error", marks=pytest.mark.long),
-        pytest.param("ours", "bernoulli_loss", marks=pytest.mark.long),
-        pytest.param("ours", "l2_loss", marks=pytest.mark.long),
-    ],
+    long_but(zip(NETWORKS, LOSSES, strict=True), itertools.product(NETWORKS, LOSSES)),
 )
 def test_it_trains_with_every_network_and_loss(tmp_path, networks, loss):
     encoder, decoder = NETWORKS[networks]
@@ -89,12 +85,7 @@ def test_it_trains_with_every_network_and_loss(tmp_path, networks, loss):
 
 @pytest.mark.parametrize(
     ("points", "xla"),
-    [
-        (8, "on"),
-        (None, "off"),
-        pytest.param(None, "on", marks=pytest.mark.long),
-        pytest.param(8, "off", marks=pytest.mark.long),
-    ],
+    long_but([(8, "on"), (None, "off")], itertools.product([None, 8], ["on", "off"])),
 )
 def test_it_learns_and_can_be_tracked_in_the_compiled_and_in_the_plain_loop(tmp_path, xla, points):
     more = [DIAL, f"linearized_vae.penalty_points = {points}", f"training_loop.xla = '{xla}'"]

@@ -3,6 +3,7 @@
 import gin
 import numpy as np
 import pytest
+from parameters_support import long_but
 
 import vae_ortho_plugin  # noqa: F401
 
@@ -144,9 +145,7 @@ DLIB_MODELS = {
 }
 
 
-@pytest.mark.parametrize(
-    "loss", [pytest.param("bernoulli_loss", marks=pytest.mark.long), "squared_error"]
-)
+@pytest.mark.parametrize("loss", long_but(["squared_error"], ["bernoulli_loss", "squared_error"]))
 @pytest.mark.parametrize("model", MODELS)
 def test_the_papers_models_train_with_dlibs_networks_and_data(tmp_path, model, loss):
     if (model, loss) == ("polarized_vae", "bernoulli_loss"):
@@ -177,10 +176,7 @@ def test_the_papers_models_train_with_dlibs_networks_and_data(tmp_path, model, l
 
 @pytest.mark.parametrize(
     "model",
-    [
-        *(model for model in MODELS | DLIB_MODELS if model != "factor_vae"),
-        pytest.param("factor_vae", marks=pytest.mark.long),
-    ],
+    long_but((MODELS | DLIB_MODELS).keys() - {"factor_vae"}, MODELS | DLIB_MODELS),
 )
 def test_every_model_learns_synth_linear_with_our_networks(tmp_path, model):
     bindings = [*VECTORS, *(MODELS | DLIB_MODELS)[model]]

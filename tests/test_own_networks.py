@@ -6,6 +6,7 @@ import json
 import gin
 import numpy as np
 import pytest
+from parameters_support import long_but
 
 import vae_ortho_plugin  # noqa: F401
 
@@ -173,7 +174,7 @@ def test_keras_layers_are_exported_with_their_trained_weights(tmp_path, version)
     assert len(names) == 4
 
 
-@pytest.mark.parametrize("version", [pytest.param("keras_2", marks=pytest.mark.long), "keras_3"])
+@pytest.mark.parametrize("version", long_but(["keras_3"], KERAS))
 def test_all_weights_of_keras_layers_are_trained(tmp_path, version):
     first = weights(trained(tmp_path / "0", *keras(version), steps=0))
     last = weights(trained(tmp_path / "1", *keras(version), steps=40))
@@ -184,7 +185,7 @@ def test_all_weights_of_keras_layers_are_trained(tmp_path, version):
     )
 
 
-@pytest.mark.parametrize("version", [pytest.param("keras_2", marks=pytest.mark.long), "keras_3"])
+@pytest.mark.parametrize("version", long_but(["keras_3"], KERAS))
 def test_keras_layers_give_the_same_weights_in_each_training_with_a_seed(tmp_path, version):
     bindings = [*keras(version), "keras_decoder.rate = 0.5", "keras_encoder.normalize = True"]
     first = weights(trained(tmp_path / "0", *bindings))

@@ -1,9 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """dlib_visualize_model for images of any kind, one latent and one factor."""
 
+import itertools
+
 import imageio
 import numpy as np
 import pytest
+from parameters_support import long_but
 
 import vae_ortho_plugin  # noqa: F401
 
@@ -48,17 +51,10 @@ def pictures(directory, shape, factors, latents, activation="logits"):
 
 @pytest.mark.parametrize(
     ("shape", "activation"),
-    [
-        ((8, 8, 1), "tanh"),
-        ((8, 8, 3), "logits"),
-        ((6, 10, 1), "linear"),
-        pytest.param((8, 8, 1), "logits", marks=pytest.mark.long),
-        pytest.param((8, 8, 1), "linear", marks=pytest.mark.long),
-        pytest.param((8, 8, 3), "tanh", marks=pytest.mark.long),
-        pytest.param((8, 8, 3), "linear", marks=pytest.mark.long),
-        pytest.param((6, 10, 1), "tanh", marks=pytest.mark.long),
-        pytest.param((6, 10, 1), "logits", marks=pytest.mark.long),
-    ],
+    long_but(
+        [((8, 8, 1), "tanh"), ((8, 8, 3), "logits"), ((6, 10, 1), "linear")],
+        itertools.product([(8, 8, 1), (8, 8, 3), (6, 10, 1)], LOSSES),
+    ),
 )
 def test_images_of_any_activation_and_shape_are_visualized(tmp_path, activation, shape):
     found = pictures(tmp_path, shape, 2, 2, activation)
