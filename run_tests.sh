@@ -61,6 +61,6 @@ status=0
 "$env/bin/mypy" || status=1
 "$env/bin/lint-imports" || status=1
 # A file's tests stay together, since they share the model that it trains.
-"$env/bin/python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile \
+"$env/bin/python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder \
     ${arguments[@]+"${arguments[@]}"} || status=$?
 exit "$status"

@@ -1,7 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The option --long and the marker `long` of tests that a default run skips."""
+"""The option --long and the marker `long` of tests that a default run skips; the order of the files."""
+
+import os
 
 import pytest
+
+# A process takes whole files. The slowest come first, so that the other processes do not end up waiting for one.
+_FIRST = (
+    "test_study_end_to_end.py",
+    "test_faults.py",
+    "test_beside_tensorflow_2.py",
+    "test_resume.py",
+    "test_own_networks.py",
+    "test_linearized_training.py",
+    "test_models.py",
+    "test_engine.py",
+    "test_hook.py",
+)
 
 
 def pytest_addoption(parser):
@@ -10,9 +25,12 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     config.addinivalue_line("markers", "long: takes long; skipped without --long")
+    if "PYTEST_XDIST_WORKER" in os.environ:  # the cores are taken by the other processes
+        os.environ.setdefault("TF_NUM_INTRAOP_THREADS", "1")
 
 
 def pytest_collection_modifyitems(config, items):
+    items.sort(key=lambda item: item.path.name not in _FIRST)
     if config.getoption("--long"):
         return
     skip = pytest.mark.skip(reason="takes long; --long runs it")

@@ -4,6 +4,8 @@
 import subprocess
 import sys
 
+import pytest
+
 BESIDE = """
 import sys
 import numpy as np
@@ -106,6 +108,7 @@ def test_the_steps_that_build_graphs_leave_the_process_as_it_is(tmp_path):
     run_python(BESIDE + STEPS, str(tmp_path))
 
 
+@pytest.mark.long
 def test_a_process_of_tensorflow_1_code_is_left_as_it_is(tmp_path):
     program = """
 import sys

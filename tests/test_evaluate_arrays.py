@@ -172,6 +172,7 @@ def test_factors_may_be_strings(files):
     assert metrics["disentanglement_score"]["disentanglement_score"] == 1
 
 
+@pytest.mark.long
 def test_every_metric_of_dlib_works_on_a_table_with_all_combinations(files):
     factors = grid(10)
     files.save(z=mixed_latents(factors), w=factors)

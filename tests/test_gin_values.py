@@ -181,6 +181,7 @@ def test_a_macro_without_a_value_is_named(tmp_path):
     assert message.startswith("The macro %size has no value. Give it one: size = VALUE.")
 
 
+@pytest.mark.long
 def test_a_metric_bound_for_a_training_is_sent_to_its_step():
     # In a process of its own: the metrics are known after dlib's evaluation has been imported.
     program = (

@@ -6,6 +6,8 @@ import sys
 import zipfile
 from pathlib import Path
 
+import pytest
+
 import vae_ortho_plugin
 from vae_ortho_plugin.dlib import hook
 
@@ -124,6 +126,7 @@ import vae_ortho_plugin
     )
 
 
+@pytest.mark.long
 def test_a_zipped_plugin_prepares_dlib(tmp_path):
     package = Path(vae_ortho_plugin.__file__).parent
     with zipfile.ZipFile(tmp_path / "plugin.zip", "w") as archive:

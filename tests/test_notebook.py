@@ -7,6 +7,7 @@ import pytest
 NOTEBOOK = Path(__file__).parents[1] / "docs/notebook.ipynb"
 
 
+@pytest.mark.long
 def test_the_notebook_of_the_docs_runs_and_shows_its_result_and_pictures(tmp_path):
     nbclient = pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")

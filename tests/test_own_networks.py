@@ -185,7 +185,7 @@ def test_all_weights_of_keras_layers_are_trained(tmp_path, version):
     )
 
 
-@pytest.mark.parametrize("version", long_but(["keras_3"], KERAS))
+@pytest.mark.parametrize("version", long_but([], KERAS))
 def test_keras_layers_give_the_same_weights_in_each_training_with_a_seed(tmp_path, version):
     bindings = [*keras(version), "keras_decoder.rate = 0.5", "keras_encoder.normalize = True"]
     first = weights(trained(tmp_path / "0", *bindings))
@@ -221,7 +221,9 @@ def test_a_dropout_of_keras_3_draws_anew_in_each_step(tmp_path):
     assert values["decoder/seed_generator/seed_generator_state"][1] == 8
 
 
-@pytest.mark.parametrize("kind", ["collections", "draws", "loop", "normalized"])
+@pytest.mark.parametrize(
+    "kind", long_but(["draws", "normalized"], ["collections", "draws", "loop", "normalized"])
+)
 def test_a_training_in_two_parts_is_the_training_in_one(tmp_path, kind):
     whole = weights(trained(tmp_path / "whole", *own(kind), steps=6))
     parts = "training_loop.iterations_per_loop = 3"

@@ -99,6 +99,7 @@ def test_dlib_train_shows_what_is_trained_its_progress_and_where_it_is(tmp_path)
     assert third == f"{prefix}the model is in {model}"
 
 
+@pytest.mark.long
 def test_dlib_train_shows_all_lines_where_the_variable_is_set(tmp_path):
     arguments = ["--gin_config=no_such_file.gin", f"--model_dir={tmp_path / 'model'}"]
     process = run(script("dlib_train"), *arguments, check=False, **{VARIABLE: "0"})

@@ -123,6 +123,7 @@ def shortened(tmp_path_factory):
     return output
 
 
+@pytest.mark.long
 def test_a_shortened_run_trains_so_many_epochs_and_is_reported_as_such(shortened):
     directory = shortened / "runs/synth_nonlinear-1-epochs/beta_vae/3"
     training = json.loads((directory / "model/results/json/train_results.json").read_text())
@@ -132,6 +133,7 @@ def test_a_shortened_run_trains_so_many_epochs_and_is_reported_as_such(shortened
     assert "| AE |" not in report  # which was not selected
 
 
+@pytest.mark.long
 def test_a_run_records_what_was_measured_while_it_trained_and_the_weights_of_its_data(shortened):
     directory = shortened / "runs/synth_nonlinear-1-epochs/beta_vae/3"
     training = json.loads((directory / "model/results/json/train_results.json").read_text())
