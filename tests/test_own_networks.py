@@ -246,7 +246,7 @@ def test_a_model_that_falls_back_to_single_steps_is_evaluated_and_exported(
 @pytest.mark.parametrize("xla", ["auto", "on"])
 def test_what_xla_cannot_compile_is_trained_without_it(tmp_path, capsys, xla):
     trained(tmp_path / "model", *own("loop"), f"training_loop.xla = '{xla}'")
-    assert "training without XLA, because XLA compilation requires" in capsys.readouterr().err
+    assert "without XLA, because XLA compilation requires" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -89,7 +89,7 @@ def test_a_models_own_error_is_not_replaced(tmp_path):
 )
 def test_convolutions_are_trained_without_xla_on_a_cpu(tmp_path, capsys):
     estimator(tmp_path, conv_model).train(resident, steps=5)
-    assert "training without XLA, because Conv2D is faster without it" in capsys.readouterr().err
+    assert "without XLA, because Conv2D is faster without it" in capsys.readouterr().err
 
 
 def test_resident_data_are_trained_by_xla(tmp_path, capsys):

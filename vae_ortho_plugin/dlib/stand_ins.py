@@ -31,6 +31,9 @@ def install() -> None:
     _stand_in_for_removed_modules()
     with quiet_start.quiet() if script.is_console_script() else contextlib.nullcontext():
         _prepare_tensorflow()
+        from vae_ortho_plugin.engine import threads
+
+        threads.let_sessions_have_their_own()
     _prepare_gin()
     _prepare_numpy()
 

@@ -15,14 +15,16 @@ class TrainingLoop:
 
     iterations_per_loop: int | None
     xla: str
+    threads: int | None
     resume: bool
     checkpoint_seconds: float | None
     checkpoint_steps: int | None
 
 
-# The parameters on which the results do not depend.
+# The parameters on which the results do not depend; the threads of a large network are in the last bits of its sums.
 WITHOUT_EFFECT = (
     "training_loop.iterations_per_loop",
+    "training_loop.threads",
     "training_loop.resume",
     "training_loop.checkpoint_seconds",
     "training_loop.checkpoint_steps",
@@ -33,6 +35,7 @@ WITHOUT_EFFECT = (
 def training_loop(
     iterations_per_loop: int | None = None,
     xla: str = "auto",
+    threads: int | None = None,
     resume: bool = True,
     checkpoint_seconds: float | None = 600,
     checkpoint_steps: int | None = None,
@@ -43,6 +46,8 @@ def training_loop(
         iterations_per_loop: largest number of steps in one session call, at most 5,000; None: 5,000.
             A session call has at most as many steps as half a second allows, up to two where the weights are large.
         xla: 'auto' (compile where that is faster), 'on' or 'off'.
+        threads: of the processor that share an operation; None: one for a network like that of Synth. Non-Lin., else all
+            cores, or as many as the environment's TF_NUM_INTRAOP_THREADS says.
         resume: keep checkpoints while a model trains and continue from the newest one.
         checkpoint_seconds: seconds from one checkpoint to the next; None: at no interval of time.
         checkpoint_steps: batches from one checkpoint to the next; None: at no interval of batches.
@@ -55,6 +60,7 @@ def training_loop(
     check_one_of("training_loop.resume", resume, (True, False))
     for name, number in (
         ("iterations_per_loop", iterations_per_loop),
+        ("threads", threads),
         ("checkpoint_steps", checkpoint_steps),
     ):
         if number is not None:
@@ -63,4 +69,6 @@ def training_loop(
         raise InputError(
             f"training_loop.checkpoint_seconds = {checkpoint_seconds!r}; it must be positive or None."
         )
-    return TrainingLoop(iterations_per_loop, xla, resume, checkpoint_seconds, checkpoint_steps)
+    return TrainingLoop(
+        iterations_per_loop, xla, threads, resume, checkpoint_seconds, checkpoint_steps
+    )

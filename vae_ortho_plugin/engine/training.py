@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.engine import interruption, progress
+from vae_ortho_plugin.engine import interruption, progress, threads
 from vae_ortho_plugin.engine.checkpoints import Checkpoint, Checkpoints
 from vae_ortho_plugin.engine.reports import Reports
 from vae_ortho_plugin.engine.settings import TrainingLoop
@@ -106,6 +106,7 @@ class Training:
         shown = progress.Progress(self._graph.step, self._last_step)
         saved_at = time.monotonic()
         if self._graph.step < self._last_step:
+            progress.say(f"training {threads.described(self._graph.threads)} {self._graph.how}")
             self._measure_between_calls()
         limit = min(10, self._graph.capacity)
         seconds = seconds_per_call(self._graph.variable_bytes)

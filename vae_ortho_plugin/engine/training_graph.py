@@ -11,7 +11,16 @@ import tensorflow.compat.v1 as tf
 from tensorflow.core.protobuf import rewriter_config_pb2
 from tensorflow.python.framework import random_seed
 
-from vae_ortho_plugin.engine import checkpoints, compiled, graphs, inputs, loop, progress, tracing
+from vae_ortho_plugin.engine import (
+    checkpoints,
+    compiled,
+    graphs,
+    inputs,
+    loop,
+    progress,
+    threads,
+    tracing,
+)
 from vae_ortho_plugin.engine.settings import TrainingLoop
 from vae_ortho_plugin.engine.tracked import Probe, TrackedMeasures
 
@@ -39,6 +48,8 @@ class TrainingGraph:
         probes: of the trackers in the loop.
         step: global step, after `read_step` or a session call.
         batches: number of batches that the model has been trained on.
+        how: it is trained and why, after `fastest`.
+        threads: that share an operation; 0: as many as TensorFlow takes.
         variable_bytes: size of the weights and of the optimizers' slots.
     """
 
@@ -54,6 +65,7 @@ class TrainingGraph:
         self._config = estimator.config
         self._tracked = tracked
         self.capacity = 1
+        self.how = ""
         if kind != "step":
             asked = self._config.tpu_config.iterations_per_loop
             # Not settings.iterations_per_loop: XLA could compile a loop of another length differently.
@@ -75,7 +87,10 @@ class TrainingGraph:
                 max_to_keep=self._config.keep_checkpoint_max,
                 save_relative_paths=True,
             )
-            self.session = tf.Session(config=_session_config(self._config.session_config, kind))
+            points = estimator.params_for(_MODE)["batch_size"]
+            self.threads = threads.chosen(settings.threads, points)
+            config = _session_config(self._config.session_config, kind, self.threads)
+            self.session = tf.Session(config=config)
             self._initialize()
 
     @classmethod
@@ -97,6 +112,7 @@ class TrainingGraph:
             try:
                 by_xla = cls(*arguments, "xla")
                 by_xla.call_session(0, 0)
+                by_xla.how = "by XLA"
                 return by_xla
             except (tf.errors.OpError, tracing.CannotLoop) as error:
                 if by_xla is not None:
@@ -106,10 +122,10 @@ class TrainingGraph:
         try:
             plain = cls(*arguments, "loop")
         except tracing.CannotLoop as error:
-            progress.say(f"training one step per session call, because {error}")
-            return cls(*arguments, "step")
-        if reason is not None:
-            progress.say(f"training without XLA, because {reason}")
+            plain = cls(*arguments, "step")
+            plain.how = f"one step per session call, because {error}"
+            return plain
+        plain.how = "without XLA" if reason is None else f"without XLA, because {reason}"
         return plain
 
     def _check_that_xla_wins(self) -> None:
@@ -246,11 +262,13 @@ class TrainingGraph:
         return bool(self.session.run(self._finite))
 
 
-def _session_config(given: tf.ConfigProto | None, kind: str) -> tf.ConfigProto:
+def _session_config(given: tf.ConfigProto | None, kind: str, threads: int) -> tf.ConfigProto:
     """The configuration of the session, for a training that is the same in every process."""
     config = tf.ConfigProto()
     if given is not None:
         config.CopyFrom(given)
+    if threads:
+        config.intra_op_parallelism_threads = threads
     if kind == "step":
         # It sums chains of additions in an order that differs from process to process.
         rewriting = config.graph_options.rewrite_options

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How many threads share an operation of a training: one for a small network, where more only wait for each other.
+
+TensorFlow gives all sessions of a process one pool of threads, as large as the first of them asks for, unless an
+environment variable says that each device has a pool of its own.
+"""
+
+import os
+
+import tensorflow.compat.v1 as tf
+
+from vae_ortho_plugin.errors import InputError
+
+_OWN_POOLS = "TF_OVERRIDE_GLOBAL_THREADPOOL"
+_ALL_POOLS = "TF_NUM_INTRAOP_THREADS"
+# Of a forward pass through dense layers (docs/performance.md, "Threads and XLA"). Between them, one thread is as fast as
+# two, which wait for each other at full load. Below, XLA runs the loop on one thread anyway, and others draw its noise.
+_MULTIPLICATIONS_OF_ONE_THREAD = range(10_000, 4_000_000)
+_can_choose: bool | None = None
+
+
+def let_sessions_have_their_own() -> None:
+    """From now on each session may have its number of threads, if TensorFlow has no device yet in this process."""
+    global _can_choose
+    if _can_choose is None:
+        from tensorflow.python.eager import context
+
+        used = context.context_safe() is not None and context.context()._initialized
+        _can_choose = not used and os.environ.setdefault(_OWN_POOLS, "1") in ("1", "true")
+
+
+def chosen(asked: int | None, batch_size: int) -> int:
+    """The threads for the default graph; 0: as many as TensorFlow takes by itself.
+
+    Args:
+        asked: what the user has asked for.
+        batch_size: points of a step.
+
+    Raises:
+        InputError: the user has asked for a number, and it is too late.
+    """
+    if asked is not None:
+        if not _can_choose:
+            raise InputError(
+                f"training_loop.threads = {asked} has no effect in this process, because TensorFlow was in use "
+                f"before disentanglement_lib was imported. Set {_ALL_POOLS}={asked} in the environment instead."
+            )
+        return asked
+    if not _can_choose or _ALL_POOLS in os.environ or tf.config.list_physical_devices("GPU"):
+        return 0
+    shapes = [variable.shape for variable in tf.trainable_variables()]
+    multiplications = batch_size * sum(shape.num_elements() for shape in shapes)
+    # A weight of a convolution is used at many places.
+    convolves = any(shape.rank > 2 for shape in shapes)
+    return 1 if multiplications in _MULTIPLICATIONS_OF_ONE_THREAD and not convolves else 0
+
+
+def described(threads: int) -> str:
+    """'on one thread' and the like, for a number that `chosen` gave."""
+    number = threads or int(os.environ.get(_ALL_POOLS) or 0) or len(os.sched_getaffinity(0))
+    return "on one thread" if number == 1 else f"on {number} threads"
