@@ -143,6 +143,7 @@ assert plt.get_fignums() == [mine.number] and plt.rcParams["lines.linewidth"] ==
 """
 
 
+@pytest.mark.long
 def test_matplotlibs_backend_figures_and_settings_are_left_as_they_are(tmp_path):
     run_python("import sys\n" + PICTURES, str(tmp_path))
     assert len(list(tmp_path.iterdir())) == 2

@@ -223,6 +223,7 @@ def test_training_and_test_points_of_a_metric_differ(files):
     assert values["20:mean_test_accuracy"] == values["40:mean_test_accuracy"] == 0
 
 
+@pytest.mark.long
 def test_the_same_command_gives_the_same_numbers(files):
     factors = grid(5)
     latents = mixed_latents(factors) + 0.3 * np.random.default_rng(0).normal(size=factors.shape)

@@ -8,6 +8,7 @@ import sys
 
 import gin
 import pytest
+from parameters_support import long_but
 
 import vae_ortho_plugin  # noqa: F401
 
@@ -196,11 +197,7 @@ def test_a_metric_bound_for_a_training_is_sent_to_its_step():
 
 @pytest.mark.parametrize(
     "step",
-    [
-        "dlib_train",
-        pytest.param("dlib_postprocess", marks=pytest.mark.long),
-        pytest.param("dlib_evaluate", marks=pytest.mark.long),
-    ],
+    long_but([], ["dlib_train", "dlib_postprocess", "dlib_evaluate"]),
 )
 def test_a_step_without_a_data_set_says_so(tmp_path, step):
     train(tmp_path)

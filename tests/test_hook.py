@@ -109,6 +109,7 @@ assert named_data.get_named_ground_truth_data("synth_linear").num_factors == 2
     assert process.returncode == 0, process.stderr
 
 
+@pytest.mark.long
 def test_without_the_pth_line_the_message_names_the_import_that_is_missing():
     program = """
 try:

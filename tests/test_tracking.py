@@ -4,6 +4,7 @@
 import gin
 import numpy as np
 import pytest
+from parameters_support import long_but
 
 import vae_ortho_plugin  # noqa: F401
 
@@ -95,7 +96,9 @@ def first_points_of_dlib(num):
     return np.concatenate([data.sample_observations(1, random_state) for _ in range(num)])
 
 
-@pytest.mark.parametrize("model", sorted(MODELS))
+@pytest.mark.parametrize(
+    "model", long_but(["vae", "polarized_vae", "full_covariance_vae"], sorted(MODELS))
+)
 def test_the_last_values_are_those_of_the_exported_model(tmp_path, model):
     results = train_by_gin(
         tmp_path / "model",
@@ -147,7 +150,12 @@ def test_kl_of_a_full_covariance_is_its_own(tmp_path):
 
 @pytest.mark.parametrize(
     "xla, input_fn",
-    [("off", resident), ("on", resident), ("off", worked_on), ("auto", generated)],
+    [
+        ("off", resident),
+        pytest.param("on", resident, marks=pytest.mark.long),
+        ("off", worked_on),
+        pytest.param("auto", generated, marks=pytest.mark.long),
+    ],
     ids=["loop", "xla", "step by step", "generator"],
 )
 def test_the_trained_weights_do_not_depend_on_the_measures(tmp_path, xla, input_fn):
