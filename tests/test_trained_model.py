@@ -45,6 +45,31 @@ def test_forward_jacobian_of_dlib_networks_agrees_with_finite_differences(decode
     assert close.mean() > 0.99  # the rest: where a ReLU's kink lies within the step
 
 
+@pytest.mark.parametrize("product_is_first", [True, False])
+@pytest.mark.parametrize("transposed", [True, False])
+def test_forward_jacobian_of_a_wide_product_is_right_in_each_of_its_forms(
+    transposed, product_is_first
+):
+    random, width = np.random.default_rng(0), 1700  # three blocks and a rest
+    inner, weights = random.normal(size=(3, 5)), random.normal(size=(5, width))
+    points = random.normal(size=(4, 3))
+    with tf.Graph().as_default(), tf.Session() as session:
+        latents = tf.placeholder(tf.float64, [None, 3])
+        hidden = tf.tanh(latents @ tf.constant(inner))
+        kernel = tf.constant(weights.T if transposed else weights)
+        if product_is_first:
+            raw = tf.matmul(hidden, kernel, transpose_b=transposed)
+        else:
+            raw = tf.transpose(
+                tf.matmul(kernel, hidden, transpose_a=not transposed, transpose_b=True)
+            )
+        found = session.run(forward_jacobian(tf.sin(raw), latents), {latents: points})
+    hidden = np.tanh(points @ inner)
+    slopes = (1 - hidden[:, np.newaxis] ** 2) * inner  # [points, latents, hidden]
+    expected = (slopes @ weights) * np.cos(hidden @ weights)[:, np.newaxis]
+    np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
 def test_forward_jacobian_costs_a_pass_forward_for_the_output_and_for_each_latent():
     trace, latents, layers = tf.RunMetadata(), 3, 4
     with tf.Graph().as_default(), tf.Session() as session:

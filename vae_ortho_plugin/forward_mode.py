@@ -6,6 +6,10 @@ import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.errors import InputError
 
+# Products of more than three such blocks are made block by block. With AVX2, TensorFlow's own product of [256, 1200] and
+# [1200, 4096] runs at half its speed: the rows of 16 KB fall into the same lines of the caches.
+_COLUMNS_OF_A_BLOCK = 512
+
 
 def forward_jacobian(outputs: tf.Tensor, latents: tf.Tensor, to_train: bool = False) -> tf.Tensor:
     """d outputs / d latents in forward mode, transposed: [batch, latents, outputs].
@@ -26,7 +30,10 @@ def forward_jacobian(outputs: tf.Tensor, latents: tf.Tensor, to_train: bool = Fa
     # A Jacobian-vector product is the derivative of the vector-Jacobian product with respect to its
     # vector. The latter is linear in the vector, so its value does not matter and the backward pass never runs.
     vector = tf.zeros_like(outputs)
-    product = _derivative(outputs, latents, vector)
+    # XLA, which compiles what is trained, multiplies in blocks by itself.
+    own_gradients = {} if to_train else {"MatMul": _MATMUL_IN_BLOCKS}
+    with tf.get_default_graph().gradient_override_map(own_gradients):
+        product = _derivative(outputs, latents, vector)
 
     def column(direction: np.ndarray | tf.Tensor) -> tf.Tensor:
         directions = tf.zeros_like(latents) + direction
@@ -36,6 +43,39 @@ def forward_jacobian(outputs: tf.Tensor, latents: tf.Tensor, to_train: bool = Fa
     if to_train:
         return tf.transpose(tf.vectorized_map(column, tf.constant(unit_vectors)), [1, 0, 2])
     return tf.stack([column(direction) for direction in unit_vectors], axis=1)
+
+
+_MATMUL_IN_BLOCKS = "VaeOrthoMatMulInBlocks"
+
+
+@tf.RegisterGradient(_MATMUL_IN_BLOCKS)
+def _matmul_gradient(op: tf.Operation, gradient: tf.Tensor) -> list[tf.Tensor]:
+    """The gradient of a matrix product, in blocks of columns."""
+    left, right = op.inputs
+    transposed = op.get_attr("transpose_a"), op.get_attr("transpose_b")
+    if transposed == (False, False):
+        return [_product(gradient, right, False, True), _product(left, gradient, True, False)]
+    if transposed == (False, True):
+        return [_product(gradient, right, False, False), _product(gradient, left, True, False)]
+    if transposed == (True, False):
+        return [_product(right, gradient, False, True), _product(left, gradient, False, False)]
+    return [_product(right, gradient, True, True), _product(gradient, left, True, True)]
+
+
+def _product(
+    left: tf.Tensor, right: tf.Tensor, transpose_left: bool, transpose_right: bool
+) -> tf.Tensor:
+    axis = 0 if transpose_right else 1
+    columns = tf.dimension_value(right.shape[axis])
+    if columns is None or columns <= 3 * _COLUMNS_OF_A_BLOCK:
+        return tf.matmul(left, right, transpose_left, transpose_right)
+    widths = [_COLUMNS_OF_A_BLOCK] * (columns // _COLUMNS_OF_A_BLOCK)
+    if rest := columns % _COLUMNS_OF_A_BLOCK:
+        widths.append(rest)
+    blocks = tf.split(right, widths, axis)
+    return tf.concat(
+        [tf.matmul(left, block, transpose_left, transpose_right) for block in blocks], 1
+    )
 
 
 def _derivative(outputs: tf.Tensor, inputs: tf.Tensor, weights: tf.Tensor) -> tf.Tensor:
