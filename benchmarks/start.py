@@ -91,7 +91,7 @@ ROWS = (
         "s",
         (
             Series("plugin", helpshort),
-            Series(IMPORTS, imports, at_most=1.15),
+            Series(IMPORTS, imports, at_most=1.05),
             Series(environment_tf114.NAME, helpshort_in_tf114),
         ),
     ),
