@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.engine import interruption, progress, threads
+from vae_ortho_plugin.engine import interruption, memory, progress, threads
 from vae_ortho_plugin.engine.checkpoints import Checkpoint, Checkpoints
 from vae_ortho_plugin.engine.reports import Reports
 from vae_ortho_plugin.engine.settings import TrainingLoop
@@ -92,7 +92,8 @@ class Training:
         signals = interruption.Signals()
         try:
             with contextlib.nullcontext() if self._checkpoints is None else signals.noted():
-                self._call_session_until_end(signals)
+                with memory.kept(self._graph.variable_bytes):
+                    self._call_session_until_end(signals)
                 self._finish()
                 if signals.arrived is not None:
                     self._stop(signals.arrived)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+
+import ctypes
+import resource
+import sys
+
+import pytest
+
+from vae_ortho_plugin.engine import memory
+
+SIZE = 100 * 2**20
+
+
+def faults(times):
+    """Page faults of so many blocks of SIZE bytes, each written to and freed."""
+    library = ctypes.CDLL(None)
+    library.malloc.restype = ctypes.c_void_p
+    library.malloc.argtypes, library.free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(times):
+        block = library.malloc(SIZE)
+        ctypes.memset(block, 1, SIZE)
+        library.free(block)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="of glibc")
+def test_freed_memory_is_kept_within_and_given_back_after():
+    page = resource.getpagesize()
+    outside = faults(4)
+    with memory.kept(SIZE):
+        faults(1)
+        within = faults(4)
+    assert outside >= 4 * SIZE / page
+    assert within < SIZE / page / 10
+    assert faults(4) >= 4 * SIZE / page
+    with memory.kept(2**20):
+        assert faults(4) >= 4 * SIZE / page
+
+
+def test_without_glibc_nothing_is_done(monkeypatch):
+    monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
+    with memory.kept(SIZE):
+        pass
