@@ -57,5 +57,5 @@ def chosen(asked: int | None, batch_size: int) -> int:
 
 def described(threads: int) -> str:
     """'on one thread' and the like, for a number that `chosen` gave."""
-    number = threads or int(os.environ.get(_ALL_POOLS) or 0) or len(os.sched_getaffinity(0))
-    return "on one thread" if number == 1 else f"on {number} threads"
+    number = str(threads or os.environ.get(_ALL_POOLS) or 0)
+    return {"0": "on all cores", "1": "on one thread"}.get(number, f"on {number} threads")
