@@ -15,6 +15,7 @@ from data_of_dlib_support import PICTURES
 from disentanglement_lib.data.ground_truth import named_data, norb
 from disentanglement_lib.methods.unsupervised import train
 from disentanglement_lib.visualize import visualize_dataset
+from parameters_support import long_but
 
 from vae_ortho_plugin.data import (
     cars3d,
@@ -121,7 +122,7 @@ QUICK = ("cars3d", "mpi3d_toy", "scream_dsprites", "shapes3d", "smallnorb")
 
 @pytest.mark.parametrize(
     "name",
-    [name if name in QUICK else pytest.param(name, marks=pytest.mark.long) for name in NAMES],
+    long_but(QUICK, NAMES),
 )
 def test_a_model_trains_on_it(name, root, tmp_path):
     bindings = [

@@ -8,7 +8,6 @@ import sys
 
 import gin
 import pytest
-from parameters_support import long_but
 
 import vae_ortho_plugin  # noqa: F401
 
@@ -195,10 +194,8 @@ def test_a_metric_bound_for_a_training_is_sent_to_its_step():
     assert "mig is a metric, which this step does not use: bind it for dlib_evaluate" in done.stderr
 
 
-@pytest.mark.parametrize(
-    "step",
-    long_but([], ["dlib_train", "dlib_postprocess", "dlib_evaluate"]),
-)
+@pytest.mark.long
+@pytest.mark.parametrize("step", ["dlib_train", "dlib_postprocess", "dlib_evaluate"])
 def test_a_step_without_a_data_set_says_so(tmp_path, step):
     train(tmp_path)
     bindings = {

@@ -150,12 +150,10 @@ def test_kl_of_a_full_covariance_is_its_own(tmp_path):
 
 @pytest.mark.parametrize(
     "xla, input_fn",
-    [
-        ("off", resident),
-        pytest.param("on", resident, marks=pytest.mark.long),
-        ("off", worked_on),
-        pytest.param("auto", generated, marks=pytest.mark.long),
-    ],
+    long_but(
+        [("off", resident), ("off", worked_on)],
+        [("off", resident), ("on", resident), ("off", worked_on), ("auto", generated)],
+    ),
     ids=["loop", "xla", "step by step", "generator"],
 )
 def test_the_trained_weights_do_not_depend_on_the_measures(tmp_path, xla, input_fn):

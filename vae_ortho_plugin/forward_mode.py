@@ -9,6 +9,7 @@ from vae_ortho_plugin.errors import InputError
 # Products of more than three such blocks are made block by block. With AVX2, TensorFlow's own product of [256, 1200] and
 # [1200, 4096] runs at half its speed: the rows of 16 KB fall into the same lines of the caches.
 _COLUMNS_OF_A_BLOCK = 512
+_MATMUL_IN_BLOCKS = "VaeOrthoMatMulInBlocks"
 
 
 def forward_jacobian(outputs: tf.Tensor, latents: tf.Tensor, to_train: bool = False) -> tf.Tensor:
@@ -43,9 +44,6 @@ def forward_jacobian(outputs: tf.Tensor, latents: tf.Tensor, to_train: bool = Fa
     if to_train:
         return tf.transpose(tf.vectorized_map(column, tf.constant(unit_vectors)), [1, 0, 2])
     return tf.stack([column(direction) for direction in unit_vectors], axis=1)
-
-
-_MATMUL_IN_BLOCKS = "VaeOrthoMatMulInBlocks"
 
 
 @tf.RegisterGradient(_MATMUL_IN_BLOCKS)

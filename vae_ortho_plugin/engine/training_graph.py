@@ -40,6 +40,7 @@ class TrainingGraph:
         tracked: the measures to take.
         settings: how it runs.
         kind: 'xla' or 'loop' (many steps in a session call), or 'step'.
+        how: the kind and the reason for it, in words.
 
     Attributes:
         graph: the TensorFlow graph.
@@ -48,7 +49,7 @@ class TrainingGraph:
         probes: of the trackers in the loop.
         step: global step, after `read_step` or a session call.
         batches: number of batches that the model has been trained on.
-        how: it is trained and why, after `fastest`.
+        how: as given.
         threads: that share an operation; 0: as many as TensorFlow takes.
         variable_bytes: size of the weights and of the optimizers' slots.
     """
@@ -60,16 +61,16 @@ class TrainingGraph:
         tracked: TrackedMeasures,
         settings: TrainingLoop,
         kind: str,
+        how: str,
     ):
         self._estimator = estimator
         self._config = estimator.config
         self._tracked = tracked
-        self.capacity = 1
-        self.how = ""
+        self.capacity, self.how = 1, how
+        points = estimator.params_for(_MODE)["batch_size"]
         if kind != "step":
             asked = self._config.tpu_config.iterations_per_loop
             # Not settings.iterations_per_loop: XLA could compile a loop of another length differently.
-            points = estimator.params_for(_MODE)["batch_size"]
             self.capacity = max(1, min(max(asked, _STEPS_PER_CALL), _POINTS_PER_CALL // points))
         with graphs.building() as self.graph:
             tf.set_random_seed(estimator.seed)
@@ -87,7 +88,6 @@ class TrainingGraph:
                 max_to_keep=self._config.keep_checkpoint_max,
                 save_relative_paths=True,
             )
-            points = estimator.params_for(_MODE)["batch_size"]
             self.threads = threads.chosen(settings.threads, points)
             config = _session_config(self._config.session_config, kind, self.threads)
             self.session = tf.Session(config=config)
@@ -110,23 +110,19 @@ class TrainingGraph:
         if settings.xla != "off":
             by_xla = None
             try:
-                by_xla = cls(*arguments, "xla")
+                by_xla = cls(*arguments, "xla", "by XLA")
                 by_xla.call_session(0, 0)
-                by_xla.how = "by XLA"
                 return by_xla
             except (tf.errors.OpError, tracing.CannotLoop) as error:
                 if by_xla is not None:
                     by_xla.close()
                 compiled.check(error)
                 reason = tracing.reason(error)
+        how = "without XLA" if reason is None else f"without XLA, because {reason}"
         try:
-            plain = cls(*arguments, "loop")
+            return cls(*arguments, "loop", how)
         except tracing.CannotLoop as error:
-            plain = cls(*arguments, "step")
-            plain.how = f"one step per session call, because {error}"
-            return plain
-        plain.how = "without XLA" if reason is None else f"without XLA, because {reason}"
-        return plain
+            return cls(*arguments, "step", f"one step per session call, because {error}")
 
     def _check_that_xla_wins(self) -> None:
         """Raises CannotLoop where XLA loses, before the data are copied into the session."""
