@@ -1,12 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What test_data_of_dlib and test_data_memory share."""
+"""What the tests of dlib's data sets share: their names, and synthetic files in the published formats."""
+
+import data_files
+import pytest
 
 from vae_ortho_plugin.data import (
     cars3d,
+    kept,
     mpi3d,
     shapes3d,
     smallnorb,
 )
+from vae_ortho_plugin.data.location import VARIABLE
 
 # Data set: the loader's module, and which of its factors dlib shows.
 PICTURES = {
@@ -17,3 +22,31 @@ PICTURES = {
     "mpi3d_realistic": (mpi3d, tuple(range(7))),
     "mpi3d_real": (mpi3d, tuple(range(7))),
 }
+
+SPRITES = ("color_dsprites", "dsprites_full", "dsprites_noshape", "noisy_dsprites")
+NAMES = sorted([*SPRITES, "scream_dsprites", *PICTURES])
+
+
+@pytest.fixture(scope="module")
+def files(tmp_path_factory):
+    root = tmp_path_factory.mktemp("data")
+    with pytest.MonkeyPatch.context() as patch:
+        small_sizes(patch)
+        data_files.write_all(root)
+    return root
+
+
+def small_sizes(patch):
+    for module, sizes in data_files.SMALL.items():
+        patch.setattr(module, "SIZES", sizes)
+    patch.setattr(mpi3d, "SIZES_2019", data_files.MPI3D_2019)
+
+
+@pytest.fixture
+def root(files, monkeypatch):
+    """The data root, with files of every data set; it was set after the import of dlib."""
+    small_sizes(monkeypatch)
+    monkeypatch.setenv(VARIABLE, str(files))
+    kept._kept.clear()
+    yield files
+    kept._kept.clear()

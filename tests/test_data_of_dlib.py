@@ -11,7 +11,13 @@ import data_files
 import gin
 import numpy as np
 import pytest
-from data_of_dlib_support import PICTURES
+from data_of_dlib_support import (  # noqa: F401  fixtures
+    NAMES,
+    PICTURES,
+    files,
+    root,
+    small_sizes,
+)
 from disentanglement_lib.data.ground_truth import named_data, norb
 from disentanglement_lib.methods.unsupervised import train
 from disentanglement_lib.visualize import visualize_dataset
@@ -31,36 +37,6 @@ from vae_ortho_plugin.data.location import VARIABLE
 from vae_ortho_plugin.data.resident import resident_observations
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import gin_config
-
-SPRITES = ("color_dsprites", "dsprites_full", "dsprites_noshape", "noisy_dsprites")
-
-
-NAMES = sorted([*SPRITES, "scream_dsprites", *PICTURES])
-
-
-@pytest.fixture(scope="module")
-def files(tmp_path_factory):
-    root = tmp_path_factory.mktemp("data")
-    with pytest.MonkeyPatch.context() as patch:
-        small_sizes(patch)
-        data_files.write_all(root)
-    return root
-
-
-def small_sizes(patch):
-    for module, sizes in data_files.SMALL.items():
-        patch.setattr(module, "SIZES", sizes)
-    patch.setattr(mpi3d, "SIZES_2019", data_files.MPI3D_2019)
-
-
-@pytest.fixture
-def root(files, monkeypatch):
-    """The data root, with files of every data set; it was set after the import of dlib."""
-    small_sizes(monkeypatch)
-    monkeypatch.setenv(VARIABLE, str(files))
-    kept._kept.clear()
-    yield files
-    kept._kept.clear()
 
 
 @pytest.fixture

@@ -9,6 +9,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 
 from vae_ortho_plugin.data import npz
 from vae_ortho_plugin.data.kept import ScaledImages, is_kept, keep
+from vae_ortho_plugin.data.numbered import numbered_images
 from vae_ortho_plugin.data.split_data import SplitGroundTruthData
 
 # Share of the available memory that a copy of mapped images may take.
@@ -25,24 +26,17 @@ def resident_observations(ground_truth_data: GroundTruthData) -> tuple[np.ndarra
     variants of dSprites add noise to every sample.
     """
     # Imported here, because dlib's data sets import the module whose patch imports this one.
-    from disentanglement_lib.data.ground_truth import cars3d, dsprites, mpi3d, norb, shapes3d
+    from disentanglement_lib.data.ground_truth import dsprites
 
     if isinstance(ground_truth_data, SplitGroundTruthData):
         return ground_truth_data.resident_observations()
-    kind = type(ground_truth_data)
-    if kind not in (
-        dsprites.DSprites,
-        cars3d.Cars3D,
-        norb.SmallNORB,
-        shapes3d.Shapes3D,
-        mpi3d.MPI3D,
-    ):
+    if numbered_images(ground_truth_data) is None:
         return None
     images = ground_truth_data.images
     stored = in_memory(images.stored if isinstance(images, ScaledImages) else images)
     if stored is None:
         return None
-    scale = 1.0 if kind is dsprites.DSprites else 1 / 255
+    scale = 1.0 if type(ground_truth_data) is dsprites.DSprites else 1 / 255
     return stored.reshape(-1, *ground_truth_data.observation_shape), scale
 
 

@@ -5,6 +5,7 @@ They need NumPy and SciPy only. Random numbers come from `numpy.random.RandomSta
 NumPy keeps unchanged. All arithmetic is float64.
 """
 
+import functools
 import itertools
 
 import numpy as np
@@ -14,15 +15,18 @@ Layers = list[tuple[np.ndarray, np.ndarray]]
 TANH = ("all", "hidden")
 
 
+@functools.lru_cache
 def linear_matrix(axis_ratio: float = 2.0) -> np.ndarray:
-    """The matrix [3, 2] of Synth. Lin.
+    """The matrix [3, 2] of Synth. Lin., read-only.
 
     It stretches the first axis by `axis_ratio`, embeds the plane in R^3 and rotates by 45 degrees
     (right-handed) about (1, -1, 1); its columns are orthogonal, of length `axis_ratio` and 1.
     """
     axis = np.array([1.0, -1.0, 1.0]) / np.sqrt(3.0)
     rotation = Rotation.from_rotvec(np.pi / 4 * axis).as_matrix()
-    return rotation[:, :2] * np.array([axis_ratio, 1.0])
+    matrix = rotation[:, :2] * np.array([axis_ratio, 1.0])
+    matrix.flags.writeable = False
+    return matrix
 
 
 def linear_map(points: np.ndarray, axis_ratio: float = 2.0) -> np.ndarray:

@@ -1,0 +1,50 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Images that a data set of dlib stores, by their numbers: which image belongs to drawn factors."""
+
+import numpy as np
+from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
+
+
+class NumberedImages:
+    """A data set of dlib whose observations are its stored images and nothing else."""
+
+    def __init__(self, data: GroundTruthData):
+        self._data = data
+
+    def __len__(self) -> int:
+        return len(self._data.images)
+
+    def numbers(self, factors: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+        """Numbers int64 [n] of the images that `sample_observations_from_factors` would return.
+
+        Args:
+            factors: whole numbers [n, num_factors].
+            random_state: it draws the factors that are not among these, as there.
+        """
+        everything = self._data.state_space.sample_all_factors(factors, random_state)
+        index = getattr(self._data, "index", None)
+        if index is not None:
+            return index.features_to_index(everything)
+        return np.array(np.dot(everything, self._data.factor_bases), dtype=np.int64)
+
+    def observations(self, numbers: np.ndarray) -> np.ndarray:
+        """The images [n, *observation_shape], as `sample_observations_from_factors` returns them."""
+        images = self._data.images[numbers]
+        # dlib's MPI3D holds bytes and divides what it returns.
+        scaled = images / 255.0 if _is_mpi3d(self._data) else images.astype(np.float32)
+        return scaled.reshape(-1, *self._data.observation_shape)
+
+
+def numbered_images(data: GroundTruthData) -> NumberedImages | None:
+    """The images by number, None for other data sets; the variants of dSprites add noise or colour."""
+    # Imported here, because dlib's data sets import the module whose patch imports this one.
+    from disentanglement_lib.data.ground_truth import cars3d, dsprites, norb, shapes3d
+
+    kinds = (dsprites.DSprites, cars3d.Cars3D, norb.SmallNORB, shapes3d.Shapes3D)
+    return NumberedImages(data) if type(data) in kinds or _is_mpi3d(data) else None
+
+
+def _is_mpi3d(data: GroundTruthData) -> bool:
+    from disentanglement_lib.data.ground_truth import mpi3d
+
+    return type(data) is mpi3d.MPI3D
