@@ -119,13 +119,18 @@ class TrainedByDisent:
         class Data(ArrayDataset):
             pass
 
-        optimizers = {"AdamOptimizer": "adam", "AdagradOptimizer": "adagrad"}
+        # TensorFlow's AdaGrad starts at 0.1; from PyTorch's 0 this network diverges within some steps.
+        optimizers = {
+            "AdamOptimizer": ("adam", {}),
+            "AdagradOptimizer": ("adagrad", {"initial_accumulator_value": 0.1}),
+        }
         name, rate = architecture["optimizer"]
+        optimizer, options = optimizers[name]
         self._model = BetaVae(
             model=AutoEncoder(Encoder(), Decoder()),
             cfg=BetaVae.cfg(
-                optimizer=optimizers[name],
-                optimizer_kwargs={"lr": rate},
+                optimizer=optimizer,
+                optimizer_kwargs={"lr": rate, **options},
                 recon_loss="mse" if vae.squared else "bce",
                 loss_reduction="mean_sum",
                 beta=architecture["beta"],
