@@ -41,6 +41,14 @@ def test_freed_memory_is_kept_within_and_given_back_after():
         assert faults(4) >= 4 * SIZE / page
 
 
+@pytest.mark.parametrize("variable", ["GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_"])
+def test_what_the_environment_sets_stays(variable, monkeypatch):
+    monkeypatch.setenv(variable, "131072")
+    monkeypatch.setattr(memory, "_set", lambda *_: pytest.fail("mallopt was called"))
+    with memory.kept(SIZE):
+        pass
+
+
 def test_without_glibc_nothing_is_done(monkeypatch):
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
     with memory.kept(SIZE):

@@ -8,6 +8,7 @@ connected network, which then trained 10 steps a second instead of 16 (docs/perf
 
 import contextlib
 import ctypes
+import os
 from collections.abc import Iterator
 
 # glibc's mallopt(3): names of parameters, and their defaults.
@@ -16,21 +17,23 @@ _DEFAULTS = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65_536}
 # glibc maps each larger block anew.
 _LARGE = 32 * 2**20
 _KEEPING = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
+# By these the user sets them, and mallopt cannot tell what they are.
+_OF_THE_USER = ("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_")
 
 
 @contextlib.contextmanager
 def kept(variable_bytes: int) -> Iterator[None]:
     """Within: freed memory stays with this process. Afterwards it goes back to the system.
 
-    Does nothing for small networks, whose blocks glibc keeps by itself, and with other C libraries.
+    Does nothing for small networks, whose blocks glibc keeps by itself, with other C libraries, and where
+    the environment sets how glibc does it.
 
     Args:
         variable_bytes: size of the weights and of the optimizers' slots.
     """
     library = ctypes.CDLL(None)
-    if variable_bytes < _LARGE or not (
-        hasattr(library, "mallopt") and hasattr(library, "malloc_trim")
-    ):
+    has_both = hasattr(library, "mallopt") and hasattr(library, "malloc_trim")
+    if variable_bytes < _LARGE or not has_both or any(map(os.environ.get, _OF_THE_USER)):
         yield
         return
     _set(library, _KEEPING)
