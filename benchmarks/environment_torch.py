@@ -23,6 +23,7 @@ MODES = {
 }
 _TRAIN = Path(__file__).with_name("train_in_torch.py")
 _DTO = Path(__file__).with_name("dto_in_torch.py")
+_PRODUCTS = Path(__file__).with_name("products_in_torch.py")
 
 
 def python_torch(settings: Settings) -> str:
@@ -70,4 +71,12 @@ def dto(settings: Settings, widths: tuple[int, ...]) -> Iterator[Callable[[int],
     command = [python_torch(settings), str(_DTO), *map(str, widths)]
     with other_python.on_request(command, settings.scratch / "dto_in_torch.log") as request:
         request(256)
+        yield request
+
+
+@contextlib.contextmanager
+def products(settings: Settings, rows: int, width: int) -> Iterator[Callable[[int], float]]:
+    """Products of [rows, width] and [width, width]: a function from their number to seconds."""
+    command = [python_torch(settings), str(_PRODUCTS), str(rows), str(width)]
+    with other_python.on_request(command, settings.scratch / "products_in_torch.log") as request:
         yield request
