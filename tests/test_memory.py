@@ -10,24 +10,26 @@ from vae_ortho_plugin.engine import memory
 
 SIZE = 100 * 2**20
 
+on_glibc = pytest.mark.skipif(
+    platform.libc_ver()[0] != "glibc",
+    reason="only glibc has mallopt; what other C libraries get, nothing, the last test checks",
+)
 
-def faults(times):
-    """Page faults of so many blocks of SIZE bytes, each written to and freed."""
+
+def faults(times, size=SIZE):
+    """Page faults of so many blocks of `size` bytes, each written to and freed."""
     library = ctypes.CDLL(None)
     library.malloc.restype = ctypes.c_void_p
     library.malloc.argtypes, library.free.argtypes = [ctypes.c_size_t], [ctypes.c_void_p]
     before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
     for _ in range(times):
-        block = library.malloc(SIZE)
-        ctypes.memset(block, 1, SIZE)
+        block = library.malloc(size)
+        ctypes.memset(block, 1, size)
         library.free(block)
     return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
 
 
-@pytest.mark.skipif(
-    platform.libc_ver()[0] != "glibc",
-    reason="only glibc has mallopt; what other C libraries get, nothing, the next test checks",
-)
+@on_glibc
 def test_freed_memory_is_kept_within_and_given_back_after():
     page = resource.getpagesize()
     outside = faults(4)
@@ -39,6 +41,15 @@ def test_freed_memory_is_kept_within_and_given_back_after():
     assert faults(4) >= 4 * SIZE / page
     with memory.kept(2**20):
         assert faults(4) >= 4 * SIZE / page
+
+
+@on_glibc
+def test_smaller_blocks_are_used_again_after_it():
+    with memory.kept(SIZE):
+        pass
+    small = 20 * 2**20
+    faults(1, small)
+    assert faults(4, small) < small / resource.getpagesize() / 10
 
 
 @pytest.mark.parametrize("variable", ["GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_"])

@@ -11,12 +11,14 @@ import ctypes
 import os
 from collections.abc import Iterator
 
-# glibc's mallopt(3): names of parameters, and their defaults.
-_TRIM_THRESHOLD, _MMAP_MAX = -1, -4
-_DEFAULTS = {_TRIM_THRESHOLD: 128 * 1024, _MMAP_MAX: 65_536}
+# glibc's mallopt(3): names of parameters.
+_TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 # glibc maps each larger block anew.
 _LARGE = 32 * 2**20
 _KEEPING = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
+# A call of mallopt ends glibc's own adjustment of the thresholds. These are its highest values, which a process that
+# has freed large blocks has anyway. With the initial ones, 128 KB, every batch of DtO would be mapped anew.
+_AFTERWARDS = {_TRIM_THRESHOLD: 2 * _LARGE, _MMAP_THRESHOLD: _LARGE, _MMAP_MAX: 65_536}
 # By these the user sets them, and mallopt cannot tell what they are.
 _OF_THE_USER = ("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_")
 
@@ -40,7 +42,7 @@ def kept(variable_bytes: int) -> Iterator[None]:
     try:
         yield
     finally:
-        _set(library, _DEFAULTS)
+        _set(library, _AFTERWARDS)
         library.malloc_trim(0)
 
 
