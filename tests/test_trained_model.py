@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import contextlib
 from pathlib import Path
 
 import numpy as np
@@ -20,7 +21,7 @@ from metrics_support import (  # noqa: F401
     random_weights,
 )
 
-from vae_ortho_plugin.engine import graphs
+from vae_ortho_plugin.engine import graphs, memory
 from vae_ortho_plugin.forward_mode import forward_jacobian
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
 from vae_ortho_plugin.trained_model import TrainedModel, open_model
@@ -119,6 +120,21 @@ def test_jacobian_factors_have_the_dto_of_the_jacobians(model_dir):
             distance_to_orthogonality(in_one_batch[:, :, latents]).per_point,
             atol=1e-5,
         )
+
+
+def test_the_memory_of_large_batches_of_jacobians_is_kept_for_the_next_one(monkeypatch):
+    sizes = []
+
+    @contextlib.contextmanager
+    def kept(byte_count, at_least):
+        sizes.append((byte_count, at_least))
+        yield
+
+    monkeypatch.setattr(memory, "kept", kept)
+    with open_model(str(TF114 / "model")) as model:
+        model.jacobian_factors(np.zeros((7, 3)), batch_size=5)
+        (batch,) = model.jacobians(np.zeros((5, 3)))
+    assert sizes == [(batch.nbytes, 4 * 2**20)]
 
 
 def test_jacobians_of_a_model_exported_under_tensorflow_1_14():

@@ -13,6 +13,7 @@ import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 
 from vae_ortho_plugin import gin_files, kept_models, run_config
+from vae_ortho_plugin.engine import memory
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import check_seal
 from vae_ortho_plugin.forward_mode import forward_jacobian
@@ -21,6 +22,8 @@ from vae_ortho_plugin.output_activation import ACTIVATIONS, KNOWN
 
 OUTPUTS = ("image", "raw")
 BATCH_SIZE = 256
+# Bytes of a batch's Jacobians from which their memory is kept for the next batch.
+_LARGE_BATCH = 4 * 2**20
 
 
 class TrainedModel(contextlib.AbstractContextManager):
@@ -132,12 +135,16 @@ class TrainedModel(contextlib.AbstractContextManager):
         Raises:
             InputError: a Jacobian is not finite.
         """
-        return np.concatenate(
-            [
-                triangular_factors(batch, first_point=number * batch_size)
-                for number, batch in enumerate(self.jacobians(latents, batch_size))
-            ]
-        )
+        _, images = self._decoder
+        outputs = images.shape[1:].num_elements() or 0
+        batch_bytes = 4 * min(batch_size, len(latents)) * latents.shape[1] * outputs
+        with memory.kept(batch_bytes, at_least=_LARGE_BATCH):
+            return np.concatenate(
+                [
+                    triangular_factors(batch, first_point=number * batch_size)
+                    for number, batch in enumerate(self.jacobians(latents, batch_size))
+                ]
+            )
 
     def reconstruct(self, images: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """Images decoded from latents that the posterior of `images` gives for this noise.

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the memory that a training step frees for the next step.
+"""Keeps the memory that a training step, or a batch of Jacobians, frees for the next one.
 
 A step on a large network frees buffers as large as its weights. The C library gives such blocks back to the system,
 depending on what else lies in its heap, and takes them anew in the next step: 75 MB in pages of 4 KB on dSprites' fully
-connected network, which then trained 10 steps a second instead of 16 (docs/performance.md).
+connected network, which then trained 10 steps a second instead of 16. DtO of its decoder lost a quarter of its speed
+in the same way, where a process had trained the network before (docs/performance.md).
 """
 
 import contextlib
@@ -24,18 +25,19 @@ _OF_THE_USER = ("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_")
 
 
 @contextlib.contextmanager
-def kept(variable_bytes: int) -> Iterator[None]:
+def kept(byte_count: int, at_least: int = _LARGE) -> Iterator[None]:
     """Within: freed memory stays with this process. Afterwards it goes back to the system.
 
-    Does nothing for small networks, whose blocks glibc keeps by itself, with other C libraries, and where
+    Does nothing where little is freed, which glibc keeps by itself, with other C libraries, and where
     the environment sets how glibc does it.
 
     Args:
-        variable_bytes: size of the weights and of the optimizers' slots.
+        byte_count: size of what is freed and taken anew again and again.
+        at_least: the size from which it is kept.
     """
     library = ctypes.CDLL(None)
     has_both = hasattr(library, "mallopt") and hasattr(library, "malloc_trim")
-    if variable_bytes < _LARGE or not has_both or any(map(os.environ.get, _OF_THE_USER)):
+    if byte_count < at_least or not has_both or any(map(os.environ.get, _OF_THE_USER)):
         yield
         return
     _set(library, _KEEPING)
