@@ -12,7 +12,7 @@ usage: benchmarks/run.sh [--only ROW ...] [--python-tf114 PYTHON] [--python-torc
 
 Measures this project beside its alternatives and the limits of the machine, in alternation, and writes
 DIR/table.md, DIR/table.json and DIR/growth.png after each row. A second call goes on where an interrupted one ended:
-rows that were measured at the same commit with the same options are kept. Everything takes about 75 minutes on
+rows that were measured at the same commit with the same options are kept. Everything takes about 90 minutes on
 2 cores (45 of them with TensorFlow 1.14) and needs 16 GiB of memory and 2 GB of disk. Let no other work run meanwhile.
 
   --list                prints the rows and what they compare

@@ -21,7 +21,12 @@ _KEEPING = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
 # has freed large blocks has anyway. With the initial ones, 128 KB, every batch of DtO would be mapped anew.
 _AFTERWARDS = {_TRIM_THRESHOLD: 2 * _LARGE, _MMAP_THRESHOLD: _LARGE, _MMAP_MAX: 65_536}
 # By these the user sets them, and mallopt cannot tell what they are.
-_OF_THE_USER = ("GLIBC_TUNABLES", "MALLOC_TRIM_THRESHOLD_", "MALLOC_MMAP_MAX_")
+_OF_THE_USER = (
+    "GLIBC_TUNABLES",
+    "MALLOC_TRIM_THRESHOLD_",
+    "MALLOC_MMAP_THRESHOLD_",
+    "MALLOC_MMAP_MAX_",
+)
 
 
 @contextlib.contextmanager
