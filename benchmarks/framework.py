@@ -9,6 +9,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 
+# Begins the reason where something raised another error than NotMeasured.
+FAILED = "it failed with"
+
+
 class NotMeasured(Exception):
     """Something cannot be measured here; the message says why."""
 
@@ -126,7 +130,7 @@ def _noting_failure(name: str, reasons: dict[str, str]):
         reasons[name] = str(error)
     except Exception as error:  # noqa: BLE001, what fails is left out and the rest goes on
         traceback.print_exc()
-        reasons[name] = f"it failed with {type(error).__name__}: {str(error).strip()[:200]}"
+        reasons[name] = f"{FAILED} {type(error).__name__}: {str(error).strip()[:200]}"
     if name in reasons:
         print(f"{name} is not measured: {reasons[name]}", file=sys.stderr, flush=True)
 

@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from benchmarks import machine, table
-from benchmarks.framework import Settings
+from benchmarks.framework import FAILED, Settings
 from benchmarks.rows import DEFAULT_ROWS, GPU_ROWS, ROWS
 
 
@@ -78,8 +78,15 @@ def _measure(name: str, output: Path, settings: Settings) -> bool:
     file.unlink(missing_ok=True)
     command = [sys.executable, "-m", "benchmarks.measure", name, str(file), json.dumps(wanted)]
     done = subprocess.run(command, check=False)
-    key_file.write_text(key)
+    if done.returncode == 0 and not _has_failures(file):
+        key_file.write_text(key)
     return done.returncode == 0
+
+
+def _has_failures(file: Path) -> bool:
+    """Whether something in the row failed: it is tried again, unlike what cannot be measured here."""
+    reasons = (series["not_measured"] for series in json.loads(file.read_text())["series"])
+    return any(reason and reason.startswith(FAILED) for reason in reasons)
 
 
 if __name__ == "__main__":

@@ -128,6 +128,27 @@ def run(*arguments):
     )
 
 
+@pytest.mark.parametrize(
+    ("reason", "calls"),
+    [(None, 1), ("JAX is not installed", 1), ("it failed with ValueError: x", 2)],
+)
+def test_a_row_is_measured_again_where_something_in_it_failed(
+    settings, tmp_path, monkeypatch, reason, calls
+):
+    commands = []
+
+    def measured(command, check):
+        commands.append(command)
+        Path(command[4]).write_text(json.dumps({"series": [{"not_measured": reason}]}))
+        return subprocess.CompletedProcess(command, 0)
+
+    monkeypatch.setattr(benchmarks_run.subprocess, "run", measured)
+    monkeypatch.setattr(benchmarks_run.machine, "commit", lambda: "abc")
+    assert benchmarks_run._measure("row", tmp_path, settings)
+    assert benchmarks_run._measure("row", tmp_path, settings)
+    assert len(commands) == calls
+
+
 @pytest.mark.long
 def test_a_second_call_keeps_finished_rows_and_measures_the_missing_one(tmp_path):
     arguments = ["--repeats=1", f"--output={tmp_path}", "--only", "start-python"]
