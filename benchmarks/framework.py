@@ -8,7 +8,6 @@ import traceback
 from collections.abc import Callable
 from pathlib import Path
 
-
 # Begins the reason where something raised another error than NotMeasured.
 FAILED = "it failed with"
 
