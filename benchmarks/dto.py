@@ -15,7 +15,7 @@ import numpy as np
 
 from benchmarks import environment_torch, products
 from benchmarks.data import data_root
-from benchmarks.framework import NotMeasured, Rate, Row, Series, Settings
+from benchmarks.framework import NotMeasured, Rate, Row, Series, Settings, bench_extra
 from benchmarks.machine import ROOT
 from benchmarks.training import PLUGIN
 
@@ -150,10 +150,8 @@ def generic(settings: Settings, latents: int) -> Iterator[Callable]:
 @contextlib.contextmanager
 def in_jax(settings: Settings, latents: int) -> Iterator[Callable]:
     """A batch at a time in JAX: jacfwd, vmap, jit; thin SVD and assignment as in `generic`."""
-    try:
+    with bench_extra():
         from benchmarks.dto_in_jax import jacobians_in_jax
-    except ModuleNotFoundError as error:
-        raise NotMeasured(f"{error.name} is not installed: pip install '.[bench]'") from None
     jacobians = jacobians_in_jax((latents, *WIDTHS))
 
     def of_points(count: int) -> np.ndarray:

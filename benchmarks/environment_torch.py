@@ -68,8 +68,7 @@ def training(
 @contextlib.contextmanager
 def dto(settings: Settings, widths: tuple[int, ...]) -> Iterator[Callable[[int], float]]:
     """DtO of a decoder with these widths, latents first: a function from points to seconds."""
-    command = [python_torch(settings), str(_DTO), *map(str, widths)]
-    with other_python.on_request(command, settings.scratch / "dto_in_torch.log") as request:
+    with _answers(settings, _DTO, widths) as request:
         request(256)
         yield request
 
@@ -77,6 +76,11 @@ def dto(settings: Settings, widths: tuple[int, ...]) -> Iterator[Callable[[int],
 @contextlib.contextmanager
 def products(settings: Settings, rows: int, width: int) -> Iterator[Callable[[int], float]]:
     """Products of [rows, width] and [width, width]: a function from their number to seconds."""
-    command = [python_torch(settings), str(_PRODUCTS), str(rows), str(width)]
-    with other_python.on_request(command, settings.scratch / "products_in_torch.log") as request:
+    with _answers(settings, _PRODUCTS, (rows, width)) as request:
         yield request
+
+
+def _answers(settings: Settings, script: Path, sizes: tuple[int, ...]):
+    """The script's answers to numbers, as a context (`other_python.on_request`)."""
+    command = [python_torch(settings), str(script), *map(str, sizes)]
+    return other_python.on_request(command, settings.scratch / f"{script.stem}.log")

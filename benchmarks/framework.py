@@ -16,6 +16,15 @@ class NotMeasured(Exception):
     """Something cannot be measured here; the message says why."""
 
 
+@contextlib.contextmanager
+def bench_extra():
+    """For imports of what the extra `bench` installs: NotMeasured where it is missing."""
+    try:
+        yield
+    except ModuleNotFoundError as error:
+        raise NotMeasured(f"{error.name} is not installed: pip install '.[bench]'") from None
+
+
 @dataclasses.dataclass(frozen=True)
 class Settings:
     """What the command line decides.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 
 from benchmarks import environment_torch
-from benchmarks.framework import NotMeasured, Rate, Settings
+from benchmarks.framework import NotMeasured, Rate, Settings, bench_extra
 
 ROWS, WIDTH = 256, 1200
 MULTIPLICATIONS = ROWS * WIDTH**2
@@ -38,6 +38,13 @@ def _matrices() -> tuple[np.ndarray, np.ndarray]:
     return random.normal(size=(ROWS, WIDTH)).astype(np.float32), weights
 
 
+def _chain(result, weights):
+    """_CHAIN products, of any library's matrices."""
+    for _ in range(_CHAIN):
+        result = result @ weights
+    return result
+
+
 def _seconds_of(call: Callable[[], object], count: int) -> float:
     """Seconds for `count` products by calls of _CHAIN products each."""
     calls = -(-count // _CHAIN)
@@ -54,9 +61,7 @@ def _tensorflow(settings: Settings) -> Iterator[Callable[[int], float]]:
 
     with tf.Graph().as_default():
         result, weights = map(tf.Variable, _matrices())
-        result = result.read_value()
-        for _ in range(_CHAIN):
-            result = tf.matmul(result, weights)
+        result = _chain(result.read_value(), weights)
         with tf.Session() as session:
             session.run(tf.global_variables_initializer())
             yield lambda count: _seconds_of(lambda: session.run(result.op), count)
@@ -64,31 +69,16 @@ def _tensorflow(settings: Settings) -> Iterator[Callable[[int], float]]:
 
 @contextlib.contextmanager
 def _numpy(settings: Settings) -> Iterator[Callable[[int], float]]:
-    first, weights = _matrices()
-
-    def chain() -> None:
-        result = first
-        for _ in range(_CHAIN):
-            result = result @ weights
-
-    yield lambda count: _seconds_of(chain, count)
+    matrices = _matrices()
+    yield lambda count: _seconds_of(lambda: _chain(*matrices), count)
 
 
 @contextlib.contextmanager
 def _jax(settings: Settings) -> Iterator[Callable[[int], float]]:
-    try:
+    with bench_extra():
         import jax
-    except ModuleNotFoundError:
-        raise NotMeasured("JAX is not installed") from None
-    first, weights = map(jax.numpy.asarray, _matrices())
-
-    @jax.jit
-    def chain(result, weights):
-        for _ in range(_CHAIN):
-            result = result @ weights
-        return result
-
-    yield lambda count: _seconds_of(lambda: chain(first, weights).block_until_ready(), count)
+    matrices, chain = [*map(jax.numpy.asarray, _matrices())], jax.jit(_chain)
+    yield lambda count: _seconds_of(lambda: chain(*matrices).block_until_ready(), count)
 
 
 @contextlib.contextmanager

@@ -17,11 +17,12 @@ import torch
 from answers_in_torch import answer
 from torch import nn
 
+# TensorFlow's AdaGrad starts at 0.1; from PyTorch's 0, dSprites' network in disent diverges within some steps.
+ADAGRAD_OPTIONS = {"initial_accumulator_value": 0.1}
 OPTIMIZERS = {
     "AdamOptimizer": torch.optim.Adam,
-    # TensorFlow's begins with 0.1.
     "AdagradOptimizer": lambda weights, rate, **options: torch.optim.Adagrad(
-        weights, rate, initial_accumulator_value=0.1, **options
+        weights, rate, **ADAGRAD_OPTIONS, **options
     ),
 }
 ACTIVATIONS = {"tanh": nn.Tanh, "relu": nn.ReLU}
@@ -119,10 +120,9 @@ class TrainedByDisent:
         class Data(ArrayDataset):
             pass
 
-        # TensorFlow's AdaGrad starts at 0.1; from PyTorch's 0 this network diverges within some steps.
         optimizers = {
             "AdamOptimizer": ("adam", {}),
-            "AdagradOptimizer": ("adagrad", {"initial_accumulator_value": 0.1}),
+            "AdagradOptimizer": ("adagrad", ADAGRAD_OPTIONS),
         }
         name, rate = architecture["optimizer"]
         optimizer, options = optimizers[name]

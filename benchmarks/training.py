@@ -12,7 +12,7 @@ import numpy as np
 
 from benchmarks import environment_tf114, environment_torch
 from benchmarks.data import data_root
-from benchmarks.framework import NotMeasured, Rate, Row, Series, Settings
+from benchmarks.framework import Rate, Row, Series, Settings, bench_extra
 from benchmarks.trainings import (
     BATCH_SIZE,
     DSPRITES_CONV,
@@ -217,10 +217,8 @@ def bare(
 @contextlib.contextmanager
 def in_jax(settings: Settings, training: Training, ahead: bool) -> Iterator[Callable]:
     """The loop of jax_loop.py on the same data."""
-    try:
+    with bench_extra():
         from benchmarks.jax_loop import JaxLoop
-    except ModuleNotFoundError as error:
-        raise NotMeasured(f"{error.name} is not installed: pip install '.[bench]'") from None
     data_root(settings, training.data_set)
     observations, scale = _resident(training)
     steps = min(10_000, max(1, training.first_steps // 8))

@@ -42,11 +42,16 @@ def small_sizes(patch):
     patch.setattr(mpi3d, "SIZES_2019", data_files.MPI3D_2019)
 
 
+def use_root(patch, root):
+    """Makes the directory the data root, of small data sets, as in a process that has read none of them."""
+    small_sizes(patch)
+    patch.setenv(VARIABLE, str(root))
+    kept._kept.clear()
+
+
 @pytest.fixture
 def root(files, monkeypatch):
     """The data root, with files of every data set; it was set after the import of dlib."""
-    small_sizes(monkeypatch)
-    monkeypatch.setenv(VARIABLE, str(files))
-    kept._kept.clear()
+    use_root(monkeypatch, files)
     yield files
     kept._kept.clear()

@@ -16,7 +16,7 @@ from data_of_dlib_support import (  # noqa: F401  fixtures
     PICTURES,
     files,
     root,
-    small_sizes,
+    use_root,
 )
 from disentanglement_lib.data.ground_truth import named_data, norb
 from disentanglement_lib.methods.unsupervised import train
@@ -26,7 +26,6 @@ from parameters_support import long_but
 from vae_ortho_plugin.data import (
     cars3d,
     dsprites,
-    kept,
     mpi3d,
     origin,
     resident,
@@ -42,9 +41,7 @@ from vae_ortho_plugin.gin_files import gin_config
 @pytest.fixture
 def empty(tmp_path, monkeypatch):
     """An empty data root."""
-    small_sizes(monkeypatch)
-    monkeypatch.setenv(VARIABLE, str(tmp_path))
-    kept._kept.clear()
+    use_root(monkeypatch, tmp_path)
     return tmp_path
 
 
