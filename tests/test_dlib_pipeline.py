@@ -13,10 +13,10 @@ import vae_ortho_plugin  # noqa: F401
 
 # dlib finds what TensorFlow no longer has under the plugin's hook only.
 # isort: split
+from data_of_dlib_support import small_sizes
 from disentanglement_lib.config import reproduce
 from disentanglement_lib.config.unsupervised_study_v1 import sweep
 from disentanglement_lib.utils import aggregate_results, resources
-from test_data_of_dlib import small_sizes
 
 from vae_ortho_plugin.errors import InputError
 
