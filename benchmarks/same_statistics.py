@@ -25,6 +25,7 @@ GIN_FILES = {
     "Synth. Lin.": ROOT / "gin_configs" / "beta_vae.gin",
 }
 STEPS = {"dummy_data": 2_000, "Synth. Lin.": 20_000}
+BATCH_SIZE = 64  # of both
 QUANTITIES = ("loss", "kl_loss", "reconstruction_loss")
 
 
@@ -54,6 +55,7 @@ def main() -> None:
                 gin_file,
                 [
                     f"training_steps = {STEPS[data]}",
+                    f"model.batch_size = {BATCH_SIZE}",
                     f"model.random_seed = {seed}",
                     "model.eval_steps = 1000",
                 ],

@@ -16,18 +16,24 @@ from benchmarks.data import data_root
 from benchmarks.framework import NotMeasured, Row, Series, Settings
 from vae_ortho_plugin.study import experiments, plans
 
-# Data set -> epochs of a short run and of one so much longer that the machine does not hide it.
-EPOCHS = {"synth_linear": (10, 600), "synth_nonlinear": (10, 200), "mnist": (1, 4)}
+# Variant -> epochs of a short run and of one so much longer that the machine does not hide it.
+EPOCHS = {
+    experiments.SYNTH_LINEAR: (10, 600),
+    experiments.SYNTH_LINEAR_64: (10, 600),
+    experiments.SYNTH_NONLINEAR: (10, 200),
+    experiments.SYNTH_NONLINEAR_64: (10, 200),
+    experiments.MNIST: (1, 4),
+}
 NAME, DSPRITES_ROW = "study-run", "train-dsprites-fc"
 
 
 @contextlib.contextmanager
-def one_run(settings: Settings, data_set: str, epochs: int) -> Iterator[Callable]:
+def one_run(settings: Settings, data: experiments.DataVariant, epochs: int) -> Iterator[Callable]:
     """Seconds of a run of the study by one of its workers, on one core, as the study makes them."""
-    process = _worker(str(data_root(settings, data_set)))
-    directory = settings.scratch / f"run_{data_set}_{epochs}"
+    process = _worker(str(data_root(settings, data.data_set)))
+    directory = settings.scratch / f"run_{data.name}_{epochs}"
     job = {
-        "model_num": _run_of(data_set).model_num,
+        "model_num": experiments.Run(experiments.table_1_experiments(data)[0], seed=0).model_num,
         "epochs": epochs,
         "directory": str(directory),
         "log": str(directory.with_suffix(".log")),
@@ -62,19 +68,12 @@ def _worker(data_root: str) -> subprocess.Popen:
     return process
 
 
-def _run_of(data_set: str) -> experiments.Run:
-    (data,) = (data for data in experiments.TABLE_VARIANTS if data.data_set == data_set)
-    return experiments.Run(experiments.table_1_experiments(data)[0], seed=0)
+def _series(data: experiments.DataVariant, epochs: int) -> Series:
+    return Series(_name(data, epochs), functools.partial(one_run, data=data, epochs=epochs))
 
 
-def _series(data_set: str, epochs: int) -> Series:
-    return Series(
-        _name(data_set, epochs), functools.partial(one_run, data_set=data_set, epochs=epochs)
-    )
-
-
-def _name(data_set: str, epochs: int) -> str:
-    return f"{_run_of(data_set).experiment.data.title}, {epochs} of {experiments.full_epochs(data_set)} epochs"
+def _name(data: experiments.DataVariant, epochs: int) -> str:
+    return f"{data.title}, {epochs} of {data.epochs} epochs"
 
 
 ROWS = (
@@ -82,7 +81,7 @@ ROWS = (
         NAME,
         "One run of the study, start of TensorFlow excluded",
         "s",
-        tuple(_series(data_set, epochs) for data_set in EPOCHS for epochs in EPOCHS[data_set]),
+        tuple(_series(data, epochs) for data in EPOCHS for epochs in EPOCHS[data]),
         "Training with the study's measures on one core, visualizations, representation, metrics.",
     ),
 )
@@ -103,30 +102,26 @@ def estimates(rows: list[dict]) -> str:
         return ""
     cores = rows[0]["machine"]["cores"]
     fixed, of_an_epoch = {}, {}
-    for data_set, (short, long) in EPOCHS.items():
-        times = [medians[NAME][_name(data_set, epochs)] for epochs in (short, long)]
-        of_an_epoch[data_set] = (times[1] - times[0]) / (long - short)
-        fixed[data_set] = max(0.0, times[0] - short * of_an_epoch[data_set])
+    for data, (short, long) in EPOCHS.items():
+        times = [medians[NAME][_name(data, epochs)] for epochs in (short, long)]
+        key = data.data_set, data.batch_size
+        of_an_epoch[key] = (times[1] - times[0]) / (long - short)
+        fixed[key] = max(0.0, times[0] - short * of_an_epoch[key])
     steps = experiments.data_set_bindings("dsprites")["training_steps"] / experiments.full_epochs(
         "dsprites"
     )
-    of_an_epoch["dsprites"] = cores * steps / next(iter(medians[DSPRITES_ROW].values()))
+    of_an_epoch["dsprites", None] = cores * steps / next(iter(medians[DSPRITES_ROW].values()))
     for other in ("dsprites", "fashion_mnist"):
-        fixed[other] = fixed["mnist"]
-    of_an_epoch["fashion_mnist"] = of_an_epoch["mnist"]
+        fixed[other, None] = fixed["mnist", None]
+    of_an_epoch["fashion_mnist", None] = of_an_epoch["mnist", None]
 
     lines = [f"| study | runs | estimated time on {cores} cores |", "|---|---:|---:|"]
     for study, plan in plans.STUDIES.items():
-        seconds = sum(
-            seeds
-            * (
-                fixed[experiment.data.data_set]
-                + (experiment.model != "random_decoder")
-                * experiment.data.epochs
-                * of_an_epoch[experiment.data.data_set]
-            )
-            for experiment, seeds in plan.items()
-        )
+        seconds = 0.0
+        for experiment, seeds in plan.items():
+            key = experiment.data.data_set, experiment.data.batch_size
+            epochs = 0 if experiment.model == "random_decoder" else experiment.data.epochs
+            seconds += seeds * (fixed[key] + epochs * of_an_epoch[key])
         lines.append(f"| {study} | {sum(plan.values())} | {_duration(seconds / cores)} |")
     return "\n".join(lines)
 

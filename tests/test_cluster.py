@@ -83,16 +83,20 @@ def test_every_data_set_of_a_study_has_a_cost():
     assert {experiment.data.data_set for experiment in EXPERIMENTS} == set(COSTS)
 
 
-@pytest.mark.parametrize(("study", "hours"), [("synthetic", 1.7), ("mnist", 50)])
+@pytest.mark.parametrize(("study", "hours"), [("synthetic", 5.1), ("mnist", 50)])
 def test_the_expected_times_are_those_of_the_page_on_performance(study, hours):
     total = sum(expected_seconds(run) for run in select(study)) / 3600
     assert total == pytest.approx(hours, rel=0.1)  # twice the times on two cores
 
 
-def test_a_small_batch_costs_more_and_an_untrained_model_less():
-    (usual,) = select("full", ["beta_vae"], ["synth_linear"], [0])
-    (small_batch,) = select("full", ["beta_vae"], ["synth_linear_batch_16"], [0])
-    assert expected_seconds(small_batch) > 2 * expected_seconds(usual)
+@pytest.mark.parametrize("data", ["synth_linear", "synth_nonlinear"])
+def test_a_small_batch_costs_more(data):
+    (large,) = select("full", ["beta_vae"], [data], [0])
+    (small,) = select("full", ["beta_vae"], [f"{data}_batch_16"], [0])
+    assert expected_seconds(small) > 1.3 * expected_seconds(large)
+
+
+def test_an_untrained_model_costs_less():
     (untrained,) = select("table_2", ["random_decoder"], ["dsprites"], [0])
     assert expected_seconds(untrained) < 60
 

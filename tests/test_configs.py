@@ -17,8 +17,8 @@ MODELS = (
 )
 # data set file -> beta, steps: epochs x training points / batch size
 DATA_SETS = {
-    "synth_linear": (1e-4, 600 * 40_000 / 64),
-    "synth_nonlinear": (1e-3, 600 * 40_000 / 64),
+    "synth_linear": (1e-4, 600 * 40_000 / 16),
+    "synth_nonlinear": (1e-3, 600 * 40_000 / 16),
     "mnist": (1.0, 400 * 56_000 / 64),
     "fashion_mnist": (1.0, 500 * 56_000 / 64),
     "dsprites": (4.0, 50 * 589_824 / 64),
@@ -47,10 +47,13 @@ def of_data_set(name):
 def test_a_model_file_alone_is_synth_linear(model, configure):
     from_model = read_bindings(gin_config(f"{model}.gin"))
     from_data = read_bindings(gin_config("datasets/synth_linear.gin"))
+    if model == "linearized_vae":
+        from_data |= read_bindings(gin_config("protocols/synthetic_batch_64.gin"))
     own = {"model.model", "model.random_seed", "model.training_steps", "standard/vae.beta"}
     own.add("linearized_vae.orthogonality")
     assert {name: value for name, value in from_model.items() if name not in own} == from_data
-    assert configure(model)["training_steps"] == (0 if model == "random_decoder" else 375_000)
+    steps = {"random_decoder": 0, "linearized_vae": 375_000}.get(model, 1_500_000)
+    assert configure(model)["training_steps"] == steps
 
 
 @pytest.mark.parametrize("data_set", DATA_SETS)
@@ -146,8 +149,8 @@ def test_gin_files_are_read_without_tensorflow_and_numpy():
 
 PROTOCOLS = {
     "synthetic_batch_8": ("synth_linear", "model.batch_size", 8),
-    "synthetic_batch_16": ("synth_nonlinear", "model.batch_size", 16),
     "synthetic_batch_32": ("synth_linear", "model.batch_size", 32),
+    "synthetic_batch_64": ("synth_nonlinear", "model.batch_size", 64),
     "linear_output_map": ("synth_nonlinear", "synth_nonlinear.tanh", "hidden"),
     "per_tensor_adam": ("synth_nonlinear", "PerTensorAdam.learning_rate", 0.001),
     "per_tensor_adagrad": ("fashion_mnist", "PerTensorAdagrad.learning_rate", 0.01),

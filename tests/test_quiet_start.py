@@ -94,7 +94,7 @@ def test_dlib_train_shows_what_is_trained_its_progress_and_where_it_is(tmp_path)
     arguments = ["--gin_config=beta_vae.gin", f"--gin_bindings={bindings}", f"--model_dir={model}"]
     first, second, third, fourth = run(script("dlib_train"), *arguments).stderr.splitlines()
     prefix = "vae_ortho_plugin: "
-    assert first == f"{prefix}training vae on synth_linear for 5 steps of 64 points, seed 0"
+    assert first == f"{prefix}training vae on synth_linear for 5 steps of 16 points, seed 0"
     assert re.fullmatch(rf"{prefix}training on (all cores|one thread|\d+ threads) by XLA", second)
     assert third.startswith(f"{prefix}trained 5 steps in ")
     assert fourth == f"{prefix}the model is in {model}"

@@ -46,15 +46,15 @@ def finished(tmp_path_factory):
 
 def test_a_finished_study_is_reported_with_n_interval_and_the_papers_numbers(finished):
     text = section(finished.read_text(), "Table 2")
-    assert line(text, "Synth. Lin.", "β-VAE") == [
-        *("Synth. Lin.", "β-VAE", "5"),
+    assert line(text, "Synth. Lin., batch 64", "β-VAE") == [
+        *("Synth. Lin., batch 64", "β-VAE", "5"),
         *("0.04 ± 0.02", "0.02 to 0.06", "0.00 ± 0.00 ✗"),
         *("0.97 ± 0.02", "0.95 to 0.99", "0.99 ± 0.01 ✓"),
     ]
     assert line(text, "MNIST (short: 5 of 400 epochs)", "VAE")[2:] == [
         *("1", "0.40 (one seed)", "–", "1.59 ± 0.08", "no factors", "–", "–"),
     ]
-    assert "- Synth. Lin.: the paper's order (" in text
+    assert "- Synth. Lin., batch 64: the paper's order (" in text
     assert "57 finished runs (57 planned)" in finished.read_text()
 
 
@@ -64,11 +64,11 @@ def test_a_finished_study_misses_nothing(finished):
 
 def test_table_1_has_the_share_of_training_in_the_polarized_regime(finished):
     text = section(finished.read_text(), "Table 1")
-    assert line(text, "Synth. Lin.", "β-VAE") == [
-        *("Synth. Lin.", "β-VAE", "2", "5", "99.9 ± 0.0", "99.9 to 99.9", "99.8 ✗"),
+    assert line(text, "Synth. Lin., batch 64", "β-VAE") == [
+        *("Synth. Lin., batch 64", "β-VAE", "2", "5", "99.9 ± 0.0", "99.9 to 99.9", "99.8 ✗"),
         *("0 ± 0", "2.0 ± 0.0"),
     ]
-    assert line(text, "Synth. Lin.", "β-VAE_Σ †")[6] == "–"
+    assert line(text, "Synth. Lin., batch 64", "β-VAE_Σ †")[6] == "–"
 
 
 def test_the_quick_report_pictures_spaces_images_and_the_course_of_training(finished):
@@ -92,10 +92,13 @@ def test_dto_over_training_leaves_out_collapsed_models(tmp_path, active):
 def test_the_mechanism_and_pca_have_tables(finished):
     text = finished.read_text()
     gap = section(text, "The mechanism at work")
-    assert line(gap.partition("### Loss")[0], "Synth. Lin.", "β-VAE")[3:5] == [
+    assert line(gap.partition("### Loss")[0], "Synth. Lin., batch 64", "β-VAE")[3:5] == [
         *("0.25 ± 0", "0.1 ± 0"),
     ]
-    assert line(section(text, "Alignment with PCA"), "Synth. Lin.", "β-VAE")[3] == "3.2 ± 0.0"
+    assert (
+        line(section(text, "Alignment with PCA"), "Synth. Lin., batch 64", "β-VAE")[3]
+        == "3.2 ± 0.0"
+    )
 
 
 def test_what_the_paper_leaves_open_and_the_weights_of_the_data_are_listed(finished):
@@ -141,7 +144,7 @@ def test_every_table_has_a_csv_with_unrounded_numbers_and_a_latex_file(finished)
         path.stem for path in folder.glob("*.csv")
     }
     latex = (folder / "table_2.tex").read_text()
-    assert r"Synth. Lin. & $\beta$-VAE\_$\Sigma$ & 5 & 0.42 $\pm$ 0.02" in latex
+    assert r"Synth. Lin., batch 64 & $\beta$-VAE\_$\Sigma$ & 5 & 0.42 $\pm$ 0.02" in latex
     assert latex.isascii()
 
 
@@ -153,17 +156,22 @@ def test_a_partial_study_reports_what_is_there_and_what_is_missing(tmp_path):
     add(tmp_path, select("quick")[:1])
     text = write_report("quick", tmp_path).read_text()
     table = section(text, "Table 2")
-    assert line(table, "Synth. Lin.", "β-VAE", "1 of 5", "0.02 (one seed)")
-    assert line(table, "Synth. Lin.", "AE")[2:6] == ["0 of 5", "missing", "–", "0.33 ± 0.18"]
+    assert line(table, "Synth. Lin., batch 64", "β-VAE", "1 of 5", "0.02 (one seed)")
+    assert line(table, "Synth. Lin., batch 64", "AE")[2:6] == [
+        "0 of 5",
+        "missing",
+        "–",
+        "0.33 ± 0.18",
+    ]
     assert "latent_space_synth_linear.png" in text
     assert "latent_space_synth_nonlinear.png" not in text
-    assert "- Synth. Lin., AE: 0 of 5 seeds" in section(text, "What is missing")
+    assert "- Synth. Lin., batch 64, AE: 0 of 5 seeds" in section(text, "What is missing")
     assert "`vae_ortho_study --study quick` makes it" in text
 
 
 def test_an_empty_study_reports_that_nothing_is_finished(tmp_path):
     text = write_report("full", tmp_path).read_text()
-    assert "None of 465 runs is finished." in text
+    assert "None of 555 runs is finished." in text
     assert "![" not in text
     assert "Correlation: none yet" in section(text, "Figure 4")
     assert (tmp_path / "report.html").is_file()
@@ -193,8 +201,10 @@ def test_a_run_that_is_being_made_is_no_finished_run(tmp_path):
 def test_runs_without_pictures_and_tracking_are_reported_all_the_same(tmp_path):
     add(tmp_path, select("quick"), bare=True)
     text = write_report("quick", tmp_path).read_text()
-    assert line(section(text, "Table 2"), "Synth. Lin.", "β-VAE", "5", "0.04 ± 0.02")
-    assert line(section(text, "Table 1"), "Synth. Lin.", "β-VAE", "2", "0 of 5", "missing")
+    assert line(section(text, "Table 2"), "Synth. Lin., batch 64", "β-VAE", "5", "0.04 ± 0.02")
+    assert line(
+        section(text, "Table 1"), "Synth. Lin., batch 64", "β-VAE", "2", "0 of 5", "missing"
+    )
     assert "Alignment with PCA" not in text
 
 
@@ -217,19 +227,22 @@ def test_shortened_runs_have_rows_of_their_own_that_say_so_and_claim_no_agreemen
     ]
 
 
-def test_smaller_batches_stand_beside_the_papers_numbers_below_their_data_set(tmp_path):
+def test_larger_batches_stand_beside_the_papers_numbers_below_their_data_set(tmp_path):
     runs = [
         Run(Experiment(variant, "beta_vae"), seed)
-        for variant in (experiments.SYNTH_LINEAR, experiments.SYNTH_LINEAR_BATCH_16)
+        for variant in (experiments.SYNTH_LINEAR, experiments.SYNTH_LINEAR_64)
         for seed in range(2)
     ]
     add(tmp_path, runs)
     text = section(write_report("synthetic", tmp_path).read_text(), "Table 2")
-    smaller = line(text, "Synth. Lin., batch 16", "β-VAE")
-    assert smaller[2:4] == ["2 of 10", "0.03 ± 0.01"]
-    assert smaller[5] == "0.00 ± 0.00 (too few)"
+    larger = line(text, "Synth. Lin., batch 64", "β-VAE")
+    assert larger[2:4] == ["2 of 10", "0.03 ± 0.01"]
+    assert larger[5] == "0.00 ± 0.00 (too few)"
     rows = re.findall(r"^\| (Synth[^|]*) \|", text, re.MULTILINE)
-    assert list(dict.fromkeys(rows)) == ["Synth. Lin.", "Synth. Lin., batch 16", "Synth. Non-Lin."]
+    assert list(dict.fromkeys(rows)) == [
+        *("Synth. Lin.", "Synth. Lin., batch 64"),
+        *("Synth. Non-Lin.", "Synth. Non-Lin., batch 64"),
+    ]
 
 
 def test_where_all_runs_are_shortened_the_whole_row_gives_way(tmp_path):
@@ -282,8 +295,8 @@ def test_the_sweep_and_the_axis_ratios_have_tables(tmp_path):
     assert line(sweep, "Synth. Non-Lin.", "0.1", "0 of 5", "missing")
     assert "beta_sweep.png" in sweep
     ratios = section(text, "Supplement C: axis ratios")
-    assert line(ratios, "1.5", "3 of 5", "0.01 ± 0.01")[4] == "0.01 ± 0.06 ✓"
-    assert line(ratios, "2", "0 of 5")[4] == "0.00 ± 0.00"
+    assert line(ratios, "Synth. Lin.", "1.5", "3 of 5", "0.01 ± 0.01")[5] == "0.01 ± 0.06 ✓"
+    assert line(ratios, "Synth. Lin.", "2", "0 of 5")[5] == "0.00 ± 0.00"
 
 
 def test_no_sweep_is_reported_by_a_study_without_one(finished):

@@ -14,7 +14,7 @@ from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.report import write_report
 from vae_ortho_plugin.study.report.random_matrix import RANDOM_MATRICES, distances
 
-LINEAR = experiments.SYNTH_LINEAR
+LINEAR = experiments.SYNTH_LINEAR_64
 
 
 def add(output, experiment, dto, seeds=2, score=0.9, **options):
@@ -43,13 +43,13 @@ def text(tmp_path_factory):
 
 
 def test_the_dial_has_a_line_for_each_weight_and_for_the_sampled_models(text):
-    assert line(text, "Synth. Lin.", "λ = 1") == [
-        *("Synth. Lin.", "λ = 1", "2 of 10", "0.045 ± 0.0071", "0.0045 ± 0.00071"),
+    assert line(text, "Synth. Lin., batch 64", "λ = 1") == [
+        *("Synth. Lin., batch 64", "λ = 1", "2 of 10", "0.045 ± 0.0071", "0.0045 ± 0.00071"),
         *("0.90 ± 0.00", "2 ± 0", "9,000 (1 of 2)"),
     ]
-    assert line(text, "Synth. Lin.", "λ = 0")[-1] == "– (0 of 2)"
-    assert line(text, "Synth. Lin.", "β-VAE")[2:4] == ["2 of 10", "0.035 ± 0.0071"]
-    assert line(text, "Synth. Lin.", "λ = ¼")[2:5] == ["0 of 10", "missing", "missing"]
+    assert line(text, "Synth. Lin., batch 64", "λ = 0")[-1] == "– (0 of 2)"
+    assert line(text, "Synth. Lin., batch 64", "β-VAE")[2:4] == ["2 of 10", "0.035 ± 0.0071"]
+    assert line(text, "Synth. Lin., batch 64", "λ = ¼")[2:5] == ["0 of 10", "missing", "missing"]
     assert "](pictures/dial.png)" in text
 
 
@@ -78,15 +78,15 @@ def test_dto_is_marked_where_singular_values_coincide(tmp_path):
         add_run(tmp_path, run, 0.4, 0.9)
         change(tmp_path, run, "dto", nearly_equal_share=share)
     text = section(write_report("synthetic", tmp_path).read_text(), "Table 2")
-    assert line(text, "Synth. Lin.", "β-VAE")[3] == "0.40 (one seed) ‡"
-    assert line(text, "Synth. Lin.", "AE")[3] == "0.40 (one seed)"
+    assert line(text, "Synth. Lin., batch 64", "β-VAE")[3] == "0.40 (one seed) ‡"
+    assert line(text, "Synth. Lin., batch 64", "AE")[3] == "0.40 (one seed)"
     assert "‡: at 10 % of the points or more" in text
 
 
 def test_random_matrices_stand_below_the_untrained_decoders(tmp_path):
     add_run(tmp_path, Run(Experiment(LINEAR, "random_decoder"), 0), 0.7, 0.5)
     text = section(write_report("synthetic", tmp_path).read_text(), "Table 2")
-    found = line(text, "Synth. Lin.", "random matrix, U(0,1)")
+    found = line(text, "Synth. Lin., batch 64", "random matrix, U(0,1)")
     assert found[2:6] == ["20,000", "0.80 ± 0.22", "–", "0.79 ± 0.21"]
     assert "our inference" in text
 

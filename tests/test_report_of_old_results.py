@@ -2,7 +2,8 @@
 """Results folders of version 0.1.0 are read as ever.
 
 The runs in tests/fixtures/old_results have the files that version 0.1.0 wrote and a report reads, with invented
-numbers. Report and tables there are that version's, and what later versions added: rows, sections and "too few" below three runs, no other number.
+numbers. Report and tables there are that version's, and what later versions added: rows, sections, "too few" below three runs and the batch size of runs with
+64 points a step, no other number.
 """
 
 import shutil

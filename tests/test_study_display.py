@@ -6,11 +6,11 @@ import io
 
 from rich.console import Console
 
-from vae_ortho_plugin.study.experiments import SYNTH_LINEAR, SYNTH_NONLINEAR, Experiment, Run
+from vae_ortho_plugin.study.experiments import SYNTH_LINEAR_64, SYNTH_NONLINEAR_64, Experiment, Run
 from vae_ortho_plugin.study.run.display import live_view
 from vae_ortho_plugin.study.run.progress import Failure, Progress
 
-VAE, AE = Experiment(SYNTH_LINEAR, "beta_vae"), Experiment(SYNTH_NONLINEAR, "autoencoder")
+VAE, AE = Experiment(SYNTH_LINEAR_64, "beta_vae"), Experiment(SYNTH_NONLINEAR_64, "autoencoder")
 
 
 def lines(progress, max_rows=10):
@@ -33,8 +33,8 @@ def progress():
 def test_each_unfinished_experiment_has_its_counts_and_the_computing_that_is_left():
     shown = lines(progress())
     # 20 s of the running run and 30 s of the waiting one; two of 30 s
-    assert shown[1] == "Synth. Lin. β-VAE 1 1 1 1 50 s"
-    assert shown[2] == "Synth. Non-Lin. AE 0 0 0 2 1 min"
+    assert shown[1] == "Synth. Lin., batch 64 β-VAE 1 1 1 1 50 s"
+    assert shown[2] == "Synth. Non-Lin., batch 64 AE 0 0 0 2 1 min"
     assert shown[3].endswith("2 of 6 runs done (1 failed), 2 min left")
     assert shown[4] == "now: synth_linear/beta_vae/2 (10 s)"
 

@@ -70,16 +70,21 @@ def test_a_shortened_study_trains_fewer_epochs_and_nothing_longer():
     assert parameters(study, short, "model")["training_steps"] == 5 * 56_000 / 64
 
 
-def test_smaller_batches_make_more_steps_of_as_many_epochs():
-    own, smaller = (
-        parameters(STUDY, Experiment(variant, "beta_vae"), "model")
-        for variant in (experiments.SYNTH_LINEAR, experiments.SYNTH_LINEAR_BATCH_16)
-    )
-    assert (own["batch_size"], own["training_steps"]) == (64, 375_000)
-    assert (smaller["batch_size"], smaller["training_steps"]) == (16, 1_500_000)
-    study = VaePcaV1(epochs=6)
-    experiment = Experiment(experiments.SYNTH_LINEAR_BATCH_16, "beta_vae")
-    assert parameters(study, experiment, "model")["training_steps"] == 15_000
+@pytest.mark.parametrize(
+    ("data", "batch_size", "steps"),
+    [
+        (experiments.SYNTH_LINEAR, 16, 1_500_000),
+        (experiments.SYNTH_NONLINEAR_64, 64, 375_000),
+        (experiments.with_10_latents(experiments.SYNTH_LINEAR_64), 64, 375_000),
+        (experiments.with_orthogonality(experiments.SYNTH_LINEAR_64, 4.0), 64, 375_000),
+    ],
+)
+def test_larger_batches_make_fewer_steps_of_as_many_epochs(data, batch_size, steps):
+    model = "linearized_vae" if "lambda" in data.name else "beta_vae"
+    found = parameters(STUDY, Experiment(data, model), "model")
+    assert (found["batch_size"], found["training_steps"]) == (batch_size, steps)
+    shortened = parameters(VaePcaV1(epochs=6), Experiment(data, model), "model")
+    assert shortened["training_steps"] == steps / 100
 
 
 def test_variants_differ_in_the_one_parameter_that_they_are_named_after():

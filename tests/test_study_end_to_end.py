@@ -105,9 +105,7 @@ def test_a_study_makes_its_runs_the_table_and_the_aggregated_results(studied):
         for seed in range(2)
     ]
     assert dto[0] != dto[1]
-    line = (
-        f"| Synth. Lin. | random decoder | 2 of 5 | {np.mean(dto):.2f} ± {np.std(dto, ddof=1):.2f}"
-    )
+    line = f"| Synth. Lin., batch 64 | random decoder | 2 of 5 | {np.mean(dto):.2f} ± {np.std(dto, ddof=1):.2f}"
     assert line in (output / "report.md").read_text()
     table = json.loads((output / "results.json").read_text())
     assert set(table["train_config.model.model_num"].values()) == {"300", "301"}

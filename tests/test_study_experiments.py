@@ -25,6 +25,10 @@ from vae_ortho_plugin.study.experiments import EXPERIMENTS, Experiment, Run, run
         (5700, "synth_linear_lambda_0/linearized_vae/0"),
         (6909, "synth_nonlinear_lambda_4/linearized_vae/9"),
         (8900, "fashion_mnist_epochs_20/autoencoder/0"),
+        (9300, "synth_linear_batch_16/polarized_vae/0"),
+        (9400, "synth_nonlinear_batch_16/beta_vae/0"),
+        (10100, "synth_nonlinear_batch_16_latents_10/beta_vae/0"),
+        (11400, "synth_linear_batch_16_axis_ratio_1.5/beta_vae/0"),
     ],
 )
 def test_model_numbers_keep_their_meaning(model_num, name):

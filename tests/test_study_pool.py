@@ -13,7 +13,7 @@ import pytest
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.durations import duration
-from vae_ortho_plugin.study.experiments import SYNTH_LINEAR, Experiment, Run
+from vae_ortho_plugin.study.experiments import SYNTH_LINEAR_64, Experiment, Run
 from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.run import pool
 from vae_ortho_plugin.study.run.display import shown
@@ -26,7 +26,7 @@ from vae_ortho_plugin.study.run.pool import (
 )
 from vae_ortho_plugin.study.run.progress import Progress
 
-EXPERIMENT = Experiment(SYNTH_LINEAR, "beta_vae")
+EXPERIMENT = Experiment(SYNTH_LINEAR_64, "beta_vae")
 
 # Model number 1 fails, 2 dies half-way, 3 hangs half-way, 8 is killed, 9 has a long error, 10 fails once, 11
 # fails by the user's fault, 12 and 13 answer no JSON and half a line, all others succeed.
@@ -225,7 +225,7 @@ def test_time_left_is_no_less_than_the_longest_running_run_needs():
 
 
 def test_runs_of_an_experiment_not_seen_yet_are_expected_to_take_the_mean_of_all():
-    other = Experiment(SYNTH_LINEAR, "autoencoder")
+    other = Experiment(SYNTH_LINEAR_64, "autoencoder")
     assert progress(1, [], {other: [4.0, 6.0]}, jobs=1).seconds_left(now=0.0) == 5.0
 
 

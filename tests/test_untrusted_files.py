@@ -15,7 +15,7 @@ from vae_ortho_plugin import files
 from vae_ortho_plugin.data import npz, smallnorb
 from vae_ortho_plugin.data.idx import read_idx
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study.experiments import SYNTH_LINEAR, Experiment, Run
+from vae_ortho_plugin.study.experiments import SYNTH_LINEAR_64, Experiment, Run
 from vae_ortho_plugin.study.finished import read_finished
 from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.report.document import to_html
@@ -145,7 +145,7 @@ def test_sealed_files_are_checked_as_sha256sum_checks_them(tmp_path):
 
 @pytest.mark.parametrize("damaged", ["facts", "training_results", "metric"])
 def test_a_changed_digit_in_a_finished_run_is_found(tmp_path, damaged):
-    run = Run(Experiment(SYNTH_LINEAR, "beta_vae"), 0)
+    run = Run(Experiment(SYNTH_LINEAR_64, "beta_vae"), 0)
     add_run(tmp_path, run, dto=0.25)
     folder = ResultsFolder(tmp_path)
     found = folder.run(run)

@@ -13,7 +13,11 @@ from vae_ortho_plugin.study.experiments import DataVariant, Experiment
 # The Jacobians of their decoders have more columns than rows, so that no directions can be compared.
 _MORE_LATENTS_THAN_OUTPUTS = [
     experiments.with_10_latents(data)
-    for data in (experiments.SYNTH_LINEAR, experiments.SYNTH_NONLINEAR)
+    for data in (
+        experiments.SYNTH_LINEAR,
+        experiments.SYNTH_NONLINEAR,
+        *experiments.BATCH_64_VARIANTS,
+    )
 ]
 
 

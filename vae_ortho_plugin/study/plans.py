@@ -6,6 +6,7 @@ from collections.abc import Collection, Iterable, Mapping
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.experiments import (
     AXIS_RATIOS,
+    BATCH_64_VARIANTS,
     DIAL,
     DIAL_VARIANTS,
     EXPERIMENTS,
@@ -13,8 +14,7 @@ from vae_ortho_plugin.study.experiments import (
     MNIST_SHORT,
     SEEDS_PER_EXPERIMENT,
     SWEPT_BETAS,
-    SYNTH_LINEAR,
-    SYNTH_LINEAR_BATCH_16,
+    SYNTH_LINEAR_64,
     TABLE_VARIANTS,
     Experiment,
     Run,
@@ -29,24 +29,29 @@ from vae_ortho_plugin.study.experiments import (
 Plan = Mapping[Experiment, int]
 
 _TABLE_1 = {experiment: 10 for data in TABLE_VARIANTS for experiment in table_1_experiments(data)}
-_TABLE_2 = {experiment: 10 for experiment in EXPERIMENTS if experiment.data in TABLE_VARIANTS}
+_TABLE_2 = {
+    experiment: 10
+    for experiment in EXPERIMENTS
+    if experiment.data in (*TABLE_VARIANTS, *BATCH_64_VARIANTS)
+}
 _FIGURE_4 = {figure_4_experiment(number): 10 for number in FIGURE_4_EPOCHS}
 _SUPPLEMENT_C = {
-    **{beta_experiment(data, beta): 5 for data, betas in SWEPT_BETAS.items() for beta in betas},
+    **{
+        beta_experiment(data, beta): 5
+        for data in TABLE_VARIANTS
+        for beta in SWEPT_BETAS.get(data, ())
+    },
     **{axis_ratio_experiment(ratio): 5 for ratio in AXIS_RATIOS},
 }
-_BATCH_16 = {
-    experiment: 10 for experiment in EXPERIMENTS if experiment.data == SYNTH_LINEAR_BATCH_16
-}
 _DIAL = {
-    experiment: 10 if data in TABLE_VARIANTS else 3
+    experiment: 10 if data in BATCH_64_VARIANTS else 3
     for data, models in DIAL_VARIANTS.items()
     for experiment in (
         *(dial_experiment(data, weight) for weight in DIAL),
         *(Experiment(data, model) for model in models),
     )
 }
-_FULL = {**_BATCH_16, **_SUPPLEMENT_C, **_TABLE_1, **_TABLE_2, **_FIGURE_4}
+_FULL = {**_SUPPLEMENT_C, **_TABLE_1, **_TABLE_2, **_FIGURE_4}
 
 
 def _on(*data_sets: str) -> Plan:
@@ -64,7 +69,7 @@ STUDIES: dict[str, Plan] = {
             experiment: 1 if experiment.data == MNIST_SHORT else 5
             for experiment in EXPERIMENTS[:10]
         },
-        **{dial_experiment(SYNTH_LINEAR, weight): 5 for weight in (0.0, 1.0, 4.0)},
+        **{dial_experiment(SYNTH_LINEAR_64, weight): 5 for weight in (0.0, 1.0, 4.0)},
     },
     "synthetic": _on("synth_linear", "synth_nonlinear"),
     "mnist": _on("mnist", "fashion_mnist"),

@@ -47,10 +47,13 @@ class Results:
 
     @property
     def variants(self) -> list[DataVariant]:
-        """Each data variant once, grouped by data set."""
+        """Each data variant once, grouped by data set, those with the data set's batch size first."""
         variants = list(dict.fromkeys(experiment.data for experiment in self.plan))
         data_sets = [data.data_set for data in variants]
-        return sorted(variants, key=lambda data: data_sets.index(data.data_set))
+        return sorted(
+            variants,
+            key=lambda data: (data_sets.index(data.data_set), data.batch_size is not None),
+        )
 
     def experiments(
         self,

@@ -4,7 +4,7 @@
 from vae_ortho_plugin.study.experiments import (
     AXIS_RATIOS,
     SYNTH_LINEAR,
-    SYNTH_LINEAR_BATCH_16,
+    SYNTH_LINEAR_64,
     axis_ratio_experiment,
 )
 from vae_ortho_plugin.study.report import entries
@@ -12,9 +12,9 @@ from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Section, Table
 
 _VARIANTS = [
-    SYNTH_LINEAR,
-    SYNTH_LINEAR_BATCH_16,
-    *(axis_ratio_experiment(ratio).data for ratio in AXIS_RATIOS),
+    axis_ratio_experiment(ratio, data).data
+    for data in (SYNTH_LINEAR, SYNTH_LINEAR_64)
+    for ratio in reversed(AXIS_RATIOS)
 ]
 _ANGLES = {"decoder_angle": "decoder ↓", "encoder_angle": "encoder ↓"}
 
