@@ -48,7 +48,8 @@ def test_a_model_file_alone_is_synth_linear(model, configure):
     from_model = read_bindings(gin_config(f"{model}.gin"))
     from_data = read_bindings(gin_config("datasets/synth_linear.gin"))
     if model == "linearized_vae":
-        from_data |= read_bindings(gin_config("protocols/synthetic_batch_64.gin"))
+        for protocol in ("synthetic_batch_64", "dial_synth_linear"):
+            from_data |= read_bindings(gin_config(f"protocols/{protocol}.gin"))
     own = {"model.model", "model.random_seed", "model.training_steps", "standard/vae.beta"}
     own.add("linearized_vae.orthogonality")
     assert {name: value for name, value in from_model.items() if name not in own} == from_data
@@ -151,6 +152,8 @@ PROTOCOLS = {
     "synthetic_batch_8": ("synth_linear", "model.batch_size", 8),
     "synthetic_batch_32": ("synth_linear", "model.batch_size", 32),
     "synthetic_batch_64": ("synth_nonlinear", "model.batch_size", 64),
+    "dial_synth_linear": ("synth_linear", "AdamOptimizer.beta1", 0.99),
+    "dial_synth_nonlinear": ("synth_nonlinear", "AdamOptimizer.learning_rate", 0.0003),
     "linear_output_map": ("synth_nonlinear", "synth_nonlinear.tanh", "hidden"),
     "per_tensor_adam": ("synth_nonlinear", "PerTensorAdam.learning_rate", 0.001),
     "per_tensor_adagrad": ("fashion_mnist", "PerTensorAdagrad.learning_rate", 0.01),

@@ -13,7 +13,7 @@ import functools
 from dataclasses import dataclass
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.gin_files import gin_config, read_bindings
+from vae_ortho_plugin.gin_files import bindings, gin_config, read_bindings
 
 SEEDS_PER_EXPERIMENT = 100
 
@@ -148,14 +148,14 @@ class Run:
 
 
 def _variant(
-    data: DataVariant, suffix: str, title: str, *bindings: str, epochs: int | None = None
+    data: DataVariant, suffix: str, title: str, *replaced: str, epochs: int | None = None
 ) -> DataVariant:
     return dataclasses.replace(
         data,
         name=f"{data.name}_{suffix}",
         plain_title=f"{data.plain_title}, {title}",
         epochs=epochs or data.epochs,
-        bindings=bindings,
+        bindings=replaced,
     )
 
 
@@ -171,10 +171,22 @@ def with_beta(data: DataVariant, value: float) -> DataVariant:
 
 
 def with_orthogonality(data: DataVariant, weight: float) -> DataVariant:
-    """The variant whose linearized VAE weighs orthogonality by this λ."""
+    """The variant whose linearized VAE weighs orthogonality by this λ; its optimizer is the dial's for the data set."""
     return _variant(
-        data, f"lambda_{weight:g}", f"λ = {weight:g}", f"linearized_vae.orthogonality = {weight}"
+        data,
+        f"lambda_{weight:g}",
+        f"λ = {weight:g}",
+        *_optimizer_of_the_dial(data.data_set),
+        f"linearized_vae.orthogonality = {weight}",
     )
+
+
+@functools.cache
+def _optimizer_of_the_dial(data_set: str) -> list[str]:
+    """Bindings of the optimizer, where it is not the data set's."""
+    if data_set in _WITHOUT_FACTORS:
+        return []
+    return bindings(gin_config(f"protocols/dial_{data_set}.gin"))
 
 
 def with_axis_ratio(data: DataVariant, ratio: float) -> DataVariant:
