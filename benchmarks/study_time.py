@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.data import data_root
 from benchmarks.framework import NotMeasured, Row, Series, Settings
-from vae_ortho_plugin.study import experiments, plans
+from vae_ortho_plugin.study import data_variants, experiments, plans
 
 # Variant -> epochs of a short run and of one so much longer that the machine does not hide it.
 EPOCHS = {
@@ -28,7 +28,7 @@ NAME, DSPRITES_ROW = "study-run", "train-dsprites-fc"
 
 
 @contextlib.contextmanager
-def one_run(settings: Settings, data: experiments.DataVariant, epochs: int) -> Iterator[Callable]:
+def one_run(settings: Settings, data: data_variants.DataVariant, epochs: int) -> Iterator[Callable]:
     """Seconds of a run of the study by one of its workers, on one core, as the study makes them."""
     process = _worker(str(data_root(settings, data.data_set)))
     directory = settings.scratch / f"run_{data.name}_{epochs}"
@@ -68,11 +68,11 @@ def _worker(data_root: str) -> subprocess.Popen:
     return process
 
 
-def _series(data: experiments.DataVariant, epochs: int) -> Series:
+def _series(data: data_variants.DataVariant, epochs: int) -> Series:
     return Series(_name(data, epochs), functools.partial(one_run, data=data, epochs=epochs))
 
 
-def _name(data: experiments.DataVariant, epochs: int) -> str:
+def _name(data: data_variants.DataVariant, epochs: int) -> str:
     return f"{data.title}, {epochs} of {data.epochs} epochs"
 
 
@@ -107,9 +107,9 @@ def estimates(rows: list[dict]) -> str:
         key = data.data_set, data.batch_size
         of_an_epoch[key] = (times[1] - times[0]) / (long - short)
         fixed[key] = max(0.0, times[0] - short * of_an_epoch[key])
-    steps = experiments.data_set_bindings("dsprites")["training_steps"] / experiments.full_epochs(
-        "dsprites"
-    )
+    steps = data_variants.data_set_bindings("dsprites")[
+        "training_steps"
+    ] / data_variants.full_epochs("dsprites")
     of_an_epoch["dsprites", None] = cores * steps / next(iter(medians[DSPRITES_ROW].values()))
     for other in ("dsprites", "fashion_mnist"):
         fixed[other, None] = fixed["mnist", None]

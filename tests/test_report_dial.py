@@ -8,7 +8,7 @@ import pytest
 from study_output import add_run
 from test_report import line, section
 
-from vae_ortho_plugin.study import experiments
+from vae_ortho_plugin.study import data_variants, experiments
 from vae_ortho_plugin.study.experiments import Experiment, Run, dial_experiment
 from vae_ortho_plugin.study.layout import ResultsFolder
 from vae_ortho_plugin.study.report import write_report
@@ -36,7 +36,7 @@ def text(tmp_path_factory):
     add(output, Experiment(LINEAR, "beta_vae"), 0.03)
     short = experiments.MNIST_20.shortened(5)
     for weight in (0.0, 4.0):
-        data = experiments.with_orthogonality(experiments.MNIST_20, weight).shortened(5)
+        data = data_variants.with_orthogonality(experiments.MNIST_20, weight).shortened(5)
         add(output, Experiment(data, "linearized_vae"), 1.5, score=None)
     add(output, Experiment(short, "vae"), 1.7, score=None)
     return section(write_report("dial", output).read_text(), "The dial")

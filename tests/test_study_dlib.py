@@ -9,7 +9,7 @@ from disentanglement_lib.config import reproduce
 from disentanglement_lib.methods.unsupervised import train  # noqa: F401, registers the models
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study import experiments
+from vae_ortho_plugin.study import data_variants, experiments
 from vae_ortho_plugin.study.dlib_study import STUDY, VaePcaV1
 from vae_ortho_plugin.study.experiments import EXPERIMENTS, Experiment, Run
 
@@ -75,8 +75,8 @@ def test_a_shortened_study_trains_fewer_epochs_and_nothing_longer():
     [
         (experiments.SYNTH_LINEAR, 16, 1_500_000),
         (experiments.SYNTH_NONLINEAR_64, 64, 375_000),
-        (experiments.with_10_latents(experiments.SYNTH_LINEAR_64), 64, 375_000),
-        (experiments.with_orthogonality(experiments.SYNTH_LINEAR_64, 4.0), 64, 375_000),
+        (data_variants.with_10_latents(experiments.SYNTH_LINEAR_64), 64, 375_000),
+        (data_variants.with_orthogonality(experiments.SYNTH_LINEAR_64, 4.0), 64, 375_000),
     ],
 )
 def test_larger_batches_make_fewer_steps_of_as_many_epochs(data, batch_size, steps):
@@ -126,7 +126,7 @@ def test_variants_differ_in_the_one_parameter_that_they_are_named_after():
         ),
         # 10 latents, 3 outputs
         (
-            Experiment(experiments.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae"),
+            Experiment(data_variants.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae"),
             ["disentanglement_score"],
         ),
         (
@@ -154,7 +154,7 @@ def test_the_polarized_regime_is_tracked_where_there_is_a_posterior():
 def test_dto_is_tracked_where_something_is_trained_and_the_jacobian_has_directions():
     tracked = parameters(STUDY, Experiment(experiments.MNIST, "autoencoder"), "dto_while_training")
     assert tracked == {"every": 5000, "num_points": 1000}
-    ten_of_three = Experiment(experiments.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae")
+    ten_of_three = Experiment(data_variants.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae")
     for experiment in (Experiment(experiments.MNIST, "random_decoder"), ten_of_three):
         assert parameters(STUDY, experiment, "dto_while_training") == {}
 

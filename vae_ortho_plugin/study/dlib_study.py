@@ -7,12 +7,13 @@ Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Ac
 from disentanglement_lib.config import study
 
 from vae_ortho_plugin.gin_files import bindings, gin_config
-from vae_ortho_plugin.study import experiments
-from vae_ortho_plugin.study.experiments import DataVariant, Experiment
+from vae_ortho_plugin.study import data_variants, experiments
+from vae_ortho_plugin.study.data_variants import DataVariant
+from vae_ortho_plugin.study.experiments import Experiment
 
 # The Jacobians of their decoders have more columns than rows, so that no directions can be compared.
 _MORE_LATENTS_THAN_OUTPUTS = [
-    experiments.with_10_latents(data)
+    data_variants.with_10_latents(data)
     for data in (
         experiments.SYNTH_LINEAR,
         experiments.SYNTH_NONLINEAR,
@@ -93,7 +94,7 @@ def _tracking(experiment: Experiment) -> list[str]:
 
 def _length(data: DataVariant) -> list[str]:
     """Bindings of epochs, batch size and steps, where they differ from the data set's."""
-    own = experiments.data_set_bindings(data.data_set)
+    own = data_variants.data_set_bindings(data.data_set)
     if data.epochs == own["epochs"] and data.batch_size is None:
         return []
     samples = own["training_steps"] * own["model.batch_size"] * data.epochs // own["epochs"]

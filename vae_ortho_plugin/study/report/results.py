@@ -4,7 +4,8 @@
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
-from vae_ortho_plugin.study.experiments import MODEL_TITLES, DataVariant, Experiment
+from vae_ortho_plugin.study.data_variants import DataVariant
+from vae_ortho_plugin.study.experiments import MODEL_TITLES, Experiment
 from vae_ortho_plugin.study.finished import FinishedRun
 from vae_ortho_plugin.study.plans import Plan
 

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Suppl. C: Synth. Lin. with axes of other ratios."""
 
+from vae_ortho_plugin.study.data_variants import DataVariant
 from vae_ortho_plugin.study.experiments import (
     AXIS_RATIOS,
     SYNTH_LINEAR,
     SYNTH_LINEAR_64,
-    DataVariant,
     Experiment,
     axis_ratio_experiment,
 )

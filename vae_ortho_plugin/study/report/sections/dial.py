@@ -8,11 +8,11 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from vae_ortho_plugin.study.data_variants import DataVariant
 from vae_ortho_plugin.study.experiments import (
     DIAL,
     DIAL_VARIANTS,
     MODEL_TITLES,
-    DataVariant,
     Experiment,
     dial_experiment,
 )

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Table 1: how much of training is in the polarized regime."""
 
+from vae_ortho_plugin.study.data_variants import with_10_latents
 from vae_ortho_plugin.study.experiments import (
     BATCH_64_VARIANTS,
     MNIST_SHORT,
@@ -9,7 +10,6 @@ from vae_ortho_plugin.study.experiments import (
     TABLE_VARIANTS,
     Experiment,
     table_1_experiments,
-    with_10_latents,
 )
 from vae_ortho_plugin.study.finished import FinishedRun
 from vae_ortho_plugin.study.report import entries

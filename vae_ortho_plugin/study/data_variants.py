@@ -1,0 +1,156 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Data sets as the study trains on them, and what it changes of them; needs neither TensorFlow nor dlib.
+
+Epochs, β and batch size of a data set are those of its file in gin_configs/datasets.
+"""
+
+import dataclasses
+import functools
+from dataclasses import dataclass
+
+from vae_ortho_plugin.gin_files import bindings, gin_config, read_bindings
+
+_WITHOUT_FACTORS = ("mnist", "fashion_mnist")
+
+
+@functools.cache
+def data_set_bindings(data_set: str) -> dict[str, object]:
+    """Bindings of the data set's gin file, such as 'epochs', 'vae.beta', 'model.batch_size'.
+
+    Args:
+        data_set: stem of the file in gin_configs/datasets.
+    """
+    return read_bindings(gin_config(f"datasets/{data_set}.gin"))
+
+
+def full_epochs(data_set: str) -> int:
+    """Epochs of the paper's training on a data set."""
+    return data_set_bindings(data_set)["epochs"]
+
+
+def own_beta(data_set: str) -> float:
+    """β of the data set's β-VAE; 1 where the paper has only a VAE."""
+    return data_set_bindings(data_set)["vae.beta"]
+
+
+@dataclass(frozen=True)
+class DataVariant:
+    """A data set and how it is trained on: as in the paper or changed in one respect.
+
+    Attributes:
+        name: on the command line and of the folder of its runs.
+        plain_title: in reports, without the remarks.
+        data_set: stem of its file in gin_configs/datasets.
+        epochs: length of training.
+        bindings: gin bindings that replace some of that file's.
+        remarks: how its runs differ from the study's plan, for a reader.
+        changed_from: the planned variant, where this one differs from it.
+        batch_size: of a training step; None is the data set's.
+    """
+
+    name: str
+    plain_title: str
+    data_set: str
+    epochs: int
+    bindings: tuple[str, ...] = ()
+    remarks: tuple[str, ...] = ()
+    changed_from: "DataVariant | None" = None
+    batch_size: int | None = None
+
+    @property
+    def title(self) -> str:
+        """Name in reports."""
+        return self.plain_title + (f" ({', '.join(self.remarks)})" if self.remarks else "")
+
+    @property
+    def has_factors(self) -> bool:
+        """Whether the data have generating factors."""
+        return self.data_set not in _WITHOUT_FACTORS
+
+    @property
+    def at_full_length(self) -> bool:
+        """Whether it trains as long as the paper."""
+        return self.epochs >= full_epochs(self.data_set)
+
+    @property
+    def as_planned(self) -> "DataVariant":
+        """The variant that the study plans."""
+        return self.changed_from or self
+
+    def shortened(self, epochs: int) -> "DataVariant":
+        """The variant trained for this number of epochs; itself where it is no longer than that."""
+        if epochs >= self.epochs:
+            return self
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}-{epochs}-epochs",
+            epochs=epochs,
+            remarks=(*self.remarks, f"{epochs} of {self.epochs} epochs"),
+            changed_from=self.as_planned,
+        )
+
+    def remarked(self, remark: str) -> "DataVariant":
+        """The variant with a remark on its runs, such as the data that they were made from."""
+        return dataclasses.replace(
+            self,
+            name=f"{self.name}-{remark.replace(' ', '-')}",
+            remarks=(*self.remarks, remark),
+            changed_from=self.as_planned,
+        )
+
+
+def _variant(
+    data: DataVariant, suffix: str, title: str, *replaced: str, epochs: int | None = None
+) -> DataVariant:
+    return dataclasses.replace(
+        data,
+        name=f"{data.name}_{suffix}",
+        plain_title=f"{data.plain_title}, {title}",
+        epochs=epochs or data.epochs,
+        bindings=replaced,
+    )
+
+
+def with_10_latents(data: DataVariant) -> DataVariant:
+    """The variant with 10 latents (Table 1)."""
+    return _variant(data, "latents_10", "10 latents", "encoder.num_latent = 10")
+
+
+def with_beta(data: DataVariant, value: float) -> DataVariant:
+    """The variant whose β-VAE has this β (Suppl. C)."""
+    text = f"{value:g}".replace("e-0", "e-")
+    return _variant(data, f"beta_{text}", f"β = {text}", f"vae.beta = {value}")
+
+
+def with_orthogonality(data: DataVariant, weight: float) -> DataVariant:
+    """The variant whose linearized VAE weighs orthogonality by this λ; its optimizer is the dial's for the data set."""
+    return _variant(
+        data,
+        f"lambda_{weight:g}",
+        f"λ = {weight:g}",
+        *_optimizer_of_the_dial(data.data_set),
+        f"linearized_vae.orthogonality = {weight}",
+    )
+
+
+@functools.cache
+def _optimizer_of_the_dial(data_set: str) -> list[str]:
+    """Bindings of the optimizer, where it is not the data set's."""
+    if data_set in _WITHOUT_FACTORS:
+        return []
+    return bindings(gin_config(f"protocols/dial_{data_set}.gin"))
+
+
+def with_axis_ratio(data: DataVariant, ratio: float) -> DataVariant:
+    """Synth. Lin. with another ratio of its axes (Suppl. C)."""
+    return _variant(
+        data,
+        f"axis_ratio_{ratio}",
+        f"axis ratio {ratio}",
+        f"synth_linear.axis_ratio = {ratio}",
+    )
+
+
+def with_epochs(data: DataVariant, number: int) -> DataVariant:
+    """The variant that is planned with this number of epochs (Figure 4, the dial on images)."""
+    return _variant(data, f"epochs_{number}", f"{number} epochs", epochs=number)
