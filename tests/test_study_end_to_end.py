@@ -127,7 +127,7 @@ def test_a_shortened_run_trains_so_many_epochs_and_is_reported_as_such(shortened
     training = json.loads((directory / "model/results/json/train_results.json").read_text())
     assert training["global_step"] == 40_000 / 64
     report = (shortened / "report.md").read_text()
-    assert "| Synth. Non-Lin. (1 of 600 epochs) | β-VAE | 1 of 5 |" in report
+    assert "| Synth. Non-Lin., batch 64 (1 of 600 epochs) | β-VAE | 1 of 5 |" in report
     assert "| AE |" not in report  # which was not selected
 
 
