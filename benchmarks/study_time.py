@@ -107,9 +107,8 @@ def estimates(rows: list[dict]) -> str:
         key = data.data_set, data.batch_size
         of_an_epoch[key] = (times[1] - times[0]) / (long - short)
         fixed[key] = max(0.0, times[0] - short * of_an_epoch[key])
-    steps = data_variants.data_set_bindings("dsprites")[
-        "training_steps"
-    ] / data_variants.full_epochs("dsprites")
+    dsprites = data_variants.data_set_bindings("dsprites")
+    steps = dsprites["training_steps"] / dsprites["epochs"]
     of_an_epoch["dsprites", None] = cores * steps / next(iter(medians[DSPRITES_ROW].values()))
     for other in ("dsprites", "fashion_mnist"):
         fixed[other, None] = fixed["mnist", None]

@@ -93,7 +93,7 @@ def test_the_expected_times_are_those_of_the_page_on_performance(study, hours):
 def test_a_small_batch_costs_more(data):
     (large,) = select("full", ["beta_vae"], [data], [0])
     (small,) = select("full", ["beta_vae"], [f"{data}_batch_16"], [0])
-    assert expected_seconds(small) > 1.3 * expected_seconds(large)
+    assert expected_seconds(small) > 1.7 * expected_seconds(large)
 
 
 def test_an_untrained_model_costs_less():

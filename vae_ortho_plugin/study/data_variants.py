@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from vae_ortho_plugin.gin_files import bindings, gin_config, read_bindings
 
 _WITHOUT_FACTORS = ("mnist", "fashion_mnist")
+_WITH_AN_OPTIMIZER_OF_THE_DIAL = ("synth_linear", "synth_nonlinear")
 
 
 @functools.cache
@@ -136,7 +137,7 @@ def with_orthogonality(data: DataVariant, weight: float) -> DataVariant:
 @functools.cache
 def _optimizer_of_the_dial(data_set: str) -> list[str]:
     """Bindings of the optimizer, where it is not the data set's."""
-    if data_set in _WITHOUT_FACTORS:
+    if data_set not in _WITH_AN_OPTIMIZER_OF_THE_DIAL:
         return []
     return bindings(gin_config(f"protocols/dial_{data_set}.gin"))
 

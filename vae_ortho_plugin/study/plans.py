@@ -7,6 +7,7 @@ from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.experiments import (
     AXIS_RATIOS,
     BATCH_64_VARIANTS,
+    COMPARED_VARIANTS,
     DIAL,
     DIAL_VARIANTS,
     EXPERIMENTS,
@@ -29,11 +30,7 @@ from vae_ortho_plugin.study.experiments import (
 Plan = Mapping[Experiment, int]
 
 _TABLE_1 = {experiment: 10 for data in TABLE_VARIANTS for experiment in table_1_experiments(data)}
-_TABLE_2 = {
-    experiment: 10
-    for experiment in EXPERIMENTS
-    if experiment.data in (*TABLE_VARIANTS, *BATCH_64_VARIANTS)
-}
+_TABLE_2 = {experiment: 10 for experiment in EXPERIMENTS if experiment.data in COMPARED_VARIANTS}
 _FIGURE_4 = {figure_4_experiment(number): 10 for number in FIGURE_4_EPOCHS}
 _SUPPLEMENT_C = {
     **{

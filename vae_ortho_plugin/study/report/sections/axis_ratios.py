@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Suppl. C: Synth. Lin. with axes of other ratios."""
 
+from collections import Counter
+
 from vae_ortho_plugin.study.data_variants import DataVariant
 from vae_ortho_plugin.study.experiments import (
     AXIS_RATIOS,
@@ -25,12 +27,10 @@ _RATIOS = {
 
 def section(results: Results) -> Section | None:
     experiments = results.experiments(planned=_RATIOS)
+    planned = {experiment.as_planned for experiment in experiments}
     # The β-VAE of Table 2 alone is no series.
-    experiments = [
-        experiment
-        for experiment in experiments
-        if len({other.as_planned for other in experiments if _data(other) == _data(experiment)}) > 1
-    ]
+    ratios = Counter(_data(experiment) for experiment in planned)
+    experiments = [experiment for experiment in experiments if ratios[_data(experiment)] > 1]
     if not experiments:
         return None
     experiments.sort(

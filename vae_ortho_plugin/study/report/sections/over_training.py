@@ -6,7 +6,7 @@ from matplotlib.ticker import EngFormatter, MaxNLocator
 
 from vae_ortho_plugin import pictures
 from vae_ortho_plugin.study.data_variants import with_10_latents
-from vae_ortho_plugin.study.experiments import SHOWN_VARIANTS
+from vae_ortho_plugin.study.experiments import COMPARED_VARIANTS, SHOWN_VARIANTS
 from vae_ortho_plugin.study.finished import FinishedRun
 from vae_ortho_plugin.study.report.model_styles import STYLES, model_title
 from vae_ortho_plugin.study.report.results import Results, finished_variants
@@ -14,7 +14,7 @@ from vae_ortho_plugin.study.report.section import Picture, Section
 
 Curve = tuple[list[float], list[float]]
 
-_VARIANTS = (*SHOWN_VARIANTS, *map(with_10_latents, SHOWN_VARIANTS))
+_VARIANTS = (*SHOWN_VARIANTS, *map(with_10_latents, COMPARED_VARIANTS))
 # Below it lies rounding.
 _LEAST_DELTA_KL = 1e-6
 

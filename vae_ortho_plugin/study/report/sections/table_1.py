@@ -3,11 +3,10 @@
 
 from vae_ortho_plugin.study.data_variants import with_10_latents
 from vae_ortho_plugin.study.experiments import (
-    BATCH_64_VARIANTS,
+    COMPARED_VARIANTS,
     MNIST_SHORT,
     MODELS_WITH_POSTERIOR,
     SHOWN_VARIANTS,
-    TABLE_VARIANTS,
     Experiment,
     table_1_experiments,
 )
@@ -23,7 +22,7 @@ _VARIANTS = [
 ]
 _TARGETS = {
     experiment: target
-    for variant in (*TABLE_VARIANTS, *BATCH_64_VARIANTS)
+    for variant in COMPARED_VARIANTS
     for experiment, target in zip(
         table_1_experiments(variant), TABLE_1[variant.data_set], strict=True
     )
@@ -79,7 +78,7 @@ def section(results: Results) -> Section | None:
 
 def _columns(share: Entry, delta: Entry, active: Entry) -> list[str]:
     experiment = share.experiment
-    ten = experiment.data.as_planned in map(with_10_latents, SHOWN_VARIANTS)
+    ten = experiment.data.as_planned in map(with_10_latents, COMPARED_VARIANTS)
     return [
         *entries.name_columns(experiment, ours_alone=share.paper is None),
         str(10 if ten else LATENTS[experiment.data.data_set]),

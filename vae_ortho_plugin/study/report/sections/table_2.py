@@ -2,9 +2,8 @@
 """Table 2: DtO and disentanglement of each model on each data set."""
 
 from vae_ortho_plugin.study.experiments import (
-    BATCH_64_VARIANTS,
+    COMPARED_VARIANTS,
     SHOWN_VARIANTS,
-    TABLE_VARIANTS,
     Experiment,
 )
 from vae_ortho_plugin.study.finished import FinishedRun
@@ -35,8 +34,6 @@ _HEADROOM = (
     "factor with 90 % of one class scores 0.11. Divided by what a perfect predictor has above the constant, "
     "these are 0.44 and 1.0."
 )
-
-_COMPARED = (*TABLE_VARIANTS, *BATCH_64_VARIANTS)
 
 
 def section(results: Results) -> Section | None:
@@ -114,7 +111,7 @@ def _is_arbitrary(results: Results, experiment: Experiment) -> bool:
 
 
 def _has_random_matrix(experiment: Experiment) -> bool:
-    return experiment.model == "random_decoder" and experiment.data.as_planned in _COMPARED
+    return experiment.model == "random_decoder" and experiment.data.as_planned in COMPARED_VARIANTS
 
 
 def _random_matrix(decoder: Entry) -> list[str]:
