@@ -132,10 +132,37 @@ def test_a_missing_binding_is_named(tmp_path, monkeypatch):
     assert "--gin_bindings" in message
 
 
-def test_a_gin_file_with_a_broken_line_is_named_with_the_line(tmp_path, monkeypatch):
-    (tmp_path / "mine.gin").write_text("dataset.name = 'synth_linear'\nvae.beta = = 3\n")
+@pytest.mark.parametrize(
+    "line, shown",
+    [
+        ("vae.beta = = 3", ", vae.beta = = 3: Unable to parse value."),
+        ("vae.beta = float('nan')", ", vae.beta = float('nan'): 'float' is no value."),
+        ("vae.beta = [1, x]", ", vae.beta = [1, x]: 'x' is no value."),
+        ("vae beta = 1", ", vae beta = 1: Couldn't parse statement"),
+    ],
+)
+def test_a_broken_line_is_named_with_the_file_or_the_bindings(tmp_path, monkeypatch, line, shown):
+    (tmp_path / "mine.gin").write_text(f"dataset.name = 'synth_linear'\n{line}\n")
     message = refused(tmp_path, monkeypatch, config="mine.gin")
-    assert "mine.gin" in message and "line 2" in message
+    assert f"Line 2 of mine.gin{shown}" in message and "0x" not in message
+    assert f"Line 2 of the bindings{shown}" in refused(tmp_path, monkeypatch, "vae.beta = 1", line)
+    assert "A line is NAME.PARAMETER = VALUE" in message
+
+
+def test_a_broken_line_of_an_imported_module_is_named(tmp_path, monkeypatch):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    (tmp_path / "my_networks.py").write_text("import os\nlayers = 3 +\n")
+    (tmp_path / "mine.gin").write_text("import my_networks\n")
+    message = refused(tmp_path, monkeypatch, config="mine.gin")
+    assert "my_networks.py, layers = 3 +: invalid syntax." in message
+    assert "NAME.PARAMETER" not in message
+
+
+@pytest.mark.parametrize("loss", ["l2_loss", "bernoulli_loss"])
+def test_an_activation_that_a_loss_of_dlib_does_not_have_is_named(tmp_path, monkeypatch, loss):
+    message = refused(tmp_path, monkeypatch, f"reconstruction_loss.loss_fn = @{loss}")
+    assert f"loss_fn = @{loss} does not have this reconstruction_loss.activation" in message
+    assert "'logits' or 'tanh', or take @squared_error" in message
 
 
 def test_a_missing_included_file_is_named_with_the_line_that_includes_it(tmp_path, monkeypatch):

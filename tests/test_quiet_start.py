@@ -100,6 +100,24 @@ def test_dlib_train_shows_what_is_trained_its_progress_and_where_it_is(tmp_path)
     assert fourth == f"{prefix}the model is in {model}"
 
 
+def test_dlib_train_shows_what_was_to_be_trained_before_an_error_in_a_value(tmp_path):
+    arguments = ["--gin_config=linearized_vae.gin", "--gin_bindings=linearized_vae.beta = -1"]
+    process = run(
+        script("dlib_train"), *arguments, f"--model_dir={tmp_path / 'model'}", check=False
+    )
+    first, second = process.stderr.splitlines()
+    assert first.endswith(
+        "training linearized_vae on synth_linear for 375,000 steps of 64 points, seed 0"
+    )
+    assert second.startswith("dlib_train: linearized_vae.beta = -1")
+
+
+def test_dlib_train_shows_the_error_alone_where_a_value_is_missing(tmp_path):
+    arguments = ["--gin_config=datasets/synth_linear.gin", f"--model_dir={tmp_path / 'model'}"]
+    (message,) = run(script("dlib_train"), *arguments, check=False).stderr.splitlines()
+    assert message.startswith("dlib_train: Required bindings for `model` not provided")
+
+
 @pytest.mark.long
 def test_dlib_train_shows_all_lines_where_the_variable_is_set(tmp_path):
     arguments = ["--gin_config=no_such_file.gin", f"--model_dir={tmp_path / 'model'}"]

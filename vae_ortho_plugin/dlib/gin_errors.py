@@ -21,6 +21,10 @@ _UNKNOWN_PARAMETER = re.compile(
 )
 _MISSING_BINDING = re.compile(r"Required bindings for `([^`]+)` not provided in config: (\[.*?\])")
 _UNDEFINED_MACRO = re.compile(r"No bindings specified for '([^']+)/gin\.macro'")
+_UNSUPPORTED_ACTIVATION = re.compile(
+    r"Activation not supported\.\s+In call to configurable '(\w+)'"
+)
+_NO_VALUE = re.compile(r"Failed to parse token ('.+')")
 _MISSING_FILE = re.compile(r"Unable to open file: (\S+?)\. Searched config paths")
 
 
@@ -62,11 +66,32 @@ def _message(error: Exception) -> str | None:
         return f"{gin_files.missing(file[1])}{_location(text)}" if file else None
     if isinstance(error, ImportError) and not _location(text):
         return None  # not of an import in a gin file
+    if isinstance(error, SyntaxError):
+        return _unreadable(error)
     if macro := _UNDEFINED_MACRO.search(text):
         # gin goes on with the whole configuration.
         return f"The macro %{macro[1]} has no value. Give it one: {macro[1]} = VALUE."
+    if loss := _UNSUPPORTED_ACTIVATION.match(text):
+        return (
+            f"reconstruction_loss.loss_fn = @{loss[1]} does not have this reconstruction_loss.activation: "
+            "bind 'logits' or 'tanh', or take @squared_error, which has 'linear' too."
+        )
     hint = _hint(error, text)
     return hint and f"{text.strip().splitlines()[0].strip()}{_location(text)} {hint}"
+
+
+def _unreadable(error: SyntaxError) -> str:
+    """Which line gin, or Python in an imported module, cannot read, why, and what a line of gin is."""
+    token = _NO_VALUE.search(error.msg)
+    reason = f"{token[1]} is no value" if token else error.msg.strip().removesuffix(".")
+    line = f", {error.text.strip()}" if error.text and error.text.strip() else ""
+    message = f"Line {error.lineno} of {error.filename or 'the bindings'}{line}: {reason}."
+    if (error.filename or "").endswith(".py"):
+        return message
+    return (
+        f"{message} A line is NAME.PARAMETER = VALUE; a value is a number, a text in quotes, True, False, "
+        "None, a list, tuple or dict of these, @NAME or %MACRO."
+    )
 
 
 def _hint(error: Exception, text: str) -> str | None:
@@ -84,8 +109,6 @@ def _hint(error: Exception, text: str) -> str | None:
         return "Check the spelling of the parameter."
     if missing := _MISSING_BINDING.search(text):
         return f"Bind them in a gin file or with --gin_bindings, as in {missing[1]}.NAME = VALUE."
-    if isinstance(error, SyntaxError):
-        return "Fix this line."
     if isinstance(error, ImportError):
         return "Modules are looked for beside the gin file, in the current directory and in PYTHONPATH."
     return None

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The data set of the previous step, for dataset.name = 'auto'."""
 
+import copy
+
 import gin
 from gin.config import ConfigurableReference, macro
 
@@ -20,12 +22,11 @@ def bound(parameter: str) -> object:
 
     A reference to a configurable is returned as that, without a call.
     """
-    configurable, _, name = parameter.rpartition(".")
     try:
         value = gin.query_parameter(parameter)
         if isinstance(value, ConfigurableReference) and value.configurable.wrapped is not macro:
             return value
-        return gin.get_bindings(configurable).get(name)
+        return copy.deepcopy(value)  # which gives a macro's value
     except ValueError:  # gin does not know the configurable, or the macro
         return None
 

@@ -62,7 +62,7 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         output_directory.refuse_existing(path, overwrite)
         if not (resume and _can_continue(partial, overwrite)):
             shutil.rmtree(partial, ignore_errors=True)
-            progress.say(_what_is_trained())  # one that is continued says so first
+            _say_what_is_trained()  # one that is continued says so first
         shutil.rmtree(partial / _MODEL, ignore_errors=True)
         partial.mkdir(exist_ok=True)
         files.write_text(partial / _CONFIG, gin.config_str())
@@ -80,13 +80,19 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         shutil.rmtree(partial, ignore_errors=True)
 
 
-def _what_is_trained() -> str:
-    """Such as 'training vae on synth_linear for 375,000 steps of 64 points, seed 0'."""
-    names = ("model.model", "dataset.name", "model.training_steps", "model.batch_size")
-    model, data, steps, points, seed = map(data_set.bound, (*names, "model.random_seed"))
+def _say_what_is_trained() -> None:
+    """Such as 'training vae on synth_linear for 375,000 steps of 64 points, seed 0'.
+
+    Nothing where gin has no value for one of them: an error follows.
+    """
+    names = ("model", "training_steps", "batch_size", "random_seed")
+    values = [data_set.bound("dataset.name"), *(data_set.bound(f"model.{name}") for name in names)]
+    if None in values:
+        return
+    data, model, steps, points, seed = values
     model = str(model).removeprefix("@").removesuffix("()")
     steps = f"{steps:,}" if isinstance(steps, int) else steps
-    return f"training {model} on {data} for {steps} steps of {points} points, seed {seed}"
+    progress.say(f"training {model} on {data} for {steps} steps of {points} points, seed {seed}")
 
 
 def _keep_or_delete(partial: Path, error: BaseException) -> None:
