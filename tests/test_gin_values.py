@@ -149,6 +149,16 @@ def test_a_learning_rate_that_is_not_positive_is_named(tmp_path, wrong):
 
 
 @pytest.mark.parametrize(
+    "binding",
+    ["vae.beta = -1", "other/full_covariance_vae.beta = -1e-4", "dip_vae.lambda_od = -2.0"],
+)
+def test_a_weight_below_0_is_named(tmp_path, binding):
+    assert f"{binding.replace('1e-4', '0.0001')}; it must be 0 or more." in refusal(
+        tmp_path, binding
+    )
+
+
+@pytest.mark.parametrize(
     ("binding", "expected"),
     [
         ("model.model = @vae", "model.model = @vae()"),

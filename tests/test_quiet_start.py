@@ -101,7 +101,7 @@ def test_dlib_train_shows_what_is_trained_its_progress_and_where_it_is(tmp_path)
 
 
 def test_dlib_train_shows_what_was_to_be_trained_before_an_error_in_a_value(tmp_path):
-    arguments = ["--gin_config=linearized_vae.gin", "--gin_bindings=linearized_vae.beta = -1"]
+    arguments = ["--gin_config=linearized_vae.gin", "--gin_bindings=linearized_vae.beta = 0"]
     process = run(
         script("dlib_train"), *arguments, f"--model_dir={tmp_path / 'model'}", check=False
     )
@@ -109,7 +109,7 @@ def test_dlib_train_shows_what_was_to_be_trained_before_an_error_in_a_value(tmp_
     assert first.endswith(
         "training linearized_vae on synth_linear for 375,000 steps of 64 points, seed 0"
     )
-    assert second.startswith("dlib_train: linearized_vae.beta = -1")
+    assert second.startswith("dlib_train: linearized_vae.beta = 0")
 
 
 def test_dlib_train_shows_the_error_alone_where_a_value_is_missing(tmp_path):

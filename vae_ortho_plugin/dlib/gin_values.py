@@ -46,6 +46,8 @@ _NUMBERS = {
     "lambda_od",
     "learning_rate",
 }
+# Those that weigh a term of the loss, which has no least value at a weight below 0.
+_WEIGHTS = {"beta", "gamma", "lambda_d_factor", "lambda_od"}
 # Parameters that hold a model or function, and whether gin calls it.
 _REFERENCES = {
     "abstract_reasoning.model": True,
@@ -127,6 +129,8 @@ def _check_number(binding: str, value: object) -> None:
         raise InputError(f"{binding} = {value!r}; it must be a number.")
     if value <= 0 and binding.endswith(".learning_rate"):
         raise InputError(f"{binding} = {value!r}; it must be above 0.")
+    if value < 0 and binding.rpartition(".")[2] in _WEIGHTS:
+        raise InputError(f"{binding} = {value!r}; it must be 0 or more.")
 
 
 def _check_reference(binding: str, value: object, called: bool) -> None:
