@@ -32,22 +32,19 @@ _WHOLE = {
     "model.training_steps": 0,
     "postprocess.random_seed": 0,
 }
-# Parameters of this name are numbers in every model and optimizer.
+# Parameters of these names are numbers in every model and optimizer. The weights are those of a term of the
+# loss, which has no least value at a weight below 0.
+_WEIGHTS = {"beta", "gamma", "lambda_d_factor", "lambda_od"}
 _NUMBERS = {
+    *_WEIGHTS,
     "adam_beta1",
-    "beta",
     "beta1",
     "beta2",
     "c_max",
     "epsilon",
-    "gamma",
     "iteration_threshold",
-    "lambda_d_factor",
-    "lambda_od",
     "learning_rate",
 }
-# Those that weigh a term of the loss, which has no least value at a weight below 0.
-_WEIGHTS = {"beta", "gamma", "lambda_d_factor", "lambda_od"}
 # Parameters that hold a model or function, and whether gin calls it.
 _REFERENCES = {
     "abstract_reasoning.model": True,
