@@ -171,7 +171,7 @@ def test_a_partial_study_reports_what_is_there_and_what_is_missing(tmp_path):
 
 def test_an_empty_study_reports_that_nothing_is_finished(tmp_path):
     text = write_report("full", tmp_path).read_text()
-    assert "None of 555 runs is finished." in text
+    assert "None of 565 runs is finished." in text
     assert "![" not in text
     assert "Correlation: none yet" in section(text, "Figure 4")
     assert (tmp_path / "report.html").is_file()
