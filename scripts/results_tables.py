@@ -169,9 +169,9 @@ def in_the_paper(rows: pd.DataFrame) -> pd.DataFrame:
         (synthetic & (rows["batch"] == "16")) | of_images | (rows["model"] == "random_decoder")
     )
     models = rows["model"] != "linearized_vae"
-    order = list(DATA_SETS).index
+    order = [*DATA_SETS, *MODELS].index
     return rows[default & models].sort_values(
-        "data_set", key=lambda names: names.map(order), kind="stable"
+        ["data_set", "model"], key=lambda names: names.map(order), kind="stable"
     )
 
 
