@@ -4,7 +4,7 @@
 A step on a large network frees buffers as large as its weights. The C library gives such blocks back to the system,
 depending on what else lies in its heap, and takes them anew in the next step: 75 MB in pages of 4 KB on dSprites' fully
 connected network, which then trained 10 steps a second instead of 16. DtO of its decoder lost a quarter of its speed
-in the same way, where a process had trained the network before (docs/performance.md).
+in the same way, where a process had trained the network before (docs/notes/performance_history.md).
 """
 
 import contextlib

@@ -72,9 +72,9 @@ def _of_the_paper(
     )
 
 
-# The paper does not give its batch size. Ours, 16, is that of the data sets' files: more of the paper's numbers agree with it
-# than with dlib's 64 (docs/results.md, "Protocols by their count"). With 64, a training has a quarter of the steps. The
-# names without a size are those of 64, because results were published with them.
+# The paper does not give its batch size. Ours, 16, is that of the data sets' files: more of the paper's numbers agree
+# with it than with dlib's 64 (docs/notes/protocols.md). With 64, a training run has a quarter of the steps. The names
+# without a size are those of 64, because results were published with them.
 SYNTH_LINEAR = _of_the_paper("synth_linear", "Synth. Lin.", "synth_linear_batch_16")
 SYNTH_NONLINEAR = _of_the_paper("synth_nonlinear", "Synth. Non-Lin.", "synth_nonlinear_batch_16")
 SYNTH_LINEAR_64 = _of_the_paper("synth_linear", "Synth. Lin., batch 64", batch_size=64)

@@ -1,0 +1,44 @@
+# SPDX-License-Identifier: Apache-2.0
+"""The documents: their tables are those of the numbers beside them, and their links lead somewhere."""
+
+import dataclasses
+import inspect
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from vae_ortho_plugin import measures
+
+ROOT = Path(__file__).resolve().parents[1]
+DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
+
+
+def test_the_tables_of_the_results_are_those_of_the_numbers_beside_them():
+    script = [sys.executable, ROOT / "scripts/results_tables.py", "--check"]
+    done = subprocess.run(script, check=False, capture_output=True, text=True)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_the_links_of_a_document_lead_to_files(path):
+    links = re.findall(r"\]\((?!https?:)([^)#]+)", path.read_text(encoding="utf-8"))
+    assert [link for link in links if not (path.parent / link).exists()] == []
+
+
+def test_the_table_of_measures_has_what_the_code_has():
+    page = (ROOT / "docs/measures.md").read_text(encoding="utf-8")
+    named = set(re.findall(r"`([^`\n]+)`", page))
+    package = ROOT / "vae_ortho_plugin"
+    modules = [*package.glob("metrics/*.py"), *package.glob("tracking/*.py")]
+    source = "".join(path.read_text(encoding="utf-8") for path in modules)
+    in_gin = re.findall(r'(?:configurable\(|_NAME = )"(\w+)"', source)
+    functions = [name for name in measures.__all__ if inspect.isfunction(getattr(measures, name))]
+    assert {*functions, *in_gin} - named == set()
+
+    results = [item for item in vars(measures).values() if dataclasses.is_dataclass(item)]
+    fields = {field.name for result in results for field in dataclasses.fields(result)}
+    rows = set(re.findall(r"^\| `(\w+)` ", page.split("\n## ")[0], re.MULTILINE))
+    assert {name for name in rows - fields - set(functions) if name not in source} == set()
