@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vae_ortho_plugin.files import LEASE_SECONDS
-from vae_ortho_plugin.study.plans import select
+from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.run.cluster.costs import COSTS, expected_seconds
 from vae_ortho_plugin.study.run.cluster.engine import ARRAY_LIMIT
 from vae_ortho_plugin.study.run.cluster.plan import plan_of

@@ -63,8 +63,8 @@ def _rate(distances: Callable[[int], np.ndarray], seconds: float, first: int) ->
 def plugin(settings: Settings, latents: int) -> Iterator[Callable]:
     """What the metric `dto` does for given latents: Jacobians, their R of QR, distances."""
     model_dir = untrained_model(settings, "dsprites", latents)
+    from vae_ortho_plugin.decoder.trained_model import open_model
     from vae_ortho_plugin.measures.dto import distance_to_orthogonality
-    from vae_ortho_plugin.trained_model import open_model
 
     with open_model(str(model_dir)) as model:
 
@@ -218,8 +218,8 @@ def peak_memory(settings: Settings, data_set: str, latents: int, points: int) ->
 
 
 def _print_peak_memory(model_dir: str, points: int) -> None:
+    from vae_ortho_plugin.decoder.trained_model import open_model
     from vae_ortho_plugin.measures.dto import distance_to_orthogonality
-    from vae_ortho_plugin.trained_model import open_model
 
     with open_model(model_dir) as model:
         latents = _points(model.num_latents, points)

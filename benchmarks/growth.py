@@ -52,9 +52,9 @@ def dto(settings: Settings, latents: int, outputs: int, points: int) -> Iterator
     import disentanglement_lib  # noqa: F401
     import tensorflow.compat.v1 as tf
 
-    from vae_ortho_plugin.forward_mode import forward_jacobian
+    from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
+    from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE as DTO_BATCH
     from vae_ortho_plugin.measures import distance_to_orthogonality, triangular_factors
-    from vae_ortho_plugin.trained_model import BATCH_SIZE as DTO_BATCH
 
     with tf.Graph().as_default():
         feed = tf.placeholder(tf.float32, [None, latents])

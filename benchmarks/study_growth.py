@@ -25,8 +25,8 @@ def _folder(settings: Settings, number: int):
     from study_output import add_run
 
     from vae_ortho_plugin.files import seal
-    from vae_ortho_plugin.study.layout import ResultsFolder
-    from vae_ortho_plugin.study.plans import select
+    from vae_ortho_plugin.study.plan.layout import ResultsFolder
+    from vae_ortho_plugin.study.plan.plans import select
 
     folder = ResultsFolder(settings.scratch / f"study_of_{number}_runs")
     runs = sorted(select(STUDY, None, None, range(100)), key=lambda run: run.seed)

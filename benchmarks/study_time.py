@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 
 from benchmarks.data import data_root
 from benchmarks.framework import NotMeasured, Row, Series, Settings
-from vae_ortho_plugin.study import data_variants, experiments, plans
+from vae_ortho_plugin.study.plan import data_variants, experiments, plans
 
 # Variant -> epochs of a short run and of one so much longer that the machine does not hide it.
 EPOCHS = {

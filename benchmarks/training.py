@@ -131,7 +131,7 @@ def _resident(training: Training) -> tuple[np.ndarray, float]:
     from disentanglement_lib.data.ground_truth import dsprites
 
     from vae_ortho_plugin.data import NAMED
-    from vae_ortho_plugin.data.resident import resident_observations
+    from vae_ortho_plugin.data.sampling.resident import resident_observations
 
     make = NAMED.get(training.data_set, dsprites.DSprites)
     return resident_observations(make())

@@ -7,7 +7,7 @@ import json
 import numpy as np
 import pytest
 
-from vae_ortho_plugin.dlib.arrays import command
+from vae_ortho_plugin.arrays import command
 
 SIZES = (4, 3, 2)
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run.status import holder_of
 
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "one_machine_slurm.sh"

@@ -4,14 +4,9 @@
 import data_files
 import pytest
 
-from vae_ortho_plugin.data import (
-    cars3d,
-    kept,
-    mpi3d,
-    shapes3d,
-    smallnorb,
-)
-from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.data import cars3d, mpi3d, shapes3d, smallnorb
+from vae_ortho_plugin.data.files import kept
+from vae_ortho_plugin.data.files.location import VARIABLE
 
 # Data set: the loader's module, and which of its factors dlib shows.
 PICTURES = {

@@ -22,7 +22,7 @@ from disentanglement_lib.evaluation import evaluate
 from disentanglement_lib.visualize import visualize_model
 
 from vae_ortho_plugin.data import mpi3d
-from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.data.files.location import VARIABLE
 
 TRAINING = ["model.training_steps = 3", "model.eval_steps = 1", "model.batch_size = 8"]
 TRAIN = ("beta_vae_sklearn", "dci", "factor_vae_score", "mig", "modularity_explicitness")

@@ -7,8 +7,8 @@ from pathlib import Path
 import matplotlib.image
 import numpy as np
 
-from vae_ortho_plugin.study.experiments import MODELS_WITH_POSTERIOR, Run
-from vae_ortho_plugin.study.layout import ResultsFolder, RunFiles
+from vae_ortho_plugin.study.plan.experiments import MODELS_WITH_POSTERIOR, Run
+from vae_ortho_plugin.study.plan.layout import ResultsFolder, RunFiles
 
 
 def add_run(

@@ -20,7 +20,7 @@ from disentanglement_lib.evaluation import evaluate as dlib_evaluate
 from disentanglement_lib.methods.unsupervised import train as dlib_train
 from disentanglement_lib.postprocessing import postprocess
 
-from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import gin_config
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script

@@ -85,7 +85,7 @@ evaluate.evaluate_with_gin(out + "/post", out + "/dto", False, ["metrics/dto.gin
 assert_unchanged()
 visualize_model.visualize(out + "/model", out + "/pictures")
 assert_unchanged()
-from vae_ortho_plugin.trained_model import open_model
+from vae_ortho_plugin.decoder.trained_model import open_model
 with open_model(out + "/model") as trained:
     means = trained.encode(np.zeros((2, 3, 1, 1), np.float32))
     assert next(trained.jacobians(means)).shape == (2, 3, 2)

@@ -8,9 +8,9 @@ import json
 import pytest
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study.experiments import EXPERIMENTS
-from vae_ortho_plugin.study.layout import ResultsFolder
-from vae_ortho_plugin.study.plans import select
+from vae_ortho_plugin.study.plan.experiments import EXPERIMENTS
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.run import command
 from vae_ortho_plugin.study.run.cluster import chunk, launch, slurm
 from vae_ortho_plugin.study.run.cluster.costs import COSTS, expected_seconds

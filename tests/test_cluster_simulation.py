@@ -15,7 +15,7 @@ from benchmarks.cluster_simulation import (
     fitting,
     study_jobs,
 )
-from vae_ortho_plugin.study.plans import select
+from vae_ortho_plugin.study.plan.plans import select
 
 START = JOB_SECONDS + TENSORFLOW_SECONDS
 

@@ -11,11 +11,9 @@ import pytest
 import scipy.io
 from download_support import offer, server  # noqa: F401
 
-from vae_ortho_plugin.data import (
-    cars3d,
-    download,
-)
-from vae_ortho_plugin.data.catalog import DATA_SETS
+from vae_ortho_plugin.data import cars3d
+from vae_ortho_plugin.data.files import download
+from vae_ortho_plugin.data.files.catalog import DATA_SETS
 
 
 def remote_at(server, remote, content):

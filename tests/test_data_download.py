@@ -12,15 +12,10 @@ from disentanglement_lib.data.ground_truth import named_data
 from download_support import ARRAYS, SHAPES, idx_gzip, offer, server  # noqa: F401
 
 from vae_ortho_plugin import files
-from vae_ortho_plugin.data import (
-    catalog,
-    download,
-    dsprites,
-    mnist_files,
-    render_dsprites,
-)
-from vae_ortho_plugin.data.catalog import DATA_SETS
-from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.data import dsprites, mnist_files, render_dsprites
+from vae_ortho_plugin.data.files import catalog, download
+from vae_ortho_plugin.data.files.catalog import DATA_SETS
+from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.errors import InputError
 
 IMAGES = "train-images-idx3-ubyte"
@@ -242,7 +237,7 @@ def test_the_command_explains_itself_without_tensorflow():
     check += "sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
     result = subprocess.run(
-        [sys.executable, "-m", "vae_ortho_plugin.data.download", "--help"],
+        [sys.executable, "-m", "vae_ortho_plugin.data.files.download", "--help"],
         check=True,
         capture_output=True,
         text=True,

@@ -8,8 +8,8 @@ import pytest
 from disentanglement_lib.data.ground_truth import dsprites as dlib_dsprites
 
 from vae_ortho_plugin.data import dsprites, render_dsprites
-from vae_ortho_plugin.data.location import VARIABLE, data_root
-from vae_ortho_plugin.data.resident import resident_observations
+from vae_ortho_plugin.data.files.location import VARIABLE, data_root
+from vae_ortho_plugin.data.sampling.resident import resident_observations
 from vae_ortho_plugin.errors import InputError
 
 SIZES = (1, 3, 2, 4, 3, 2)

@@ -11,11 +11,9 @@ from data_of_dlib_support import PICTURES
 from disentanglement_lib.data.ground_truth import named_data
 
 from benchmarks import sparse_files
-from vae_ortho_plugin.data import (
-    resident,
-    shapes3d,
-)
-from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.data import shapes3d
+from vae_ortho_plugin.data.files.location import VARIABLE
+from vae_ortho_plugin.data.sampling import resident
 
 
 @pytest.mark.long

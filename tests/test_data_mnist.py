@@ -10,10 +10,11 @@ import numpy as np
 import pytest
 from disentanglement_lib.data.ground_truth import named_data
 
-from vae_ortho_plugin.data import NAMED, mnist, mnist_files, origin
-from vae_ortho_plugin.data.idx import read_idx
-from vae_ortho_plugin.data.location import VARIABLE
-from vae_ortho_plugin.data.split_data import SPLITS
+from vae_ortho_plugin.data import NAMED, mnist, mnist_files
+from vae_ortho_plugin.data.files import origin
+from vae_ortho_plugin.data.files.idx import read_idx
+from vae_ortho_plugin.data.files.location import VARIABLE
+from vae_ortho_plugin.data.sampling.split_data import SPLITS
 from vae_ortho_plugin.errors import InputError
 
 SMALL = {"train-images-idx3-ubyte": (60, 28, 28), "t10k-images-idx3-ubyte": (10, 28, 28)}

@@ -23,17 +23,11 @@ from disentanglement_lib.methods.unsupervised import train
 from disentanglement_lib.visualize import visualize_dataset
 from parameters_support import long_but
 
-from vae_ortho_plugin.data import (
-    cars3d,
-    dsprites,
-    mpi3d,
-    origin,
-    resident,
-    shapes3d,
-    smallnorb,
-)
-from vae_ortho_plugin.data.location import VARIABLE
-from vae_ortho_plugin.data.resident import resident_observations
+from vae_ortho_plugin.data import cars3d, dsprites, mpi3d, shapes3d, smallnorb
+from vae_ortho_plugin.data.files import origin
+from vae_ortho_plugin.data.files.location import VARIABLE
+from vae_ortho_plugin.data.sampling import resident
+from vae_ortho_plugin.data.sampling.resident import resident_observations
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import gin_config
 

@@ -11,7 +11,7 @@ from PIL import Image
 
 from vae_ortho_plugin.data.image_folder import ImageFolder
 from vae_ortho_plugin.data.npz_data import NpzData
-from vae_ortho_plugin.data.resident import resident_observations
+from vae_ortho_plugin.data.sampling.resident import resident_observations
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import gin_config
 

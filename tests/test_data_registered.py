@@ -13,7 +13,7 @@ from disentanglement_lib.utils import results
 from disentanglement_lib.visualize import visualize_dataset
 
 from vae_ortho_plugin import data
-from vae_ortho_plugin.data.binning import NUM_STEPS, Binning
+from vae_ortho_plugin.data.sampling.binning import NUM_STEPS, Binning
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import gin_config
 from vae_ortho_plugin.study.run.reproduce import dlib_script

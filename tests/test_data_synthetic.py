@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from vae_ortho_plugin.data import NAMED, synthetic_maps
-from vae_ortho_plugin.data.split_data import SPLITS
+from vae_ortho_plugin.data.sampling.split_data import SPLITS
 from vae_ortho_plugin.data.synthetic import NUM_STEPS, SynthLinear, SynthNonlinear
 from vae_ortho_plugin.errors import InputError
 

@@ -19,7 +19,7 @@ from disentanglement_lib.evaluation.metrics import (
 from disentanglement_lib.visualize import visualize_irs, visualize_util
 from sklearn.neighbors import KNeighborsClassifier
 
-from vae_ortho_plugin.data.resident import resident_observations
+from vae_ortho_plugin.data.sampling.resident import resident_observations
 from vae_ortho_plugin.data.synthetic import NUM_STEPS, SynthLinear
 from vae_ortho_plugin.data.synthetic_maps import linear_matrix
 

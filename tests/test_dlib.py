@@ -25,7 +25,7 @@ from disentanglement_lib.visualize import visualize_model
 from dlib_support import fresh_gin  # noqa: F401
 
 from vae_ortho_plugin.data import mnist_files
-from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 from vae_ortho_plugin.files import locked
 from vae_ortho_plugin.gin_files import gin_config
@@ -123,7 +123,7 @@ def test_a_data_set_that_no_step_named_is_asked_for(model, tmp_path):
 
 METRIC = """
 import gin
-from vae_ortho_plugin.metrics.evaluated import model_dir_of
+from vae_ortho_plugin.decoder.metrics.evaluated import model_dir_of
 
 @gin.configurable("my_metric")
 def my_metric(ground_truth_data, representation_function, random_state, artifact_dir=None):

@@ -20,8 +20,8 @@ from disentanglement_lib.evaluation.metrics import unified_scores
 from disentanglement_lib.utils import aggregate_results
 
 from vae_ortho_plugin.data import register, render_dsprites
-from vae_ortho_plugin.data.factor_kinds import named_kinds
-from vae_ortho_plugin.data.location import VARIABLE
+from vae_ortho_plugin.data.files.location import VARIABLE
+from vae_ortho_plugin.data.sampling.factor_kinds import named_kinds
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 

@@ -17,7 +17,7 @@ from disentanglement_lib.data.ground_truth import ground_truth_data
 from disentanglement_lib.evaluation.metrics import mig, sap_score
 
 from vae_ortho_plugin import disentanglement_score
-from vae_ortho_plugin.dlib.arrays import command
+from vae_ortho_plugin.arrays import command
 
 ALL_OF_DLIB = [
     "beta_vae",

@@ -224,7 +224,7 @@ def test_jacobians_that_do_not_fit_are_refused(good, jacobians, expected):
 
 
 def test_a_jacobian_that_is_not_finite_is_named_by_its_number(good, monkeypatch):
-    monkeypatch.setattr("vae_ortho_plugin.dlib.arrays.reading._BLOCK_BYTES", 1)
+    monkeypatch.setattr("vae_ortho_plugin.arrays.reading._BLOCK_BYTES", 1)
     jacobians = np.random.default_rng(0).normal(size=(9, 4, 3))
     jacobians[7, 0, 0] = np.inf
     good.save(J=jacobians)

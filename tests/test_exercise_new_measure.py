@@ -15,8 +15,8 @@ import vae_ortho_plugin  # noqa: F401
 from disentanglement_lib.evaluation import evaluate
 from disentanglement_lib.methods.unsupervised import train
 
+from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.engine import tracker
-from vae_ortho_plugin.trained_model import open_model
 
 MEASURE = '''
 import numpy as np
@@ -30,8 +30,8 @@ METRIC = """
 import gin
 import numpy as np
 from condition_measure import condition_number
-from vae_ortho_plugin.metrics import evaluated
-from vae_ortho_plugin.trained_model import open_model
+from vae_ortho_plugin.decoder.metrics import evaluated
+from vae_ortho_plugin.decoder.trained_model import open_model
 
 @gin.configurable("condition_number", denylist=evaluated.GIVEN_BY_DLIB)
 def metric(ground_truth_data, representation_function, random_state, artifact_dir=None):
@@ -46,7 +46,7 @@ import gin
 import numpy as np
 from condition_measure import condition_number
 from vae_ortho_plugin.engine.tracker import register
-from vae_ortho_plugin.tracking.jacobians import JacobianTracker
+from vae_ortho_plugin.decoder.tracking.jacobians import JacobianTracker
 
 @gin.configurable("condition_while_training")
 def settings(every=0, num_points=100):

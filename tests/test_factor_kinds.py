@@ -17,7 +17,7 @@ from disentanglement_lib.data.ground_truth import (
 
 # isort: split
 
-from vae_ortho_plugin.data.factor_kinds import named_kinds
+from vae_ortho_plugin.data.sampling.factor_kinds import named_kinds
 
 
 def data_of(cls, indices=None):

@@ -5,8 +5,7 @@ import pytest
 
 from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.gin_files import Macro, Reference, parse_bindings
-from vae_ortho_plugin.run_config import step_config
+from vae_ortho_plugin.gin_files import Macro, Reference, parse_bindings, step_config
 
 
 def read(text):

@@ -18,8 +18,7 @@ from disentanglement_lib.methods.unsupervised import train as dlib_train
 from disentanglement_lib.postprocessing import postprocess
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.gin_files import gin_config
-from vae_ortho_plugin.run_config import step_config
+from vae_ortho_plugin.gin_files import gin_config, step_config
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 
 FILE = str(gin_config("beta_vae.gin"))

@@ -16,12 +16,12 @@ from models_support import VECTORS, fresh_gin, trained  # noqa: F401
 from test_metrics_mechanism import M1, Gaussian, export_linear_model
 
 from vae_ortho_plugin import measures
+from vae_ortho_plugin.decoder.metrics.dto import dto
+from vae_ortho_plugin.decoder.metrics.evaluated import model_dir_from
+from vae_ortho_plugin.decoder.metrics.ima_contrast import ima_contrast
+from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.metrics.dto import dto
-from vae_ortho_plugin.metrics.evaluated import model_dir_from
-from vae_ortho_plugin.metrics.ima_contrast import ima_contrast
-from vae_ortho_plugin.trained_model import open_model
 
 ENCODER = np.eye(2, 3)
 

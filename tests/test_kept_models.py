@@ -14,8 +14,8 @@ import pytest
 import tensorflow.compat.v1 as tf
 from metrics_support import model_dir  # noqa: F401
 
-from vae_ortho_plugin.kept_models import has_a_state, kept_open
-from vae_ortho_plugin.trained_model import open_model
+from vae_ortho_plugin.decoder.kept_models import has_a_state, kept_open
+from vae_ortho_plugin.decoder.trained_model import open_model
 
 POINTS = np.random.default_rng(0).normal(size=(5, 3))
 

@@ -20,8 +20,8 @@ import tensorflow_hub as hub
 from models_support import VECTORS, fresh_gin, trained, value  # noqa: F401
 
 from vae_ortho_plugin import models
+from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.trained_model import open_model
 
 LINEARIZED = ["model.model = @linearized_vae()", "linearized_vae.beta = 1e-3"]
 DIAL = "linearized_vae.orthogonality = 4.0"

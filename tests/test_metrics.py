@@ -31,13 +31,13 @@ from metrics_support import (  # noqa: F401
     random_weights,
 )
 
-from vae_ortho_plugin.data.split_data import SplitGroundTruthData
+from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
+from vae_ortho_plugin.decoder.metrics import evaluated
+from vae_ortho_plugin.decoder.metrics.disentanglement_score import disentanglement_score
+from vae_ortho_plugin.decoder.metrics.dto import dto as dto_metric
 from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
-from vae_ortho_plugin.metrics import evaluated
-from vae_ortho_plugin.metrics.disentanglement_score import disentanglement_score
-from vae_ortho_plugin.metrics.dto import dto as dto_metric
 
 
 class SmallData(SplitGroundTruthData):

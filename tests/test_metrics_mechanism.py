@@ -18,14 +18,14 @@ from disentanglement_lib.methods.unsupervised import train
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 
-from vae_ortho_plugin.data.split_data import SplitGroundTruthData
+from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
+from vae_ortho_plugin.decoder.metrics.evaluated import model_dir_from
+from vae_ortho_plugin.decoder.metrics.loss_decomposition import loss_decomposition
+from vae_ortho_plugin.decoder.metrics.pca_alignment import pca_alignment
+from vae_ortho_plugin.decoder.metrics.precision_gap import precision_gap
+from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.metrics.evaluated import model_dir_from
-from vae_ortho_plugin.metrics.loss_decomposition import loss_decomposition
-from vae_ortho_plugin.metrics.pca_alignment import pca_alignment
-from vae_ortho_plugin.metrics.precision_gap import precision_gap
-from vae_ortho_plugin.trained_model import open_model
 
 METRICS = {
     "loss_decomposition": loss_decomposition,

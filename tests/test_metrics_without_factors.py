@@ -16,8 +16,8 @@ from disentanglement_lib.evaluation.metrics import mig
 from disentanglement_lib.utils import resources
 from dlib_support import fresh_gin  # noqa: F401
 
-from vae_ortho_plugin.data.split_data import SplitGroundTruthData
-from vae_ortho_plugin.dlib import patches_metrics
+from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
+from vae_ortho_plugin.dlib.patches import metrics
 from vae_ortho_plugin.errors import InputError
 
 CONFIGS = "config/tests/evaluation/evaluate_test_configs"
@@ -50,7 +50,7 @@ def call(metric, data):
 
 WITH_CONFIG = {
     name: f"{name}_boosted_trees" if name == "downstream_task" else name
-    for name in patches_metrics.PATCHES
+    for name in metrics.PATCHES
     if name not in ("strong_downstream_task", "unified_scores")
 }
 

@@ -8,9 +8,9 @@ import pytest
 from study_output import add_run
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study import experiments
-from vae_ortho_plugin.study.experiments import Experiment, Run
-from vae_ortho_plugin.study.plans import select
+from vae_ortho_plugin.study.plan import experiments
+from vae_ortho_plugin.study.plan.experiments import Experiment, Run
+from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.report import write_report
 
 VALUES = {"beta_vae": (0.02, 0.99), "random_decoder": (0.8, 0.5)}

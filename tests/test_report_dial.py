@@ -8,9 +8,9 @@ import pytest
 from study_output import add_run
 from test_report import line, section
 
-from vae_ortho_plugin.study import data_variants, experiments
-from vae_ortho_plugin.study.experiments import Experiment, Run, dial_experiment
-from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.plan import data_variants, experiments
+from vae_ortho_plugin.study.plan.experiments import Experiment, Run, dial_experiment
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.report import write_report
 from vae_ortho_plugin.study.report.random_matrix import RANDOM_MATRICES, distances
 

@@ -4,7 +4,7 @@
 import pytest
 from scipy import stats
 
-from vae_ortho_plugin.study.experiments import MNIST, SYNTH_LINEAR, Experiment
+from vae_ortho_plugin.study.plan.experiments import MNIST, SYNTH_LINEAR, Experiment
 from vae_ortho_plugin.study.report import statistics
 from vae_ortho_plugin.study.report.entries import number_columns
 from vae_ortho_plugin.study.report.paper_targets import Target, target

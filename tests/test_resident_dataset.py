@@ -17,8 +17,8 @@ import tensorflow as tf2
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.data.synthetic import SynthLinear
+from vae_ortho_plugin.decoder.tracking import probe_points
 from vae_ortho_plugin.engine.inputs import ResidentDataset
-from vae_ortho_plugin.tracking import probe_points
 
 DATA = SynthLinear(num_points=100)
 SEED = 3

@@ -12,8 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from vae_ortho_plugin.study.layout import ResultsFolder
-from vae_ortho_plugin.study.plans import select
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.run import status
 
 SELECTED = [

@@ -6,7 +6,12 @@ import io
 
 from rich.console import Console
 
-from vae_ortho_plugin.study.experiments import SYNTH_LINEAR_64, SYNTH_NONLINEAR_64, Experiment, Run
+from vae_ortho_plugin.study.plan.experiments import (
+    SYNTH_LINEAR_64,
+    SYNTH_NONLINEAR_64,
+    Experiment,
+    Run,
+)
 from vae_ortho_plugin.study.run.display import live_view
 from vae_ortho_plugin.study.run.progress import Failure, Progress
 

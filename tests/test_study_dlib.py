@@ -9,9 +9,9 @@ from disentanglement_lib.config import reproduce
 from disentanglement_lib.methods.unsupervised import train  # noqa: F401, registers the models
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study import data_variants, experiments
-from vae_ortho_plugin.study.dlib_study import STUDY, VaePcaV1
-from vae_ortho_plugin.study.experiments import EXPERIMENTS, Experiment, Run
+from vae_ortho_plugin.study.plan import data_variants, experiments
+from vae_ortho_plugin.study.plan.dlib_study import STUDY, VaePcaV1
+from vae_ortho_plugin.study.plan.experiments import EXPERIMENTS, Experiment, Run
 
 
 def names(paths):

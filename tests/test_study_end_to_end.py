@@ -14,7 +14,7 @@ import pytest
 from vae_ortho_plugin.data.mnist_files import SHAPES
 from vae_ortho_plugin.files import SUMS, locked
 from vae_ortho_plugin.gin_files import gin_config
-from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run import command, reproduce
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 from vae_ortho_plugin.study.run.run_facts import curves

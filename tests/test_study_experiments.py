@@ -2,8 +2,8 @@
 import pytest
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study import experiments
-from vae_ortho_plugin.study.experiments import EXPERIMENTS, Experiment, Run, run_of
+from vae_ortho_plugin.study.plan import experiments
+from vae_ortho_plugin.study.plan.experiments import EXPERIMENTS, Experiment, Run, run_of
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@
 import pytest
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study import experiments
-from vae_ortho_plugin.study.experiments import EXPERIMENTS
-from vae_ortho_plugin.study.plans import STUDIES, plan_of, select
+from vae_ortho_plugin.study.plan import experiments
+from vae_ortho_plugin.study.plan.experiments import EXPERIMENTS
+from vae_ortho_plugin.study.plan.plans import STUDIES, plan_of, select
 
 
 def test_the_quick_study_has_five_seeds_of_four_models_on_both_synthetic_sets_and_of_the_dial():

@@ -12,9 +12,9 @@ import time
 import pytest
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study.durations import duration
-from vae_ortho_plugin.study.experiments import SYNTH_LINEAR_64, Experiment, Run
-from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.durations import duration
+from vae_ortho_plugin.study.plan.experiments import SYNTH_LINEAR_64, Experiment, Run
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run import pool
 from vae_ortho_plugin.study.run.display import shown
 from vae_ortho_plugin.study.run.missing_runs import parse_duration

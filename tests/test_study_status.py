@@ -11,8 +11,8 @@ import time
 import pytest
 
 from vae_ortho_plugin.files import locked
-from vae_ortho_plugin.study.layout import ResultsFolder
-from vae_ortho_plugin.study.plans import select
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.run import command, status
 
 RUNS = select("quick", ["beta_vae"], ["synth_linear"], range(2))

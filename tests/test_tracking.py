@@ -19,10 +19,10 @@ from tracking_support import DATA_SEED, MODELS, bindings, estimator, resident, t
 
 from vae_ortho_plugin import models
 from vae_ortho_plugin.data.synthetic import SynthLinear
+from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.errors import NonFiniteLossError
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
 from vae_ortho_plugin.measures.polarized_regime import polarized_regime, share_below
-from vae_ortho_plugin.trained_model import open_model
 
 
 def worked_on(params):

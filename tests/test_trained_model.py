@@ -21,10 +21,10 @@ from metrics_support import (  # noqa: F401
     random_weights,
 )
 
+from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
+from vae_ortho_plugin.decoder.trained_model import TrainedModel, open_model
 from vae_ortho_plugin.engine import graphs, memory
-from vae_ortho_plugin.forward_mode import forward_jacobian
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
-from vae_ortho_plugin.trained_model import TrainedModel, open_model
 
 TF114 = Path(__file__).parent / "fixtures" / "tf114_model"
 

@@ -12,13 +12,14 @@ import pytest
 from study_output import add_run
 
 from vae_ortho_plugin import files
-from vae_ortho_plugin.data import npz, smallnorb
-from vae_ortho_plugin.data.idx import read_idx
+from vae_ortho_plugin.data import smallnorb
+from vae_ortho_plugin.data.files import npz
+from vae_ortho_plugin.data.files.idx import read_idx
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study.experiments import SYNTH_LINEAR_64, Experiment, Run
-from vae_ortho_plugin.study.finished import read_finished
-from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.experiments import SYNTH_LINEAR_64, Experiment, Run
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.report.document import to_html
+from vae_ortho_plugin.study.report.finished import read_finished
 
 # More than any machine's address space, so that taking memory for them fails at once.
 HUGE = 2**31 - 1

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where gin files are found, and their bindings as a dictionary.
+"""Where gin files are found, those of a finished step of dlib among them, and their bindings.
 
 gin is imported in the functions, because the study's command line starts without it.
 """
@@ -176,3 +176,25 @@ def _similar(name: str) -> str:
 
 def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
     return {path.stem: path for path in paths}
+
+
+def gin_file(directory: Path | str, step: str) -> Path:
+    """Path of the gin file that a step wrote.
+
+    Args:
+        directory: the step's output, or that of a later step, which has a copy.
+        step: 'train', 'postprocess' or 'evaluation'.
+    """
+    return Path(directory, "results", "gin", f"{step}.gin")
+
+
+def step_config(directory: Path | str, step: str) -> dict[str, object]:
+    """The parameters that a finished step ran with, as `read_bindings` gives them.
+
+    Args:
+        directory, step: as for `gin_file`.
+
+    Raises:
+        InputError: the file is missing or is not a gin file.
+    """
+    return read_bindings(gin_file(directory, step))

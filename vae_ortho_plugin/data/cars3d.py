@@ -6,9 +6,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_ortho_plugin.data import npz
-from vae_ortho_plugin.data.kept import ScaledImages, keep
-from vae_ortho_plugin.data.location import contents, dlib_path, remedy
+from vae_ortho_plugin.data.files import npz
+from vae_ortho_plugin.data.files.kept import ScaledImages, keep
+from vae_ortho_plugin.data.files.location import contents, dlib_path, remedy
 from vae_ortho_plugin.errors import InputError
 
 # Below the data root: one MATLAB file a car.

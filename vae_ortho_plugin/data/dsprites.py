@@ -8,9 +8,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_ortho_plugin.data import npz
-from vae_ortho_plugin.data.location import check_file, dlib_path, remedy
-from vae_ortho_plugin.data.origin import has_hash
+from vae_ortho_plugin.data.files import npz
+from vae_ortho_plugin.data.files.location import check_file, dlib_path, remedy
+from vae_ortho_plugin.data.files.origin import has_hash
 from vae_ortho_plugin.errors import InputError
 
 # As in dlib, below the data root.

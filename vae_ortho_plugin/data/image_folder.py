@@ -7,12 +7,11 @@ from pathlib import Path
 import gin
 import numpy as np
 
-from vae_ortho_plugin.checks import check_whole
 from vae_ortho_plugin.data import own_data
-from vae_ortho_plugin.data.kept import keep
-from vae_ortho_plugin.data.location import contents
+from vae_ortho_plugin.data.files.kept import keep
+from vae_ortho_plugin.data.files.location import contents
 from vae_ortho_plugin.data.own_data import OwnData
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, check_whole
 
 _SUFFIXES = (".bmp", ".gif", ".jpeg", ".jpg", ".pgm", ".png", ".ppm", ".tif", ".tiff", ".webp")
 
@@ -70,7 +69,7 @@ def _sides(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
 
 def _read(files: list[Path], sides: tuple[int, int] | None, grey: bool, seed: int) -> np.ndarray:
     """uint8 [n, height, width, channels], shuffled."""
-    from vae_ortho_plugin.data import npz
+    from vae_ortho_plugin.data.files import npz
 
     first = _image(files[0], sides, grey)
     images = npz.aligned((len(files), *first.shape))

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_ortho_plugin.data.idx import read_idx
-from vae_ortho_plugin.data.location import check_file as check_readable
-from vae_ortho_plugin.data.location import contents, exists
-from vae_ortho_plugin.data.origin import has_hash, note
+from vae_ortho_plugin.data.files.idx import read_idx
+from vae_ortho_plugin.data.files.location import check_file as check_readable
+from vae_ortho_plugin.data.files.location import contents, exists
+from vae_ortho_plugin.data.files.origin import has_hash, note
 from vae_ortho_plugin.errors import InputError
 
 SHAPES = {

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_ortho_plugin.data import npz
-from vae_ortho_plugin.data.location import check_file, data_root, remedy
-from vae_ortho_plugin.data.origin import note
+from vae_ortho_plugin.data.files import npz
+from vae_ortho_plugin.data.files.location import check_file, data_root, remedy
+from vae_ortho_plugin.data.files.origin import note
 from vae_ortho_plugin.errors import InputError
 
 # Numbers of values of object colour, shape, size, camera height, background colour, first and

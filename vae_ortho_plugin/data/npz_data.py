@@ -6,12 +6,12 @@ from pathlib import Path
 import gin
 import numpy as np
 
-from vae_ortho_plugin.checks import check_whole
-from vae_ortho_plugin.data import npz, own_data
-from vae_ortho_plugin.data.kept import keep
-from vae_ortho_plugin.data.location import check_file
+from vae_ortho_plugin.data import own_data
+from vae_ortho_plugin.data.files import npz
+from vae_ortho_plugin.data.files.kept import keep
+from vae_ortho_plugin.data.files.location import check_file
 from vae_ortho_plugin.data.own_data import KINDS, OwnData
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, check_whole
 
 _OBSERVATIONS = ("images", "observations")
 _KEYS = (*_OBSERVATIONS, "factors", "factor_names", "factor_kinds", "splits")

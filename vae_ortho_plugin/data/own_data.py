@@ -5,10 +5,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_ortho_plugin.data import npz
-from vae_ortho_plugin.data.binning import Binning
-from vae_ortho_plugin.data.location import contents, data_root
-from vae_ortho_plugin.data.split_data import SPLITS, SplitGroundTruthData
+from vae_ortho_plugin.data.files import npz
+from vae_ortho_plugin.data.files.location import contents, data_root
+from vae_ortho_plugin.data.sampling.binning import Binning
+from vae_ortho_plugin.data.sampling.split_data import SPLITS, SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
 
 KINDS = ("continuous", "categorical")

@@ -24,7 +24,7 @@ from pathlib import Path
 import numpy as np
 
 from vae_ortho_plugin.data.dsprites import FILE, RENDERED, SIZES
-from vae_ortho_plugin.data.location import VARIABLE, data_root
+from vae_ortho_plugin.data.files.location import VARIABLE, data_root
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import written_beside
 

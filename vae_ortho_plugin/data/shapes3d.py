@@ -9,10 +9,10 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_ortho_plugin.data import npz
-from vae_ortho_plugin.data.kept import ScaledImages, keep
-from vae_ortho_plugin.data.location import check_file, dlib_path, exists, remedy
-from vae_ortho_plugin.data.origin import has_hash, note
+from vae_ortho_plugin.data.files import npz
+from vae_ortho_plugin.data.files.kept import ScaledImages, keep
+from vae_ortho_plugin.data.files.location import check_file, dlib_path, exists, remedy
+from vae_ortho_plugin.data.files.origin import has_hash, note
 from vae_ortho_plugin.errors import InputError
 
 # Below the data root.

@@ -9,10 +9,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from vae_ortho_plugin.data import npz
-from vae_ortho_plugin.data.kept import ScaledImages, keep
-from vae_ortho_plugin.data.location import check_file, dlib_path, exists, remedy
-from vae_ortho_plugin.data.unpack import MOST_PER_BYTE
+from vae_ortho_plugin.data.files import npz
+from vae_ortho_plugin.data.files.kept import ScaledImages, keep
+from vae_ortho_plugin.data.files.location import check_file, dlib_path, exists, remedy
+from vae_ortho_plugin.data.files.unpack import MOST_PER_BYTE
 from vae_ortho_plugin.errors import InputError
 
 # Below the data root, with the chunk and "dat", "cat" or "info".

@@ -7,10 +7,9 @@ from typing import ClassVar
 import gin
 import numpy as np
 
-from vae_ortho_plugin.checks import check_one_of, check_whole
 from vae_ortho_plugin.data import synthetic_maps
-from vae_ortho_plugin.data.split_data import SplitGroundTruthData
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
+from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
 
 NUM_STEPS = 20
 

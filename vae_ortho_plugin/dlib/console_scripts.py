@@ -9,12 +9,12 @@ from vae_ortho_plugin.dlib.hook import missing_packages
 
 def download_data() -> int:
     """vae_ortho_download_data; returns the exit status."""
-    return _run("vae_ortho_plugin.data.download")
+    return _run("vae_ortho_plugin.data.files.download")
 
 
 def evaluate() -> int:
     """vae_ortho_evaluate; returns the exit status."""
-    return _run("vae_ortho_plugin.dlib.arrays.command")
+    return _run("vae_ortho_plugin.arrays.command")
 
 
 def render_dsprites() -> int:

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 import gin
 
 from vae_ortho_plugin import gin_files
-from vae_ortho_plugin.dlib.arrays.names import METRICS, OF_JACOBIANS
+from vae_ortho_plugin.arrays.names import METRICS, OF_JACOBIANS
 from vae_ortho_plugin.errors import InputError
 
 _UNKNOWN_CONFIGURABLE = re.compile(

@@ -12,8 +12,7 @@ from collections.abc import Callable
 import gin
 
 from vae_ortho_plugin import gin_files
-from vae_ortho_plugin.checks import check_whole
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, check_whole
 from vae_ortho_plugin.gin_files import Macro, Reference
 
 # Parameters of dlib that are whole numbers, and the least value of each.

@@ -114,7 +114,7 @@ class _Loader:
             _prepare(module)
             self._loader.exec_module(module)
         elif module.__name__ in _DRAWING:
-            patches = importlib.import_module("vae_ortho_plugin.dlib.patches_visualize")
+            patches = importlib.import_module("vae_ortho_plugin.dlib.patches.visualize")
             with patches.chosen_backend_kept():
                 self._loader.exec_module(module)
             importlib.import_module("vae_ortho_plugin.dlib.patches").apply(module)

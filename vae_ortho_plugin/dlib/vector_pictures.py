@@ -8,9 +8,9 @@ import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 from matplotlib.figure import Figure
 
-from vae_ortho_plugin import pictures
-from vae_ortho_plugin.study.layout import LATENT_GRID_FILE
-from vae_ortho_plugin.trained_model import open_model
+from vae_ortho_plugin.decoder.trained_model import open_model
+from vae_ortho_plugin.study.plan.layout import LATENT_GRID_FILE
+from vae_ortho_plugin.study.report import pictures
 
 GRID_POINTS = 51
 

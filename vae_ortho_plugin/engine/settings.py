@@ -5,8 +5,7 @@ import dataclasses
 
 import gin
 
-from vae_ortho_plugin.checks import check_one_of, check_whole
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
 
 
 @dataclasses.dataclass(frozen=True)

@@ -36,8 +36,7 @@ import gin
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.checks import check_whole
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, check_whole
 from vae_ortho_plugin.models.base import PaperVAE
 from vae_ortho_plugin.models.loss_curvature import loss_curvature
 

@@ -8,8 +8,8 @@ import gin
 import tensorflow.compat.v1 as tf
 from disentanglement_lib.methods.shared import losses as dlib_losses
 
+from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.forward_mode import forward_jacobian
 from vae_ortho_plugin.models import losses
 
 

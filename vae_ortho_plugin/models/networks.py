@@ -10,8 +10,7 @@ import gin
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.checks import check_one_of
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, check_one_of
 
 _ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh, "sigmoid": tf.nn.sigmoid}
 _INITIAL_WEIGHTS = ("glorot", "fan_in")

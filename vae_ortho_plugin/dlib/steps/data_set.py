@@ -6,7 +6,7 @@ import copy
 import gin
 from gin.config import ConfigurableReference, macro
 
-from vae_ortho_plugin import run_config
+from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.dlib import import_path
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import Reference
@@ -41,19 +41,19 @@ def bind_data_set_of(directory: str, step: str) -> None:
 
     Args:
         directory: the step's output.
-        step: as in `run_config.gin_file`.
+        step: as in `gin_files.gin_file`.
 
     Raises:
         InputError: the step's gin file is missing or names no data set.
     """
-    gin_file = run_config.gin_file(directory, step)
+    gin_file = gin_files.gin_file(directory, step)
     if not gin_file.exists():
         raise InputError(
             f"dataset.name = 'auto' asks for the data set of the previous step, but {gin_file} is "
             "missing. Bind dataset.name to the data set's name."
         )
     import_path.import_as(gin_file)
-    previous = run_config.step_config(directory, step)
+    previous = gin_files.step_config(directory, step)
     name = previous.get("dataset.name")
     own_prefix = f"{name.name if isinstance(name, Reference) else name}."
     if not isinstance(name, (str, Reference)):

@@ -9,11 +9,11 @@ from unittest import mock
 
 import numpy as np
 
-from vae_ortho_plugin import run_config
+from vae_ortho_plugin import gin_files
+from vae_ortho_plugin.decoder.metrics import evaluated
 from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.dlib.steps import data_set, guards, lazy_module, output_directory
 from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
-from vae_ortho_plugin.metrics import evaluated
 
 
 def wrap(module: types.ModuleType) -> None:
@@ -25,7 +25,7 @@ def wrap(module: types.ModuleType) -> None:
 
     @functools.wraps(module.evaluate)
     def evaluate_model_too(model_dir, *args, **kwargs):
-        is_trained_model = not run_config.gin_file(model_dir, "postprocess").exists()
+        is_trained_model = not gin_files.gin_file(model_dir, "postprocess").exists()
         if data_set.is_auto():
             data_set.bind_data_set_of(model_dir, "train" if is_trained_model else "postprocess")
         with contextlib.ExitStack() as stack:

@@ -5,8 +5,8 @@ import json
 import os
 from pathlib import Path
 
+from vae_ortho_plugin.decoder.trained_model import module_signatures
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.trained_model import module_signatures
 
 
 def find_model_dir(evaluated_dir: str, metric: str = "dto") -> str:

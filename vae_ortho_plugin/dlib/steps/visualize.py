@@ -8,7 +8,7 @@ from unittest import mock
 import gin
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin import run_config
+from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.dlib.steps import data_set, guards, output_directory
 
 
@@ -38,7 +38,7 @@ def wrap(module: types.ModuleType) -> None:
 
 def _replacements(model_dir: str, dataset: GroundTruthData) -> dict[str, object]:
     """What dlib's module calls differently, by name."""
-    config = run_config.step_config(model_dir, "train")
+    config = gin_files.step_config(model_dir, "train")
     values = {name: repr(value) for name, value in config.items()}
     # dlib reads train.gin by lines, and so neither macros nor values of several lines.
     replaced = {"results": types.SimpleNamespace(gin_dict=lambda _: values)}

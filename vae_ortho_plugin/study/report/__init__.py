@@ -4,11 +4,11 @@
 from collections.abc import Collection
 from pathlib import Path
 
-from vae_ortho_plugin.study.experiments import Experiment
-from vae_ortho_plugin.study.finished import read_finished
-from vae_ortho_plugin.study.layout import ResultsFolder
-from vae_ortho_plugin.study.plans import plan_of
+from vae_ortho_plugin.study.plan.experiments import Experiment
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.plans import plan_of
 from vae_ortho_plugin.study.report import document
+from vae_ortho_plugin.study.report.finished import read_finished
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.sections import section_functions
 

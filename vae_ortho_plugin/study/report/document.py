@@ -10,9 +10,9 @@ from pathlib import Path
 import markdown
 from markdown.extensions.toc import TocExtension
 
-from vae_ortho_plugin import pictures
 from vae_ortho_plugin.files import write_text
-from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
+from vae_ortho_plugin.study.report import pictures
 from vae_ortho_plugin.study.report.section import Picture, Section, Table
 
 _STYLE = """

@@ -3,8 +3,8 @@
 
 from collections.abc import Callable, Iterable
 
-from vae_ortho_plugin.study.experiments import MODEL_TITLES, Experiment
-from vae_ortho_plugin.study.finished import FinishedRun
+from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES, Experiment
+from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.paper_targets import Target, target
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.statistics import Entry, summarize

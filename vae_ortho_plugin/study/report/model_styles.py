@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """How the report's pictures show the models."""
 
-from vae_ortho_plugin.pictures import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
-from vae_ortho_plugin.study.experiments import MODEL_TITLES
-from vae_ortho_plugin.study.finished import FinishedRun
+from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES
+from vae_ortho_plugin.study.report.finished import FinishedRun
+from vae_ortho_plugin.study.report.pictures import BLUE, GREEN, GREY, ORANGE, PURPLE, SKY, VERMILION
 
 # Model -> colour and marker; the marker repeats what the colour says.
 STYLES = {

@@ -4,10 +4,10 @@
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
 
-from vae_ortho_plugin.study.data_variants import DataVariant
-from vae_ortho_plugin.study.experiments import MODEL_TITLES, Experiment
-from vae_ortho_plugin.study.finished import FinishedRun
-from vae_ortho_plugin.study.plans import Plan
+from vae_ortho_plugin.study.plan.data_variants import DataVariant
+from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES, Experiment
+from vae_ortho_plugin.study.plan.plans import Plan
+from vae_ortho_plugin.study.report.finished import FinishedRun
 
 _MODELS = list(MODEL_TITLES)
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from scipy import stats
 
-from vae_ortho_plugin.study.experiments import MODEL_TITLES, Experiment
+from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES, Experiment
 from vae_ortho_plugin.study.report.paper_targets import Target
 
 # Two means of the paper's DtO that are closer count as equal.

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import check_seal, sha256, write_text, written_beside
-from vae_ortho_plugin.study.layout import METRIC_PATTERN, RESULT_PATTERN, ResultsFolder
+from vae_ortho_plugin.study.plan.layout import METRIC_PATTERN, RESULT_PATTERN, ResultsFolder
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 
 

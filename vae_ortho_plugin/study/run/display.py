@@ -12,8 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from vae_ortho_plugin.study.durations import duration
-from vae_ortho_plugin.study.experiments import MODEL_TITLES, Experiment, Run
+from vae_ortho_plugin.study.plan.durations import duration
+from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES, Experiment, Run
 from vae_ortho_plugin.study.run.progress import Failure, Progress
 
 # Lines of a terminal besides the table's rows: its heading, the bar, the runs at work, a line above.

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import locked
-from vae_ortho_plugin.study.experiments import Run
-from vae_ortho_plugin.study.layout import ResultsFolder
-from vae_ortho_plugin.study.plans import select
+from vae_ortho_plugin.study.plan.experiments import Run
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.run import display, status
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 from vae_ortho_plugin.study.run.pool import TimeLimitReached, make_in_workers

@@ -6,10 +6,10 @@ from collections.abc import Iterable
 
 from vae_ortho_plugin.data import render_dsprites
 from vae_ortho_plugin.data.dsprites import FILE as DSPRITES_FILE
-from vae_ortho_plugin.data.location import VARIABLE, data_root, describe_root
+from vae_ortho_plugin.data.files.location import VARIABLE, data_root, describe_root
 from vae_ortho_plugin.data.mnist_files import SHAPES, find_file
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study.experiments import Run
+from vae_ortho_plugin.study.plan.experiments import Run
 
 
 def keep_those_with_data(runs: list[Run], demanded: Iterable[str] | None) -> list[Run]:

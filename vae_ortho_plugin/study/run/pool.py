@@ -11,9 +11,9 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
-from vae_ortho_plugin.study.durations import duration
-from vae_ortho_plugin.study.experiments import Run
-from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.durations import duration
+from vae_ortho_plugin.study.plan.experiments import Run
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run.display import Display, shown
 from vae_ortho_plugin.study.run.memory import describe_limit
 from vae_ortho_plugin.study.run.progress import Failure, Progress

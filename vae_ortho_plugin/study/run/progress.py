@@ -7,8 +7,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vae_ortho_plugin.study.durations import duration
-from vae_ortho_plugin.study.experiments import Experiment, Run
+from vae_ortho_plugin.study.plan.durations import duration
+from vae_ortho_plugin.study.plan.experiments import Experiment, Run
 
 
 @dataclass

@@ -15,7 +15,7 @@ from vae_ortho_plugin import __version__
 from vae_ortho_plugin.engine import progress
 from vae_ortho_plugin.files import locked, publish, seal, write_text
 from vae_ortho_plugin.gin_files import bindings
-from vae_ortho_plugin.study.layout import RunFiles
+from vae_ortho_plugin.study.plan.layout import RunFiles
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 from vae_ortho_plugin.study.run.run_facts import facts_of
 
@@ -166,7 +166,7 @@ def _study_name(epochs: int | None) -> str:
     """Name by which dlib_reproduce finds the study, also one with shortened runs."""
     from disentanglement_lib.config import reproduce
 
-    from vae_ortho_plugin.study.dlib_study import VaePcaV1
+    from vae_ortho_plugin.study.plan.dlib_study import VaePcaV1
 
     if epochs is None:
         return "vae_pca_v1"

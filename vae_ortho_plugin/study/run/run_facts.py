@@ -7,7 +7,7 @@ from pathlib import Path
 
 import vae_ortho_plugin
 from vae_ortho_plugin.gin_files import read_bindings
-from vae_ortho_plugin.study.layout import RunFiles
+from vae_ortho_plugin.study.plan.layout import RunFiles
 
 MAX_CURVE_POINTS = 500
 
@@ -48,7 +48,7 @@ def data_facts(training_gin: Path) -> dict:
         training_gin: operative configuration of the training.
     """
     from vae_ortho_plugin.data import synthetic_maps
-    from vae_ortho_plugin.data.origin import origin
+    from vae_ortho_plugin.data.files.origin import origin
 
     bindings = read_bindings(training_gin)
     name = bindings["dataset.name"]

@@ -4,7 +4,7 @@
 import os
 from collections.abc import Sequence
 
-from vae_ortho_plugin.study.experiments import Run
+from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.run.memory import memory_limit
 
 # Memory of a worker on dSprites, in bytes; 7.4e9 were measured.

@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from vae_ortho_plugin.files import has_ended
-from vae_ortho_plugin.study.durations import duration
-from vae_ortho_plugin.study.experiments import Experiment, Run
-from vae_ortho_plugin.study.finished import read_json
-from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.durations import duration
+from vae_ortho_plugin.study.plan.experiments import Experiment, Run
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
+from vae_ortho_plugin.study.report.finished import read_json
 
 _STEP = re.compile(r"step ([\d,]*\d) of ([\d,]*\d)")
 # How far a log is read back for the last step; a line has less than 200 bytes.

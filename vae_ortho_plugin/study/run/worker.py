@@ -58,7 +58,7 @@ def _answer_jobs() -> None:
 
 def _make(reproduce: dict, job: dict) -> None:
     # Late, because it imports TensorFlow, which dlib's script has prepared by now.
-    from vae_ortho_plugin.kept_models import kept_open
+    from vae_ortho_plugin.decoder.kept_models import kept_open
 
     with kept_open():
         train_and_evaluate(reproduce, job["model_num"], job["epochs"], Path(job["directory"]))

@@ -3,8 +3,8 @@
 
 from collections import Counter
 
-from vae_ortho_plugin.study.data_variants import DataVariant
-from vae_ortho_plugin.study.experiments import (
+from vae_ortho_plugin.study.plan.data_variants import DataVariant
+from vae_ortho_plugin.study.plan.experiments import (
     AXIS_RATIOS,
     SYNTH_LINEAR,
     SYNTH_LINEAR_64,

@@ -5,9 +5,8 @@ from collections.abc import Sequence
 
 from matplotlib.figure import Figure
 
-from vae_ortho_plugin import pictures
-from vae_ortho_plugin.study.experiments import SWEPT_BETAS, Experiment, beta_experiment
-from vae_ortho_plugin.study.report import entries
+from vae_ortho_plugin.study.plan.experiments import SWEPT_BETAS, Experiment, beta_experiment
+from vae_ortho_plugin.study.report import entries, pictures
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Picture, Section, Table
 from vae_ortho_plugin.study.report.statistics import Entry

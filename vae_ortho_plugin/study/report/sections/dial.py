@@ -8,16 +8,16 @@ from typing import NamedTuple
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from vae_ortho_plugin.study.data_variants import DataVariant
-from vae_ortho_plugin.study.experiments import (
+from vae_ortho_plugin.study.plan.data_variants import DataVariant
+from vae_ortho_plugin.study.plan.experiments import (
     DIAL,
     DIAL_VARIANTS,
     MODEL_TITLES,
     Experiment,
     dial_experiment,
 )
-from vae_ortho_plugin.study.finished import FinishedRun
 from vae_ortho_plugin.study.report import entries
+from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.model_styles import STYLES, model_title
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Picture, Section, Table

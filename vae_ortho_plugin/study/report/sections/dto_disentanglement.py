@@ -5,10 +5,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vae_ortho_plugin import pictures
-from vae_ortho_plugin.study.data_variants import DataVariant
-from vae_ortho_plugin.study.experiments import SHOWN_VARIANTS
-from vae_ortho_plugin.study.finished import FinishedRun
+from vae_ortho_plugin.study.plan.data_variants import DataVariant
+from vae_ortho_plugin.study.plan.experiments import SHOWN_VARIANTS
+from vae_ortho_plugin.study.report import pictures
+from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.model_styles import STYLES, model_title
 from vae_ortho_plugin.study.report.paper_targets import target
 from vae_ortho_plugin.study.report.results import Results, finished_variants

@@ -4,9 +4,9 @@
 from matplotlib.figure import Figure
 from scipy import stats
 
-from vae_ortho_plugin import pictures
-from vae_ortho_plugin.study import experiments
-from vae_ortho_plugin.study.finished import FinishedRun
+from vae_ortho_plugin.study.plan import experiments
+from vae_ortho_plugin.study.report import pictures
+from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.results import Results, finished_variants
 from vae_ortho_plugin.study.report.section import Picture, Section
 

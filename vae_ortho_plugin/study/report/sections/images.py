@@ -5,8 +5,8 @@ import matplotlib.image
 import numpy as np
 from matplotlib.figure import Figure
 
-from vae_ortho_plugin.study.experiments import SHOWN_VARIANTS
-from vae_ortho_plugin.study.finished import FinishedRun
+from vae_ortho_plugin.study.plan.experiments import SHOWN_VARIANTS
+from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.model_styles import run_title
 from vae_ortho_plugin.study.report.results import Results, finished_variants
 from vae_ortho_plugin.study.report.section import Picture, Section

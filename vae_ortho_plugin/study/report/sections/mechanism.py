@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Prop. 4 and Theorem 2 in the trained models: parts of the loss, and how far from the optimum."""
 
-from vae_ortho_plugin.study.experiments import SHOWN_VARIANTS
-from vae_ortho_plugin.study.finished import FinishedRun
+from vae_ortho_plugin.study.plan.experiments import SHOWN_VARIANTS
 from vae_ortho_plugin.study.report import entries
+from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Section, Table
 

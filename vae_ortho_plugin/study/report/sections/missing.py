@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the study plans and has not finished."""
 
-from vae_ortho_plugin.study.experiments import MODEL_TITLES
+from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Section
 

@@ -4,10 +4,10 @@
 from matplotlib.figure import Figure
 from matplotlib.ticker import EngFormatter, MaxNLocator
 
-from vae_ortho_plugin import pictures
-from vae_ortho_plugin.study.data_variants import with_10_latents
-from vae_ortho_plugin.study.experiments import COMPARED_VARIANTS, SHOWN_VARIANTS
-from vae_ortho_plugin.study.finished import FinishedRun
+from vae_ortho_plugin.study.plan.data_variants import with_10_latents
+from vae_ortho_plugin.study.plan.experiments import COMPARED_VARIANTS, SHOWN_VARIANTS
+from vae_ortho_plugin.study.report import pictures
+from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.model_styles import STYLES, model_title
 from vae_ortho_plugin.study.report.results import Results, finished_variants
 from vae_ortho_plugin.study.report.section import Picture, Section

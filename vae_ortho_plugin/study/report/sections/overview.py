@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many runs are finished, what made them, and how to read the tables."""
 
-from vae_ortho_plugin.study.durations import duration
+from vae_ortho_plugin.study.plan.durations import duration
 from vae_ortho_plugin.study.report import entries
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Section

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Sec. 2.3: the directions of linear models against the principal directions of linear data."""
 
-from vae_ortho_plugin.study.experiments import (
+from vae_ortho_plugin.study.plan.experiments import (
     AXIS_RATIOS,
     SYNTH_LINEAR,
     SYNTH_LINEAR_64,

@@ -3,7 +3,7 @@
 
 from collections.abc import Iterable
 
-from vae_ortho_plugin.study.experiments import TABLE_VARIANTS
+from vae_ortho_plugin.study.plan.experiments import TABLE_VARIANTS
 from vae_ortho_plugin.study.report import paper_targets
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Section

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Table 1: how much of training is in the polarized regime."""
 
-from vae_ortho_plugin.study.data_variants import with_10_latents
-from vae_ortho_plugin.study.experiments import (
+from vae_ortho_plugin.study.plan.data_variants import with_10_latents
+from vae_ortho_plugin.study.plan.experiments import (
     COMPARED_VARIANTS,
     MNIST_SHORT,
     MODELS_WITH_POSTERIOR,
@@ -10,8 +10,8 @@ from vae_ortho_plugin.study.experiments import (
     Experiment,
     table_1_experiments,
 )
-from vae_ortho_plugin.study.finished import FinishedRun
 from vae_ortho_plugin.study.report import entries
+from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.paper_targets import LATENTS, TABLE_1, Target
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Section, Table

@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Table 2: DtO and disentanglement of each model on each data set."""
 
-from vae_ortho_plugin.study.experiments import (
-    COMPARED_VARIANTS,
-    SHOWN_VARIANTS,
-    Experiment,
-)
-from vae_ortho_plugin.study.finished import FinishedRun
+from vae_ortho_plugin.study.plan.experiments import COMPARED_VARIANTS, SHOWN_VARIANTS, Experiment
 from vae_ortho_plugin.study.report import entries, statistics
+from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.random_matrix import RANDOM_MATRICES
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.section import Section, Table

@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 
 from vae_ortho_plugin.files import write_text
-from vae_ortho_plugin.study.experiments import Run
-from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.experiments import Run
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run.cluster.plan import read_plan
 from vae_ortho_plugin.study.run.pool import make_in_workers
 from vae_ortho_plugin.study.run.progress import Failure

@@ -3,7 +3,7 @@
 
 from dataclasses import dataclass
 
-from vae_ortho_plugin.study.experiments import Run
+from vae_ortho_plugin.study.plan.experiments import Run
 
 
 @dataclass(frozen=True)

@@ -14,8 +14,8 @@ import time
 from collections.abc import Sequence
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study.experiments import Run
-from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.experiments import Run
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run.cluster.plan import Launch, plan_of
 from vae_ortho_plugin.study.run.cluster.watch import Watch
 from vae_ortho_plugin.study.run.display import shown

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vae_ortho_plugin.files import write_text
-from vae_ortho_plugin.study.experiments import Experiment, Run, run_of
+from vae_ortho_plugin.study.plan.experiments import Experiment, Run, run_of
 from vae_ortho_plugin.study.run.cluster.costs import COSTS, expected_seconds
 from vae_ortho_plugin.study.run.schedule import LONGEST_FIRST
 

@@ -5,10 +5,10 @@ import collections
 import time
 from collections.abc import Sequence
 
-from vae_ortho_plugin.study.durations import duration
-from vae_ortho_plugin.study.experiments import Run
-from vae_ortho_plugin.study.finished import read_json
-from vae_ortho_plugin.study.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.durations import duration
+from vae_ortho_plugin.study.plan.experiments import Run
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
+from vae_ortho_plugin.study.report.finished import read_json
 from vae_ortho_plugin.study.run.display import Display
 from vae_ortho_plugin.study.run.progress import Failure, Progress
 from vae_ortho_plugin.study.run.status import status_of

@@ -1,0 +1,215 @@
+# SPDX-License-Identifier: Apache-2.0
+"""dlib's metrics, and those of the plugin that need no decoder, on a table of latents and factors."""
+
+from collections.abc import Sequence
+
+import gin
+import numpy as np
+from disentanglement_lib.evaluation import evaluate as _  # noqa: F401  registers the metrics
+
+from vae_ortho_plugin import gin_files
+from vae_ortho_plugin.arrays.names import METRICS, Needs
+from vae_ortho_plugin.arrays.point_table import MatchedTable, PointTable
+from vae_ortho_plugin.arrays.reading import Factors
+from vae_ortho_plugin.dlib import gin_errors
+from vae_ortho_plugin.errors import InputError, check_whole, message_of
+
+# Of dlib's unsupervised_study_v1, for tables with so many points.
+_TRAIN, _TEST = 10_000, 5_000
+_SIZES = (10, 100, 1000, 10_000)
+
+_DISCRETIZING = {
+    "irs",
+    "mig",
+    "modularity_explicitness",
+    "unified_scores",
+    "unsupervised_metrics",
+}
+_PREDICTING = {
+    "downstream_task",
+    "fairness",
+    "reduced_downstream_task",
+    "strong_downstream_task",
+}
+# gin bindings of dlib's studies, and the metrics that need them.
+_SHARED = {
+    "discretizer.discretizer_fn = @histogram_discretizer": _DISCRETIZING,
+    "discretizer.num_bins = 20": _DISCRETIZING,
+    "predictor.predictor_fn = @gradient_boosting_classifier": _PREDICTING,
+    "prune_dims.threshold = 0.05": {"factor_vae_score"},
+    "reduced_representation.correlation_measure = @factorwise_dci": {"reduced_downstream_task"},
+}
+
+
+class ArrayMetrics:
+    """The metrics of a table of points, with their settings.
+
+    Attributes:
+        settings: values of all gin parameters, by name.
+        binning: text for each factor: how dlib's metrics see it.
+        points_of: for metrics that keep or set a factor: which points they take.
+    """
+
+    def __init__(
+        self,
+        names: Sequence[str],
+        latents: np.ndarray,
+        factors: Factors | None,
+        bindings: Sequence[str],
+        seed: int,
+    ):
+        """Configures gin. All that can be checked without computing is checked here.
+
+        Args:
+            names: gin names of the metrics.
+            latents: [points, latents].
+            factors: of the points; None where the metrics need none.
+            bindings: gin bindings, which replace the defaults.
+            seed: of each metric.
+
+        Raises:
+            InputError: a metric does not fit the arrays, or a binding is not valid.
+        """
+        self._latents, self._factors, self._seed = latents, factors, seed
+        table = self._table(PointTable)
+        self.binning = table.binning
+        self.points_of: dict[str, str] = {}
+        self._by_class: set[str] = set()
+        for name in names:
+            self._check_fit(name, METRICS[name])
+            self._note_points(name, METRICS[name], table)
+        defaults = _defaults(names, len(latents))
+        gin.clear_config()
+        with gin_errors.explained([], bindings):
+            gin.parse_config([*defaults, *bindings])
+        self.settings = gin_files.parse_bindings(gin.config_str(), "the settings")
+        for name in names:
+            self._check_settings(name)
+
+    def compute(self, name: str) -> dict:
+        """The result of one metric, as dlib's function returns it.
+
+        Raises:
+            InputError: the metric fails on these arrays.
+        """
+        # dlib's classifiers draw from NumPy's own generator.
+        np.random.seed(self._seed)
+        result = {}
+        for size in self._training_sizes(name):
+            if size is not None:
+                with gin.unlock_config():
+                    gin.bind_parameter(f"{name}.num_train", [size])
+            result.update(self._computed(name))
+        return result
+
+    def _computed(self, name: str) -> dict:
+        metric = gin.get_configurable(name)
+        table = self._table(MatchedTable if name in self._by_class else PointTable)
+        if name == "sap_score" and self.settings[f"{name}.continuous_factors"]:
+            table.sample = table.sample_unbinned  # their correlation needs no classes
+        random_state = np.random.RandomState(self._seed)
+        if METRICS[name].all_classes:
+            sizes = [self.settings[f"{name}.{which}"] for which in ("num_train", "num_test")]
+            table.check_classes(sizes, np.random.RandomState(self._seed))
+        try:
+            return metric(table, lambda points: self._latents[points], random_state=random_state)
+        except InputError as error:
+            raise InputError(message_of(error)) from error
+        except Exception as error:  # of any kind: scikit-learn's, NumPy's, dlib's assertions
+            cause = str(error).strip().splitlines() or [""]
+            raise InputError(
+                f"{type(error).__name__}: {cause[0]}. Rare classes or few points are the usual causes: "
+                "take more points, or fewer classes of a factor."
+            ) from error
+
+    def _table(self, kind: type[PointTable]) -> PointTable:
+        return kind(self._factors, len(self._latents))
+
+    def _training_sizes(self, name: str) -> list[int | None]:
+        """One run for each size, so that no point is in the training and the test set of one."""
+        sizes = self.settings.get(f"{name}.num_train")
+        return list(sizes) if isinstance(sizes, (list, tuple)) else [None]
+
+    def _check_fit(self, name: str, needs: Needs) -> None:
+        latents = self._latents.shape[1]
+        factors = 0 if self._factors is None else len(self._factors.names)
+        for what, least, found in (
+            ("latents", needs.latents, latents),
+            ("factors", needs.factors, factors),
+        ):
+            if found < least:
+                raise InputError(f"The metric {name} needs at least {least} {what}; got {found}.")
+        constant = np.flatnonzero(np.ptp(self._latents, axis=0) == 0)
+        if needs.varying and constant.size:
+            raise InputError(
+                f"The metric {name} divides by the standard deviation of each latent, and latent "
+                f"{constant[0]} has the same value at all points. Leave it out."
+            )
+
+    def _note_points(self, name: str, needs: Needs, table: PointTable) -> None:
+        if needs.draws not in ("kept", "set"):
+            return
+        if table.has_all_combinations():
+            self.points_of[name] = "points of each combination of classes"
+        elif needs.draws == "kept":
+            self._by_class.add(name)
+            self.points_of[name] = (
+                "points with the class of the kept factor, their other factors as in the table"
+            )
+        else:
+            raise InputError(
+                f"The metric {name} sets one factor and keeps all others. That needs points of every "
+                f"combination of the factors' classes ({' x '.join(map(str, table.factors_num_values))}), "
+                "and some are missing. Give all combinations, or leave this metric out."
+            )
+
+    def _check_settings(self, name: str) -> None:
+        largest = {}
+        for which in ("num_train", "num_test", "num_points"):
+            value = self.settings.get(f"{name}.{which}")
+            entries = value if isinstance(value, (list, tuple)) else [value]
+            if value is not None:
+                for entry in entries:
+                    check_whole(f"{name}.{which}", entry, 1)
+                largest[f"{name}.{which} = {value}"] = max(entries)
+        drawn, points = sum(largest.values()), len(self._latents)
+        if METRICS[name].draws in ("once", "split") and drawn > points:
+            raise InputError(
+                f"{' and '.join(largest)} are {drawn:,} points, and there are {points:,}."
+            )
+        names_only = self._factors is not None and "categorical" in self._factors.kinds
+        if name == "sap_score" and self.settings[f"{name}.continuous_factors"] and names_only:
+            raise InputError(
+                "sap_score.continuous_factors = True correlates latents with factors, and "
+                "--factor-kinds has a categorical one. Leave that factor or this binding out."
+            )
+
+
+def _defaults(names: Sequence[str], points: int) -> list[str]:
+    """The settings of dlib's studies as far as the points suffice, else two thirds for training."""
+    train, test = _TRAIN, _TEST
+    if points < _TRAIN + _TEST:
+        train, test = points - points // 3, points // 3
+    once = {"num_train": min(points, _TRAIN)}
+    split = {"num_train": train, "num_test": test}
+    sizes = {"num_train": [n for n in _SIZES if n <= train] or [train], "num_test": test}
+    kept = {"batch_size": 64, "num_train": 10_000, "num_eval": 5_000}
+    matrices = "[@mutual_information_matrix, @importance_gbt_matrix, @accuracy_svm_matrix]"
+    settings = {
+        "beta_vae_sklearn": kept,
+        "dci": split,
+        "disentanglement_score": {"num_points": points},
+        "downstream_task": sizes,
+        "factor_vae_score": {**kept, "num_variance_estimate": min(points, _TRAIN)},
+        "fairness": {"num_train": train, "num_test_points_per_class": 100},
+        "irs": {**once, "batch_size": 16},
+        "mig": once,
+        "modularity_explicitness": split,
+        "reduced_downstream_task": {**sizes, "num_factors_to_remove": 1},
+        "sap_score": {**split, "continuous_factors": False},
+        "strong_downstream_task": {**split, "num_train": [train], "n_experiment": 10},
+        "unified_scores": {**split, "matrix_fns": matrices},
+        "unsupervised_metrics": once,
+    }
+    own = [f"{name}.{key} = {value}" for name in names for key, value in settings[name].items()]
+    return own + [line for line, users in _SHARED.items() if users & set(names)]

@@ -1,0 +1,180 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A data set of dlib whose points are the rows of a table; its observations are their numbers."""
+
+import functools
+
+import numpy as np
+from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
+
+from vae_ortho_plugin.arrays.reading import Factors
+from vae_ortho_plugin.data.sampling.binning import Binning
+from vae_ortho_plugin.errors import InputError
+
+
+class PointTable(GroundTruthData):
+    """Points with their factors, without images.
+
+    Points are drawn without replacement until all have been drawn, so that the training and the test
+    points of a metric differ. Factors of many numbers are steps of a scale towards dlib (`Binning`).
+
+    Attributes:
+        factor_names, factor_kinds: of each factor.
+        binning: text for each factor: how dlib's metrics see it.
+    """
+
+    def __init__(self, factors: Factors | None, points: int):
+        """Takes a table.
+
+        Args:
+            factors: of the points; None for points without factors.
+            points: number of points.
+        """
+        values = np.zeros((points, 0)) if factors is None else factors.values
+        self.factor_names = [] if factors is None else factors.names
+        self.factor_kinds = [] if factors is None else factors.kinds
+        binning = Binning(values, [kind == "categorical" for kind in self.factor_kinds])
+        self.binning = binning.descriptions()
+        self._values, self._num_values = values, binning.num_values
+        self._classes = binning.classes(values)
+        self._undrawn = np.arange(0)
+
+    @property
+    def num_factors(self) -> int:
+        return len(self.factor_names)
+
+    @property
+    def factors_num_values(self) -> list[int]:
+        return self._num_values
+
+    @property
+    def observation_shape(self) -> list[int]:
+        return []
+
+    def has_all_combinations(self) -> bool:
+        """Whether each combination of the factors' classes is that of a point."""
+        present = len(np.unique(self._classes, axis=0))
+        return present == np.prod(self._num_values, dtype=float)
+
+    def check_classes(self, sizes: list[int], random_state: np.random.RandomState) -> None:
+        """Checks that each of the first samples that a metric draws has every class of each factor.
+
+        Args:
+            sizes: of the samples.
+            random_state: in the state of the one that the metric gets.
+
+        Raises:
+            InputError: a sample lacks a class.
+        """
+        order = random_state.permutation(len(self._classes))[: sum(sizes)]
+        for drawn in np.split(self._classes[order], np.cumsum(sizes)[:-1]):
+            for name, column, number in zip(
+                self.factor_names, drawn.T, self._num_values, strict=True
+            ):
+                found = len(np.unique(column))
+                if found < number:
+                    raise InputError(
+                        f"{number - found} of the {number} classes of {name!r} are not among the "
+                        f"{len(drawn):,} points of the training or the test set, which both need all. "
+                        "Take more points, or leave out rare classes."
+                    )
+
+    def sample_factors(self, num: int, random_state: np.random.RandomState) -> np.ndarray:
+        return self._classes[random_state.randint(len(self._classes), size=num)]
+
+    def sample_observations_from_factors(
+        self, factors: np.ndarray, random_state: np.random.RandomState
+    ) -> np.ndarray:
+        """Numbers [num] of points that are drawn from those with these class numbers [num, factors].
+
+        Raises:
+            InputError: there is no such point.
+        """
+        wanted = self._keys(factors)
+        if not np.isin(wanted, self._by_combination.keys).all():
+            raise InputError(
+                "no point has the classes that this metric asks for of the factors "
+                f"{', '.join(self.factor_names)}"
+            )
+        return self._by_combination.draw(wanted, random_state)
+
+    @functools.cached_property
+    def _by_combination(self) -> "_ByKey":
+        return _ByKey(self._keys(self._classes))
+
+    def sample(
+        self, num: int, random_state: np.random.RandomState
+    ) -> tuple[np.ndarray, np.ndarray]:
+        drawn = self._draw(num, random_state)
+        return self._classes[drawn], drawn
+
+    def sample_unbinned(
+        self, num: int, random_state: np.random.RandomState
+    ) -> tuple[np.ndarray, np.ndarray]:
+        """Factors as the table has them, class numbers for names, and numbers of points."""
+        drawn = self._draw(num, random_state)
+        return self._values[drawn], drawn
+
+    def sample_observations(self, num: int, random_state: np.random.RandomState) -> np.ndarray:
+        return self._draw(num, random_state)
+
+    def _draw(self, num: int, random_state: np.random.RandomState) -> np.ndarray:
+        """Numbers of points that were not drawn before, or of all in a new order."""
+        while len(self._undrawn) < num:
+            again = random_state.permutation(len(self._values))
+            self._undrawn = np.concatenate([self._undrawn, again])
+        drawn, self._undrawn = np.split(self._undrawn, [num])
+        return drawn
+
+    def _keys(self, classes: np.ndarray) -> np.ndarray:
+        """One number for each combination of classes."""
+        return np.ravel_multi_index(tuple(classes.T), self._num_values)
+
+
+class MatchedTable(PointTable):
+    """A table without all combinations, for metrics that keep one factor and let all others vary.
+
+    dlib draws factors, sets one column of them, and asks for observations. Here these are points that
+    have the class of that column; their other factors are as they occur with it in the table.
+    """
+
+    def __init__(self, factors: Factors | None, points: int):
+        super().__init__(factors, points)
+        self._by_class = [_ByKey(classes) for classes in self._classes.T]
+        self._handed_out: list[tuple[np.ndarray, np.ndarray]] = []
+
+    def sample_factors(self, num: int, random_state: np.random.RandomState) -> np.ndarray:
+        points = random_state.randint(len(self._classes), size=num)
+        # dlib draws at most two tables before it asks for the observations of both.
+        self._handed_out = [(self._classes[points], points), *self._handed_out[:1]]
+        return self._classes[points]
+
+    def sample_observations_from_factors(
+        self, factors: np.ndarray, random_state: np.random.RandomState
+    ) -> np.ndarray:
+        """Numbers [num] of points with the classes of the column of [num, factors] that dlib set."""
+        changes = [
+            (np.flatnonzero((factors != drawn).any(axis=0)), points)
+            for drawn, points in self._handed_out
+            if drawn.shape == factors.shape
+        ]
+        # Of tables that differ in one column, the newest: dlib sets a column of that.
+        columns, points = min(changes, key=lambda change: len(change[0]))
+        if not len(columns):
+            return points
+        (kept,) = columns
+        return self._by_class[kept].draw(factors[:, kept], random_state)
+
+
+class _ByKey:
+    """Points by a key of theirs."""
+
+    def __init__(self, keys: np.ndarray):
+        self._order = np.argsort(keys, kind="stable")
+        self.keys = keys[self._order]
+
+    def draw(self, wanted: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+        """For each wanted key, which is there, a random one of the points that have it."""
+        first = np.searchsorted(self.keys, wanted, "left")
+        last = np.searchsorted(self.keys, wanted, "right")
+        share = random_state.random_sample(len(wanted))
+        return self._order[first + (share * (last - first)).astype(int)]

@@ -1,0 +1,2 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the data sets share about files: where they are, how they are fetched, read and known."""

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Arrays out of npz files: without pickles, in blocks, or mapped into memory."""
+
+import contextlib
+import math
+import zipfile
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import numpy as np
+
+from vae_ortho_plugin.data.files.kept import keep
+from vae_ortho_plugin.data.files.unpack import MOST_PER_BYTE
+from vae_ortho_plugin.errors import InputError
+
+_BLOCK = 1 << 24
+
+
+@contextlib.contextmanager
+def opened(path: Path, layout: str) -> Iterator[zipfile.ZipFile]:
+    """Within: the archive. Its errors become InputError.
+
+    Args:
+        layout: whose layout the file should have, for the message about a missing array.
+    """
+    try:
+        with zipfile.ZipFile(path) as archive:
+            yield archive
+    except KeyError as error:
+        raise InputError(f"{path}: not in the layout of {layout} ({error.args[0]}).") from error
+    except PermissionError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{path}: damaged or truncated npz file ({error}).") from error
+
+
+def header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """Reads the header of a npy file: shape, Fortran order, type."""
+    if np.lib.format.read_magic(file) == (1, 0):
+        return np.lib.format.read_array_header_1_0(file)
+    return np.lib.format.read_array_header_2_0(file)
+
+
+def check_shape(
+    path: Path, archive: zipfile.ZipFile, key: str, dtype: str, shape: tuple[int, ...]
+) -> None:
+    """Raises InputError unless an array has this type and shape."""
+    with archive.open(f"{key}.npy") as file:
+        found_shape, _, found_dtype = header(file)
+    if (found_shape, found_dtype.name) != (shape, dtype):
+        raise InputError(
+            f"{path}: expected {key} to be {dtype} of shape {shape}, "
+            f"found {found_dtype.name} of shape {found_shape}."
+        )
+
+
+def small_array(archive: zipfile.ZipFile, key: str) -> np.ndarray:
+    """An array as NumPy reads it; ValueError for one of Python objects."""
+    with archive.open(f"{key}.npy") as file:
+        _checked_header(archive, key, file)
+        file.seek(0)
+        return np.lib.format.read_array(file, allow_pickle=False)
+
+
+def _checked_header(
+    archive: zipfile.ZipFile, key: str, file: BinaryIO
+) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """As `header`, before memory is taken for the array.
+
+    Raises:
+        ValueError: it is an array of Python objects, or more than the file can hold.
+    """
+    shape, fortran, dtype = header(file)
+    if dtype.hasobject:
+        raise ValueError(f"{key} is an array of Python objects, which only a pickle holds")
+    info, size = archive.getinfo(f"{key}.npy"), math.prod(shape) * dtype.itemsize
+    deflated = info.compress_type == zipfile.ZIP_DEFLATED
+    most = info.compress_size * MOST_PER_BYTE if deflated else info.file_size
+    if min(shape, default=0) < 0 or size > info.file_size - file.tell() or info.file_size > most:
+        raise ValueError(f"{info.filename} states shape {shape}, more than the file holds")
+    return shape, fortran, dtype
+
+
+def large_array(path: Path, layout: str, key: str) -> np.ndarray:
+    """A large array, read-only: mapped from the file where it is stored uncompressed there.
+
+    A compressed one is read once per process, in blocks, so that it is in memory once.
+
+    Raises:
+        InputError: there is no such array, or the file is damaged.
+    """
+    with opened(path, layout) as archive, archive.open(f"{key}.npy") as file:
+        shape, fortran, dtype = _checked_header(archive, key, file)
+        info = archive.getinfo(f"{key}.npy")
+        if info.compress_type == zipfile.ZIP_STORED and not fortran:
+            begin = _data_offset(path, info)
+            if begin + info.file_size > path.stat().st_size:
+                raise EOFError(f"{key} ends too early")
+            return np.memmap(path, dtype, "r", begin + file.tell(), shape)
+
+        def read() -> np.ndarray:
+            array = aligned(shape[::-1] if fortran else shape, dtype)
+            read_into(file, array)
+            array = array.T if fortran else array
+            array.flags.writeable = False
+            return array
+
+        return keep(key, [path], read)
+
+
+def _data_offset(path: Path, info: zipfile.ZipInfo) -> int:
+    """Where a member's data begin: after its local header, whose name and extra field vary."""
+    with open(path, "rb") as file:
+        file.seek(info.header_offset + 26)
+        lengths = np.frombuffer(file.read(4), "<u2")
+    return info.header_offset + 30 + int(lengths.sum())
+
+
+def aligned(shape: tuple[int, ...], dtype: np.dtype | str = np.uint8) -> np.ndarray:
+    """An uninitialized array at an address that is a multiple of 64.
+
+    TensorFlow uses such an array in place. It copies other arrays that are fed to it.
+    """
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    buffer = np.empty(size + 63, np.uint8)
+    start = -buffer.ctypes.data % 64
+    return buffer[start : start + size].view(dtype).reshape(shape)
+
+
+def read_into(file: BinaryIO, array: np.ndarray) -> None:
+    """Fills a contiguous array with the next bytes of the file.
+
+    Raises:
+        EOFError: there are too few.
+    """
+    rest = memoryview(array.reshape(-1).view(np.uint8))
+    while rest:
+        count = file.readinto(rest[:_BLOCK])
+        if not count:
+            raise EOFError("the data end too early")
+        rest = rest[count:]

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Data sets that can be sampled inside the graph, from one array in memory."""
+
+import sys
+from pathlib import Path
+
+import numpy as np
+from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
+
+from vae_ortho_plugin.data.files import npz
+from vae_ortho_plugin.data.files.kept import ScaledImages, is_kept, keep
+from vae_ortho_plugin.data.sampling.numbered import numbered_images
+from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
+
+# Share of the available memory that a copy of mapped images may take.
+_LARGEST_SHARE = 0.8
+_COPY = "copy of mapped images"
+
+
+def resident_observations(ground_truth_data: GroundTruthData) -> tuple[np.ndarray, float] | None:
+    """The array [n, *observation_shape] and the scale to sample from, or None.
+
+    A result means that `sample_observations(1)` of the data has the distribution of `scale` times a
+    uniformly drawn row. That holds for dlib's data sets of stored images, whichever of the factors
+    are latent, because dlib draws every factor uniformly and independently. The coloured and noisy
+    variants of dSprites add noise to every sample.
+    """
+    # Imported here, because dlib's data sets import the module whose patch imports this one.
+    from disentanglement_lib.data.ground_truth import dsprites
+
+    if isinstance(ground_truth_data, SplitGroundTruthData):
+        return ground_truth_data.resident_observations()
+    if numbered_images(ground_truth_data) is None:
+        return None
+    images = ground_truth_data.images
+    stored = in_memory(images.stored if isinstance(images, ScaledImages) else images)
+    if stored is None:
+        return None
+    scale = 1.0 if type(ground_truth_data) is dsprites.DSprites else 1 / 255
+    return stored.reshape(-1, *ground_truth_data.observation_shape), scale
+
+
+def in_memory(images: np.ndarray) -> np.ndarray | None:
+    """The images in memory, where TensorFlow uses them in place.
+
+    Images that are mapped from a file are read from it once per process, into one copy.
+
+    Returns:
+        None where the memory is too small for the copy; the user is told.
+    """
+    if not isinstance(images, np.memmap):
+        return images
+    files = [Path(images.filename)]
+    room = _room()
+    if room is not None and images.nbytes > _LARGEST_SHARE * room and not is_kept(_COPY, files):
+        print(
+            f"vae_ortho_plugin: {images.filename} has {images.nbytes / 1e9:.1f} GB of images, "
+            f"and {room / 1e9:.1f} GB of memory are available: they are read from the file as "
+            "training needs them, which is slower.",
+            file=sys.stderr,
+        )
+        return None
+    return keep(_COPY, files, lambda: _read(images))
+
+
+def _read(mapped: np.memmap) -> np.ndarray:
+    # From the file and not through the mapping, whose pages would count as this process's memory.
+    images = npz.aligned(mapped.shape, mapped.dtype)
+    with open(mapped.filename, "rb") as file:
+        file.seek(mapped.offset)
+        npz.read_into(file, images)
+    images.flags.writeable = False
+    return images
+
+
+def _room() -> int | None:
+    """Available bytes of memory, None where the system does not say."""
+    try:
+        lines = Path("/proc/meminfo").read_text().splitlines()
+        return next(int(line.split()[1]) * 1024 for line in lines if "MemAvailable" in line)
+    except (OSError, StopIteration):
+        return None

@@ -1,0 +1,101 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the trackers share: the training points that they measure on, and the model's trained networks."""
+
+import contextlib
+from collections.abc import Callable, Iterator
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from vae_ortho_plugin.engine import graphs, inputs
+from vae_ortho_plugin.errors import InputError, check_whole
+
+
+def draw(input_fn: Callable, params: dict, num_points: int) -> np.ndarray:
+    """The first points that the input of a training gives, float32 [num_points, *observation_shape].
+
+    They are read in a graph of their own: the training reads its input from the beginning.
+
+    Args:
+        input_fn: the input function of the training.
+        params: what it is called with.
+        num_points: number of points.
+    """
+    points = []
+    with graphs.building():
+        dataset = inputs.resident_dataset(input_fn, params)
+    if dataset is not None:
+        return dataset.first(num_points)
+    with graphs.building(), tf.device("/cpu:0"), tf.Session() as session:
+        batch = input_fn(params)
+        features = batch[0] if isinstance(batch, tuple) else batch
+        while sum(map(len, points)) < num_points:
+            points.append(session.run(features))
+    return np.concatenate(points)[:num_points].astype(np.float32)
+
+
+def checked(measure: str, every: int, num_points: int) -> tuple[int, int]:
+    """The settings of a tracker, `every` and `num_points`, if they are valid.
+
+    Args:
+        measure: the tracker's name in gin.
+        every: number of batches from one measurement to the next, at least 0.
+        num_points: number of training points to measure on, at least 1.
+
+    Raises:
+        InputError: one of them is no whole number, or too small.
+    """
+    check_whole(f"{measure}.every", every)
+    check_whole(f"{measure}.num_points", num_points, 1)
+    return every, num_points
+
+
+def gaussian_model(model_fn: Callable, measure: str) -> object:
+    """The model whose method `model_fn` is, with dlib's gaussian_encoder and decode.
+
+    Args:
+        model_fn: the model function that is trained.
+        measure: the tracker's name in gin, for the error message.
+
+    Raises:
+        InputError: `model_fn` is no method of such a model.
+    """
+    model = getattr(model_fn, "__self__", None)
+    if not (hasattr(model, "gaussian_encoder") and hasattr(model, "decode")):
+        raise InputError(
+            f"{measure} needs a model with dlib's methods gaussian_encoder and decode, whose model_fn "
+            f"is trained; this one is {model_fn!r}. Bind {measure}.every = 0 to train it unmeasured."
+        )
+    return model
+
+
+@contextlib.contextmanager
+def trained_weights(measure: str) -> Iterator[None]:
+    """Within: the networks of a model that has been built use its weights.
+
+    Args:
+        measure: the tracker's name in gin, for the error message.
+
+    Raises:
+        InputError: the networks cannot be called again, or, at the end, made new weights.
+    """
+    known = len(tf.global_variables())
+    remedy = (
+        "Make weights by tf.get_variable or tf.layers, outside of scopes of the model's own, or bind "
+        f"{measure}.every = 0."
+    )
+    try:
+        with tf.variable_scope(tf.get_variable_scope(), reuse=tf.AUTO_REUSE):
+            yield
+    except InputError:
+        raise
+    except ValueError as error:
+        raise InputError(
+            f"{measure} calls the model's networks once more, and that failed: {error}. {remedy}"
+        ) from error
+    new = [variable.op.name for variable in tf.global_variables()[known:]]
+    if new:
+        raise InputError(
+            f"{measure} calls the model's networks once more, and that made new weights "
+            f"({', '.join(new)}), so they are not the trained ones. {remedy}"
+        )

@@ -1,0 +1,318 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Means and Jacobians of a trained model, from the TF-Hub module that dlib's training exports."""
+
+import contextlib
+import functools
+import os
+import pathlib
+from collections.abc import Iterator
+
+import disentanglement_lib  # noqa: F401  first: it makes TensorFlow what tensorflow_hub expects
+import numpy as np
+import tensorflow.compat.v1 as tf
+import tensorflow_hub as hub
+
+from vae_ortho_plugin import gin_files
+from vae_ortho_plugin.decoder import kept_models
+from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
+from vae_ortho_plugin.decoder.output_activation import ACTIVATIONS, KNOWN
+from vae_ortho_plugin.engine import memory
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import check_seal
+from vae_ortho_plugin.measures import triangular_factors
+
+OUTPUTS = ("image", "raw")
+BATCH_SIZE = 256
+# Bytes of a batch's Jacobians from which their memory is kept for the next batch.
+_LARGE_BATCH = 4 * 2**20
+
+
+class TrainedModel(contextlib.AbstractContextManager):
+    """Encoder and decoder of a TF-Hub module with dlib's signatures; a context manager.
+
+    Works on the modules that dlib's training exports, under TensorFlow 1.14 and current ones:
+
+        with TrainedModel("model/tfhub", activation="logits") as model:
+            factors = model.jacobian_factors(model.encode(images))
+        print(distance_to_orthogonality(factors).mean)
+
+    Args:
+        module_path: directory of the TF-Hub module.
+        activation: from the decoder's output to the image, a name in `output_activation.ACTIVATIONS`.
+
+    Raises:
+        InputError: there is no module, or the activation is unknown; from the methods, a signature is
+            missing.
+    """
+
+    def __init__(self, module_path: str, activation: str = "linear"):
+        if activation not in ACTIVATIONS:
+            raise InputError(
+                f"Unknown activation {activation!r}; use one of {', '.join(ACTIVATIONS)}."
+            )
+        self._path, self._activation = module_path, ACTIVATIONS[activation]
+        self._signatures = _need_signatures(module_path)
+        self._key = kept_models.key_of(module_path, activation)
+        self._graph = tf.Graph()
+        with self._graph.as_default():
+            self._module = hub.Module(module_path)
+            self._session = tf.Session()
+            self._session.run([tf.global_variables_initializer(), tf.tables_initializer()])
+
+    def __exit__(self, kind: type[BaseException] | None, *exception) -> None:
+        kept_models.give_back(self._key, self, keep=kind is None and not self._has_a_state())
+
+    def close(self) -> None:
+        """Frees the weights."""
+        self._session.close()
+
+    def _has_a_state(self) -> bool:
+        built = self.__dict__
+        names = ("_encoder", "_decoder", "_jacobian", "_noise_jacobian")
+        fetched = [built[name] for name in names if name in built]
+        fed = []
+        if "_reconstructions" in built:
+            _, noise, outputs = self._reconstructions
+            fed.append(noise)
+            fetched.append(outputs)
+        return kept_models.has_a_state(tf.nest.flatten(fetched), fed)
+
+    @property
+    def num_latents(self) -> int:
+        """Number of latents."""
+        return int(self._encoder[1]["mean"].shape[1])
+
+    def encode(self, images: np.ndarray) -> np.ndarray:
+        """Posterior means [points, latents] of images [points, height, width, channels].
+
+        Raises:
+            InputError: images of another shape than the model's.
+        """
+        return self.posterior(images)[0]
+
+    def posterior(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """Posterior means and log variances, each [points, latents], of images.
+
+        For a full covariance, the log variances are those of its diagonal.
+
+        Raises:
+            InputError: images of another shape than the model's.
+        """
+        feed, outputs = self._encoder
+        self._check_images(feed, images)
+        batches = self._batches([outputs["mean"], outputs["logvar"]], feed, images, BATCH_SIZE)
+        means, logvars = zip(*batches, strict=True)
+        return np.concatenate(means), np.concatenate(logvars)
+
+    def decode(self, latents: np.ndarray) -> np.ndarray:
+        """[points, height, width, channels], after the activation, of latents [points, latents]."""
+        feed, outputs = self._decoder
+        return np.concatenate(list(self._batches(outputs, feed, latents, BATCH_SIZE)))
+
+    def jacobians(self, latents: np.ndarray, batch_size: int = BATCH_SIZE) -> Iterator[np.ndarray]:
+        """Jacobians of `decode`, in batches of points.
+
+        Args:
+            latents: [points, latents].
+            batch_size: number of points in a batch.
+
+        Yields:
+            [at most batch_size, outputs, latents] in float32.
+        """
+        feed, _ = self._decoder
+        for transposed in self._batches(self._jacobian, feed, latents, batch_size):
+            yield transposed.swapaxes(1, 2)
+
+    def jacobian_factors(self, latents: np.ndarray, batch_size: int = BATCH_SIZE) -> np.ndarray:
+        """R of each Jacobian J = Q R of `decode`: [points, latents, latents].
+
+        R has the same DtO as J, also among some of the latents, and its size does not depend on the
+        number of outputs.
+
+        Args:
+            latents: [points, latents].
+            batch_size: number of Jacobians in memory at a time.
+
+        Raises:
+            InputError: a Jacobian is not finite.
+        """
+        _, images = self._decoder
+        outputs = images.shape[1:].num_elements() or 0
+        batch_bytes = 4 * min(batch_size, len(latents)) * latents.shape[1] * outputs
+        with memory.kept(batch_bytes, at_least=_LARGE_BATCH):
+            return np.concatenate(
+                [
+                    triangular_factors(batch, first_point=number * batch_size)
+                    for number, batch in enumerate(self.jacobians(latents, batch_size))
+                ]
+            )
+
+    def reconstruct(self, images: np.ndarray, noise: np.ndarray) -> np.ndarray:
+        """Images decoded from latents that the posterior of `images` gives for this noise.
+
+        This is the module's own sampling, also with a full covariance (mean + L noise), with the given
+        numbers in place of its standard normal ones: zeros give the reconstruction from the mean.
+
+        Args:
+            images: [points, height, width, channels], taken as one batch.
+            noise: [points, latents].
+
+        Returns:
+            [points, height, width, channels], after the activation.
+
+        Raises:
+            InputError: images of another shape than the model's, or a model that does not sample.
+        """
+        feed, noise_tensor, outputs = self._reconstructions
+        self._check_images(feed, images)
+        return self._session.run(outputs, {feed: images, noise_tensor: noise})
+
+    def noise_jacobians(self, images: np.ndarray) -> np.ndarray:
+        """d `reconstruct` / d noise at noise 0: J L [points, outputs, latents] for a posterior covariance L Lᵀ.
+
+        For a diagonal posterior, column j is σ_j J_j.
+
+        Args:
+            images: [points, height, width, channels], taken as one batch.
+
+        Raises:
+            InputError: as `reconstruct`.
+        """
+        feed, noise_tensor, _ = self._reconstructions
+        self._check_images(feed, images)
+        noise = np.zeros((len(images), self.num_latents))
+        transposed = self._session.run(self._noise_jacobian, {feed: images, noise_tensor: noise})
+        return transposed.swapaxes(1, 2)
+
+    @functools.cached_property
+    def _encoder(self) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        return self._apply("gaussian_encoder", "images")
+
+    @functools.cached_property
+    def _decoder(self) -> tuple[tf.Tensor, tf.Tensor]:
+        feed, outputs = self._apply("decoder", "latent_vectors")
+        with self._graph.as_default():
+            return feed, self._activation(outputs["images"])
+
+    @functools.cached_property
+    def _reconstructions(self) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
+        """Tensors of the images, of the posterior's standard normal noise and of the decoded images."""
+        feed, outputs = self._apply("reconstructions", "images")
+        with self._graph.as_default():
+            draws = [
+                operation.outputs[0]
+                for operation in self._graph.get_operations()
+                if operation.type == "RandomStandardNormal"
+                and operation.outputs[0].shape.is_compatible_with([None, self.num_latents])
+            ]
+            gradients = tf.gradients(outputs["images"], draws) if draws else []
+            used = [
+                draw
+                for draw, gradient in zip(draws, gradients, strict=True)
+                if gradient is not None
+            ]
+            if len(used) != 1:
+                found = f"{len(used)} tensors of normal numbers" if used else "nothing"
+                raise InputError(
+                    f"The model in {self._path} samples {found} between encoder and decoder, where a "
+                    "Gaussian posterior samples one number per latent. (An autoencoder's posterior "
+                    "is a point, without any noise to measure.)"
+                )
+            return feed, used[0], self._activation(outputs["images"])
+
+    @functools.cached_property
+    def _noise_jacobian(self) -> tf.Tensor:
+        _, noise, outputs = self._reconstructions
+        with self._graph.as_default():
+            return forward_jacobian(outputs, noise)
+
+    @functools.cached_property
+    def _jacobian(self) -> tf.Tensor:
+        feed, outputs = self._decoder
+        with self._graph.as_default():
+            return forward_jacobian(outputs, feed)
+
+    def _check_images(self, feed: tf.Tensor, images: np.ndarray) -> None:
+        if not feed.shape[1:].is_compatible_with(images.shape[1:]):
+            raise InputError(
+                f"The model in {self._path} was trained on observations of the shape "
+                f"{feed.shape[1:].as_list()}; the data set has {list(images.shape[1:])}. "
+                "Set dataset.name to the data it was trained on."
+            )
+
+    def _apply(self, signature: str, source: str) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
+        if signature not in self._signatures:
+            raise InputError(
+                f"The TF-Hub module {self._path} has no signature {signature!r} (it has "
+                f"{', '.join(sorted(self._signatures))}): it is not that of a trained model."
+            )
+        with self._graph.as_default():
+            info = self._module.get_input_info_dict(signature)[source]
+            feed = tf.placeholder(info.dtype, info.get_shape())
+            return feed, self._module({source: feed}, signature=signature, as_dict=True)
+
+    def _batches(
+        self,
+        fetch: tf.Tensor | list[tf.Tensor],
+        feed: tf.Tensor,
+        points: np.ndarray,
+        batch_size: int,
+    ) -> Iterator:
+        for start in range(0, len(points), batch_size):
+            yield self._session.run(fetch, {feed: points[start : start + batch_size]})
+
+
+def module_signatures(module_path: str) -> set[str]:
+    """The names of the TF-Hub module's signatures; empty where there is no module."""
+    if not tf.io.gfile.exists(os.path.join(module_path, "tfhub_module.pb")):
+        return set()
+    return set(hub.load_module_spec(module_path).get_signature_names())
+
+
+def _need_signatures(module_path: str) -> set[str]:
+    found = module_signatures(module_path)
+    if not found:
+        raise InputError(
+            f"There is no TF-Hub module in {module_path}; name a directory that dlib_train wrote."
+        )
+    return found
+
+
+def open_model(model_dir: str, output: str = "image") -> TrainedModel:
+    """The model that dlib_train wrote to model_dir.
+
+    Args:
+        model_dir: the directory.
+        output: "image" for the decoder's output after the activation that train.gin names, "raw" for the
+            output before it.
+
+    Raises:
+        InputError: there is no trained model, a file of it is damaged, the output is unknown, or
+            train.gin does not name a known activation.
+    """
+    if output not in OUTPUTS:
+        raise InputError(f"Unknown decoder output {output!r}; use one of {', '.join(OUTPUTS)}.")
+    module_path = os.path.join(model_dir, "tfhub")
+    _need_signatures(module_path)
+    check_seal(pathlib.Path(model_dir), "tfhub/*")
+    activation = "linear" if output == "raw" else _activation(model_dir)
+    kept = kept_models.take(kept_models.key_of(module_path, activation))
+    return kept or TrainedModel(module_path, activation)
+
+
+def _activation(model_dir: str) -> str:
+    path = str(gin_files.gin_file(model_dir, "train"))
+    remedy = "or, with dto or precision_gap, take the decoder's output before it, output = 'raw'."
+    if not tf.io.gfile.exists(path):
+        raise InputError(
+            f"{path} is missing, which names the decoder's output activation: put it back, {remedy}"
+        )
+    with tf.io.gfile.GFile(path) as file:
+        config = gin_files.parse_bindings(file.read(), path)
+    activation = config.get("reconstruction_loss.activation")
+    if not isinstance(activation, str) or activation not in ACTIVATIONS:
+        raise InputError(
+            f"{path} has reconstruction_loss.activation = {activation!r}, known are {KNOWN}: correct it, "
+            f"{remedy}"
+        )
+    return activation

@@ -1,0 +1,61 @@
+# SPDX-License-Identifier: Apache-2.0
+"""What the plugin changes in dlib's metrics.
+
+They refuse data without the factors that they need. Those that code thousands of small batches code them together.
+"""
+
+import functools
+import types
+
+from vae_ortho_plugin.dlib import metric_samples
+from vae_ortho_plugin.dlib.gin_wrapper import replace_wrapped
+
+# The functions, by module, and the number of generating factors that each one needs; two where it tells one
+# factor from the others. `unsupervised_metrics` needs none.
+_METRICS = {
+    "beta_vae": ("compute_beta_vae_sklearn", 2),
+    "dci": ("compute_dci", 1),
+    "downstream_task": ("compute_downstream_task", 1),
+    "factor_vae": ("compute_factor_vae", 1),
+    "fairness": ("compute_fairness", 2),
+    "irs": ("compute_irs", 1),
+    "mig": ("compute_mig", 1),
+    "modularity_explicitness": ("compute_modularity_explicitness", 1),
+    "reduced_downstream_task": ("compute_reduced_downstream_task", 1),
+    "sap_score": ("compute_sap", 1),
+    "strong_downstream_task": ("compute_strong_downstream_task", 2),
+    "unified_scores": ("compute_unified_scores", 1),
+}
+
+
+# Metrics whose samples are batches of points, and what draws and codes these, by module.
+_SAMPLES = {
+    "beta_vae": metric_samples.beta_vae_batch,
+    "factor_vae": metric_samples.factor_vae_batch,
+}
+
+
+def _metric(module: types.ModuleType) -> None:
+    name = module.__name__.rpartition(".")[2]
+    function, least = _METRICS[name]
+    registered = getattr(module, function)
+    dlib_metric = registered.__wrapped__
+
+    @functools.wraps(dlib_metric)
+    def metric(ground_truth_data, representation_function, *args, **kwargs):
+        # Late, because dlib's data sets are not needed by who imports a metric for arrays.
+        from vae_ortho_plugin.data.sampling.factor_kinds import need_factors
+
+        need_factors(ground_truth_data, name, least)
+        if name in _SAMPLES:
+            representation_function = metric_samples.Coder(
+                ground_truth_data, representation_function
+            )
+        return dlib_metric(ground_truth_data, representation_function, *args, **kwargs)
+
+    replace_wrapped(registered, metric)
+    if name in _SAMPLES:
+        module._generate_training_batch = _SAMPLES[name]
+
+
+PATCHES = dict.fromkeys(_METRICS, _metric)

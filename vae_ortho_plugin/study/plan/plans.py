@@ -1,0 +1,149 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which experiments a study has, with how many seeds; needs neither TensorFlow nor dlib."""
+
+from collections.abc import Collection, Iterable, Mapping
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.study.plan.experiments import (
+    AXIS_RATIOS,
+    BATCH_64_VARIANTS,
+    COMPARED_VARIANTS,
+    DIAL,
+    DIAL_VARIANTS,
+    EXPERIMENTS,
+    FIGURE_4_EPOCHS,
+    MNIST_SHORT,
+    SEEDS_PER_EXPERIMENT,
+    SWEPT_BETAS,
+    SYNTH_LINEAR_64,
+    TABLE_VARIANTS,
+    Experiment,
+    Run,
+    axis_ratio_experiment,
+    beta_experiment,
+    dial_experiment,
+    figure_4_experiment,
+    table_1_experiments,
+)
+
+# Experiment -> planned number of seeds.
+Plan = Mapping[Experiment, int]
+
+_TABLE_1 = {experiment: 10 for data in TABLE_VARIANTS for experiment in table_1_experiments(data)}
+_TABLE_2 = {experiment: 10 for experiment in EXPERIMENTS if experiment.data in COMPARED_VARIANTS}
+_FIGURE_4 = {figure_4_experiment(number): 10 for number in FIGURE_4_EPOCHS}
+_SUPPLEMENT_C = {
+    **{
+        beta_experiment(data, beta): 5
+        for data in TABLE_VARIANTS
+        for beta in SWEPT_BETAS.get(data, ())
+    },
+    **{axis_ratio_experiment(ratio): 5 for ratio in AXIS_RATIOS},
+}
+_DIAL = {
+    experiment: 10 if data in BATCH_64_VARIANTS else 3
+    for data, models in DIAL_VARIANTS.items()
+    for experiment in (
+        *(dial_experiment(data, weight) for weight in DIAL),
+        *(Experiment(data, model) for model in models),
+    )
+}
+_FULL = {**_SUPPLEMENT_C, **_TABLE_1, **_TABLE_2, **_FIGURE_4}
+
+
+def _on(*data_sets: str) -> Plan:
+    return {
+        experiment: seeds
+        for experiment, seeds in _FULL.items()
+        if experiment.data.data_set in data_sets
+    }
+
+
+# The names are described in study/names.py.
+STUDIES: dict[str, Plan] = {
+    "quick": {
+        **{
+            experiment: 1 if experiment.data == MNIST_SHORT else 5
+            for experiment in EXPERIMENTS[:10]
+        },
+        **{dial_experiment(SYNTH_LINEAR_64, weight): 5 for weight in (0.0, 1.0, 4.0)},
+    },
+    "synthetic": _on("synth_linear", "synth_nonlinear"),
+    "mnist": _on("mnist", "fashion_mnist"),
+    "dsprites": _on("dsprites"),
+    "full": _FULL,
+    "table_1": _TABLE_1,
+    "table_2": _TABLE_2,
+    "figure_4": _FIGURE_4,
+    "supplement_c": _SUPPLEMENT_C,
+    "dial": _DIAL,
+}
+
+
+def plan_of(study: str) -> Plan:
+    """The study's experiments and planned seeds, in the order of EXPERIMENTS.
+
+    Raises:
+        InputError: there is no such study; the message lists the known ones.
+    """
+    _check("study", [study], STUDIES)
+    plan = STUDIES[study]
+    return {experiment: plan[experiment] for experiment in EXPERIMENTS if experiment in plan}
+
+
+def select(
+    study: str,
+    models: Collection[str] | None = None,
+    variants: Collection[str] | None = None,
+    seeds: Iterable[int] | None = None,
+    epochs: int | None = None,
+) -> list[Run]:
+    """Runs of a study. An argument that is None selects everything the study has.
+
+    Args:
+        study: name of the study.
+        models: names of models.
+        variants: names of data variants.
+        seeds: 0 to SEEDS_PER_EXPERIMENT - 1, also seeds that the study does not plan.
+        epochs: runs that train longer are shortened to this number.
+
+    Raises:
+        InputError: the study does not have a name, a number is out of range, or nothing is selected.
+    """
+    plan = plan_of(study)
+    selected = list(plan)
+    if models is not None:
+        _check("model", models, {experiment.model: None for experiment in plan})
+        selected = [experiment for experiment in selected if experiment.model in models]
+    if variants is not None:
+        _check("data set", variants, {experiment.data.name: None for experiment in plan})
+        selected = [experiment for experiment in selected if experiment.data.name in variants]
+    if not selected:
+        raise InputError(
+            f"Study {study!r} has none of these models on these data sets; "
+            f"`vae_ortho_study --study {study} --list` prints what it has."
+        )
+    if seeds is not None:
+        seeds = sorted(set(seeds))
+        bad = [seed for seed in seeds if not 0 <= seed < SEEDS_PER_EXPERIMENT]
+        if bad:
+            raise InputError(f"Seed {bad[0]} is not between 0 and {SEEDS_PER_EXPERIMENT - 1}.")
+    if epochs is not None and epochs < 1:
+        raise InputError(f"--epochs {epochs}: at least one epoch.")
+    return [
+        Run(_shortened(experiment, epochs), seed)
+        for experiment in selected
+        for seed in (range(plan[experiment]) if seeds is None else seeds)
+    ]
+
+
+def _shortened(experiment: Experiment, epochs: int | None) -> Experiment:
+    if epochs is None:
+        return experiment
+    return Experiment(experiment.data.shortened(epochs), experiment.model)
+
+
+def _check(kind: str, names: Iterable[str], known: Iterable[str]) -> None:
+    for name in names:
+        if name not in known:
+            raise InputError(f"Unknown {kind} {name!r}; known: {', '.join(known)}.")
