@@ -174,12 +174,12 @@ def test_a_damaged_plain_file_gives_way_to_the_fetched_one(server, tmp_path):
     assert mnist_files.find_file(tmp_path / "mnist", IMAGES).suffix == ".gz"
 
 
-def test_a_rendered_stand_in_is_replaced_by_the_official_file(server, tmp_path, monkeypatch):
+def test_a_rendered_file_is_replaced_by_the_official_file(server, tmp_path, monkeypatch):
     monkeypatch.setattr(dsprites, "SIZES", (1, 2, 1, 2, 2, 2))
     path = tmp_path / dsprites.FILE
     render_dsprites.render(path, dsprites.SIZES)
     content = bytearray(path.read_bytes())
-    comment = content.rindex(dsprites.STAND_IN.encode())
+    comment = content.rindex(dsprites.RENDERED.encode())
     content[comment : comment + 8] = b"official"
     server.files["/dsprites.npz"] = bytes(content)
     known_hash = "md5:" + hashlib.md5(content).hexdigest()

@@ -249,7 +249,7 @@ def test_results_say_that_the_data_are_not_the_published_ones(root, capsys):
     named_data.get_named_ground_truth_data("mpi3d_real")
     assert origin.origin("shapes3d") == "3dshapes.h5 is not the published file"
     assert origin.origin("mpi3d_real") == "mpi3d_real.npz is not the published file"
-    assert origin.origin("dsprites_full") == "rendered stand-in"
+    assert origin.origin("dsprites_full") == dsprites.RENDERED
     assert origin.origin("cars3d") is None
 
 

@@ -171,7 +171,7 @@ def test_a_partial_study_reports_what_is_there_and_what_is_missing(tmp_path):
 
 def test_an_empty_study_reports_that_nothing_is_finished(tmp_path):
     text = write_report("full", tmp_path).read_text()
-    assert "None of 555 runs is finished." in text
+    assert "None of 565 runs is finished." in text
     assert "![" not in text
     assert "Correlation: none yet" in section(text, "Figure 4")
     assert (tmp_path / "report.html").is_file()
@@ -252,23 +252,25 @@ def test_where_all_runs_are_shortened_the_whole_row_gives_way(tmp_path):
     assert line(text, "MNIST (20 of 400 epochs)", "AE", "0 of 10")
 
 
-def test_results_from_the_stand_in_are_marked_and_never_mixed_with_others(tmp_path):
+def test_results_from_rendered_data_are_marked_and_never_mixed_with_others(tmp_path):
     add_run(tmp_path, Run(Experiment(experiments.DSPRITES, "vae"), 0), 1.0, 0.2)
     add_run(
         tmp_path,
         Run(Experiment(experiments.DSPRITES, "vae"), 1),
         2.0,
         0.2,
-        origin="rendered stand-in",
+        origin="rendered; 240 of 240 published images are equal",
     )
     text = write_report("dsprites", tmp_path).read_text()
     table = section(text, "Table 2")
     assert line(table, "dSprites", "VAE", "1 of 10", "1.00 (one seed)")
-    assert line(table, "dSprites (rendered stand-in)", "VAE", "1 of 10", "2.00 (one seed)")
-    assert "- dSprites: rendered stand-in, not the original data" in text
+    assert line(table, "dSprites (rendered)", "VAE", "1 of 10", "2.00 (one seed)")
+    assert (
+        "- dSprites: rendered; 240 of 240 published images are equal, not the original data" in text
+    )
     with open(tmp_path / "tables/table_2.csv", newline="") as file:
         remarks = {row["remarks"] for row in csv.DictReader(file)}
-    assert remarks == {"", "rendered stand-in"}
+    assert remarks == {"", "rendered"}
 
 
 def test_figure_4_has_the_correlation_over_all_restarts(tmp_path):

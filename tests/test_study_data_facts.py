@@ -10,13 +10,14 @@ from disentanglement_lib.data.ground_truth import dsprites, named_data
 from disentanglement_lib.utils import results
 
 from vae_ortho_plugin.data import render_dsprites
+from vae_ortho_plugin.data.dsprites import RENDERED
 from vae_ortho_plugin.data.synthetic import SynthNonlinear
 from vae_ortho_plugin.data.synthetic_maps import mlp_map
 from vae_ortho_plugin.study.run.run_facts import data_facts
 
 
 @pytest.fixture
-def stand_in(tmp_path, monkeypatch):
+def rendered(tmp_path, monkeypatch):
     path = tmp_path / "dsprites.npz"
     render_dsprites.render(path, (1, 1, 1, 1, 2, 2))
     monkeypatch.setattr(dsprites, "DSPRITES_PATH", str(path))
@@ -35,16 +36,16 @@ def write_results(directory, *bindings):
 
 
 @pytest.mark.parametrize("name", ["dsprites_full", "noisy_dsprites"])
-def test_every_result_from_the_stand_in_says_so(name, stand_in, tmp_path):
+def test_every_result_from_rendered_data_says_so(name, rendered, tmp_path):
     written = write_results(tmp_path, f"dataset.name = '{name}'")
-    assert (written["data"], written["loss"]) == ("rendered stand-in", 1.0)
+    assert (written["data"], written["loss"]) == (RENDERED, 1.0)
     assert data_facts(tmp_path / "results/gin/train.gin") == {
         "name": name,
-        "origin": "rendered stand-in",
+        "origin": RENDERED,
     }
 
 
-def test_results_from_other_data_do_not(stand_in, tmp_path):
+def test_results_from_other_data_do_not(rendered, tmp_path):
     assert "data" not in write_results(tmp_path, "dataset.name = 'synth_linear'")
     assert data_facts(tmp_path / "results/gin/train.gin") == {"name": "synth_linear"}
 

@@ -4,7 +4,7 @@
 import pytest
 
 from vae_ortho_plugin.data import render_dsprites
-from vae_ortho_plugin.data.dsprites import FILE, is_rendered_stand_in
+from vae_ortho_plugin.data.dsprites import FILE, is_rendered
 from vae_ortho_plugin.data.mnist_files import SHAPES
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.plans import select
@@ -58,7 +58,7 @@ def test_the_study_of_dsprites_says_how_to_get_or_render_them(root, capsys):
     assert not (root / "results").exists()
 
 
-def test_the_stand_in_is_rendered_where_dsprites_are_missing_and_only_there(root, monkeypatch):
+def test_dsprites_are_rendered_where_they_are_missing_and_only_there(root, monkeypatch):
     rendered = []
     render = render_dsprites.render
 
@@ -70,6 +70,6 @@ def test_the_stand_in_is_rendered_where_dsprites_are_missing_and_only_there(root
     render_dsprites_if_missing()
     render_dsprites_if_missing()
     assert rendered == [root / FILE]
-    assert is_rendered_stand_in(root / FILE)
+    assert is_rendered(root / FILE)
     runs = select("figure_4")
     assert keep_those_with_data(runs, None) == runs

@@ -138,8 +138,8 @@ def _norb_file(chunk: str, kind: str) -> Remote:
 
 
 def _check_dsprites(path: Path) -> None:
-    if dsprites.is_rendered_stand_in(path):
-        raise InputError(f"{path} is a {dsprites.STAND_IN}.")
+    if dsprites.is_rendered(path):
+        raise InputError(f"{path} is rendered.")
     dsprites.check_official(path)
 
 
@@ -188,7 +188,7 @@ DATA_SETS = {
                     "https://github.com/google-deepmind/dsprites-dataset/raw/master/"
                     + dsprites.FILE.name,
                 ),
-                "md5:7da33b31b13a06f4b04a70402ce90c2e",
+                dsprites.KNOWN_HASH,
                 _check_dsprites,
             ),
         ),

@@ -10,6 +10,7 @@ import numpy as np
 
 from vae_ortho_plugin.data import npz
 from vae_ortho_plugin.data.location import check_file, dlib_path, remedy
+from vae_ortho_plugin.data.origin import has_hash
 from vae_ortho_plugin.errors import InputError
 
 # As in dlib, below the data root.
@@ -17,15 +18,17 @@ FILE = Path("dsprites", "dsprites_ndarray_co1sh3sc6or40x32y32_64x64.npz")
 SCREAM_FILE = Path("scream", "scream.jpg")
 # Numbers of values of colour, shape, scale, orientation, x and y.
 SIZES = (1, 3, 6, 40, 32, 32)
-# Stands in the archive's comment, which can be read without pickle and stays with the file.
-STAND_IN = "rendered stand-in"
+# Of the published file.
+KNOWN_HASH = "md5:7da33b31b13a06f4b04a70402ce90c2e"
+# Stands in a rendered archive's comment, which can be read without pickle and stays with the file.
+RENDERED = "rendered; 240 of 240 published images are equal"
 
 
-def is_rendered_stand_in(path: str | Path) -> bool:
+def is_rendered(path: str | Path) -> bool:
     """Whether vae_ortho_render_dsprites wrote `path`; False if it is no readable archive."""
     try:
         with zipfile.ZipFile(path) as archive:
-            return archive.comment.startswith(STAND_IN.encode())
+            return archive.comment.startswith(b"rendered")
     except (OSError, zipfile.BadZipFile):
         return False
 
@@ -45,10 +48,11 @@ def scream_path() -> Path:
 
 
 def origin(data_set: str) -> str | None:
-    """STAND_IN if dlib's data set of this name reads a rendered file, else None."""
-    if "dsprites" in data_set and is_rendered_stand_in(official_path()):
-        return STAND_IN
-    return None
+    """What the file of dlib's data set of this name is; None if it is the published one."""
+    path = official_path()
+    if "dsprites" not in data_set or not path.is_file() or has_hash(path, KNOWN_HASH):
+        return None
+    return RENDERED if is_rendered(path) else f"{path.name} is not the published file"
 
 
 def check_official(path: Path) -> None:
@@ -125,7 +129,7 @@ def initialize(self, latent_factor_indices: list[int] | None = None) -> None:
     try:
         self.images, sizes = load_dsprites(path)
     except InputError as error:
-        by_hand = "or `vae_ortho_render_dsprites` to render a stand-in without a network"
+        by_hand = "or `vae_ortho_render_dsprites` to draw the same images without a network"
         raise InputError(f"{error} {remedy('dsprites', path.parent, by_hand)}") from error
     if latent_factor_indices is None:
         latent_factor_indices = list(range(len(sizes)))

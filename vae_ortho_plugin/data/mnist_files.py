@@ -9,7 +9,7 @@ import numpy as np
 from vae_ortho_plugin.data.idx import read_idx
 from vae_ortho_plugin.data.location import check_file as check_readable
 from vae_ortho_plugin.data.location import contents, exists
-from vae_ortho_plugin.data.origin import has_sha256, note
+from vae_ortho_plugin.data.origin import has_hash, note
 from vae_ortho_plugin.errors import InputError
 
 SHAPES = {
@@ -111,7 +111,7 @@ def _other_data_set(name: str, path: Path, train: np.ndarray, labels: np.ndarray
     for other, sums in SUMS.items():
         if other != name and train.sum() == sums["train-images-idx3-ubyte"]:
             return other
-    if has_sha256(path, *_KMNIST):
+    if has_hash(path, *_KMNIST):
         return "KMNIST"
     if name == "mnist" and np.array_equal(np.bincount(labels, minlength=10), [6000] * 10):
         # MNIST's classes have 5,421 to 6,742 images.

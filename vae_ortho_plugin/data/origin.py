@@ -31,14 +31,25 @@ def origin(name: str) -> str | None:
     return _noted.get(name) or dsprites.origin(name)
 
 
-def has_sha256(path: Path, sha256: str, size: int) -> bool:
-    """Whether a file has this size in bytes and this SHA-256; computed once for unchanged files."""
+def has_hash(path: Path, known: str, size: int | None = None) -> bool:
+    """Whether a file has this hash and, where it is given, this size in bytes.
+
+    The hash of an unchanged file is computed once.
+
+    Args:
+        path: of the file.
+        known: a SHA-256, or another hash behind its algorithm's name and a colon.
+        size: of the file that has the hash.
+    """
     status = path.stat()
-    return status.st_size == size and _sha256(path, status.st_mtime_ns) == sha256
+    algorithm, _, digest = known.rpartition(":")
+    return size in (None, status.st_size) and digest == _hash(
+        path, status.st_mtime_ns, algorithm or "sha256"
+    )
 
 
 @functools.lru_cache
-def _sha256(path: Path, _mtime: int) -> str:
+def _hash(path: Path, _mtime: int, algorithm: str) -> str:
     import pooch
 
-    return pooch.file_hash(str(path))
+    return pooch.file_hash(str(path), algorithm)

@@ -12,7 +12,7 @@ import numpy as np
 from vae_ortho_plugin.data import npz
 from vae_ortho_plugin.data.kept import ScaledImages, keep
 from vae_ortho_plugin.data.location import check_file, dlib_path, exists, remedy
-from vae_ortho_plugin.data.origin import has_sha256, note
+from vae_ortho_plugin.data.origin import has_hash, note
 from vae_ortho_plugin.errors import InputError
 
 # Below the data root.
@@ -82,7 +82,7 @@ def _is_npz(path: Path) -> bool:
 
 def _origin(path: Path) -> str | None:
     """Nothing is published that dlib's npz file could be compared with."""
-    if _is_npz(path) or has_sha256(path, SHA256, SIZE_BYTES):
+    if _is_npz(path) or has_hash(path, SHA256, SIZE_BYTES):
         return None
     return f"{path.name} is not the published file"
 

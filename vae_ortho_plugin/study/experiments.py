@@ -198,6 +198,7 @@ EXPERIMENTS = (
     *(beta_experiment(SYNTH_LINEAR, value) for value in (1e-6, 1e-5, 1e-3, 1e-2, 1e-1)),
     *(beta_experiment(SYNTH_NONLINEAR, value) for value in (1e-6, 1e-5, 1e-4, 1e-2, 1e-1)),
     *(axis_ratio_experiment(ratio) for ratio in (1.0, 1.2, 1.5)),
+    Experiment(DSPRITES, "linearized_vae"),
 )
 
 

@@ -90,7 +90,7 @@ def _read(files: RunFiles, planned: Iterable[Experiment]) -> FinishedRun | None:
         if facts.get("epochs") is not None:
             data = data.shortened(facts["epochs"])
         if "origin" in data_facts:
-            data = data.remarked(data_facts["origin"])
+            data = data.remarked(data_facts["origin"].partition(";")[0])
         training = files.training_results
         return FinishedRun(
             Run(Experiment(data, experiment.model), planned_run.seed),

@@ -33,7 +33,7 @@ def parser() -> argparse.ArgumentParser:
     add("--data-sets", nargs="+", metavar="NAME", help="only these, such as synth_linear")
     add("--seeds", nargs="+", metavar="N", help="these instead of the study's, such as 0 3 5-9")
     add("--epochs", type=int, metavar="N", help="shorten runs that train longer to N epochs")
-    add("--render-dsprites", action="store_true", help="render a stand-in for missing dSprites")
+    add("--render-dsprites", action="store_true", help="draw dSprites where it is missing")
     add("--output", type=Path, metavar="DIR", help="results folder (default: results/STUDY)")
     add(
         "--jobs",

@@ -39,13 +39,13 @@ def keep_those_with_data(runs: list[Run], demanded: Iterable[str] | None) -> lis
 
 
 def render_dsprites_if_missing() -> None:
-    """Renders the stand-in for dSprites unless there is a file in its place.
+    """Renders dSprites unless there is a file in its place.
 
     Raises:
         InputError: it cannot be written.
     """
     if not _is_there("dsprites") and render_dsprites.main([]) != 0:
-        raise InputError("The stand-in for dSprites could not be rendered; see above.")
+        raise InputError("dSprites could not be rendered; see above.")
 
 
 def _is_there(data_set: str) -> bool:
@@ -62,8 +62,8 @@ def _is_there(data_set: str) -> bool:
 
 def _how_to_get(data_set: str) -> str:
     place = data_root() / (DSPRITES_FILE if data_set == "dsprites" else data_set)
-    stand_in = ", or a stand-in is rendered with --render-dsprites" * (data_set == "dsprites")
+    rendered = ", --render-dsprites draws them" * (data_set == "dsprites")
     return (
         f"The files of {data_set} are not in {place} ({describe_root()}). Set {VARIABLE} to the "
-        f"directory that has them; `vae_ortho_download_data {data_set}` fetches them{stand_in}."
+        f"directory that has them; `vae_ortho_download_data {data_set}` fetches them{rendered}."
     )

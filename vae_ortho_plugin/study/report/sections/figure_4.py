@@ -33,7 +33,7 @@ def section(results: Results) -> Section | None:
     ]
     if runs:
         blocks.append(Picture("figure_4", "Figure 4", _scatter(runs)))
-    # Stand-in and original are two data sets.
+    # Rendered and published files are two data sets.
     for origin in dict.fromkeys(map(_origin, runs)) or [""]:
         chosen = [item for item in runs if _origin(item) == origin]
         blocks.append(f"Correlation{origin}: {correlation(chosen)}")
