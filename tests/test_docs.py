@@ -32,7 +32,7 @@ def test_the_table_of_measures_has_what_the_code_has():
     page = (ROOT / "docs/measures.md").read_text(encoding="utf-8")
     named = set(re.findall(r"`([^`\n]+)`", page))
     package = ROOT / "vae_ortho_plugin"
-    modules = [*package.glob("metrics/*.py"), *package.glob("tracking/*.py")]
+    modules = [*package.glob("decoder/metrics/*.py"), *package.glob("decoder/tracking/*.py")]
     source = "".join(path.read_text(encoding="utf-8") for path in modules)
     in_gin = re.findall(r'(?:configurable\(|_NAME = )"(\w+)"', source)
     functions = [name for name in measures.__all__ if inspect.isfunction(getattr(measures, name))]
