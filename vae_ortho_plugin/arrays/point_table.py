@@ -32,10 +32,10 @@ class PointTable(GroundTruthData):
         values = np.zeros((points, 0)) if factors is None else factors.values
         self.factor_names = [] if factors is None else factors.names
         self.factor_kinds = [] if factors is None else factors.kinds
-        binning = Binning(values, [kind == "categorical" for kind in self.factor_kinds])
+        binning = Binning(values.T, [kind == "categorical" for kind in self.factor_kinds])
         self.binning = binning.descriptions()
         self._values, self._num_values = values, binning.num_values
-        self._classes = binning.classes(values)
+        self._classes = values.astype(np.int64) if factors is None else binning.classes(values.T)
         self._undrawn = np.arange(0)
 
     @property

@@ -273,7 +273,7 @@ def _column(path: str, table: np.ndarray, k: int, kind: str) -> np.ndarray:
                 "A factor of names is categorical."
             ) from error
     if column.dtype.kind not in "US":
-        column = _real("--factors", path, column, name)
-    if kind == "continuous":
-        return column
+        numbers = _real("--factors", path, column, name)
+        if kind == "continuous":
+            return numbers
     return np.unique(column, return_inverse=True)[1].astype(np.float64)

@@ -52,7 +52,7 @@ class OwnData(SplitGroundTruthData):
         observations: np.ndarray,
         scale: float,
         sizes: tuple[int, int, int] | None,
-        factors: np.ndarray | None = None,
+        factors: list[np.ndarray] | None = None,
         names: list[str] | None = None,
         kinds: list[str] | None = None,
     ):
@@ -62,7 +62,7 @@ class OwnData(SplitGroundTruthData):
             observations: [n, height, width, channels], uint8 or float32.
             scale: factor from stored values to observations.
             sizes: numbers of training, validation and test points; None for 80 %, 10 %, 10 %.
-            factors: [n, num_factors], numbers or strings; None for data without factors.
+            factors: [n] for each factor, as `factor_column` returns it; None for data without factors.
             names: of the factors.
             kinds: of the factors.
         """
@@ -75,11 +75,11 @@ class OwnData(SplitGroundTruthData):
             self._classes = binning.classes(factors)
             numbers = np.stack(
                 [
-                    self._classes[:, k] if named else factors[:, k]
+                    self._classes[:, k] if named else factors[k].astype(np.float64)
                     for k, named in enumerate(names_only)
                 ],
                 axis=1,
-            ).astype(np.float64)
+            ).astype(np.float64, copy=False)
         super().__init__(observations, numbers, scale, sizes)
 
     @property
