@@ -5,6 +5,7 @@ import copy
 from collections.abc import Callable
 
 import gin
+import numpy as np
 import tensorflow.compat.v1 as tf
 from disentanglement_lib.methods.shared import losses as dlib_losses
 
@@ -63,6 +64,21 @@ _COVERED = {
     losses.squared_error: _OF_SQUARED_ERROR,
     dlib_losses.l2_loss: _OF_SQUARED_ERROR,
     dlib_losses.bernoulli_loss: _OF_BERNOULLI,
+}
+
+
+def _by_probability(images: np.ndarray) -> np.ndarray:
+    variance = images.astype(np.float64) * (1 - images.astype(np.float64))
+    # Where it is rounded to 0, the image's Jacobian is 0, too.
+    return np.divide(1, variance, out=np.zeros_like(variance), where=variance > 0)
+
+
+# By the name of a loss in gin: its second derivative by the image, what the activation makes of the output,
+# as a function of that; None where it is 2, that of the squared error. Of Gauss and Newton, as above.
+BY_IMAGE: dict[str, Callable[[np.ndarray], np.ndarray] | None] = {
+    losses.squared_error.__name__: None,
+    dlib_losses.l2_loss.__name__: None,
+    dlib_losses.bernoulli_loss.__name__: _by_probability,
 }
 
 
