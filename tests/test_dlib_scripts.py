@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """dlib's lesser scripts and data: what its wheel lacks, patterns without results, names of factors."""
 
+import json
 import multiprocessing
 import os
 import subprocess
@@ -74,6 +75,19 @@ def test_results_that_match_are_aggregated(tmp_path):
     aggregate_results.aggregate_results_to_json(str(tmp_path / "*.json"), output)
     table = aggregate_results.load_aggregated_json_results(output)
     assert sorted(table["score"]) == [0, 1]
+
+
+def test_aggregated_numbers_keep_every_digit(tmp_path):
+    numbers = {"tiny": 3e-11, "third": 1 / 3, "huge": 1.2345678901234567e200, "seed": 2**62 + 1}
+    (tmp_path / "a.json").write_text(json.dumps(numbers))
+    (tmp_path / "b.json").write_text('{"other": [1e-20, NaN]}')
+    output = tmp_path / "results.out"
+    aggregate_results.aggregate_results_to_json(str(tmp_path / "*.json"), str(output))
+    written = json.loads(output.read_text())
+    assert {name: written[name]["0"] for name in numbers} == numbers
+    assert written["seed"]["1"] is None and written["other"]["1"] == [1e-20, None]
+    table = aggregate_results.load_aggregated_json_results(str(output))
+    assert table["third"][0] == 1 / 3 and table["tiny"][0] == 3e-11
 
 
 class Nameless:
