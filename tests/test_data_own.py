@@ -66,6 +66,18 @@ def test_vectors_without_factors_are_trained_visualized_and_have_a_dto(tmp_path)
     assert (tmp_path / "dto/results").is_dir()
 
 
+@pytest.mark.parametrize("value, shown", [(-0.1, "-0.1 and 1"), (1.5, "0 and 1.5")])
+def test_images_outside_of_the_range_of_the_bernoulli_loss_are_refused(tmp_path, value, shown):
+    images = np.linspace(0, 1, 20 * 64).reshape(20, 8, 8)
+    images[3, 0, 0] = value
+    path = save(tmp_path / "mine.npz", images=images, splits=["train"] * 20)
+    bindings = ["dataset.name = 'npz'", f"npz.path = {path!r}", *IMAGES]
+    bindings += ["reconstruction_loss.loss_fn = @bernoulli_loss"]
+    with pytest.raises(InputError, match=f"images of npz lie between {shown}, and"):
+        train.train_with_gin(str(tmp_path / "model"), False, [BETA_VAE], [*QUICK, *bindings])
+    assert not list(tmp_path.glob("model*"))
+
+
 def test_uint8_images_are_kept_as_bytes_and_split_by_a_seed(tmp_path):
     images = pictures()
     path = save(tmp_path / "mine.npz", images=images)
