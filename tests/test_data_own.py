@@ -150,6 +150,18 @@ def test_observations_of_factors_are_training_points_that_have_them(tmp_path):
     assert len(np.unique(numbers)) > 40
 
 
+def test_fifteen_factors_with_more_combinations_than_numbers_are_told_apart(tmp_path):
+    factors = np.random.RandomState(0).random_sample((60, 15))
+    mine = NpzData(save(tmp_path / "mine.npz", images=pictures(), factors=factors))
+    classes, images = mine.sample(5, np.random.RandomState(0))
+    assert mine.factors_num_values == [20] * 15
+    again = mine.sample_observations_from_factors(classes, np.random.RandomState(1))
+    np.testing.assert_array_equal(again, images)
+    classes[:, 3] = (classes[:, 3] + 1) % 20
+    with pytest.raises(InputError, match="No training point has .* of the factors factor 0, fact"):
+        mine.sample_observations_from_factors(classes, np.random.RandomState(1))
+
+
 def test_factors_that_no_point_has_are_refused(tmp_path):
     factors = np.stack([np.arange(60) % 3, np.arange(60) % 3], axis=1)
     mine = NpzData(save(tmp_path / "mine.npz", images=pictures(), factors=factors))

@@ -22,7 +22,7 @@ _LEAST_POINTS = 10
 _BLOCK_BYTES = 1 << 26
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Factors:
     """Generating factors of points.
 
@@ -37,7 +37,7 @@ class Factors:
     kinds: list[str]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Jacobians:
     """Jacobians of a decoder, reduced to what their measures need.
 

@@ -1,12 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """What data sets out of a user's files have in common."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
 
 from vae_ortho_plugin.data.files import npz
 from vae_ortho_plugin.data.files.location import contents, data_root
+from vae_ortho_plugin.data.points_by_class import PointsByClass
 from vae_ortho_plugin.data.sampling.binning import Binning
 from vae_ortho_plugin.data.sampling.split_data import SPLITS, SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
@@ -96,27 +98,19 @@ class OwnData(SplitGroundTruthData):
         """
         if self._classes is None:
             return super().sample_observations_from_factors(factors, random_state)
-        stop = self._slices["train"].stop
-        keys = self._keys(self._classes[:stop])
-        order = np.argsort(keys, kind="stable")
-        wanted = self._keys(np.asarray(factors))
-        first = np.searchsorted(keys, wanted, "left", order)
-        last = np.searchsorted(keys, wanted, "right", order)
-        if (first == last).any():
-            missing = np.asarray(factors)[np.argmax(first == last)].tolist()
+        there = self._training_points.has(factors)
+        if not there.all():
+            missing = np.asarray(factors)[np.argmin(there)].tolist()
             raise InputError(
                 f"No training point has the class numbers {missing} of the factors "
                 f"{', '.join(self.factor_names)}. This metric or picture changes one factor and "
                 "keeps the others; that needs data with all combinations of factors."
             )
-        drawn = order[
-            first + (random_state.random_sample(len(wanted)) * (last - first)).astype(int)
-        ]
-        return self._scaled(self._observations[drawn])
+        return self._scaled(self._observations[self._training_points.draw(factors, random_state)])
 
-    def _keys(self, classes: np.ndarray) -> np.ndarray:
-        """One number for each combination of classes."""
-        return np.ravel_multi_index(tuple(classes.T), self._num_values)
+    @functools.cached_property
+    def _training_points(self) -> PointsByClass:
+        return PointsByClass(self._classes[self._slices["train"]])
 
     def _dlib_factors(self, indices: np.ndarray) -> np.ndarray:
         return self._factors[indices] if self._classes is None else self._classes[indices]

@@ -15,6 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.arrays import (
+    ByValue,
     as_array,
     check_finite,
     element,
@@ -28,8 +29,8 @@ HELD_OUT = 0.2
 _EXACT = 2.0**53
 
 
-@dataclasses.dataclass(frozen=True)
-class DisentanglementResult:
+@dataclasses.dataclass(frozen=True, eq=False)
+class DisentanglementResult(ByValue):
     """Disentanglement score of a representation.
 
     Attributes:

@@ -11,14 +11,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import check_shape, float_array, number, real_array
+from vae_ortho_plugin.measures.arrays import ByValue, check_shape, float_array, number, real_array
 
 # A latent is active where sqrt(var(mu_j)) is above this (Sec. 5.2).
 ACTIVE_STD = 0.5
 
 
-@dataclasses.dataclass(frozen=True)
-class PolarizedRegime:
+@dataclasses.dataclass(frozen=True, eq=False)
+class PolarizedRegime(ByValue):
     """The KL term at one moment of a training.
 
     Attributes:
