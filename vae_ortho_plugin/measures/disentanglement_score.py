@@ -218,8 +218,8 @@ def _factor_table(factors: ArrayLike) -> NDArray[Any]:
     kind = array.dtype.kind
     if kind in "iu":
         return array
-    # A list or a data frame of integers beside fractions is in float64, with other integers.
-    inexact = kind == "f" and array is not factors and bool((np.abs(array) >= _EXACT).any())
+    # A list or a data frame, which has no one type: its integers beside fractions became float64.
+    inexact = kind == "f" and not hasattr(factors, "dtype") and bool((abs(array) >= _EXACT).any())
     if kind not in "USTO" and not inexact:
         return float_array("factors", array, booleans=True)
     # A list of numbers and strings is an array of strings, unless objects are asked for.

@@ -9,7 +9,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 
 from vae_ortho_plugin import gin_files, measures
 from vae_ortho_plugin.decoder.metrics import evaluated
-from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE, open_model
+from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE, TrainedModel, open_model
 from vae_ortho_plugin.gin_files import Reference
 from vae_ortho_plugin.measures.jacobians import small_jacobians
 from vae_ortho_plugin.models.loss_curvature import BY_IMAGE
@@ -56,33 +56,18 @@ def ima_contrast(
     config = _training_config(model_dir)
     beta = _beta_of(config) if beta is None else beta
     curvature, note = _curvature(config, output)
-    factors, weighted = [], []
     with open_model(model_dir, output) as model:
         points = evaluated.points(ground_truth_data, split, num_points, random_state)
         means = np.concatenate([evaluated.finite(model.encode(images)) for images, _ in points])
-        for start, jacobians in zip(
-            range(0, len(means), batch_size), model.jacobians(means, batch_size), strict=True
-        ):
-            factors.append(small_jacobians(jacobians, start))
-            if curvature is not None:
-                images = model.decode(means[start : start + batch_size])
-                weights = np.sqrt(curvature(images) / 2).reshape(len(images), -1, 1)
-                weighted.append(small_jacobians(jacobians * weights, start))
-    small = np.concatenate(factors)
-    of_loss = None
+        factors, of_loss = _factors(model, means, batch_size, curvature)
+    contrast = regularized = None
     if note is None:
-        of_loss = np.concatenate(weighted) if weighted else small
+        contrast = measures.ima_contrast(of_loss)
+        regularized = beta and measures.regularized_ima_contrast(of_loss, beta)
     return {
-        **of_factors(small, measures.active_latents(means)),
-        **evaluated.summary(
-            "ima_contrast_of_loss", None if of_loss is None else measures.ima_contrast(of_loss)
-        ),
-        **evaluated.summary(
-            "ima_contrast_regularized",
-            None
-            if of_loss is None or beta is None
-            else measures.regularized_ima_contrast(of_loss, beta),
-        ),
+        **of_factors(factors, measures.active_latents(means)),
+        **evaluated.summary("ima_contrast_of_loss", contrast),
+        **evaluated.summary("ima_contrast_regularized", regularized),
         "loss_note": note,
         "beta": beta,
         "output": output,
@@ -102,6 +87,25 @@ def of_factors(factors: np.ndarray, active: np.ndarray) -> dict:
         **evaluated.counts(factors, active),
         **_summary(factors[:, :, active], "_active"),
     }
+
+
+def _factors(
+    model: TrainedModel,
+    means: np.ndarray,
+    batch_size: int,
+    curvature: Callable[[np.ndarray], np.ndarray] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`small_jacobians` at the means, and those of outputs that the loss's curvature weighs."""
+    plain, weighted = [], []
+    for start in range(0, len(means), batch_size):
+        batch = means[start : start + batch_size]
+        (jacobians,) = model.jacobians(batch, batch_size)
+        plain.append(small_jacobians(jacobians, start))
+        if curvature is not None:
+            weights = np.sqrt(curvature(model.decode(batch)) / 2).reshape(len(batch), -1, 1)
+            weighted.append(small_jacobians(jacobians * weights, start))
+    factors = np.concatenate(plain)
+    return factors, np.concatenate(weighted) if weighted else factors
 
 
 def _training_config(model_dir: str) -> dict[str, object]:
