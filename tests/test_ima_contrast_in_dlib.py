@@ -96,10 +96,11 @@ def test_where_it_is_infinite_or_has_no_latents_the_metric_is_none(tmp_path):
     assert result["mean_abs_cosine_active"] is None
 
 
-def test_a_bad_beta_is_refused(tmp_path):
+@pytest.mark.parametrize("beta", [-1.0, 0.0])
+def test_a_bad_beta_is_refused(tmp_path, beta):
     directory = export_linear_model(tmp_path, ENCODER, M1, np.eye(2))
     with pytest.raises(InputError, match="beta must be positive"):
-        run(ima_contrast, directory, beta=-1.0)
+        run(ima_contrast, directory, beta=beta)
 
 
 @pytest.mark.parametrize("ratio, share", [(1.04, 1), (1.06, 0), (3, 0)])

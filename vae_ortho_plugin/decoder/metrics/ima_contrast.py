@@ -63,7 +63,8 @@ def ima_contrast(
     contrast = regularized = None
     if note is None:
         contrast = measures.ima_contrast(of_loss)
-        regularized = beta and measures.regularized_ima_contrast(of_loss, beta)
+        if beta is not None:
+            regularized = measures.regularized_ima_contrast(of_loss, beta)
     return {
         **of_factors(factors, measures.active_latents(means)),
         **evaluated.summary("ima_contrast_of_loss", contrast),
