@@ -7,11 +7,11 @@ import gin
 import numpy as np
 
 from vae_ortho_plugin.data import own_data
-from vae_ortho_plugin.data.factor_column import factor_column, is_number
 from vae_ortho_plugin.data.files import npz
 from vae_ortho_plugin.data.files.kept import keep
 from vae_ortho_plugin.data.files.location import check_file
 from vae_ortho_plugin.data.own_data import KINDS, OwnData
+from vae_ortho_plugin.data.sampling.factor_column import factor_column, is_number
 from vae_ortho_plugin.errors import InputError, check_whole
 
 _OBSERVATIONS = ("images", "observations")

@@ -8,8 +8,8 @@ import numpy as np
 
 from vae_ortho_plugin.data.files import npz
 from vae_ortho_plugin.data.files.location import contents, data_root
-from vae_ortho_plugin.data.points_by_class import PointsByClass
 from vae_ortho_plugin.data.sampling.binning import Binning
+from vae_ortho_plugin.data.sampling.points_by_class import PointsByClass
 from vae_ortho_plugin.data.sampling.split_data import SPLITS, SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin.data.factor_column import factor_column, is_number
+from vae_ortho_plugin.data.sampling.factor_column import factor_column, is_number
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.arrays import as_array

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from disentanglement_lib.data.ground_truth import ground_truth_data
 
-from vae_ortho_plugin.data.factor_column import factor_column
+from vae_ortho_plugin.data.sampling.factor_column import factor_column
 from vae_ortho_plugin.errors import InputError
 
 SPLITS = ("train", "validation", "test")
