@@ -1,19 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
-"""dlib_aggregate_results: every digit is kept, patterns without matches and damaged results are answered.
-
-Files are read by threads.
-"""
+"""dlib_aggregate_results: every digit is kept, patterns without matches and damaged results are answered."""
 
 import functools
 import json
 import os
 import types
-from concurrent.futures import ThreadPoolExecutor
 
-from vae_ortho_plugin.dlib.json_values import json_values
 from vae_ortho_plugin.errors import InputError
-
-_FILES_AT_A_TIME = 16
+from vae_ortho_plugin.study.run.aggregation import columns_of
 
 
 def _aggregate_results(module: types.ModuleType) -> None:
@@ -30,10 +24,9 @@ def _aggregate_results(module: types.ModuleType) -> None:
                 "writes such files as DIRECTORY/results/aggregate/evaluation.json. Quote the pattern, so "
                 "that the shell does not expand it."
             )
-        with ThreadPoolExecutor(_FILES_AT_A_TIME) as pool:
-            results = list(pool.map(_result, files))
+        columns = columns_of(files, files)
         with module.gfile.Open(output_path, "w") as file:
-            json.dump(_columns(results), file)
+            json.dump(columns, file)
 
     @functools.wraps(module.load_aggregated_json_results)
     def load_aggregated_json_results(source_path):
@@ -41,28 +34,6 @@ def _aggregate_results(module: types.ModuleType) -> None:
 
     module.aggregate_results_to_json = aggregate_results_to_json
     module.load_aggregated_json_results = load_aggregated_json_results
-
-
-def _columns(results: list[dict]) -> dict[str, dict[str, object]]:
-    """Column -> number of the result -> value, as a data frame's `to_json`; None where there is none."""
-    names = dict.fromkeys(name for result in results for name in result)
-    return {name: {str(k): r.get(name) for k, r in enumerate(results)} for name in names}
-
-
-def _result(file: str) -> dict:
-    """A result of dlib with its file's path.
-
-    Raises:
-        InputError: the file is damaged or no result.
-    """
-    try:
-        with open(file, encoding="utf-8") as opened:
-            result = json.load(opened)
-    except (OSError, ValueError) as error:
-        raise InputError(f"{file} is no result of dlib, or it is damaged: {error}.") from error
-    if not isinstance(result, dict):
-        raise InputError(f"{file} is no result of dlib: it holds a {type(result).__name__}.")
-    return json_values({**result, "path": file})[0]
 
 
 PATCHES = {"aggregate_results": _aggregate_results}
