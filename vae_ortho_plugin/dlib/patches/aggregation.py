@@ -17,7 +17,7 @@ def _aggregate_results(module: types.ModuleType) -> None:
     def aggregate_results_to_json(result_file_pattern, output_path):
         if not result_file_pattern:
             raise InputError("No results. Name their files with --result_file_pattern='PATTERN'.")
-        files = module.gfile.Glob(result_file_pattern)
+        files = sorted(module.gfile.Glob(result_file_pattern))
         if not files:
             raise InputError(
                 f"No file matches --result_file_pattern={result_file_pattern} (in {os.getcwd()}). dlib "
