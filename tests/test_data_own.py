@@ -12,6 +12,7 @@ from PIL import Image
 from vae_ortho_plugin.data.image_folder import ImageFolder
 from vae_ortho_plugin.data.npz_data import NpzData
 from vae_ortho_plugin.data.sampling.resident import resident_observations
+from vae_ortho_plugin.data.sampling.split_data import SPLITS
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import gin_config
 
@@ -174,7 +175,11 @@ def test_factors_that_no_point_has_are_refused(tmp_path):
     [
         ({"images": np.zeros((20, 3), int)}, "images is int64; save it as uint8"),
         ({"images": np.zeros(20)}, "expected images of shape"),
-        ({"images": np.array([{}] * 20)}, "Python objects|pickle|Object arrays"),
+        ({"images": np.array([{}] * 20)}, "npz: images is an array of Python objects.*Save it as"),
+        (
+            {"images": np.zeros((20, 3)), "factor_names": np.array(["a"], object)},
+            "npz: factor_names is an array of Python objects.*factor_names.astype",
+        ),
         ({"images": np.full((20, 3), np.nan)}, "images: a value of it is not finite"),
         ({"images": np.zeros((5, 3))}, "5 points cannot be split"),
         ({"pixels": np.zeros((20, 3)), "more": np.zeros(3)}, "needs an array 'images'.*pixels, m"),
@@ -259,6 +264,60 @@ def test_images_of_different_sizes_need_a_size(folder):
     with pytest.raises(InputError, match="small.png has 5 x 5 pixels|10 x 12.*image_folder.size"):
         ImageFolder(str(folder))
     assert ImageFolder(str(folder), size=4).observation_shape == [4, 4, 3]
+
+
+def test_links_are_followed_and_hidden_and_double_files_left_out(folder, tmp_path, capsys):
+    """What was taken and left is said once, when the images are read."""
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    for number in range(12):
+        Image.new("RGB", (12, 10), (0, number, 0)).save(elsewhere / f"{number}.JFIF", "JPEG")
+    (folder / "linked class").symlink_to(elsewhere)
+    (folder / "circle").symlink_to(folder)
+    (folder / "again.jpg").symlink_to(folder / "0.jpg")
+    (folder / "same.jpg").hardlink_to(folder / "2.jpg")
+    for hidden in (".ipynb_checkpoints", "@eaDir"):
+        (folder / hidden).mkdir()
+        Image.new("RGB", (12, 10)).save(folder / hidden / "0-checkpoint.jpg")
+    (folder / "._00.png").write_bytes(b"no image")
+    (folder / "folder.png").mkdir()
+    assert sum(len(ImageFolder(str(folder)).split(s)[0]) for s in SPLITS) == 32
+    ImageFolder(str(folder))
+    assert capsys.readouterr().err == (
+        f"vae_ortho_plugin: 32 images of {folder}: 12 .jfif, 10 .jpg, 10 .png; "
+        "left out: 3 hidden, 2 there twice, 1 .txt\n"
+    )
+
+
+def test_a_link_that_leads_nowhere_is_named(folder):
+    (folder / "class").symlink_to(folder / "gone")
+    with pytest.raises(InputError, match=r"photos/class: a link to .*gone \(No such file"):
+        ImageFolder(str(folder))
+
+
+def test_images_of_16_bits_are_kept_as_float32_and_not_mixed_with_bytes(tmp_path, capsys):
+    for number in range(10):
+        pixels = np.full((3, 4), number * 455, np.uint16)
+        Image.fromarray(pixels).save(tmp_path / f"{number}.png")
+    mine = ImageFolder(str(tmp_path), grey=True)
+    numbers = np.concatenate([mine.split(s)[0][:, 0, 0, 0] for s in SPLITS])
+    np.testing.assert_array_equal(
+        np.sort(numbers), np.float32(np.arange(10) * 455) / np.float32(65535)
+    )
+    assert "more than 8 bits; values from 0 to 0.06249, where" in capsys.readouterr().err
+    Image.new("L", (4, 3)).save(tmp_path / "mask.png")
+    with pytest.raises(InputError, match="png has more than 8 bits .*/mask.png has 8"):
+        ImageFolder(str(tmp_path), grey=True)
+
+
+@pytest.mark.parametrize(
+    "argument",
+    [{"background": "whit"}, {"background": 255}, {"grey": "False"}, {"size": (1, 2, 3)}],
+)
+def test_a_value_of_another_kind_is_refused_by_its_name(folder, argument):
+    (name,) = argument
+    with pytest.raises(InputError, match=f"image_folder.{name} = "):
+        ImageFolder(str(folder), **argument)
 
 
 def test_a_damaged_image_and_a_folder_without_images_are_named(folder, tmp_path):
