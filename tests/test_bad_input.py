@@ -172,6 +172,35 @@ def test_a_missing_included_file_is_named_with_the_line_that_includes_it(tmp_pat
     assert "Did you mean vae.gin" in message
 
 
+@pytest.mark.parametrize(
+    "content, shown",
+    [
+        (b"include 'mine.gin'\n", "circle: mine.gin includes mine.gin"),
+        ("vae.beta = 1  # für\n".encode("latin-1"), "Line 1 of mine.gin: a character"),
+    ],
+)
+def test_a_gin_file_of_another_encoding_or_that_includes_itself_is_named(
+    tmp_path, monkeypatch, content, shown
+):
+    (tmp_path / "mine.gin").write_bytes(content)
+    assert shown in refused(tmp_path, monkeypatch, config="mine.gin")
+
+
+def test_gin_files_with_a_byte_order_mark_include_files_and_modules_beside_them(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/mine.gin").write_text("include 'deep/beside.gin'\n", encoding="utf-8-sig")
+    (tmp_path / "sub/deep").mkdir()
+    text = "import module_beside_an_included_file\nvae.betta = 1.0  # für\n"
+    (tmp_path / "sub/deep/beside.gin").write_text(text, encoding="utf-16")
+    (tmp_path / "sub/deep/module_beside_an_included_file.py").write_text("")
+    message = refused(tmp_path, monkeypatch, config="sub/mine.gin")
+    assert "beside.gin" in message and "line 2" in message and "betta" in message
+
+
 def test_a_misspelt_name_of_the_plugins_own_file_is_answered_with_the_one_meant(
     tmp_path, monkeypatch
 ):

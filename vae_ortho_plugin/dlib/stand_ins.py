@@ -9,6 +9,8 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.resources
+import os
+import pathlib
 import re
 import shutil
 import sys
@@ -174,6 +176,7 @@ def _prepare_gin() -> None:
     import gin
 
     from vae_ortho_plugin import gin_files
+    from vae_ortho_plugin.dlib import import_path
 
     def accept_old_names(decorator):
         """gin 0.5 calls whitelist and blacklist allowlist and denylist."""
@@ -191,14 +194,24 @@ def _prepare_gin() -> None:
     gin.configurable = gin.config.configurable = accept_old_names(gin.config.configurable)
 
     parse_config_file = gin.config.parse_config_file
+    including: list[pathlib.Path] = []  # what is being read; each file includes the next one
 
     @functools.wraps(parse_config_file)
     def parse_found_file(config_file, *args, **kwargs):
         # gin's own search path is no place for the plugin's files: paths that the user adds later would
         # come after them, and gin 0.5 logs an error for each path before them.
-        return parse_config_file(str(gin_files.find(config_file) or config_file), *args, **kwargs)
+        found = gin_files.included(config_file, including) if including else None
+        path = pathlib.Path(found or gin_files.find(config_file) or config_file)
+        import_path.add_of_included(path)
+        including.append(path)
+        try:
+            return parse_config_file(str(path), *args, **kwargs)
+        finally:
+            including.pop()
 
     gin.parse_config_file = gin.config.parse_config_file = parse_found_file
+    # gin's own reader of files takes them for texts of the locale.
+    gin.config._FILE_READERS[0] = (gin_files.OpenedText, os.path.isfile)
 
 
 def _prepare_numpy() -> None:
