@@ -219,6 +219,15 @@ def test_a_truncated_data_file_is_named_with_how_to_get_it(tmp_path, monkeypatch
     assert "vae_ortho_download_data mnist" in message
 
 
+@pytest.mark.parametrize("length", [245, 250, 256])
+def test_a_directory_name_that_is_too_long_is_named(tmp_path, monkeypatch, length):
+    monkeypatch.chdir(tmp_path)
+    files = [str(gin_config("beta_vae.gin"))]
+    message = refused_step(tmp_path, dlib_train.train_with_gin, "n" * length, False, files)
+    assert "n cannot be written: [Errno 36] File name too long" in message
+    assert message.endswith("Take a shorter name.")
+
+
 def test_an_existing_output_directory_is_left_untouched(tmp_path, monkeypatch):
     (tmp_path / "model").mkdir()
     (tmp_path / "model/kept").write_text("work of weeks")

@@ -1,9 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The console scripts. In an incomplete installation they say how to complete it."""
+"""The console scripts. In an incomplete installation or an unusable environment they say what to do."""
 
 import importlib
 import sys
 
+from vae_ortho_plugin.dlib.environment import unusable_for_scripts
 from vae_ortho_plugin.dlib.hook import missing_packages
 
 
@@ -28,7 +29,7 @@ def study() -> int:
 
 
 def _run(module: str) -> int:
-    message = missing_packages()
+    message = missing_packages() or unusable_for_scripts()
     if message is not None:
         print(f"error: {message}", file=sys.stderr)
         return 2

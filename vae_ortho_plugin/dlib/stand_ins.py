@@ -17,7 +17,8 @@ import sys
 import types
 import warnings
 
-from vae_ortho_plugin.dlib import quiet_start, script
+from vae_ortho_plugin.dlib import environment, quiet_start, script
+from vae_ortho_plugin.errors import InputError
 
 # TensorFlow Probability 0.25 needs TensorFlow 2.18; 2.21 is the newest release the plugin was tested with.
 OLDEST_TENSORFLOW = (2, 18)
@@ -28,7 +29,15 @@ def install() -> None:
 
     Raises:
         ImportError: a package is missing, too old or too new; the message has the command to install it.
+            Or the environment is one that TensorFlow or Keras cannot start in.
+        InputError: the same of the environment, in a script.
     """
+    if script.is_running():
+        script.show_input_errors_alone()
+    if script.is_console_script() and (message := environment.unusable_for_scripts()):
+        raise InputError(message)
+    if message := environment.unusable():
+        raise ImportError(message)
     _check_versions()
     _stand_in_for_removed_modules()
     with quiet_start.quiet() if script.is_console_script() else contextlib.nullcontext():
@@ -132,7 +141,6 @@ def _prepare_tensorflow() -> None:
     v1 = tf.compat.v1
     warnings.filterwarnings("ignore", message=r".*`tf\.layers\.\w+` is deprecated")
     if script.is_running():
-        script.show_input_errors_alone()
         script.hide_unfinished_directories()
         # TensorFlow deprecates most of dlib's calls, which its user cannot change.
         deprecation._PRINT_DEPRECATION_WARNINGS = False

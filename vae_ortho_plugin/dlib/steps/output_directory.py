@@ -22,6 +22,8 @@ _REMEDIES = {
     errno.EACCES: _MAY_NOT_WRITE,
     errno.EPERM: _MAY_NOT_WRITE,
     errno.EROFS: _MAY_NOT_WRITE,
+    # Beside a directory, names with up to 11 letters more are written.
+    errno.ENAMETOOLONG: "Take a shorter name",
 }
 
 
