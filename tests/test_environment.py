@@ -37,20 +37,31 @@ def test_a_deleted_current_directory_is_named(tmp_path, monkeypatch):
     [
         ({"KERAS_BACKEND": "no_such_backend"}, "KERAS_BACKEND = 'no_such_backend' in the"),
         ({"PYTHONOPTIMIZE": "2"}, "PYTHONOPTIMIZE=2"),
+        ({"LC_ALL": "C", "PYTHONUTF8": "0"}, "for ascii, because of LC_ALL, LANG or PYTHONUTF8"),
     ],
 )
 def test_a_script_says_in_one_line_which_variable_it_is(tmp_path, variables, shown):
-    process = script(tmp_path, [dlib_script("dlib_train")], **variables)
+    directory = tmp_path / "für"
+    directory.mkdir()
+    process = script(directory, [dlib_script("dlib_train")], **variables)
     assert process.returncode == 1
     (line,) = process.stderr.splitlines()
     assert line.startswith("dlib_train: ") and shown in line
     program = (
         "from vae_ortho_plugin.dlib.console_scripts import evaluate\nraise SystemExit(evaluate())"
     )
-    process = script(tmp_path, ["-c", program], **variables)
+    process = script(directory, ["-c", program], **variables)
     assert process.returncode == 2
     (line,) = process.stderr.splitlines()
     assert line.startswith("error: ") and shown in line
+
+
+def test_the_locale_c_is_usable_where_all_names_are_ascii(tmp_path):
+    program = (
+        "from vae_ortho_plugin.dlib import environment\nprint(environment.unusable_for_scripts())"
+    )
+    process = script(tmp_path, ["-c", program], LC_ALL="C", PYTHONUTF8="0")
+    assert process.stdout == "None\n"
 
 
 def test_an_import_of_dlib_says_which_variable_it_is(tmp_path):

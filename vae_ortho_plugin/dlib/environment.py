@@ -25,14 +25,16 @@ def unusable() -> str | None:
 def unusable_for_scripts() -> str | None:
     """As `unusable`, and what the scripts cannot do without, whatever other programs can."""
     try:
-        os.getcwd()
+        directory = os.getcwd()
     except FileNotFoundError:
         return "The current directory was deleted. Change to one that is there, as with `cd`."
     encoding = sys.getfilesystemencoding()
-    if encoding != "utf-8":
+    other = [text for text in (directory, *sys.argv) if not text.isascii()]
+    if encoding != "utf-8" and other:
         return (
-            f"Python takes the names of files for {encoding}, because of LC_ALL, LANG or PYTHONUTF8 in the "
-            "environment, and TensorFlow for UTF-8. Set PYTHONUTF8=1."
+            f"Python takes texts of the command line and names of files for {encoding}, because of LC_ALL, LANG "
+            f"or PYTHONUTF8 in the environment, and TensorFlow for UTF-8; they differ for {other[0]!a}. "
+            "Set PYTHONUTF8=1."
         )
     return unusable()
 
