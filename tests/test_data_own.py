@@ -312,7 +312,11 @@ def test_images_of_16_bits_are_kept_as_float32_and_not_mixed_with_bytes(tmp_path
 
 @pytest.mark.parametrize(
     "argument",
-    [{"background": "whit"}, {"background": 255}, {"grey": "False"}, {"size": (1, 2, 3)}],
+    [
+        *({"background": colour} for colour in ("whit", "#ffffff80", 255)),
+        {"grey": "False"},
+        {"size": (1, 2, 3)},
+    ],
 )
 def test_a_value_of_another_kind_is_refused_by_its_name(folder, argument):
     (name,) = argument

@@ -92,7 +92,7 @@ def _check_colour(background: str | None) -> None:
 
     try:
         if background is not None:
-            ImageColor.getrgb(background)
+            _red, _green, _blue = ImageColor.getrgb(background)  # a fourth one is its transparency
     except (ValueError, TypeError, AttributeError) as error:
         raise InputError(
             f"image_folder.background = {background!r}; it must be the name of a colour, such as "
