@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interrupted trainings at rarer moments."""
 
+import contextlib
 import os
 import resource
 import shutil
 import signal
+import sys
 from unittest import mock
 
 import gin
@@ -24,6 +26,7 @@ from resume_support import (  # noqa: F401
 from vae_ortho_plugin.engine import interruption
 from vae_ortho_plugin.engine.checkpoints import kept_in
 from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
+from vae_ortho_plugin.engine.reports import Reports
 from vae_ortho_plugin.engine.training_graph import TrainingGraph
 from vae_ortho_plugin.errors import InputError
 
@@ -70,6 +73,31 @@ def test_a_full_disk_keeps_the_checkpoint_before_and_says_what_to_do(broken):
     assert checkpoints(broken) == [30, 40]
     train_small(broken)
     assert_as_if_uninterrupted(broken)
+
+
+def test_a_log_that_cannot_be_written_costs_nothing(broken, monkeypatch):
+    with open("/dev/full", "w", encoding="utf-8") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", full)
+        train_small(broken)
+        with contextlib.suppress(OSError):
+            full.close()
+    assert_as_if_uninterrupted(broken)
+
+
+def test_an_error_before_the_first_checkpoint_leaves_the_steps_that_were_done(tmp_path):
+    add_call = Reports.add_call
+
+    def fail(reports, history, steps, batches):
+        if steps[-1] >= 45:
+            raise Broken
+        add_call(reports, history, steps, batches)
+
+    with mock.patch.object(Reports, "add_call", fail), pytest.raises(Broken):
+        train_small(tmp_path / "model", "training_loop.checkpoint_steps = None")
+    (step,) = checkpoints(tmp_path / "model")
+    assert step >= 45
+    train_small(tmp_path / "model")
+    assert_as_if_uninterrupted(tmp_path / "model")
 
 
 def counting_model(features, labels, mode, params):

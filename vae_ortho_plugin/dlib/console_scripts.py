@@ -2,8 +2,11 @@
 """The console scripts. In an incomplete installation or an unusable environment they say what to do."""
 
 import importlib
+import os
+import signal
 import sys
 
+from vae_ortho_plugin import streams
 from vae_ortho_plugin.dlib.environment import unusable_for_scripts
 from vae_ortho_plugin.dlib.hook import missing_packages
 
@@ -29,8 +32,17 @@ def study() -> int:
 
 
 def _run(module: str) -> int:
+    streams.drop_what_cannot_be_written("stderr")
     message = missing_packages() or unusable_for_scripts()
     if message is not None:
         print(f"error: {message}", file=sys.stderr)
         return 2
-    return importlib.import_module(module).main()
+    try:
+        status = importlib.import_module(module).main()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # such as `| head`, which has read enough
+        # Or Python's end would write what is left in the buffer.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        return 128 + signal.SIGPIPE

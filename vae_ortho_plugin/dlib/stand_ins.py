@@ -17,6 +17,7 @@ import sys
 import types
 import warnings
 
+from vae_ortho_plugin import streams
 from vae_ortho_plugin.dlib import environment, quiet_start, script
 from vae_ortho_plugin.errors import InputError
 
@@ -33,6 +34,7 @@ def install() -> None:
         InputError: the same of the environment, in a script.
     """
     if script.is_running():
+        streams.drop_what_cannot_be_written("stdout", "stderr")
         script.show_input_errors_alone()
     if script.is_console_script() and (message := environment.unusable_for_scripts()):
         raise InputError(message)

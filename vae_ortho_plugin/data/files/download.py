@@ -16,6 +16,7 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import BinaryIO
 
+from vae_ortho_plugin import streams
 from vae_ortho_plugin.data.files.catalog import DATA_SETS, OF_THE_PAPER, Remote, needed
 from vae_ortho_plugin.data.files.location import VARIABLE, data_root, exists
 from vae_ortho_plugin.errors import InputError
@@ -251,6 +252,7 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.list:
             show(root)
             return 0
+        streams.drop_what_cannot_be_written("stdout", "stderr")
         names = arguments.data_sets or [name for name in OF_THE_PAPER if name in DATA_SETS]
         for data_set in dict.fromkeys(key for name in names for key in needed(name)):
             _fetch_data_set(data_set, root)

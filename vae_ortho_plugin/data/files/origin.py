@@ -2,8 +2,9 @@
 """Where the data of a name come from, if they are not the published ones."""
 
 import functools
-import sys
 from pathlib import Path
+
+from vae_ortho_plugin.engine import progress
 
 _noted: dict[str, str] = {}
 
@@ -21,7 +22,7 @@ def note(name: str, origin: str | None) -> None:
         _noted.pop(name, None)
     elif _noted.get(name) != origin:
         _noted[name] = origin
-        print(f"vae_ortho_plugin: {name}: {origin}. Results say so.", file=sys.stderr)
+        progress.say(f"{name}: {origin}. Results say so.")
 
 
 def origin(name: str) -> str | None:

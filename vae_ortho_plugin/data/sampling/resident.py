@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data sets that can be sampled inside the graph, from one array in memory."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +10,7 @@ from vae_ortho_plugin.data.files import npz
 from vae_ortho_plugin.data.files.kept import ScaledImages, is_kept, keep
 from vae_ortho_plugin.data.sampling.numbered import numbered_images
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
+from vae_ortho_plugin.engine import progress
 
 # Share of the available memory that a copy of mapped images may take.
 _LARGEST_SHARE = 0.8
@@ -53,11 +53,10 @@ def in_memory(images: np.ndarray) -> np.ndarray | None:
     files = [Path(images.filename)]
     room = _room()
     if room is not None and images.nbytes > _LARGEST_SHARE * room and not is_kept(_COPY, files):
-        print(
-            f"vae_ortho_plugin: {images.filename} has {images.nbytes / 1e9:.1f} GB of images, "
+        progress.say(
+            f"{images.filename} has {images.nbytes / 1e9:.1f} GB of images, "
             f"and {room / 1e9:.1f} GB of memory are available: they are read from the file as "
-            "training needs them, which is slower.",
-            file=sys.stderr,
+            "training needs them, which is slower."
         )
         return None
     return keep(_COPY, files, lambda: _read(images))

@@ -96,11 +96,12 @@ def _say_what_is_trained() -> None:
 
 
 def _keep_or_delete(partial: Path, error: BaseException) -> None:
-    """After an error: says what is kept, or deletes what has no checkpoint."""
-    checkpoint = checkpoints.Checkpoints(partial / _CHECKPOINTS).newest()
-    if checkpoint is None:
+    """After an error: says what is kept, or deletes what has no checkpoint, not even a damaged one."""
+    if not any((partial / _CHECKPOINTS).glob("[0-9]*")):
         shutil.rmtree(partial, ignore_errors=True)
-    elif not isinstance(error, interruption.Interrupted):
+        return
+    checkpoint = checkpoints.Checkpoints(partial / _CHECKPOINTS).newest()
+    if checkpoint is not None and not isinstance(error, interruption.Interrupted):
         progress.say(
             f"the weights of step {checkpoint.step:,} are in {checkpoint.directory}. To continue from "
             f"them: {interruption.command()}"

@@ -7,6 +7,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from vae_ortho_plugin import streams
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import locked
 from vae_ortho_plugin.study.plan.experiments import Run
@@ -59,6 +60,8 @@ def carry_out(options: argparse.Namespace, command: str) -> int:
             raise InputError(f"There is no results folder {folder.path}. Name it with --output.")
         status.show(runs, folder)
         return 0
+    # What is printed from here on is how far the study is.
+    streams.drop_what_cannot_be_written("stdout", "stderr")
     # Late, because they import matplotlib, which --list and --status do not need.
     from vae_ortho_plugin.study.report import write_report
     from vae_ortho_plugin.study.run.aggregation import aggregate
