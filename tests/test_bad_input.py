@@ -21,6 +21,7 @@ from disentanglement_lib.methods.unsupervised import train as dlib_train
 from disentanglement_lib.postprocessing import postprocess
 
 from vae_ortho_plugin.data.files.location import VARIABLE
+from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import gin_config
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
@@ -106,6 +107,24 @@ def test_an_unknown_data_set_is_answered_with_the_known_ones(tmp_path):
     assert "dataset.name" in message
     for name in ("dsprites_full", "mnist", "synth_linear"):
         assert name in message
+
+
+@pytest.mark.parametrize("name", ["[beta=4]", "beta\\4", "beta*", "beta?", "[runs]/model"])
+def test_a_path_that_tensorflow_takes_for_a_pattern_is_refused_before_a_step(tmp_path, name):
+    path, files = str(tmp_path / name), [str(gin_config("beta_vae.gin"))]
+    assert f"The path {path} contains" in refused_step(
+        tmp_path, dlib_train.train_with_gin, path, False, files, []
+    )
+    assert f"The path {path} contains" in refused_step(
+        tmp_path, postprocess.postprocess_with_gin, path, str(tmp_path / "mean"), False, [], []
+    )
+    with pytest.raises(InputError, match="for a pattern of paths"):
+        open_model(path)
+
+
+def test_a_relative_path_below_a_folder_of_such_a_name_is_refused_too(tmp_path, monkeypatch):
+    (tmp_path / "[runs]").mkdir()
+    assert "contains '['" in refused(tmp_path / "[runs]", monkeypatch)
 
 
 def test_a_misspelt_configurable_is_answered_with_the_one_meant(tmp_path, monkeypatch):

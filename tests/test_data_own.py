@@ -55,7 +55,10 @@ def test_images_with_factors_go_through_every_step(tmp_path):
 
 def test_vectors_without_factors_are_trained_visualized_and_have_a_dto(tmp_path):
     # The only array of a file may have any name.
-    path = save(tmp_path / "mine.npz", z=np.random.RandomState(0).standard_normal((100, 5)))
+    (tmp_path / "[my] data?").mkdir()
+    path = save(
+        tmp_path / "[my] data?/mine.npz", z=np.random.RandomState(0).standard_normal((100, 5))
+    )
     bindings = ["dataset.name = 'npz'", f"npz.path = {path!r}"]
     model = tmp_path / "model"
     train.train_with_gin(str(model), False, [BETA_VAE], [*QUICK, *bindings])

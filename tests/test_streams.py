@@ -20,13 +20,18 @@ Path("done").touch()
 """
 
 
+def unwritable(target):
+    """A descriptor of '/dev/full', or of 'a closed pipe'."""
+    if target != "a closed pipe":
+        return os.open(target, os.O_WRONLY)
+    reader, writer = os.pipe()
+    os.close(reader)
+    return writer
+
+
 @pytest.mark.parametrize("target", ["a closed pipe", "/dev/full"])
 def test_streams_that_cannot_be_written_change_nothing(tmp_path, target):
-    if target == "a closed pipe":
-        reader, writer = os.pipe()
-        os.close(reader)
-    else:
-        writer = os.open(target, os.O_WRONLY)
+    writer = unwritable(target)
     try:
         done = subprocess.run(
             [sys.executable, "-c", PRINTS], cwd=tmp_path, stdout=writer, stderr=writer, check=False
@@ -47,9 +52,15 @@ def test_a_stream_that_is_closed_from_the_start_is_no_file_of_the_process(tmp_pa
     assert (tmp_path / "done").read_bytes() == b""
 
 
-def test_a_command_whose_results_nobody_reads_ends_as_other_programs_do():
-    reader, writer = os.pipe()
-    os.close(reader)
+@pytest.mark.parametrize(
+    ("target", "status", "message"),
+    [
+        ("a closed pipe", 141, ""),  # as other programs under `| head`
+        ("/dev/full", 1, "error: the output cannot be written: No space left on device\n"),
+    ],
+)
+def test_results_that_cannot_be_printed_are_no_success(target, status, message):
+    writer = unwritable(target)
     code = "from vae_ortho_plugin.dlib import console_scripts as c; raise SystemExit(c.study())"
     try:
         done = subprocess.run(
@@ -57,4 +68,4 @@ def test_a_command_whose_results_nobody_reads_ends_as_other_programs_do():
         )  # fmt: skip
     finally:
         os.close(writer)
-    assert (done.returncode, done.stderr) == (141, b"")
+    assert (done.returncode, done.stderr.decode()) == (status, message)

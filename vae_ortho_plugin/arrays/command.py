@@ -26,7 +26,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         text = json.dumps(result, indent=2, allow_nan=False) + "\n"
         if options.output is None:
             sys.stdout.write(text)
-            sys.stdout.flush()  # or a full disk is seen too late
         else:
             files.write_text(Path(options.output), text)
     except (InputError, OSError) as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vae_ortho_plugin.data import read_files
 from vae_ortho_plugin.data.files.idx import read_idx
 from vae_ortho_plugin.data.files.location import check_file as check_readable
 from vae_ortho_plugin.data.files.location import contents, exists
@@ -84,6 +85,7 @@ def load_shuffled(directory: Path, name: str, seed: int) -> tuple[np.ndarray, np
     paths = tuple(find_file(directory, file) for file in SHAPES)
     for path in paths:
         check_readable(path)
+    read_files.note(paths)
     mtimes = tuple(path.stat().st_mtime_ns for path in paths)
     images, labels, published = _load_shuffled(paths, mtimes, name, seed)
     note(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The console scripts. In an incomplete installation or an unusable environment they say what to do."""
 
+import errno
 import importlib
 import os
 import signal
@@ -37,12 +38,20 @@ def _run(module: str) -> int:
     if message is not None:
         print(f"error: {message}", file=sys.stderr)
         return 2
+    status = 0
     try:
         status = importlib.import_module(module).main()
         if sys.stdout is not None:
             sys.stdout.flush()
         return status
     except BrokenPipeError:  # such as `| head`, which has read enough
-        # Or Python's end would write what is left in the buffer.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
-        return 128 + signal.SIGPIPE
+        status = 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        if status == 0:  # else a message has said it
+            print(f"error: the output cannot be written: {error.strerror}", file=sys.stderr)
+        status = 1
+    # Or Python's end would write what is left in the buffer.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return status

@@ -13,12 +13,12 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.engine import interruption, memory, progress, threads
-from vae_ortho_plugin.engine.checkpoints import Checkpoint, Checkpoints
+from vae_ortho_plugin.engine.checkpoints import CannotContinue, Checkpoint, Checkpoints
 from vae_ortho_plugin.engine.reports import Reports
 from vae_ortho_plugin.engine.settings import TrainingLoop
 from vae_ortho_plugin.engine.tracked import TrackedMeasures
 from vae_ortho_plugin.engine.training_graph import TrainingGraph
-from vae_ortho_plugin.errors import InputError, NonFiniteLossError
+from vae_ortho_plugin.errors import NonFiniteLossError
 
 # Target duration of a session call, which cannot be interrupted: half a second, and more where the call copies
 # many bytes of weights (about 20 ms for 56 MB, in and out), so that the copies take 2 % of it.
@@ -57,10 +57,10 @@ class Training:
         """Takes over the weights, the trackers' rows, the event files and the place in the input.
 
         Raises:
-            InputError: the model draws random numbers that do not depend on seed and step alone.
+            CannotContinue: the model draws random numbers that do not depend on seed and step alone.
         """
         if self._graph.train_loop.unkeyed:
-            raise InputError(
+            raise CannotContinue(
                 f"The training cannot be continued exactly from {checkpoint.directory}, because the "
                 f"model draws numbers by {', '.join(sorted(self._graph.train_loop.unkeyed))}. Start it over with "
                 "--overwrite, or bind training_loop.resume = False."

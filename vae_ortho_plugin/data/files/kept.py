@@ -7,6 +7,8 @@ from typing import TypeVar
 
 import numpy as np
 
+from vae_ortho_plugin.data import read_files
+
 Content = TypeVar("Content")
 
 _kept: dict[Hashable, object] = {}
@@ -21,6 +23,7 @@ def keep(name: str, files: list[Path], read: Callable[[], Content]) -> Content:
         name: of the data set.
         files: what it is read from; they exist.
     """
+    read_files.note(files)
     key = _key(name, files)
     if key not in _kept:
         _kept.clear()

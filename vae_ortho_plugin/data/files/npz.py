@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from vae_ortho_plugin.data import read_files
 from vae_ortho_plugin.data.files.kept import keep
 from vae_ortho_plugin.data.files.unpack import MOST_PER_BYTE
 from vae_ortho_plugin.errors import InputError
@@ -97,6 +98,7 @@ def large_array(path: Path, layout: str, key: str) -> np.ndarray:
     Raises:
         InputError: there is no such array, or the file is damaged.
     """
+    read_files.note([path])
     with opened(path, layout) as archive, archive.open(f"{key}.npy") as file:
         shape, fortran, dtype = _checked_header(archive, key, file)
         info = archive.getinfo(f"{key}.npy")

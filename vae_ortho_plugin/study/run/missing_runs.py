@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vae_ortho_plugin import streams
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, check_no_pattern
 from vae_ortho_plugin.files import locked
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
@@ -60,6 +60,7 @@ def carry_out(options: argparse.Namespace, command: str) -> int:
             raise InputError(f"There is no results folder {folder.path}. Name it with --output.")
         status.show(runs, folder)
         return 0
+    check_no_pattern(folder.path)
     # What is printed from here on is how far the study is.
     streams.drop_what_cannot_be_written("stdout", "stderr")
     # Late, because they import matplotlib, which --list and --status do not need.
