@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks import table
-from benchmarks.rows import GPU, GROWTH, STUDY, TABLE, Row, Series
+from benchmarks.rows import GPU, GROWTH, PLUGIN, STUDY, TABLE, Row, Series
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benchmarks" / "peers"
@@ -62,7 +62,15 @@ def main() -> int:
         table.paste(output, ROOT / "docs")
         return 0
     bench = Bench(options, output / "scratch")
-    print(bench.device(), table.HEADER, sep="\n\n", flush=True)
+    print(bench.device(), flush=True)
+    if options.gpu:
+        with bench.peer(Series(PLUGIN, "plugin", {"kind": "products"}), {}, "gpu") as peer:
+            try:
+                print(", ".join(f"{name} {found}" for name, found in peer.versions().items()))
+            except NotMeasured as error:
+                print(f"Nothing is measured on a GPU: {error}")
+                return 0
+    print(f"\n{table.HEADER}", flush=True)
     chosen = [known[name] for name in options.only or known]
     try:
         for row in chosen:

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The plugin itself, by the functions behind its commands."""
 
+import contextlib
 import functools
 import json
 import os
@@ -8,7 +9,7 @@ import shutil
 import subprocess
 import sys
 import time
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import answers
@@ -240,7 +241,10 @@ def products(**_):
 def main():
     kinds = (train, dto, score, metric, start, imports, study_runs, report, products)
     packages = ("tensorflow", "tensorflow-probability", "disentanglement-lib", "numpy", "scipy")
-    versions = {name: version(name) for name in packages}
+    versions = {}
+    for name in packages:
+        with contextlib.suppress(PackageNotFoundError):
+            versions[name] = version(name)
     task = json.loads(sys.argv[1])
     if task.get("gpu"):
         import tensorflow as tf
