@@ -195,10 +195,7 @@ TABLE = (
         "metric",
         "dlib's BetaVAE metric, dSprites fc encoder, 400 and 200 samples of 64 pairs",
         "s",
-        (
-            Series(PLUGIN, "plugin", _METRIC, count=1),
-            Series(TF114, "in_tf114", _METRIC, count=1),
-        ),
+        (Series(PLUGIN, "plugin", _METRIC, count=1), Series(TF114, "in_tf114", _METRIC, count=1)),
         "dsprites",
     ),
     Row(
