@@ -101,20 +101,18 @@ def _training(data_set: str, batch_size: int, linearized: float | None = None) -
         "linearized": linearized,
         "chunk": max(1, _CHUNKS[data_set] * 64 // batch_size // (1 if linearized is None else 4)),
     }
-    others = (
-        Series(TF114, "in_tf114", task),
-        *(
-            Series(JAX, "in_jax", task | {"variant": variant}, f"draws {variant}")
-            for variant in ("ahead", "in each step")
-        ),
-        *(
-            Series(TORCH, "in_torch", task | {"variant": variant}, variant)
-            for variant in ("eager", "compiled")
-        ),
-        Series(DISENT, "in_disent", task),
+    ahead, each, eager, compiled = (
+        {**task, "variant": variant} for variant in ("ahead", "in each step", "eager", "compiled")
     )
-    if linearized is not None:
-        others = tuple(series for series in others if series.column not in (TF114, DISENT))
+    others = (Series(JAX, "in_jax", ahead, "draws ahead"),)
+    if linearized is None:
+        others += (
+            Series(JAX, "in_jax", each, "draws in each step"),
+            Series(TORCH, "in_torch", eager, "eager"),
+            Series(TORCH, "in_torch", compiled, "compiled"),
+            Series(TF114, "in_tf114", task),
+            Series(DISENT, "in_disent", task),
+        )
     model = "β-VAE" if linearized is None else "linearized_vae"
     name = f"train-{data_set.replace('_', '-')}{'' if linearized is None else '-linearized'}"
     return Row(

@@ -7,9 +7,7 @@ of its standard error. Exits with 1 if a difference exceeds three of them.
 """
 
 import argparse
-import functools
 import sys
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -38,9 +36,8 @@ def main() -> None:
     print("|---|---|---|---|---|")
     for data_set, steps in STEPS.items():
         peers = PEERS[:2] if data_set == "dummy_data" else PEERS
-        losses = functools.partial(_losses, bench, data_set, range(options.seeds))
-        with ThreadPoolExecutor(2) as pool:
-            found = dict(zip(peers, pool.map(losses, peers), strict=True))
+        seeds = range(options.seeds)
+        found = {peer: _losses(bench, data_set, seeds, peer) for peer in peers}
         for peer in peers[1:]:
             if isinstance(found[peer], NotMeasured):
                 print(f"{peer}: {found[peer]}", file=sys.stderr)

@@ -7,7 +7,7 @@ import shutil
 import statistics
 from pathlib import Path
 
-from benchmarks.rows import COLUMNS, GPU, GROWTH, LIMIT, PLUGIN, STUDY, STUDY_RUNS, TABLE
+from benchmarks.rows import COLUMNS, GPU, GROWTH, LIMIT, PLUGIN, STUDY, STUDY_RUNS, TABLE, TF114
 
 HEADER = (
     f"| | {' | '.join(COLUMNS)} | ratio to the best peer |\n|---|{'---:|' * (len(COLUMNS) + 1)}"
@@ -24,7 +24,7 @@ def write(directory: Path) -> Path:
     if STUDY.name in rows:
         dsprites = rows.get("train-dsprites-64")
         parts.append(study_times(rows[STUDY.name], dsprites))
-    parts += sorted({_origin(row) for row in rows.values()})
+    parts += origins(list(rows.values()))
     reasons = {reason for row in table for reason in _reasons(row)}
     parts += [f"Not measured: {reason}." for reason in sorted(reasons)]
     if growth and draw(growth, directory / "growth.png"):
@@ -85,13 +85,23 @@ def _reasons(row: dict) -> list[str]:
     ]
 
 
-def _origin(row: dict) -> str:
-    """Date, commit, machine, versions and number of measurements; one line for all rows, as a rule."""
-    versions: dict[str, str] = {}
-    for series in row["series"]:
-        versions |= {f"{k}": v for k, v in series["versions"].items() if k != "python"}
-    repeats = max((len(series["values"]) for series in row["series"]), default=0)
-    return f"{row['date']}, commit {row['commit']}, {row['device']}. Medians of {repeats} alternated measurements."
+def origins(rows: list[dict]) -> list[str]:
+    """A paragraph for each commit and machine that rows come from (one, as a rule), with the versions of libraries."""
+    groups: dict[str, list[dict]] = {}
+    for row in rows:
+        groups.setdefault(f"{row['date']}, commit {row['commit']}, {row['device']}", []).append(row)
+    result = []
+    for origin, group in groups.items():
+        versions, repeats = {}, set()
+        for series in (series for row in group for series in row["series"] if series["values"]):
+            repeats.add(len(series["values"]))
+            # TensorFlow 1.14's column says its version.
+            found = {} if series["column"] == TF114 else series["versions"]
+            versions |= {name: version for name, version in found.items() if name != "python"}
+        names = ", ".join(f"{name} {version}" for name, version in versions.items())
+        count = " or ".join(map(str, sorted(repeats)))
+        result.append(f"{origin}; {names}. Medians of {count} alternated measurements.")
+    return result
 
 
 def draw(rows: list[dict], path: Path) -> bool:

@@ -53,7 +53,7 @@ def test_every_row_has_a_name_of_its_own_and_every_peer_a_file():
     rows = (*TABLE, *GROWTH, STUDY)
     assert len({row.name for row in rows}) == len(rows)
     peers = {one.peer for row in (*rows, *GPU) for one in row.series}
-    assert peers == {path.stem for path in run.PEERS.glob("*.py")} - {"answers", "decoders"}
+    assert peers == {path.stem for path in run.PEERS.glob("*.py")} - {"answers"}
 
 
 @pytest.mark.parametrize(

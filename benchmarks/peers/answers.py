@@ -61,6 +61,22 @@ def _peak():
         return int(re.search(r"VmHWM:\s+(\d+) kB", file.read()).group(1)) / 1024
 
 
+def distances(jacobians):
+    """DtO of Jacobians [points, outputs, latents] as users of NumPy and SciPy write it."""
+    import numpy as np
+    from scipy.optimize import linear_sum_assignment
+
+    for vectors in np.linalg.svd(jacobians.astype(np.float64), full_matrices=False)[2]:
+        rows, chosen = linear_sum_assignment(-np.abs(vectors))
+        vectors[rows, chosen] -= np.sign(vectors[rows, chosen])
+        np.linalg.norm(vectors)
+
+
+def losses(error, kl, beta):
+    """Losses by their names in dlib."""
+    return {"loss": error + beta * kl, "reconstruction_loss": error, "kl_loss": kl}
+
+
 def need_gpu(wanted, found):
     """Ends the program where a GPU is wanted and not found."""
     if wanted and not found:

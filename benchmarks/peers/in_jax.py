@@ -12,7 +12,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from decoders import distances
 
 OPTIMIZERS = {
     "AdamOptimizer": optax.adam,
@@ -110,7 +109,11 @@ def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", li
         return losses(weights, data[rows].astype(jnp.float32) * scale, noise)
 
     optimizer = OPTIMIZERS[network["optimizer"]](network["learning_rate"])
-    weights = initial_weights(network, data.shape[1], seed)
+    random = np.random.default_rng(seed)
+    encoder = [data.shape[1], *network["encoder"]]
+    decoder = [latents, *network["decoder"], data.shape[1]]
+    shapes = [*itertools.pairwise(encoder), *[(encoder[-1], latents)] * 2]
+    weights = [layer(random, *shape) for shape in [*shapes, *itertools.pairwise(decoder)]]
     state = State(weights, optimizer.init(weights), jax.random.key(seed))
 
     def run(steps):
@@ -126,28 +129,14 @@ def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", li
         run(steps)
         keys = jax.random.split(jax.random.key(seed + 1000), 1000)
         error, kl = np.mean([evaluate(state.weights, key) for key in keys], axis=0)
-        return answers_of(error, kl, beta)
+        return answers.losses(float(error), float(kl), beta)
 
     run.check = check
     return run
 
 
-def answers_of(error, kl, beta):
-    """What dlib's evaluation gives."""
-    loss = float(error + beta * kl)
-    return {"loss": loss, "reconstruction_loss": float(error), "kl_loss": float(kl)}
-
-
-def initial_weights(network, outputs, seed):
-    """(kernel, bias) of each layer, uniform within fan_in^-1/2: encoder, mean, log variance, decoder, output."""
-    random = np.random.default_rng(seed)
-    encoder = [outputs, *network["encoder"]]
-    decoder = [network["latents"], *network["decoder"], outputs]
-    shapes = [*itertools.pairwise(encoder), *[(encoder[-1], network["latents"])] * 2]
-    return [layer(random, *shape) for shape in [*shapes, *itertools.pairwise(decoder)]]
-
-
 def layer(random, inputs, outputs):
+    """(kernel, bias), uniform within inputs^-1/2."""
     bound = inputs**-0.5
     kernel = random.uniform(-bound, bound, (inputs, outputs))
     bias = random.uniform(-bound, bound, outputs)
@@ -169,16 +158,14 @@ def dto(widths, **_):
 
     def run(count):
         # Whole batches, so that nothing is compiled again.
-        for _ in range(-(-count // 256)):
-            distances(np.asarray(jacobian(random.normal(size=(256, widths[0])).astype("f4"))))
-
-    def whole(count):
-        started = time.perf_counter()
-        run(count)
-        return (time.perf_counter() - started) * count / (-(-count // 256) * 256)
+        calls, started = -(-count // 256), time.perf_counter()
+        for _ in range(calls):
+            points = random.normal(size=(256, widths[0])).astype(np.float32)
+            answers.distances(np.asarray(jacobian(points)))
+        return (time.perf_counter() - started) * count / (calls * 256)
 
     run(1)
-    return whole
+    return run
 
 
 def products(**_):

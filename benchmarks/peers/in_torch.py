@@ -13,7 +13,6 @@ import sys
 import answers
 import numpy as np
 import torch
-from decoders import distances
 from torch import nn
 
 # TensorFlow's AdaGrad starts at 0.1; from PyTorch's 0, dSprites' network diverges within some steps.
@@ -30,11 +29,11 @@ def hidden_layers(widths, activation):
 
 
 class VAE(nn.Module):
-    """Gives the loss of a batch; λ is `linearized`, or None for sampled latents."""
+    """Gives the loss of a batch."""
 
-    def __init__(self, outputs, network, linearized=None):
+    def __init__(self, outputs, network):
         super().__init__()
-        self.latents, self.beta, self.linearized = network["latents"], network["beta"], linearized
+        self.latents, self.beta = network["latents"], network["beta"]
         self.squared = network["loss"] == "squared"
         encoder, decoder = [outputs, *network["encoder"]], [self.latents, *network["decoder"]]
         self.encoder = nn.Sequential(*hidden_layers(encoder, network["encoder_activation"]))
@@ -44,8 +43,6 @@ class VAE(nn.Module):
         self.decoder = nn.Sequential(*layers, nn.Linear(decoder[-1], outputs))
 
     def forward(self, batch, noise):
-        if self.linearized is not None:
-            return self.linearized_loss(batch)
         error, kl = self.losses(batch, noise)
         return error + self.beta * kl
 
@@ -62,27 +59,13 @@ class VAE(nn.Module):
         loss = nn.functional.binary_cross_entropy_with_logits
         return loss(output, batch, reduction="sum") / len(batch)
 
-    def linearized_loss(self, batch):
-        """As in in_jax.py."""
-        mean = self.mean(self.encoder(batch))
-        output = self.decoder(mean)
-        jacobian = torch.func.vmap(torch.func.jacfwd(self.decoder))(mean)
-        curvature = torch.sigmoid(output) * torch.sigmoid(-output)
-        relative = jacobian.mT @ (curvature[:, :, None] * jacobian) / self.beta
-        log_det = torch.logdet(torch.eye(self.latents, device=DEVICE) + relative)
-        diagonal = torch.log1p(relative.diagonal(dim1=1, dim2=2)).sum(1)
-        penalty = mean.square().sum(1) + log_det + self.linearized * (diagonal - log_det)
-        return self.reconstruction(output, batch) + self.beta / 2 * penalty.mean()
 
-
-def train(
-    network, points, scale, batch_size, seed=0, variant="eager", linearized=None, gpu=False, **_
-):
+def train(network, points, scale, batch_size, seed=0, variant="eager", gpu=False, **_):
     torch.manual_seed(seed)
     # Mapped on the CPU, so that several of these processes hold the data once.
     observations = np.load(points, mmap_mode=None if gpu else "c")
     data = torch.from_numpy(observations.reshape(len(observations), -1)).to(DEVICE)
-    model = VAE(data.shape[1], network, linearized).to(DEVICE)
+    model = VAE(data.shape[1], network).to(DEVICE)
     name = network["optimizer"]
     make = functools.partial(OPTIMIZERS[name], fused=True, **OPTIONS[name])
     optimizer = make(model.parameters(), network["learning_rate"])
@@ -109,7 +92,7 @@ def evaluated(model, draw):
     """Losses on 1,000 batches, by their names in dlib."""
     with torch.no_grad():
         error, kl = np.mean([[x.item() for x in model.losses(*draw())] for _ in range(1000)], 0)
-    return {"loss": error + model.beta * kl, "reconstruction_loss": error, "kl_loss": kl}
+    return answers.losses(error, kl, model.beta)
 
 
 def dto(widths, **_):
@@ -120,7 +103,7 @@ def dto(widths, **_):
     def run(count):
         with torch.no_grad():
             for points in torch.randn(count, widths[0], device=DEVICE).split(256):
-                distances(jacobian(points).cpu().numpy())
+                answers.distances(jacobian(points).cpu().numpy())
 
     run(256)
     return run
