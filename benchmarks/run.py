@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 from benchmarks import table
-from benchmarks.rows import GPU, GROWTH, PLUGIN, STUDY, TABLE, Row, Series
+from benchmarks.rows import GPU, GROWTH, JAX, PLUGIN, STUDY, TABLE, Row, Series
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benchmarks" / "peers"
@@ -198,8 +198,10 @@ class Bench:
         """How many items fill a measurement; finding it warms up."""
         if series.count is not None:
             return series.count
-        seconds, count = self._options.seconds, 1
-        peer.ask("run", 1)
+        # Few steps of the plugin would measure its calls of the session.
+        seconds, fast = self._options.seconds, series.column in (PLUGIN, JAX)
+        count = series.task.get("chunk", 1) if fast else 1
+        peer.ask("run", count)
         while (took := peer.ask("run", count)) < seconds / 4:
             count *= max(2, min(100, int(seconds / max(took, 1e-9))))
         return max(1, round(count * seconds / took))
