@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input of the measures: each with its smallest example, and its error."""
 
+import dataclasses
+import importlib
 import inspect
+import pkgutil
 import tracemalloc
 
 import numpy as np
@@ -358,3 +361,38 @@ def test_a_matrix_with_entries_beyond_one_has_no_nearest_signed_permutation():
         measures.nearest_signed_permutation([[2.0, 0.0], [0.0, 1.0]])
     with pytest.raises(InputError, match="Unknown DtO solver 'simplex'"):
         measures.nearest_signed_permutation(np.eye(2), "simplex")
+
+
+RESULTS = [f for f in GOOD if dataclasses.is_dataclass(f(**GOOD[f]))]
+
+
+def test_results_of_every_class_are_compared():
+    names = [
+        f"{measures.__name__}.{found.name}" for found in pkgutil.iter_modules(measures.__path__)
+    ]
+    classes = {
+        value
+        for name in names
+        for value in vars(importlib.import_module(name)).values()
+        if inspect.isclass(value) and dataclasses.is_dataclass(value)
+    }
+    assert {type(function(**GOOD[function])) for function in RESULTS} == classes
+
+
+@pytest.mark.parametrize("function", RESULTS)
+def test_results_are_equal_where_all_of_their_fields_are(function):
+    result, same = (function(**GOOD[function]) for _ in range(2))
+    assert result == same and hash(result) == hash(same) and len({result, same}) == 1
+    assert result != "a result" and result is not same
+    for field in dataclasses.fields(result):
+        value = getattr(result, field.name)
+        other = [*value, "more"] if isinstance(value, list) else value + 1
+        assert dataclasses.replace(result, **{field.name: other}) != result
+
+
+def test_results_with_nan_or_a_negative_zero_are_equal():
+    first, second = (
+        measures.PrincipalComponents(np.array([zero]), np.eye(1), np.array([np.nan]), float("nan"))
+        for zero in (0.0, -0.0)
+    )
+    assert first == second and hash(first) == hash(second)

@@ -21,6 +21,12 @@ def save(path, **arrays):
     return str(path)
 
 
+def records(number, **changed):
+    """What the to_records() of a data frame gives."""
+    columns = {"shape": np.arange(number) % 3, "place": np.linspace(0, 1, number), **changed}
+    return np.rec.fromarrays(list(columns.values()), names=list(columns))
+
+
 def test_images_with_factors_go_through_every_step(tmp_path):
     rng = np.random.RandomState(0)
     factors = np.stack([rng.randint(3, size=300), rng.random_sample(300)], axis=1)
@@ -58,6 +64,18 @@ def test_vectors_without_factors_are_trained_visualized_and_have_a_dto(tmp_path)
         str(model), str(tmp_path / "dto"), False, [str(gin_config("metrics/dto.gin"))]
     )
     assert (tmp_path / "dto/results").is_dir()
+
+
+@pytest.mark.parametrize("value, shown", [(-0.1, "-0.1 and 1"), (1.5, "0 and 1.5")])
+def test_images_outside_of_the_range_of_the_bernoulli_loss_are_refused(tmp_path, value, shown):
+    images = np.linspace(0, 1, 20 * 64).reshape(20, 8, 8)
+    images[3, 0, 0] = value
+    path = save(tmp_path / "mine.npz", images=images, splits=["train"] * 20)
+    bindings = ["dataset.name = 'npz'", f"npz.path = {path!r}", *IMAGES]
+    bindings += ["reconstruction_loss.loss_fn = @bernoulli_loss"]
+    with pytest.raises(InputError, match=f"images of npz lie between {shown}, and"):
+        train.train_with_gin(str(tmp_path / "model"), False, [BETA_VAE], [*QUICK, *bindings])
+    assert not list(tmp_path.glob("model*"))
 
 
 def test_uint8_images_are_kept_as_bytes_and_split_by_a_seed(tmp_path):
@@ -114,6 +132,14 @@ def test_names_as_factors_become_class_numbers(tmp_path):
     np.testing.assert_array_equal(factors[:, 0], numbers % 2)
 
 
+def test_the_fields_of_a_structured_array_are_factors(tmp_path):
+    factors = records(1000, shape=2**53 + np.arange(1000) % 3)
+    mine = NpzData(save(tmp_path / "mine.npz", images=np.zeros((1000, 3)), factors=factors))
+    assert mine.factor_names == ["shape", "place"]
+    assert mine.factor_kinds == ["categorical", "continuous"]
+    assert mine.factors_num_values == [3, 20]
+
+
 def test_observations_of_factors_are_training_points_that_have_them(tmp_path):
     factors = np.stack([np.arange(60) % 3, np.arange(60) // 3 % 2], axis=1)
     mine = NpzData(save(tmp_path / "mine.npz", images=pictures(), factors=factors))
@@ -122,6 +148,18 @@ def test_observations_of_factors_are_training_points_that_have_them(tmp_path):
     numbers = np.rint(drawn[:, 0, 0, 0] * 255).astype(int)
     np.testing.assert_array_equal(factors[numbers], wanted)
     assert len(np.unique(numbers)) > 40
+
+
+def test_fifteen_factors_with_more_combinations_than_numbers_are_told_apart(tmp_path):
+    factors = np.random.RandomState(0).random_sample((60, 15))
+    mine = NpzData(save(tmp_path / "mine.npz", images=pictures(), factors=factors))
+    classes, images = mine.sample(5, np.random.RandomState(0))
+    assert mine.factors_num_values == [20] * 15
+    again = mine.sample_observations_from_factors(classes, np.random.RandomState(1))
+    np.testing.assert_array_equal(again, images)
+    classes[:, 3] = (classes[:, 3] + 1) % 20
+    with pytest.raises(InputError, match="No training point has .* of the factors factor 0, fact"):
+        mine.sample_observations_from_factors(classes, np.random.RandomState(1))
 
 
 def test_factors_that_no_point_has_are_refused(tmp_path):
@@ -143,7 +181,23 @@ def test_factors_that_no_point_has_are_refused(tmp_path):
         ({"images": np.zeros((20, 3)), "factors": np.zeros((19, 2))}, r"expected factors of shape"),
         (
             {"images": np.zeros((20, 3)), "factors": np.full((20, 2), np.inf)},
-            "a factor is not finite",
+            r"factors\[:, 0\]\[0\] is inf, which is not finite",
+        ),
+        (
+            {"images": np.zeros((20, 3)), "factors": np.array([["2026", "NaT"]] * 20, "M8[s]")},
+            r"factors\[:, 1\]\[0\] is NaT",
+        ),
+        (
+            {"images": np.zeros((20, 3)), "factors": np.full((20, 2), 1j)},
+            r"factors\[:, 0\] is an array of the type complex128",
+        ),
+        (
+            {"images": np.zeros((20, 3)), "factors": records(20, shape=np.full(20, np.nan))},
+            r"factors\['shape'\]\[0\] is nan",
+        ),
+        (
+            {"images": np.zeros((20, 3)), "factors": records(20, index=np.arange(20))},
+            "the field 'index' of factors counts the points",
         ),
         (
             {"images": np.zeros((20, 3)), "factors": np.zeros((20, 2)), "factor_names": ["a"]},

@@ -21,8 +21,8 @@ ACTIVE_STD = 0.5
 _SMALL = 0.1
 
 
-@dataclasses.dataclass(frozen=True)
-class PolarizedRegime:
+@dataclasses.dataclass(frozen=True, eq=False)
+class PolarizedRegime(ByValue):
     """The KL term at one moment of a training.
 
     Attributes:

@@ -76,7 +76,7 @@ def points(
         Observations [at most 256, height, width, channels] and factors [at most 256, factors].
 
     Raises:
-        InputError: the split is unknown or has fewer points.
+        InputError: the split is unknown, or has no points or fewer.
     """
     if not hasattr(data, "split"):
         # Factors on a scale are binned in what dlib's own metrics see.
@@ -88,6 +88,11 @@ def points(
             yield images, factors
         return
     images, factors = data.split(split)
+    if not len(images):
+        raise InputError(
+            f"The {split} split of the data has no points. Bind the metric's parameter `split` to one that "
+            "has some, such as dto.split = 'train', or mark other points in `splits`."
+        )
     if num_points is not None:
         if num_points > len(images):
             raise InputError(

@@ -1,15 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ima_contrast` as a metric of disentanglement_lib."""
 
+from collections.abc import Callable
+
 import gin
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin import gin_files, measures
 from vae_ortho_plugin.decoder.metrics import evaluated
-from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE, open_model
+from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE, TrainedModel, open_model
 from vae_ortho_plugin.gin_files import Reference
 from vae_ortho_plugin.measures.jacobians import small_jacobians
+from vae_ortho_plugin.models.loss_curvature import BY_IMAGE
 
 
 @gin.configurable("ima_contrast", denylist=evaluated.GIVEN_BY_DLIB)
@@ -38,9 +41,11 @@ def ima_contrast(
 
     Returns:
         Means over the points, each with _std and _stderr: ima_contrast (nats; None where columns are zero or
-        dependent at a point), mean_abs_cosine, and ima_contrast_regularized (nats; None for a model
-        without β); the first two among active_latents under ima_contrast_active, ... (None where there
-        are too few); num_points, beta and the settings.
+        dependent at a point) and mean_abs_cosine, both also among active_latents under
+        ima_contrast_active, ... (None where there are too few); in the inner product of the training's
+        loss, whose curvature weighs the outputs, ima_contrast_of_loss (equal to ima_contrast for the
+        squared error) and ima_contrast_regularized (None for a model without β); loss_note, why these
+        two are None, where that is because the loss's curvature is unknown; num_points, beta and the settings.
 
     Raises:
         InputError: there is no decoder, or a setting, mean or Jacobian is not valid.
@@ -48,16 +53,23 @@ def ima_contrast(
     del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, batch_size=batch_size)
     model_dir = evaluated.model_dir_of("ima_contrast", model_dir)
-    beta = _beta_of(model_dir) if beta is None else beta
+    config = _training_config(model_dir)
+    beta = _beta_of(config) if beta is None else beta
+    curvature, note = _curvature(config, output)
     with open_model(model_dir, output) as model:
         points = evaluated.points(ground_truth_data, split, num_points, random_state)
         means = np.concatenate([evaluated.finite(model.encode(images)) for images, _ in points])
-        jacobians = enumerate(model.jacobians(means, batch_size))
-        factors = np.concatenate([small_jacobians(batch, i * batch_size) for i, batch in jacobians])
-    regularized = None if beta is None else measures.regularized_ima_contrast(factors, beta)
+        factors, of_loss = _factors(model, means, batch_size, curvature)
+    contrast = regularized = None
+    if note is None:
+        contrast = measures.ima_contrast(of_loss)
+        if beta is not None:
+            regularized = measures.regularized_ima_contrast(of_loss, beta)
     return {
         **of_factors(factors, measures.active_latents(means)),
+        **evaluated.summary("ima_contrast_of_loss", contrast),
         **evaluated.summary("ima_contrast_regularized", regularized),
+        "loss_note": note,
         "beta": beta,
         "output": output,
         "split": evaluated.split_name(ground_truth_data, split),
@@ -78,14 +90,53 @@ def of_factors(factors: np.ndarray, active: np.ndarray) -> dict:
     }
 
 
-def _beta_of(model_dir: str) -> float | None:
-    """β that the model of a directory was trained with; None where its training names none."""
+def _factors(
+    model: TrainedModel,
+    means: np.ndarray,
+    batch_size: int,
+    curvature: Callable[[np.ndarray], np.ndarray] | None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """`small_jacobians` at the means, and those of outputs that the loss's curvature weighs."""
+    plain, weighted = [], []
+    for start in range(0, len(means), batch_size):
+        batch = means[start : start + batch_size]
+        (jacobians,) = model.jacobians(batch, batch_size)
+        plain.append(small_jacobians(jacobians, start))
+        if curvature is not None:
+            weights = np.sqrt(curvature(model.decode(batch)) / 2).reshape(len(batch), -1, 1)
+            weighted.append(small_jacobians(jacobians * weights, start))
+    factors = np.concatenate(plain)
+    return factors, np.concatenate(weighted) if weighted else factors
+
+
+def _training_config(model_dir: str) -> dict[str, object]:
+    """What the model of a directory was trained with; empty where nothing says so."""
     if not gin_files.gin_file(model_dir, "train").is_file():
-        return None
-    config = gin_files.step_config(model_dir, "train")
+        return {}
+    return gin_files.step_config(model_dir, "train")
+
+
+def _beta_of(config: dict[str, object]) -> float | None:
+    """β of the trained model; None where its training names none."""
     model = config.get("model.model")
     beta = config.get(f"{model.name}.beta") if isinstance(model, Reference) else None
     return float(beta) if isinstance(beta, (int, float)) and beta > 0 else None
+
+
+def _curvature(
+    config: dict[str, object], output: str
+) -> tuple[Callable[[np.ndarray], np.ndarray] | None, str | None]:
+    """The entry of `BY_IMAGE` for the training's loss, and a note where it has none."""
+    loss = config.get("reconstruction_loss.loss_fn")
+    name = loss.name if isinstance(loss, Reference) else loss
+    if name not in BY_IMAGE:
+        return None, (
+            f"the curvature of the loss {name} (reconstruction_loss.loss_fn) is unknown; known are those of "
+            f"{', '.join(BY_IMAGE)}"
+        )
+    if output != "image" and config.get("reconstruction_loss.activation") != "linear":
+        return None, "the loss is one of the image; take output = 'image'"
+    return BY_IMAGE[name], None
 
 
 def _summary(factors: np.ndarray, suffix: str) -> dict[str, float | None]:

@@ -8,13 +8,14 @@ import sys
 import types
 
 from vae_ortho_plugin.dlib import gin_values
-from vae_ortho_plugin.dlib.steps import guards, training_directory
+from vae_ortho_plugin.dlib.steps import guards, image_range, training_directory
 
 _LONGEST_NAME = 100
 
 
 def wrap(module: types.ModuleType) -> None:
     """Changes dlib's module methods.unsupervised.train."""
+    module._make_input_fn = image_range.checked(module._make_input_fn)
     module.train = gin_values.checked(training_directory.resumable(module.train))
     module.train_with_gin = guards.guarded(module.train_with_gin, _prepare)
 

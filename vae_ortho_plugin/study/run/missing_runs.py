@@ -61,7 +61,7 @@ def carry_out(options: argparse.Namespace, command: str) -> int:
         return 0
     # Late, because they import matplotlib, which --list and --status do not need.
     from vae_ortho_plugin.study.report import write_report
-    from vae_ortho_plugin.study.run.aggregation import aggregate_if_outdated
+    from vae_ortho_plugin.study.run.aggregation import aggregate
 
     if not options.report_only:
         runs = _with_data(runs, options)
@@ -83,7 +83,7 @@ def carry_out(options: argparse.Namespace, command: str) -> int:
                     f"{command}"
                 )
                 return TIME_LIMIT_EXIT
-        aggregate_if_outdated(folder)
+        aggregate(folder)
         print(f"Report: {write_report(options.study, folder.path, selected)}")
     display.show_failures(failures)
     return 1 if failures else 0
@@ -168,8 +168,7 @@ def make_missing(
     print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before, in {folder.path}")
     if not missing:
         return []
-    for script in ("dlib_reproduce", "dlib_aggregate_results"):
-        dlib_script(script)
+    dlib_script("dlib_reproduce")
     if snakemake is not None:
         # Late, because one machine does without it.
         from vae_ortho_plugin.study.run.cluster.launch import make_on_cluster
