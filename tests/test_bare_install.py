@@ -96,7 +96,9 @@ def test_the_mixed_integer_program_names_the_package_that_it_needs(bare):
 
 
 def test_infomec_names_the_package_that_it_needs(bare):
-    program = "from vae_ortho_plugin import infomec\ninfomec([[0], [1]], [[0], [1]], ['continuous'])"
+    program = (
+        "from vae_ortho_plugin import infomec\ninfomec([[0], [1]], [[0], [1]], ['continuous'])"
+    )
     assert "infomec needs scikit-learn" in run(bare, "-c", program).stderr
 
 
