@@ -27,6 +27,7 @@ OF_JACOBIANS = [
     measures.mean_abs_cosine,
     measures.singular_value_ratios,
     lambda jacobians: measures.precision_gap(jacobians, ONES),
+    lambda jacobians: measures.self_consistency(jacobians, ONES, 1.0),
     lambda jacobians: measures.loss_decomposition(ONES, ONES, [ONES], jacobians),
     optimum.log_column_product,
     optimum.log_volume,
@@ -76,6 +77,8 @@ def test_standard_deviations_that_would_be_broadcast_are_refused(sigma):
     with pytest.raises(InputError, match=r"sigma must have the shape \[points, latents\]"):
         measures.precision_gap(IDENTITY, sigma)
     with pytest.raises(InputError, match=r"sigma must have the shape \[points, latents\]"):
+        measures.self_consistency(IDENTITY, sigma, 1.0)
+    with pytest.raises(InputError, match=r"sigma must have the shape \[points, latents\]"):
         optimum.log_linearized_loss(IDENTITY, sigma)
 
 
@@ -93,6 +96,7 @@ def test_standard_deviations_must_be_positive_and_finite(value):
     sigma = [[1.0, value]]
     for call in (
         lambda: measures.precision_gap(IDENTITY, sigma),
+        lambda: measures.self_consistency(IDENTITY, sigma, 1.0),
         lambda: optimum.log_linearized_loss(IDENTITY, sigma),
         lambda: optimum.precision(sigma),
     ):
@@ -186,6 +190,13 @@ GOOD = {
     measures.distance_to_orthogonality: {"jacobians": IDENTITY},
     measures.encoder_directions: {"scores": NORMAL, "means": NORMAL},
     measures.ima_contrast: {"jacobians": IDENTITY},
+    measures.infomec: {
+        "means": NORMAL,
+        "factors": NORMAL[:, :1],
+        "factor_kinds": ["continuous"],
+        "seed": 0,
+    },
+    measures.latent_types: {"sigma": ONES},
     measures.loss_decomposition: {
         "observations": ONES,
         "decoded_means": ONES,
@@ -193,6 +204,7 @@ GOOD = {
         "noise_jacobians": IDENTITY,
     },
     measures.matched_angles: {"principal": np.eye(2), "candidates": np.eye(2)},
+    measures.mcc: {"means": NORMAL, "factors": NORMAL[:, :1]},
     measures.mean_abs_cosine: {"jacobians": IDENTITY},
     measures.nearest_signed_permutation: {"matrix": np.eye(2)},
     measures.point_distances: {"jacobians": IDENTITY},
@@ -201,6 +213,7 @@ GOOD = {
     measures.principal_components: {"batches": [NORMAL], "at_most": 2},
     measures.regularized_ima_contrast: {"jacobians": IDENTITY, "beta": 1.0},
     measures.right_singular_vectors: {"jacobians": IDENTITY},
+    measures.self_consistency: {"jacobians": IDENTITY, "sigma": ONES, "beta": 1.0},
     measures.share_below: {"steps": [1, 2], "delta_kl": [0.1, 0.01], "last_step": 3},
     measures.singular_value_ratios: {"jacobians": IDENTITY},
     measures.summarize: {"distances": [0.0, 1.0]},

@@ -76,15 +76,17 @@ _DLIB_FACTORS = {
 }
 
 
-def named_kinds(data: GroundTruthData) -> dict[str, str]:
+def named_kinds(data: GroundTruthData, measure: str = "comparison with them") -> dict[str, str]:
     """Name and kind ("continuous" or "categorical") of each factor, in the order of the columns.
 
-    A user's own data set has the attributes factor_names and factor_kinds, lists of strings.
+    Args:
+        data: the data set. A user's own has the attributes factor_names and factor_kinds, lists of strings.
+        measure: name of the measure that asks, for the message.
 
     Raises:
         InputError: the data have no generating factors, or their kinds are unknown.
     """
-    need_factors(data, "disentanglement score")
+    need_factors(data, measure)
     if hasattr(data, "factor_kinds"):
         return dict(zip(data.factor_names, data.factor_kinds, strict=True))
     table = next((_DLIB_FACTORS[c] for c in type(data).__mro__ if c in _DLIB_FACTORS), None)

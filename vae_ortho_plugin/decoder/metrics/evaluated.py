@@ -105,6 +105,25 @@ def points(
         yield images[batch], factors[batch]
 
 
+def means_and_factors(
+    data: GroundTruthData,
+    encode: Encoder,
+    split: str,
+    num_points: int | None,
+    random_state: np.random.RandomState,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Representations [points, latents] and factors [points, factors] of `points`.
+
+    Raises:
+        InputError: as `points`, or a representation is not finite.
+    """
+    means, factors = [], []
+    for images, batch in points(data, split, num_points, random_state):
+        means.append(finite(encode(images)))
+        factors.append(batch)
+    return np.concatenate(means), np.concatenate(factors)
+
+
 def split_name(data: GroundTruthData, split: str) -> str | None:
     """The split as a result states it: None for data without splits."""
     return split if hasattr(data, "split") else None

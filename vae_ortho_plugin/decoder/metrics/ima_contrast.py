@@ -1,18 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
 """`ima_contrast` as a metric of disentanglement_lib."""
 
-from collections.abc import Callable
-
 import gin
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin import gin_files, measures
+from vae_ortho_plugin import measures
+from vae_ortho_plugin.decoder import training_loss
 from vae_ortho_plugin.decoder.metrics import evaluated
-from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE, TrainedModel, open_model
-from vae_ortho_plugin.gin_files import Reference
-from vae_ortho_plugin.measures.jacobians import small_jacobians
-from vae_ortho_plugin.models.loss_curvature import BY_IMAGE
+from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE, open_model
 
 
 @gin.configurable("ima_contrast", denylist=evaluated.GIVEN_BY_DLIB)
@@ -53,13 +49,13 @@ def ima_contrast(
     del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, batch_size=batch_size)
     model_dir = evaluated.model_dir_of("ima_contrast", model_dir)
-    config = _training_config(model_dir)
-    beta = _beta_of(config) if beta is None else beta
-    curvature, note = _curvature(config, output)
+    config = training_loss.config_of(model_dir)
+    beta = training_loss.beta_of(config) if beta is None else beta
+    curvature, note = training_loss.curvature_of(config, output)
     with open_model(model_dir, output) as model:
         points = evaluated.points(ground_truth_data, split, num_points, random_state)
         means = np.concatenate([evaluated.finite(model.encode(images)) for images, _ in points])
-        factors, of_loss = _factors(model, means, batch_size, curvature)
+        factors, of_loss = training_loss.small_jacobians_of(model, means, batch_size, curvature)
     contrast = regularized = None
     if note is None:
         contrast = measures.ima_contrast(of_loss)
@@ -88,55 +84,6 @@ def of_factors(factors: np.ndarray, active: np.ndarray) -> dict:
         **evaluated.counts(factors, active),
         **_summary(factors[:, :, active], "_active"),
     }
-
-
-def _factors(
-    model: TrainedModel,
-    means: np.ndarray,
-    batch_size: int,
-    curvature: Callable[[np.ndarray], np.ndarray] | None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """`small_jacobians` at the means, and those of outputs that the loss's curvature weighs."""
-    plain, weighted = [], []
-    for start in range(0, len(means), batch_size):
-        batch = means[start : start + batch_size]
-        (jacobians,) = model.jacobians(batch, batch_size)
-        plain.append(small_jacobians(jacobians, start))
-        if curvature is not None:
-            weights = np.sqrt(curvature(model.decode(batch)) / 2).reshape(len(batch), -1, 1)
-            weighted.append(small_jacobians(jacobians * weights, start))
-    factors = np.concatenate(plain)
-    return factors, np.concatenate(weighted) if weighted else factors
-
-
-def _training_config(model_dir: str) -> dict[str, object]:
-    """What the model of a directory was trained with; empty where nothing says so."""
-    if not gin_files.gin_file(model_dir, "train").is_file():
-        return {}
-    return gin_files.step_config(model_dir, "train")
-
-
-def _beta_of(config: dict[str, object]) -> float | None:
-    """β of the trained model; None where its training names none."""
-    model = config.get("model.model")
-    beta = config.get(f"{model.name}.beta") if isinstance(model, Reference) else None
-    return float(beta) if isinstance(beta, (int, float)) and beta > 0 else None
-
-
-def _curvature(
-    config: dict[str, object], output: str
-) -> tuple[Callable[[np.ndarray], np.ndarray] | None, str | None]:
-    """The entry of `BY_IMAGE` for the training's loss, and a note where it has none."""
-    loss = config.get("reconstruction_loss.loss_fn")
-    name = loss.name if isinstance(loss, Reference) else loss
-    if name not in BY_IMAGE:
-        return None, (
-            f"the curvature of the loss {name} (reconstruction_loss.loss_fn) is unknown; known are those of "
-            f"{', '.join(BY_IMAGE)}"
-        )
-    if output != "image" and config.get("reconstruction_loss.activation") != "linear":
-        return None, "the loss is one of the image; take output = 'image'"
-    return BY_IMAGE[name], None
 
 
 def _summary(factors: np.ndarray, suffix: str) -> dict[str, float | None]:
