@@ -50,8 +50,6 @@ setup(
     # Their modules are named in vae_ortho_plugin/dlib/hook.py too.
     install_requires=[
         "absl-py",
-        # 3.30 added locks that name their holder and that the holder renews.
-        "filelock>=3.30",
         # 0.4 does not import on Python 3.10 or later.
         "gin-config>=0.5",
         # TensorFlow asks for it, too; Shapes3D is read with it.

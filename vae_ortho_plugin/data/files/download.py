@@ -20,7 +20,8 @@ from vae_ortho_plugin import streams
 from vae_ortho_plugin.data.files.catalog import DATA_SETS, OF_THE_PAPER, Remote, needed
 from vae_ortho_plugin.data.files.location import VARIABLE, data_root, exists
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.files import locked, publish
+from vae_ortho_plugin.files import publish
+from vae_ortho_plugin.locks import locked
 
 _TIMEOUT_SECONDS = 60
 _ATTEMPTS = 5

@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from vae_ortho_plugin import files
+from vae_ortho_plugin import files, locks
 from vae_ortho_plugin.errors import InputError, check_no_pattern
 
 _MAKE_ROOM = "Make room there, and start again"
@@ -96,7 +96,7 @@ def locked(directory: Path) -> Iterator[None]:
     with (
         write_errors_explained(directory),
         _made_parents(directory),
-        files.locked(lock, str(directory)),
+        locks.locked(lock, str(directory)),
     ):
         files.restore_replaced(directory)
         yield

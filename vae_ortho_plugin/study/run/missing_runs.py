@@ -9,7 +9,7 @@ from pathlib import Path
 
 from vae_ortho_plugin import streams
 from vae_ortho_plugin.errors import InputError, check_no_pattern
-from vae_ortho_plugin.files import locked
+from vae_ortho_plugin.locks import is_abandoned, locked
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
@@ -97,8 +97,7 @@ def _delete_leftovers(folder: ResultsFolder) -> None:
     """Deletes what processes that were killed have left; the caller holds the folder's lock."""
     for left in folder.leftovers():
         left.unlink(missing_ok=True)
-    engine = status.holder_of(folder.engine_lock)
-    if engine is not None and not engine.lives:
+    if is_abandoned(folder.engine_lock):
         folder.engine_lock.unlink(missing_ok=True)
 
 
