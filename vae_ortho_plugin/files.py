@@ -10,6 +10,7 @@ import fnmatch
 import hashlib
 import os
 import shutil
+import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
@@ -19,21 +20,53 @@ from vae_ortho_plugin.errors import InputError
 SUMS = "SHA256SUMS"
 
 
+def behind_links(path: Path) -> Path:
+    """Where links lead from `path`, as an absolute path; nothing need be there yet.
+
+    Raises:
+        InputError: the links lead in a circle.
+    """
+    real = Path(os.path.realpath(path))
+    if real.is_symlink():
+        raise InputError(f"{path} is a link that leads back to itself. Name another place.")
+    return real
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file, durably; a reader sees the old file or the new one."""
+    if _is_standard_output(path):
+        sys.stdout.write(text)
+        return
     with written_beside(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def _is_standard_output(path: Path) -> bool:
+    """Such as /dev/stdout. Replaced, it would lose what else a shell sends there."""
+    try:
+        return os.path.samefile(path, 1)
+    except OSError:  # no such file, or no standard output
+        return False
 
 
 @contextlib.contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """Within: a path beside `path` to write the file to. At the end it becomes `path`.
 
-    After an error the partial file is deleted and `path` is unchanged.
+    After an error the partial file is deleted and `path` is unchanged. A link stays, and the file that it
+    leads to is replaced. A device or a pipe is the path to write to itself.
 
     Args:
         path: of the file; its directory is made where it is missing.
+
+    Raises:
+        InputError: as `behind_links`.
     """
+    real = behind_links(path)
+    if path.exists() and not real.is_file():
+        yield path
+        return
+    path = real
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix is kept, because matplotlib and NumPy choose the format by it.
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")

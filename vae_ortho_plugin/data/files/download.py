@@ -20,7 +20,7 @@ from vae_ortho_plugin import streams
 from vae_ortho_plugin.data.files.catalog import DATA_SETS, OF_THE_PAPER, Remote, needed
 from vae_ortho_plugin.data.files.location import VARIABLE, data_root, exists
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.files import publish
+from vae_ortho_plugin.files import behind_links, publish
 from vae_ortho_plugin.locks import locked
 
 _TIMEOUT_SECONDS = 60
@@ -40,7 +40,7 @@ def fetch(remote: Remote, root: Path) -> None:
         InputError: no address gave the right content (the message says what each gave), or
             another process is downloading the file.
     """
-    target = root / remote.path
+    target = behind_links(root / remote.path)
     if exists(target):
         try:
             remote.check(target)
@@ -48,7 +48,7 @@ def fetch(remote: Remote, root: Path) -> None:
             return
         except InputError as error:
             print(f"{error} It will be replaced.")
-    downloaded = root / (remote.archive or remote.path)
+    downloaded = behind_links(root / (remote.archive or remote.path))
     folder = downloaded.parent
     folder.mkdir(parents=True, exist_ok=True)
     try:
