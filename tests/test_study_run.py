@@ -86,12 +86,12 @@ def test_a_quota_of_the_processor_counts_where_it_is_lower_than_the_cores(
 ):
     granted(groups, **files)
     assert schedule.available_cores() == cores
-    assert schedule.default_jobs(select("synthetic")) == cores
 
 
-def test_other_runs_take_a_core_each(machine):
-    machine(8)
-    assert schedule.default_jobs(select("synthetic")) == 8
+@pytest.mark.parametrize(("gigabytes", "jobs"), [(1, 1), (5, 4), (16, 8)])
+def test_other_runs_take_a_core_each_where_the_memory_holds_them(machine, gigabytes, jobs):
+    machine(gigabytes)
+    assert schedule.default_jobs(select("synthetic")) == jobs
 
 
 def test_every_experiment_has_a_seed_before_any_has_two_and_the_long_runs_of_a_seed_come_first(
