@@ -53,7 +53,7 @@ def refuse_existing(path: str, overwrite: bool) -> None:
         InputError: it exists and overwrite is False, it is a file or cannot be renamed, or its path is a
             pattern to TensorFlow.
     """
-    check_no_pattern(path)
+    check_no_pattern(files.behind_links(Path(path)))
     if os.path.isdir(path) and not overwrite:
         raise InputError(
             f"The output directory {path} exists and was left untouched. Name another one, or replace "
