@@ -134,7 +134,7 @@ def test_a_process_of_another_pid_namespace_with_this_host_name_keeps_its_lock(
     assert f"process {locks.holder_of(lock).pid} on host {socket.gethostname()}" in refused.stderr
 
 
-@pytest.mark.parametrize("pid", [4711, os.getpid()])
+@pytest.mark.parametrize("pid", [4711, os.getpid()], ids=["another", "this process"])
 def test_the_lock_of_another_machine_of_the_same_name_is_judged_by_its_time_stamp(lock, pid):
     record_of_another_machine(lock, pid, seconds_old=1)
     with pytest.raises(InputError, match=f"process {pid} on host"):
