@@ -78,9 +78,9 @@ class DataVariant:
         """The variant that the study plans."""
         return self.changed_from or self
 
-    def shortened(self, epochs: int) -> "DataVariant":
-        """The variant trained for this number of epochs; itself where it is no longer than that."""
-        if epochs >= self.epochs:
+    def shortened(self, epochs: int | None) -> "DataVariant":
+        """The variant trained for at most this number of epochs; None: for its own number."""
+        if epochs is None or epochs >= self.epochs:
             return self
         return dataclasses.replace(
             self,

@@ -40,6 +40,10 @@ class Experiment:
         """The experiment that the study plans."""
         return Experiment(self.data.as_planned, self.model)
 
+    def shortened(self, epochs: int | None) -> "Experiment":
+        """The experiment trained for at most this number of epochs; None: for its own number."""
+        return Experiment(self.data.shortened(epochs), self.model)
+
 
 @dataclass(frozen=True)
 class Run:

@@ -59,7 +59,7 @@ def _on(*data_sets: str) -> Plan:
     }
 
 
-# The names are described in study/names.py.
+# The names are described in descriptions.py.
 STUDIES: dict[str, Plan] = {
     "quick": {
         **{
@@ -131,16 +131,10 @@ def select(
     if epochs is not None and epochs < 1:
         raise InputError(f"--epochs {epochs}: at least one epoch.")
     return [
-        Run(_shortened(experiment, epochs), seed)
+        Run(experiment.shortened(epochs), seed)
         for experiment in selected
         for seed in (range(plan[experiment]) if seeds is None else seeds)
     ]
-
-
-def _shortened(experiment: Experiment, epochs: int | None) -> Experiment:
-    if epochs is None:
-        return experiment
-    return Experiment(experiment.data.shortened(epochs), experiment.model)
 
 
 def _check(kind: str, names: Iterable[str], known: Iterable[str]) -> None:

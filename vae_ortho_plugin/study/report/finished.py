@@ -86,9 +86,7 @@ def _read(files: RunFiles, planned: Iterable[Experiment]) -> FinishedRun | None:
         experiment = planned_run.experiment
         if experiment not in planned:
             return None
-        data = experiment.data
-        if facts.get("epochs") is not None:
-            data = data.shortened(facts["epochs"])
+        data = experiment.data.shortened(facts.get("epochs"))
         if "origin" in data_facts:
             data = data.remarked(data_facts["origin"].partition(";")[0])
         training = files.training_results
