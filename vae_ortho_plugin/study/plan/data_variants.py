@@ -99,6 +99,10 @@ class DataVariant:
             changed_from=self.as_planned,
         )
 
+    def remarked_as(self, other: "DataVariant") -> "DataVariant":
+        """The variant with the remarks of another."""
+        return dataclasses.replace(self, remarks=other.remarks)
+
 
 def _variant(
     data: DataVariant, suffix: str, title: str, *replaced: str, epochs: int | None = None

@@ -4,16 +4,18 @@
 import base64
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 import markdown
 from markdown.extensions.toc import TocExtension
+from matplotlib.figure import Figure
 
 from vae_ortho_plugin.files import write_text
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.report import pictures
-from vae_ortho_plugin.study.report.section import Picture, Section, Table
+from vae_ortho_plugin.study.report.tables import Table
 
 _STYLE = """
 body { font: 16px/1.55 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto;
@@ -33,6 +35,34 @@ code { background: #f0f1f3; padding: 0 .25rem; border-radius: 3px; }
 """
 _SCRIPT_LINK = re.compile(r'href="\s*(?!https?:|#)[^"/]*(?::|&#)[^"]*"', re.IGNORECASE)
 _TYPES = {".csv": "text/csv", ".tex": "text/plain", ".png": "image/png"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the report.
+
+    Attributes:
+        name: of its file.
+        title: what it shows, also for readers who cannot see it.
+        figure: the picture.
+    """
+
+    name: str
+    title: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the report.
+
+    Attributes:
+        title: heading.
+        blocks: its content in order; a text is Markdown.
+    """
+
+    title: str
+    blocks: Sequence[str | Table | Picture]
 
 
 def write(title: str, sections: Sequence[Section], folder: ResultsFolder) -> Path:
@@ -64,7 +94,7 @@ def _block(block: str | Table | Picture, folder: ResultsFolder) -> str:
 def to_html(title: str, text: str, folder: ResultsFolder) -> str:
     """One page that needs no other file: it embeds the folder's files that the Markdown refers to."""
     converter = markdown.Markdown(extensions=["tables", TocExtension(toc_depth="2-3")])
-    # Texts from the runs' files must stay texts: HTML in them is shown, not carried out.
+    # Texts from the runs' files must stay texts: HTML in them is shown, not interpreted.
     converter.preprocessors.deregister("html_block")
     converter.inlinePatterns.deregister("html")
     body = converter.convert(text)
