@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the paper reports, and what it leaves open."""
+"""The numbers that the paper reports."""
 
 from typing import NamedTuple
 
@@ -80,54 +80,3 @@ AXIS_RATIOS: dict[float, dict[str, Target]] = {
 def target(data_set: str, measure: str, model: str) -> Target | None:
     """The paper's value, or None where its table has none."""
     return TABLE_2.get((data_set, model), {}).get(measure)
-
-
-# [S]: taken from the paper's supplement as quoted by others, not checked against the original.
-SECOND_HAND = (
-    "layer widths, activations and latent dimensions",
-    "optimizers, learning rates, epochs and β",
-    "the 80/10/10 split and reporting on the test part",
-    "the construction of the synthetic data sets (not the random weights of Synth. Non-Lin.)",
-    "the disentanglement score (Eqs. 65–70)",
-)
-
-# [A]: our choice where the paper is silent.
-ASSUMED = (
-    "batch size 64; on the synthetic data sets 16, with which more of the paper's numbers agree; the rows “batch 64” have as many epochs",
-    "losses summed over the observation and averaged over the batch",
-    "the Jacobian is that of the image, after the output activation",
-    (
-        "initial weights and biases uniform in ±1/√(inputs of a layer) (gin: "
-        "mlp_encoder.initial_weights, mlp_decoder.initial_weights); disentanglement_lib's own "
-        "networks, of dSprites, keep theirs"
-    ),
-    "batches drawn with replacement, as in disentanglement_lib",
-    (
-        "the random weights of Synth. Non-Lin.: normal, by that of the seeds 0 to 8 whose β-VAE comes "
-        "nearest the paper's (gin: synth_nonlinear.weight_seed)"
-    ),
-    "the other parameters of the optimizers: TensorFlow's defaults (AdaGrad starts its sums at 0.1)",
-    (
-        "seeds: one run's seed draws its initial weights, batches and noise; the data and their split "
-        "are the same in all runs"
-    ),
-    (
-        "dSprites: disentanglement_lib draws all of it in training and 10,000 random images in "
-        "measuring, without a split; shape is categorical, every other factor continuous"
-    ),
-    "Δ_KL and DtO over training: on 1,000 fixed training points, every 500 and every 5,000 steps",
-    (
-        "β-VAE_Σ: any triangular factor of Σ with a positive diagonal; its Δ_KL compares the KL term of Σ "
-        "with Eq. 10 of Σ's diagonal"
-    ),
-    (
-        "polarized KL: σ is at most 1, since Eq. 10 alone lets it grow; active latents by running averages"
-    ),
-    (
-        "β of the models with 10 latents, of β-VAE_Σ and of polarized KL: the β-VAE's; on MNIST and "
-        "Fashion-MNIST it is 1, so that VAE and β-VAE are the same"
-    ),
-    "the values of β in the sweeps, between the ends that the supplement gives",
-    "a latent that predicts a factor worse than a constant counts 0",
-    "factor scores are clipped to [0, 1]",
-)

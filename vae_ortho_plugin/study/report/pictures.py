@@ -50,6 +50,13 @@ def panels(number: int, width: float, height: float) -> tuple[Figure, list[Axes]
     return figure, axes[:number]
 
 
+def label_axes(axes: Axes, x: str, y: str) -> None:
+    """Names the axes and draws a grid."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.grid(alpha=0.25)
+
+
 def draw_latent_grid(axes: Axes, latents: np.ndarray, every: int = 5) -> None:
     """Draws the image of the unit square's grid in latent space.
 

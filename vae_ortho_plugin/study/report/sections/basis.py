@@ -2,17 +2,15 @@
 """What the report rests on: finished and missing runs, sources, our choices, facts about the data."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
+from vae_ortho_plugin.study import report
 from vae_ortho_plugin.study.plan.durations import duration
 from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES, TABLE_VARIANTS
-from vae_ortho_plugin.study.report import paper_targets, tables
+from vae_ortho_plugin.study.report import tables
 from vae_ortho_plugin.study.report.document import Section
 from vae_ortho_plugin.study.report.results import Results
 
-_PAPER = (
-    "Rolinek, Zietlow, Martius: *Variational Autoencoders Pursue PCA Directions (by Accident)*, "
-    "CVPR 2019"
-)
 _TITLES = {data.data_set: data.plain_title for data in TABLE_VARIANTS}
 
 
@@ -48,12 +46,7 @@ def missing(results: Results) -> Section | None:
 
 
 def sources(results: Results) -> Section:
-    blocks = [
-        f"The protocol of {_PAPER}. From its supplement at second hand, not checked against the original:",
-        _items(paper_targets.SECOND_HAND),
-        "Ours, where the paper is silent:",
-        _items(paper_targets.ASSUMED),
-    ]
+    blocks = [Path(report.__file__).with_name("sources.md").read_text(encoding="utf-8").rstrip()]
     facts = {}
     for item in results.finished:
         title, data = _TITLES[item.experiment.data.data_set], item.data_facts
@@ -62,10 +55,9 @@ def sources(results: Results) -> Section:
         if "weight_seed" in data:
             seed = data["weight_seed"]
             facts[f"{title}: weight_seed = {seed}; each run's run.json has the weights"] = None
-    return Section(
-        "What the numbers rest on",
-        [*blocks, *(["Data of these runs:", _items(facts)] if facts else [])],
-    )
+    if facts:
+        blocks += ["Data of these runs:", _items(facts)]
+    return Section("What the numbers rest on", blocks)
 
 
 def _items(lines: Iterable[str]) -> str:

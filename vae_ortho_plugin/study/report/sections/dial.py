@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The dial: the linearized VAE over its weight of orthogonality, beside the sampled models."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from statistics import median, median_low
 
 from matplotlib.axes import Axes
@@ -15,7 +15,7 @@ from vae_ortho_plugin.study.plan.experiments import (
     Experiment,
     dial_experiment,
 )
-from vae_ortho_plugin.study.report import tables
+from vae_ortho_plugin.study.report import pictures, tables
 from vae_ortho_plugin.study.report.document import Picture, Section
 from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.pictures import STYLES, model_title
@@ -58,35 +58,16 @@ _MEASURES = (
 )
 
 
-@dataclass
-class _Series:
-    """A data set with everything that was trained on it.
-
-    Attributes:
-        dial: λ -> experiment, by λ.
-        sampled: the other models' experiments.
-    """
-
-    dial: dict[float, Experiment] = field(default_factory=dict)
-    sampled: list[Experiment] = field(default_factory=list)
-
-    @property
-    def experiments(self) -> list[Experiment]:
-        return [*self.dial.values(), *self.sampled]
-
-
 def section(results: Results) -> Section | None:
-    found = {title: one for title, one in _all_series(results).items() if len(one.dial) > 1}
+    found = _series(results)
     if not found:
         return None
-    finished = {title: one for title, one in found.items() if results.runs(one.experiments)}
+    finished = {title: one for title, one in found.items() if results.runs(one)}
     picture = (
         [Picture("dial", "Orthogonality over λ", _draw(results, finished))] if finished else []
     )
-    experiments = [experiment for one in found.values() for experiment in one.experiments]
-    return Section(
-        "The dial: orthogonality on request", [_TEXT, *picture, _table(results, experiments)]
-    )
+    table = _table(results, [experiment for one in found.values() for experiment in one])
+    return Section("The dial: orthogonality on request", [_TEXT, *picture, table])
 
 
 def _weight(experiment: Experiment) -> float | None:
@@ -98,18 +79,19 @@ def _title(experiment: Experiment) -> str:
     return _WEIGHTS[experiment.as_planned][0].remarked_as(experiment.data).title
 
 
-def _all_series(results: Results) -> dict[str, _Series]:
-    """Series by title."""
-    series: dict[str, _Series] = {}
+def _series(results: Results) -> dict[str, list[Experiment]]:
+    """Title of data with two λ or more -> the linearized VAEs by λ, then the sampled models."""
+    series: dict[str, list[Experiment]] = {}
     for experiment in results.experiments(planned=_WEIGHTS):
-        one, weight = series.setdefault(_title(experiment), _Series()), _weight(experiment)
-        if weight is None:
-            one.sampled.append(experiment)
-        else:
-            one.dial[weight] = experiment
-    for one in series.values():
-        one.dial = dict(sorted(one.dial.items()))
-    return series
+        series.setdefault(_title(experiment), []).append(experiment)
+    for experiments in series.values():
+        experiments.sort(key=lambda one: (_weight(one) is None, _weight(one) or 0))
+    return {title: one for title, one in series.items() if len(_by_weight(one)) > 1}
+
+
+def _by_weight(experiments: list[Experiment]) -> dict[float, Experiment]:
+    weights = {_weight(experiment): experiment for experiment in experiments}
+    return {weight: experiment for weight, experiment in weights.items() if weight is not None}
 
 
 def _steps(item: FinishedRun) -> float | None:
@@ -152,23 +134,25 @@ def _table(results: Results, experiments: list[Experiment]) -> Table:
     )
 
 
-def _draw(results: Results, found: dict[str, _Series]) -> Figure:
+def _draw(results: Results, found: dict[str, list[Experiment]]) -> Figure:
     figure = Figure(figsize=(3.6 * len(_MEASURES), 2.9 * len(found) + 0.4), layout="constrained")
     grid = figure.subplots(len(found), len(_MEASURES), squeeze=False)
     handles = {}
-    for line, (title, series) in zip(grid, found.items(), strict=True):
+    for line, (title, experiments) in zip(grid, found.items(), strict=True):
         for axes, measure in zip(line, _MEASURES, strict=True):
-            handles |= _draw_panel(axes, results, series, measure)
-            axes.set_ylabel(measure.title)
+            handles |= _draw_panel(axes, results, experiments, measure)
         line[0].set_title(title, loc="left")
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
-def _draw_panel(axes: Axes, results: Results, series: _Series, measure: Measure) -> dict:
+def _draw_panel(
+    axes: Axes, results: Results, experiments: list[Experiment], measure: Measure
+) -> dict:
     """Draws one measure; returns what it drew by the label for the legend."""
     drawn = {}
-    for experiment in series.sampled:
+    dial = _by_weight(experiments)
+    for experiment in experiments[len(dial) :]:
         values = results.values(experiment, measure.get)
         if values:
             color = STYLES[experiment.model][0]
@@ -176,7 +160,7 @@ def _draw_panel(axes: Axes, results: Results, series: _Series, measure: Measure)
             drawn[label] = axes.axhline(median(values), color=color, linestyle="--")
     color, marker = STYLES["linearized_vae"]
     medians = {}
-    for place, experiment in enumerate(series.dial.values()):
+    for place, experiment in enumerate(dial.values()):
         values = results.values(experiment, measure.get)
         if values:
             axes.scatter([place] * len(values), values, color=color, marker=marker, alpha=0.5, s=14)
@@ -188,7 +172,6 @@ def _draw_panel(axes: Axes, results: Results, series: _Series, measure: Measure)
         axes.set_axis_off()
         return {}
     axes.set_yscale("linear" if measure is SCORE else "log")
-    axes.set_xticks(range(len(series.dial)), [_label(weight) for weight in series.dial])
-    axes.set_xlabel("λ")
-    axes.grid(alpha=0.25)
+    axes.set_xticks(range(len(dial)), list(map(_label, dial)))
+    pictures.label_axes(axes, "λ", measure.title)
     return drawn

@@ -20,6 +20,7 @@ from vae_ortho_plugin.study.report.results import Results, grouped
 
 _FIGURE_4 = [figure_4_experiment(number) for number in FIGURE_4_EPOCHS]
 _MARKERS = "osD^vP"
+_AXES = ("distance to orthogonality (DtO)", "disentanglement score")
 
 
 def every_run(results: Results) -> Section | None:
@@ -92,7 +93,7 @@ def _draw_restarts(runs: list[FinishedRun]) -> Figure:
             alpha=0.8,
             label=f"{data.epochs} epoch{'s' * (data.epochs > 1)}{_origin(chosen[0])}",
         )
-    _label(axes)
+    pictures.label_axes(axes, *_AXES)
     figure.legend(loc="outside lower center", ncols=1, frameon=False)
     return figure
 
@@ -109,7 +110,7 @@ def _draw_models(runs: list[FinishedRun]) -> Figure:
             _draw_paper(axes, data.data_set, model)
         axes.set_title(data.title)
         axes.set_ylim(-0.05, 1.05)
-        _label(axes)
+        pictures.label_axes(axes, *_AXES)
     labels["paper, mean ± sd"] = Line2D(
         [], [], color="black", marker="o", markerfacecolor="none", linewidth=0.7
     )
@@ -133,9 +134,3 @@ def _draw_paper(axes: Axes, data_set: str, model: str) -> None:
             markerfacecolor="none",
             linewidth=0.7,
         )
-
-
-def _label(axes: Axes) -> None:
-    axes.set_xlabel("distance to orthogonality (DtO)")
-    axes.set_ylabel("disentanglement score")
-    axes.grid(alpha=0.25)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Δ_KL, DtO and the loss while the models train."""
 
-import math
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -22,73 +21,59 @@ _VARIANTS = (*SHOWN_VARIANTS, *map(with_10_latents, COMPARED_VARIANTS))
 
 
 class _View(NamedTuple):
-    """A picture of curves.
-
-    Attributes:
-        note: text above the picture.
-        curve: of a run; None where the run has none.
-        label: of the vertical axis.
-        scale: of both axes.
-        floor: smaller values are drawn here, because what differs below is rounding.
-        dotted: where a horizontal line is drawn.
-    """
-
     name: str
     title: str
     note: str
     curve: Callable[[FinishedRun], Curve | None]
     label: str
-    scale: str
-    floor: float = -math.inf
-    dotted: float | None = None
+    scale: str = "log"
 
 
-def _tracked(item: FinishedRun, name: str, key: str) -> Curve | None:
-    values = item.tracked(name, key)
-    return (item.tracked(name, "steps"), values) if values else None
+def _delta_kl(item: FinishedRun) -> Curve | None:
+    values = item.tracked("polarized_regime", "delta_kl")
+    # What differs below 1e-6 is rounding.
+    return values and (
+        item.tracked("polarized_regime", "steps"),
+        [max(one, 1e-6) for one in values],
+    )
 
 
 def _dto(item: FinishedRun) -> Curve | None:
+    values = item.tracked("dto_while_training", "dto")
     # A collapsed model's decoder is flat: the directions of its Jacobian are chance.
-    if item.last_tracked("polarized_regime", "num_active") == 0:
+    if item.last_tracked("polarized_regime", "num_active") == 0 or not values:
         return None
-    return _tracked(item, "dto_while_training", "dto")
+    return item.tracked("dto_while_training", "steps"), values
 
 
-_VIEWS = (
-    _View(
-        "delta_kl",
-        "Δ_KL over training",
-        "A line a seed; dotted: the 3 % of Table 1.",
-        lambda item: _tracked(item, "polarized_regime", "delta_kl"),
-        r"$\Delta_{KL}$",
-        "log",
-        floor=1e-6,
-        dotted=0.03,
-    ),
-    _View(
-        "dto_training",
-        "DtO over training",
-        "A line a seed, on a fixed set of points. Runs that end without an active latent are left out.",
-        _dto,
-        "distance to orthogonality (DtO)",
-        "linear",
-    ),
-    _View(
-        "loss",
-        "Loss over training",
-        "A line a seed.",
-        lambda item: item.curves.get("loss"),
-        "loss, mean of a batch",
-        "log",
-    ),
+_DELTA_KL = _View(
+    "delta_kl",
+    "Δ_KL over training",
+    "A line a seed; dotted: the 3 % of Table 1.",
+    _delta_kl,
+    r"$\Delta_{KL}$",
+)
+_DTO = _View(
+    "dto_training",
+    "DtO over training",
+    "A line a seed, on a fixed set of points. Runs that end without an active latent are left out.",
+    _dto,
+    "distance to orthogonality (DtO)",
+    "linear",
+)
+_LOSS = _View(
+    "loss",
+    "Loss over training",
+    "A line a seed.",
+    lambda item: item.curves.get("loss"),
+    "loss, mean of a batch",
 )
 
 
 def section(results: Results) -> Section | None:
     runs = results.runs(results.experiments(_VARIANTS))
     blocks: list = []
-    for view in _VIEWS:
+    for view in (_DELTA_KL, _DTO, _LOSS):
         curves = [
             (item, curve) for item in runs if (curve := view.curve(item)) and len(curve[0]) > 1
         ]
@@ -109,23 +94,21 @@ def _draw(curves: list[tuple[FinishedRun, Curve]], view: _View) -> Figure:
                 continue
             axes.plot(
                 steps,
-                [max(value, view.floor) for value in values],
+                values,
                 color=pictures.STYLES[model][0],
                 linewidth=1,
                 alpha=0.6,
                 label=None if model in labelled else pictures.model_title(model),
             )
             labelled.add(model)
-        if view.dotted is not None:
-            axes.axhline(view.dotted, color="black", linestyle=":", linewidth=1)
+        if view is _DELTA_KL:
+            axes.axhline(0.03, color="black", linestyle=":", linewidth=1)
         axes.set_title(data.title)
-        axes.set_xlabel("training step (a batch each)")
-        axes.set_ylabel(view.label)
+        pictures.label_axes(axes, "training step (a batch each)", view.label)
         axes.set_xscale(view.scale)
         if view.scale == "linear":
             axes.xaxis.set_major_locator(MaxNLocator(5))
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.set_yscale(view.scale)
-        axes.grid(alpha=0.25)
         axes.legend(frameon=False, fontsize="small")
     return figure

@@ -131,9 +131,7 @@ def _curves(rows: list[Row]) -> Figure:
                 label=entries[0].measure.title,
             )
         axes.set_title(title)
-        axes.set_xlabel("β")
-        axes.set_ylabel("mean ± standard deviation")
         axes.set_xscale("log")
-        axes.grid(alpha=0.25)
+        pictures.label_axes(axes, "β", "mean ± standard deviation")
         axes.legend(frameon=False)
     return figure

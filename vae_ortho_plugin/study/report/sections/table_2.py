@@ -2,16 +2,36 @@
 """Table 2: DtO and disentanglement of each model on each data set."""
 
 from dataclasses import replace
+from typing import NamedTuple
 
 from vae_ortho_plugin.study.plan.experiments import COMPARED_VARIANTS, SHOWN_VARIANTS, Experiment
 from vae_ortho_plugin.study.report import order, tables
 from vae_ortho_plugin.study.report.document import Section
 from vae_ortho_plugin.study.report.finished import FinishedRun
-from vae_ortho_plugin.study.report.random_matrix import RANDOM_MATRICES
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.tables import DTO, SCORE, Entry, Measure, Row, Table
 
 _MEASURES = [tables.of_table_2(DTO), tables.of_table_2(SCORE)]
+
+
+class RandomMatrix(NamedTuple):
+    """DtO of `number` matrices, outputs x latents, of independent U(0, 1) entries."""
+
+    outputs: int
+    latents: int
+    mean: float
+    sd: float
+    number: int
+
+
+# Data set -> matrices of the size of its Jacobians.
+RANDOM_MATRICES = {
+    "synth_linear": RandomMatrix(3, 2, 0.801, 0.219, 20_000),
+    "synth_nonlinear": RandomMatrix(6, 2, 0.890, 0.151, 20_000),
+    "dsprites": RandomMatrix(4096, 5, 1.861, 0.116, 2_000),
+    "mnist": RandomMatrix(784, 6, 2.109, 0.114, 6_000),
+    "fashion_mnist": RandomMatrix(784, 6, 2.109, 0.114, 6_000),
+}
 # Share of points with nearly equal singular values from which a DtO is marked.
 _MARKED_FROM = 0.1
 _TEXT = (
