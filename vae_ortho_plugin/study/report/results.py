@@ -18,7 +18,8 @@ class Results:
 
     Attributes:
         study: its name.
-        plan: experiment -> planned number of seeds, including shortened experiments and the like.
+        plan: experiment -> planned number of seeds; also of the experiments of finished runs that
+            differ from the plan, such as shortened ones.
         finished: the finished runs of these experiments.
     """
 
