@@ -43,6 +43,7 @@ setup(
     # vae_ortho_plugin/gin_configs is a link to the gin_configs directory at the root.
     package_data={
         "vae_ortho_plugin": ["gin_configs/*.gin", "gin_configs/*/*.gin", "py.typed"],
+        "vae_ortho_plugin.study.report": ["sources.md", "style.css"],
         "vae_ortho_plugin.study.run.cluster": ["Snakefile"],
     },
     cmdclass={"build_py": BuildPyWithPth},
