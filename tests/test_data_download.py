@@ -6,15 +6,13 @@ import subprocess
 import sys
 
 import numpy as np
-import pooch
 import pytest
 from disentanglement_lib.data.ground_truth import named_data
 from download_support import ARRAYS, SHAPES, idx_gzip, offer, server  # noqa: F401
 
 from vae_ortho_plugin import files
 from vae_ortho_plugin.data import dsprites, mnist_files, render_dsprites
-from vae_ortho_plugin.data.files import catalog, download
-from vae_ortho_plugin.data.files.catalog import DATA_SETS
+from vae_ortho_plugin.data.files import download, remote
 from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.errors import InputError
 
@@ -128,7 +126,7 @@ def test_a_process_that_ends_while_it_computes_the_hash_loses_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pooch.core, "hash_matches", interrupt)
+        patch.setattr(remote, "has_hash", interrupt)
         assert download.main([]) == 130
     (part,) = stored(tmp_path)
     assert part.startswith(f"{IMAGES}.gz.") and part.endswith(".part")
@@ -178,10 +176,9 @@ def test_a_rendered_file_is_replaced_by_the_official_file(server, tmp_path, monk
     content[comment : comment + 8] = b"official"
     server.files["/dsprites.npz"] = bytes(content)
     known_hash = "md5:" + hashlib.md5(content).hexdigest()
-    remote = catalog.Remote(
-        dsprites.FILE, (f"{server.url}/dsprites.npz",), known_hash, catalog._check_dsprites
-    )
-    offer(monkeypatch, dsprites=(remote,))
+    url = f"{server.url}/dsprites.npz"
+    official = remote.Remote(dsprites.FILE, (url,), known_hash, dsprites.check_published)
+    offer(monkeypatch, dsprites=(official,))
     assert download.main(["dsprites"]) == 0
     assert path.read_bytes() == bytes(content)
 
@@ -206,9 +203,9 @@ def test_every_data_set_of_dlib_has_a_command():
         "synth_nonlinear",
     }
     for name in known - made:
-        assert catalog.needed(name)
-    assert catalog.needed("scream_dsprites") == ["dsprites", "scream"]
-    assert catalog.needed("all") == list(DATA_SETS)
+        assert download.needed(name)
+    assert download.needed("scream_dsprites") == ["dsprites", "scream"]
+    assert download.needed("all") == list(download.DATA_SETS)
 
 
 def test_the_list_has_sizes_licences_and_places(tmp_path, capsys):
@@ -233,7 +230,8 @@ def test_a_root_that_cannot_be_written_is_named(server, tmp_path, capsys):
 
 
 def test_the_command_explains_itself_without_tensorflow():
-    check = "import sys; from vae_ortho_plugin.data import download, render_dsprites; "
+    check = "import sys; from vae_ortho_plugin.data.files import download; "
+    check += "from vae_ortho_plugin.data import render_dsprites; "
     check += "sys.exit('tensorflow' in sys.modules)"
     subprocess.run([sys.executable, "-c", check], check=True)
     result = subprocess.run(

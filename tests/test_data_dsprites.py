@@ -198,7 +198,7 @@ def test_our_initializer_gives_dlib_the_same_object_without_reading_again(
     dlib_own = dlib_dsprites.DSprites([2, 3, 4, 5])
     monkeypatch.setattr(dlib_dsprites.DSprites, "__init__", dsprites.initialize)
     ours = dlib_dsprites.DSprites([2, 3, 4, 5])
-    assert set(vars(ours)) == set(vars(dlib_own))
+    assert vars(dlib_own).keys() <= vars(ours).keys()
     for a, b in zip(
         ours.sample(30, np.random.RandomState(0)),
         dlib_own.sample(30, np.random.RandomState(0)),
@@ -237,7 +237,7 @@ def test_a_file_is_published_by_its_hash_rendered_by_its_comment_or_neither(
 
 
 def test_a_whole_official_file_passes_its_check(rendered, monkeypatch):
-    with pytest.raises(InputError, match=r"imgs to be uint8 of shape \(737280, 64, 64\)"):
+    with pytest.raises(InputError, match=r"expected factors of sizes \(1, 3, 6, 40, 32, 32\)"):
         dsprites.check_official(rendered)
     monkeypatch.setattr(dsprites, "SIZES", SIZES)
     dsprites.check_official(rendered)

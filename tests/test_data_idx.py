@@ -50,7 +50,7 @@ def test_other_types_are_read_in_big_endian(tmp_path, code, dtype):
         (b"\0\0\x07\x01\0\0\0\0", "not an IDX file"),
         (CONTENT[:9], "truncated within its header of 16 bytes"),
         (CONTENT[:-1], r"truncated.*24 bytes of shape \(4, 3, 2\), found 23"),
-        (CONTENT + b"\0", "goes on after the 24 bytes"),
+        (CONTENT + b"\0", r"too long; its header states 24 bytes of shape \(4, 3, 2\), found more"),
         (gzip.compress(CONTENT, mtime=0)[:-12], "damaged or truncated gzip"),
         (gzip.compress(CONTENT, mtime=0)[:-8] + bytes(8), "damaged or truncated gzip"),
         (b"\x1f\x8bno gzip at all", "damaged or truncated gzip"),

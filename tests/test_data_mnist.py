@@ -129,8 +129,8 @@ def test_a_wrong_file_is_reported_with_the_remedy(small, count, message):
 
 
 def test_the_other_data_set_in_this_ones_place_is_noticed(small, monkeypatch):
-    sums = {"train-images-idx3-ubyte": 28 * 28 * sum(range(60))}
-    monkeypatch.setitem(mnist_files.SUMS, "fashion_mnist", sums)
+    facts = ((28 * 28 * sum(range(60)), ""),)
+    monkeypatch.setitem(mnist_files.PUBLISHED, "fashion_mnist", facts)
     with pytest.raises(InputError, match="expected the images of mnist, found those of fashion"):
         mnist.MNIST()
 

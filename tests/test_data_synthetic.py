@@ -5,7 +5,7 @@ import gin
 import numpy as np
 import pytest
 
-from vae_ortho_plugin.data import NAMED, synthetic_maps
+from vae_ortho_plugin.data import NAMED, synthetic
 from vae_ortho_plugin.data.sampling.split_data import SPLITS
 from vae_ortho_plugin.data.synthetic import NUM_STEPS, SynthLinear, SynthNonlinear
 from vae_ortho_plugin.errors import InputError
@@ -19,12 +19,12 @@ def random_state():
 
 def test_linear_columns_are_orthogonal_of_lengths_in_the_axis_ratio():
     for axis_ratio in (1.0, 1.2, 2.0):
-        matrix = synthetic_maps.linear_matrix(axis_ratio)
+        matrix = synthetic.linear_matrix(axis_ratio)
         np.testing.assert_allclose(matrix.T @ matrix, np.diag([axis_ratio**2, 1]), atol=1e-12)
 
 
 def test_linear_rotation_is_by_45_degrees_about_the_given_axis():
-    matrix = synthetic_maps.linear_matrix(1.0)
+    matrix = synthetic.linear_matrix(1.0)
     rotation = np.column_stack([matrix, np.cross(matrix[:, 0], matrix[:, 1])])
     np.testing.assert_allclose(rotation @ [1, -1, 1], [1, -1, 1], atol=1e-12)
     across = np.array([1.0, 1.0, 0.0])
@@ -34,19 +34,19 @@ def test_linear_rotation_is_by_45_degrees_about_the_given_axis():
 
 
 def test_nonlinear_map_is_two_tanh_layers():
-    (kernel1, bias1), (kernel2, bias2) = layers = synthetic_maps.random_layers(3)
+    (kernel1, bias1), (kernel2, bias2) = layers = synthetic.random_layers(3)
     assert (kernel1.shape, bias1.shape) == ((2, 10), (10,))
     assert (kernel2.shape, bias2.shape) == ((10, 6), (6,))
     point = np.array([0.3, 0.8])
     expected = np.tanh(np.tanh(point @ kernel1 + bias1) @ kernel2 + bias2)
-    np.testing.assert_allclose(synthetic_maps.mlp_map(point[np.newaxis], layers)[0], expected)
+    np.testing.assert_allclose(synthetic.mlp_map(point[np.newaxis], layers)[0], expected)
 
 
 def test_the_nonlinear_map_may_have_a_linear_output():
-    (kernel1, bias1), (kernel2, bias2) = layers = synthetic_maps.random_layers(3)
+    (kernel1, bias1), (kernel2, bias2) = layers = synthetic.random_layers(3)
     point = np.array([0.3, 0.8])
     expected = np.tanh(point @ kernel1 + bias1) @ kernel2 + bias2
-    np.testing.assert_allclose(synthetic_maps.mlp_map(point[None], layers, "hidden")[0], expected)
+    np.testing.assert_allclose(synthetic.mlp_map(point[None], layers, "hidden")[0], expected)
     data = SynthNonlinear(num_points=10, weight_seed=3, tanh="hidden")
     np.testing.assert_allclose(data.observations_of(point[None])[0], expected)
 
@@ -55,11 +55,11 @@ def test_the_nonlinear_map_may_have_a_linear_output():
     "law, least, greatest", [("uniform", 0, 1), ("fan_in", -(10**-0.5), 10**-0.5)]
 )
 def test_uniform_weights_of_the_nonlinear_map_keep_to_their_bounds(law, least, greatest):
-    layers = synthetic_maps.random_layers(0, (10, 1000), law)
+    layers = synthetic.random_layers(0, (10, 1000), law)
     for values in layers[0]:
         assert least <= values.min() < least + 0.01 and greatest - 0.01 < values.max() <= greatest
     data = SynthNonlinear(num_points=10, weight_seed=0, weight_law=law)
-    kernel = synthetic_maps.random_layers(0, law=law)[0][0]
+    kernel = synthetic.random_layers(0, law=law)[0][0]
     assert data.weights[0]["kernel"] == kernel.tolist()
 
 
@@ -140,7 +140,7 @@ def test_nonlinear_weights_survive_json_and_reproduce_the_observations():
     layers = [(np.array(layer["kernel"]), np.array(layer["bias"])) for layer in weights]
     observations, factors = data.split("train")
     np.testing.assert_array_equal(
-        observations[:, :, 0, 0], synthetic_maps.mlp_map(factors, layers).astype(np.float32)
+        observations[:, :, 0, 0], synthetic.mlp_map(factors, layers).astype(np.float32)
     )
 
 
@@ -163,7 +163,7 @@ def test_a_grid_step_stands_for_the_points_of_its_cell():
     data = SynthLinear(num_points=10)
     steps = np.tile([[3, 19]], (2000, 1))
     observations = data.sample_observations_from_factors(steps, random_state())
-    points = observations[:, :, 0, 0] @ np.linalg.pinv(synthetic_maps.linear_matrix()).T
+    points = observations[:, :, 0, 0] @ np.linalg.pinv(synthetic.linear_matrix()).T
     cell = points * NUM_STEPS - [3, 19]
     assert cell.min() > -1e-4 and cell.max() < 1 + 1e-4
     np.testing.assert_allclose(cell.mean(axis=0), 0.5, atol=0.03)

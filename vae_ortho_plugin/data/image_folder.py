@@ -8,7 +8,7 @@ import gin
 import numpy as np
 
 from vae_ortho_plugin.data import own_data
-from vae_ortho_plugin.data.files.kept import keep
+from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import contents
 from vae_ortho_plugin.data.own_data import OwnData
 from vae_ortho_plugin.errors import InputError, check_whole
@@ -52,7 +52,7 @@ class ImageFolder(OwnData):
                 f"{contents(folder)}"
             )
         key = f"image_folder {sides} {grey} {seed}"
-        images = keep(key, files, functools.partial(_read, files, sides, grey, seed))
+        images = cached(key, files, functools.partial(_read, files, sides, grey, seed))
         super().__init__(images, 1 / 255, None)
 
 

@@ -8,9 +8,10 @@ import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin.data.files import npz
-from vae_ortho_plugin.data.files.kept import ScaledImages, is_kept, keep
+from vae_ortho_plugin.data.files.cache import cached, is_cached
 from vae_ortho_plugin.data.sampling.numbered import numbered_images
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
+from vae_ortho_plugin.data.stored_images import ScaledImages
 
 # Share of the available memory that a copy of mapped images may take.
 _LARGEST_SHARE = 0.8
@@ -52,7 +53,7 @@ def in_memory(images: np.ndarray) -> np.ndarray | None:
         return images
     files = [Path(images.filename)]
     room = _room()
-    if room is not None and images.nbytes > _LARGEST_SHARE * room and not is_kept(_COPY, files):
+    if room is not None and images.nbytes > _LARGEST_SHARE * room and not is_cached(_COPY, files):
         print(
             f"vae_ortho_plugin: {images.filename} has {images.nbytes / 1e9:.1f} GB of images, "
             f"and {room / 1e9:.1f} GB of memory are available: they are read from the file as "
@@ -60,7 +61,7 @@ def in_memory(images: np.ndarray) -> np.ndarray | None:
             file=sys.stderr,
         )
         return None
-    return keep(_COPY, files, lambda: _read(images))
+    return cached(_COPY, files, lambda: _read(images))
 
 
 def _read(mapped: np.memmap) -> np.ndarray:
