@@ -135,7 +135,7 @@ def test_sprites_travel_32_pixels_and_lie_between_whole_pixels():
 
 
 def test_the_file_has_its_images_in_the_order_of_the_factors(rendered):
-    images, sizes = dsprites.load_dsprites(rendered)
+    images, sizes, *_ = dsprites.load_dsprites(rendered)
     assert sizes == SIZES
     _, _, scales, orientations, xs, ys = render_dsprites.factor_values(SIZES)
     for shape, scale, orientation, x, y in [(0, 0, 0, 0, 0), (1, 1, 2, 2, 0), (2, 0, 1, 1, 1)]:
@@ -214,10 +214,10 @@ def test_our_initializer_gives_dlib_the_same_object_without_reading_again(
 
 
 def test_a_changed_file_is_read_again(rendered, tmp_path):
-    images, _ = dsprites.load_dsprites(rendered)
-    assert dsprites.load_dsprites(rendered)[0] is images
+    images = dsprites.load_dsprites(rendered).images
+    assert dsprites.load_dsprites(rendered).images is images
     other = rewritten(rendered, tmp_path, imgs=1 - images)
-    np.testing.assert_array_equal(dsprites.load_dsprites(other)[0], 1 - images)
+    np.testing.assert_array_equal(dsprites.load_dsprites(other).images, 1 - images)
 
 
 def test_a_file_is_published_by_its_hash_rendered_by_its_comment_or_neither(
@@ -312,7 +312,7 @@ def test_overwrite_replaces_the_file(tmp_path, monkeypatch):
     path.parent.mkdir()
     path.write_text("old")
     assert render_dsprites.main(["--overwrite", "--grid", "1", "1", "1", "2", "1"]) == 0
-    assert dsprites.load_dsprites(path)[1] == (1, 1, 1, 1, 2, 1)
+    assert dsprites.load_dsprites(path).sizes == (1, 1, 1, 1, 2, 1)
 
 
 @pytest.mark.parametrize("grid", [("4", "1", "1", "1", "1"), ("3", "0", "1", "1", "1")])

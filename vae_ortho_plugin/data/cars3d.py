@@ -13,9 +13,9 @@ from vae_ortho_plugin.data.files.remote import Download, Remote
 from vae_ortho_plugin.data.stored_images import (
     ScaledImages,
     StoredFiles,
+    StoredImages,
     check_array,
     grid,
-    set_factors,
 )
 from vae_ortho_plugin.errors import InputError
 
@@ -26,11 +26,7 @@ SIZES = (4, 24, 183)
 
 
 def find_files(folder: Path) -> list[Path]:
-    """The MATLAB files, sorted by name, so that object types have the same number everywhere.
-
-    Raises:
-        InputError: not as many as there are cars; the message says what is there.
-    """
+    """The MATLAB files, sorted by name, so that object types have the same number everywhere."""
     try:
         files = sorted(folder.glob("*.mat"))
     except OSError:
@@ -50,14 +46,14 @@ def check_folder(folder: Path) -> None:
         _check(file, *arrays.get("im", ("nothing", ())))
 
 
-def load_cars3d(folder: Path) -> np.ndarray:
-    """The images, uint8 [4 * 24 * 183, 64, 64, 3], read-only, the object type fastest.
+def load_cars3d(folder: Path) -> StoredImages:
+    """The images, uint8 [4 * 24 * 183, 64, 64, 3], the object type fastest.
 
-    Raises:
-        InputError: a file is missing, damaged or not in the layout of Cars3D.
+    dlib numbers the object types in the order in which the file system lists the files.
     """
     files = find_files(folder)
-    return cached("cars3d", files, lambda: _load(files))
+    images = cached("cars3d", files, lambda: _load(files))
+    return StoredImages(ScaledImages(images), SIZES, grid(SIZES))
 
 
 FILES = StoredFiles("cars3d", FOLDER, load_cars3d, ("cars3d", "CARS3D_PATH"))
@@ -78,22 +74,6 @@ DOWNLOAD = Download(
     f"put nips2015-analogy-data.tar.gz into {{root}}/{FOLDER} and run the command again,"
     f" or unpack its folder data/cars as {{root}}/{FOLDER}",
 )
-
-
-def initialize(self) -> None:
-    """Replaces dlib's `cars3d.Cars3D.__init__`.
-
-    dlib numbers the object types in the order in which the file system lists the files.
-
-    Raises:
-        InputError: the files are not good; the message says how to get them.
-    """
-    from disentanglement_lib.data.ground_truth import util
-
-    self.images = ScaledImages(FILES.content())
-    set_factors(self, SIZES)
-    self.index = util.StateSpaceAtomIndex(self.factor_sizes, grid(SIZES))
-    self.data_shape = [64, 64, 3]
 
 
 def _load(files: list[Path]) -> np.ndarray:

@@ -12,7 +12,7 @@ from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import check_file
 from vae_ortho_plugin.data.files.origin import has_hash
 from vae_ortho_plugin.data.files.remote import Download, Remote
-from vae_ortho_plugin.data.stored_images import StoredFiles, grid, set_factors
+from vae_ortho_plugin.data.stored_images import StoredFiles, StoredImages, grid
 from vae_ortho_plugin.errors import InputError
 
 # As in dlib, below the data root.
@@ -65,23 +65,15 @@ def check_published(path: Path) -> None:
     check_official(path)
 
 
-def load_dsprites(path: Path) -> tuple[np.ndarray, tuple[int, ...]]:
-    """The images, uint8 [n, 64, 64], read-only, and the numbers of values of the six factors.
-
-    Raises:
-        InputError: there is no such file, or it is damaged or not in the layout of dSprites.
-    """
+def load_dsprites(path: Path) -> StoredImages:
+    """The images, uint8 [n, 64, 64]. dlib assumes the official sizes."""
     check_file(path)
     sizes = cached("sizes of dSprites", [path], lambda: _checked_sizes(path), small=True)
-    return npz.large_array(path, "dSprites", "imgs"), sizes
+    return StoredImages(npz.large_array(path, "dSprites", "imgs"), sizes)
 
 
 def load_scream(path: Path) -> np.ndarray:
-    """The painting in the size that dlib reduces it to, float64 [height, width, 3] in [0, 1].
-
-    Raises:
-        InputError: there is no such file, or it is no image or too small for crops of 64 x 64.
-    """
+    """The painting in the size that dlib reduces it to, float64 [height, width, 3] in [0, 1]."""
     from PIL import Image, UnidentifiedImageError
 
     check_file(path)
@@ -137,24 +129,14 @@ SCREAM_DOWNLOAD = Download(
 def initialize(self, latent_factor_indices: list[int] | None = None) -> None:
     """Replaces dlib's `dsprites.DSprites.__init__`.
 
-    dlib reads the file again for every object, in 20 seconds and with twice its size in memory, and
-    assumes the official `full_factor_sizes`.
-
-    Raises:
-        InputError: there is no good file; the message says how to get it.
+    dlib reads the file for every object, in 20 seconds and with twice its size in memory.
     """
-    self.images, sizes = FILES.content()
-    set_factors(self, sizes, latent_factor_indices)
-    self.data_shape = [64, 64, 1]
-    self.full_factor_sizes = list(sizes)
+    FILES.initialize(self, latent_factor_indices)
+    self.full_factor_sizes = self.factor_sizes
 
 
 def initialize_scream(self, latent_factor_indices: list[int] | None = None) -> None:
-    """Replaces dlib's `dsprites.ScreamDSprites.__init__`, which fails on today's Pillow.
-
-    Raises:
-        InputError: dSprites or the painting are missing or broken.
-    """
+    """Replaces dlib's `dsprites.ScreamDSprites.__init__`, which fails on today's Pillow."""
     initialize(self, latent_factor_indices)
     self.data_shape = [64, 64, 3]
     self.scream = SCREAM.content()

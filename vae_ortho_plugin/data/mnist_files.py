@@ -101,9 +101,6 @@ def find_file(directory: Path, file: str) -> Path:
     Args:
         directory: mnist/ or fashion_mnist/ below a data root.
         file: a key of SHAPES.
-
-    Raises:
-        InputError: there is no such file; the message says what the directory holds.
     """
     torchvision = Path(_TORCHVISION.get(directory.name, ""), "raw")
     beside = directory.parent / torchvision
@@ -121,9 +118,6 @@ def load_shuffled(directory: Path, name: str, seed: int) -> tuple[np.ndarray, np
     """Training and test images together, uint8 [70000, 28, 28, 1], and labels uint8 [70000].
 
     Results say so if the values are not the published ones.
-
-    Raises:
-        InputError: a file is missing, damaged or of another data set.
     """
     paths = [find_file(directory, file) for file in SHAPES]
     for path in paths:

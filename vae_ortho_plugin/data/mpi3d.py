@@ -9,15 +9,11 @@ import hashlib
 import math
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple
-
-import numpy as np
 
 from vae_ortho_plugin.data.files import npz
 from vae_ortho_plugin.data.files.location import check_file
-from vae_ortho_plugin.data.files.origin import note
 from vae_ortho_plugin.data.files.remote import Download, Remote
-from vae_ortho_plugin.data.stored_images import StoredFiles, check_array, set_factors
+from vae_ortho_plugin.data.stored_images import StoredFiles, StoredImages, check_array
 from vae_ortho_plugin.errors import InputError, check_one_of
 
 # Numbers of values of object colour, shape, size, camera height, background colour, first and
@@ -31,34 +27,23 @@ _AUTHORS = "https://huggingface.co/datasets/waleedgondal/mpi3d/resolve/main"
 _BUCKET = "https://storage.googleapis.com/mpi3d_disentanglement_dataset/data"
 
 
-class Published(NamedTuple):
-    """Of a published file.
-
-    Attributes:
-        md5: of all of it.
-        short_md5: of its length (8 bytes, big-endian) and of 16 KiB at its beginning, in its middle
-            and at its end: disent's "fast" hash.
-        folders: addresses that have the file.
-    """
-
-    md5: str
-    short_md5: str
-    folders: tuple[str, ...]
-
-
+# Of the published files: MD5; MD5 of their length (8 bytes, big-endian) and of 16 KiB at their
+# beginning, middle and end, disent's "fast" hash; folders that have them.
 PUBLISHED = {
-    "mpi3d_toy": Published(
+    "mpi3d_toy": (
         "55889cb7c7dfc655d6e0277beee88868",
         "146138e36ff495e77ceacdc8cf14c37e",
         (_AUTHORS, _BUCKET),
     ),
-    "mpi3d_realistic": Published(
+    "mpi3d_realistic": (
         "59a6225b88b635365f70c91b3e52f70f",
         "96c8ff1155dd61f79d3493edef9f19e9",
         (_AUTHORS, _BUCKET),
     ),
-    "mpi3d_real": Published(
-        "0f33f609918fb5c97996692f91129802", "e2941bba6f4a2b130edc5f364637b39e", (_AUTHORS,)
+    "mpi3d_real": (
+        "0f33f609918fb5c97996692f91129802",
+        "e2941bba6f4a2b130edc5f364637b39e",
+        (_AUTHORS,),
     ),
 }
 
@@ -68,17 +53,13 @@ def file_of(mode: str) -> Path:
     return Path(mode, f"{mode}.npz")
 
 
-def load_mpi3d(path: Path, mode: str) -> tuple[np.ndarray, tuple[int, ...]]:
-    """The images, uint8 [n, 64, 64, 3], read-only, and the numbers of values of the factors.
+def load_mpi3d(path: Path, mode: str) -> StoredImages:
+    """The images, uint8 [n, 64, 64, 3].
 
     The published file is not compressed and therefore mapped into memory, not read.
 
     Args:
-        mode: name of the data set.
-
-    Raises:
-        InputError: there is no such file, or it is damaged, of another data set or not in the
-            layout of MPI3D.
+        mode: name of the data set, of whose images the file must be.
     """
     check_file(path)
     found = _known(path)
@@ -89,44 +70,36 @@ def load_mpi3d(path: Path, mode: str) -> tuple[np.ndarray, tuple[int, ...]]:
     allowed = [SIZES] if mode == "mpi3d_real" else [SIZES, SIZES_2019]
     shapes = [(math.prod(sizes), 64, 64, 3) for sizes in allowed]
     check_array(path, "images", (images.dtype.name, images.shape), "uint8", *shapes)
-    return images, allowed[shapes.index(images.shape)]
+    sizes = allowed[shapes.index(images.shape)]
+    return StoredImages(
+        images, sizes, origin=None if found else f"{path.name} is not the published file"
+    )
 
 
 FILES = {
     mode: StoredFiles(mode, file_of(mode), partial(load_mpi3d, mode=mode)) for mode in PUBLISHED
 }
-DOWNLOADS = {
-    mode: Download(
-        (
-            Remote(
-                files.place,
-                tuple(f"{folder}/{files.place.name}" for folder in PUBLISHED[mode].folders),
-                f"md5:{PUBLISHED[mode].md5}",
-                files.read,
-            ),
-        ),
+
+
+def _download(mode: str) -> Download:
+    file, (md5, _, folders) = file_of(mode), PUBLISHED[mode]
+    urls = tuple(f"{folder}/{file.name}" for folder in folders)
+    return Download(
+        (Remote(file, urls, f"md5:{md5}", FILES[mode].read),),
         "12.7 GB",
         "CC BY 4.0",
         "https://github.com/rr-learning/disentanglement_dataset",
-        f"take {files.place.name} from one of the homepage's links and put it at "
-        f"{{root}}/{files.place}",
+        f"take {file.name} from one of the homepage's links and put it at {{root}}/{file}",
     )
-    for mode, files in FILES.items()
-}
+
+
+DOWNLOADS = {mode: _download(mode) for mode in PUBLISHED}
 
 
 def initialize(self, mode: str = "mpi3d_toy") -> None:
-    """Replaces dlib's `mpi3d.MPI3D.__init__`.
-
-    Raises:
-        InputError: no such mode, or there is no good file; the message says how to get it.
-    """
+    """Replaces dlib's `mpi3d.MPI3D.__init__`."""
     check_one_of("mode of MPI3D", mode, FILES)
-    files = FILES[mode]
-    self.images, sizes = files.content()
-    path = files.path()
-    note(mode, None if _known(path) else f"{path.name} is not the published file")
-    set_factors(self, sizes)
+    FILES[mode].initialize(self)
 
 
 def _known(path: Path) -> str | None:
@@ -138,4 +111,4 @@ def _known(path: Path) -> str | None:
             file.seek(max(0, part * (size - _SAMPLE) // 2))
             digest.update(file.read(_SAMPLE))
     found = digest.hexdigest()
-    return next((mode for mode, known in PUBLISHED.items() if known.short_md5 == found), None)
+    return next((mode for mode, (_, known, _) in PUBLISHED.items() if known == found), None)

@@ -12,14 +12,14 @@ import numpy as np
 from vae_ortho_plugin.data.files import npz
 from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import check_file, exists
-from vae_ortho_plugin.data.files.origin import has_hash, note
+from vae_ortho_plugin.data.files.origin import has_hash
 from vae_ortho_plugin.data.files.remote import Download, Remote
 from vae_ortho_plugin.data.stored_images import (
     ScaledImages,
     StoredFiles,
+    StoredImages,
     check_array,
     grid,
-    set_factors,
 )
 from vae_ortho_plugin.errors import InputError
 
@@ -40,27 +40,21 @@ def check_public(path: Path) -> None:
         _check_h5(path, file)
 
 
-def load_shapes3d(path: Path) -> tuple[np.ndarray, str | None]:
-    """The images, uint8 [n, 64, 64, 3], read-only, the last of the six factors fastest.
+def load_shapes3d(path: Path) -> StoredImages:
+    """The images, uint8 [n, 64, 64, 3], the last of the six factors fastest.
 
     Args:
         path: of dlib's npz file; where there is none, 3dshapes.h5 beside it is read.
-
-    Returns:
-        The images, and what the file is if it is not the published one.
-
-    Raises:
-        InputError: there is no such file, or it is damaged or not in the layout of Shapes3D.
     """
     path = path if exists(path) else path.with_name(FILE.name)
     check_file(path)
     with open(path, "rb") as file:
         is_npz = file.read(2) == b"PK"
-    if is_npz:
-        return _load_npz(path), None  # nothing is published that it could be compared with
-    images = cached("shapes3d", [path], lambda: _load_h5(path))
-    published = has_hash(path, _SHA256, _SIZE_BYTES)
-    return images, None if published else f"{path.name} is not the published file"
+    origin = None  # nothing is published that dlib's npz file could be compared with
+    if not is_npz and not has_hash(path, _SHA256, _SIZE_BYTES):
+        origin = f"{path.name} is not the published file"
+    images = _load_npz(path) if is_npz else cached("shapes3d", [path], lambda: _load_h5(path))
+    return StoredImages(ScaledImages(images), SIZES, origin=origin)
 
 
 FILES = StoredFiles("shapes3d", NPZ_FILE, load_shapes3d, ("shapes3d", "SHAPES3D_PATH"))
@@ -78,18 +72,6 @@ DOWNLOAD = Download(
     "https://github.com/google-deepmind/3d-shapes",
     f"take {FILE.name} from the homepage's link and put it at {{root}}/{FILE}",
 )
-
-
-def initialize(self) -> None:
-    """Replaces dlib's `shapes3d.Shapes3D.__init__`.
-
-    Raises:
-        InputError: there is no good file; the message says how to get it.
-    """
-    images, origin = FILES.content()
-    note("shapes3d", origin)
-    self.images = ScaledImages(images)
-    set_factors(self, SIZES)
 
 
 def _opened_h5(path: Path):

@@ -11,7 +11,7 @@ from vae_ortho_plugin.data.files import npz, unpack
 from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import check_file, exists
 from vae_ortho_plugin.data.files.remote import Download, Remote
-from vae_ortho_plugin.data.stored_images import ScaledImages, StoredFiles, set_factors
+from vae_ortho_plugin.data.stored_images import ScaledImages, StoredFiles, StoredImages
 from vae_ortho_plugin.errors import InputError
 
 # Below the data root, with the chunk and "dat", "cat" or "info".
@@ -48,11 +48,7 @@ def _packed(path: Path) -> Path:
 
 
 def find_files(template: Path) -> list[Path]:
-    """The six files, each plain or with .gz at its end.
-
-    Raises:
-        InputError: a file is missing, empty or not readable.
-    """
+    """The six files, each plain or with .gz at its end."""
     files = []
     for chunk in CHUNKS:
         for kind in _SHA256:
@@ -63,22 +59,15 @@ def find_files(template: Path) -> list[Path]:
     return files
 
 
-def load_smallnorb(template: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 [n, 64, 64], read-only, and the class numbers of their factors, int32 [n, 5].
-
-    Raises:
-        InputError: a file is missing, damaged or not in the layout of SmallNORB.
-    """
+def load_smallnorb(template: Path) -> StoredImages:
+    """The images, uint8 [n, 64, 64], and the class numbers of their factors, int32 [n, 5]."""
     files = find_files(template)
-    return cached("smallnorb", files, lambda: _load(files))
+    images, features = cached("smallnorb", files, lambda: _load(files))
+    return StoredImages(ScaledImages(images), SIZES, features)
 
 
 def read_matrix(path: Path) -> np.ndarray:
-    """The array in a file of NORB's binary format.
-
-    Raises:
-        InputError: damaged, truncated or too long.
-    """
+    """The array in a file of NORB's binary format."""
 
     def header(file: BinaryIO) -> tuple[np.dtype, tuple[int, ...]]:
         """Of a header: magic, number of dimensions, at least 3 sizes."""
@@ -103,7 +92,13 @@ def _remote(chunk: str, kind: str, sha256: str) -> Remote:
     return Remote(path, (url,), sha256, read_matrix, archive, unpack.gunzip)
 
 
-FILES = StoredFiles("smallnorb", TEMPLATE, load_smallnorb, ("norb", "SMALLNORB_TEMPLATE"))
+FILES = StoredFiles(
+    "smallnorb",
+    TEMPLATE,
+    load_smallnorb,
+    ("norb", "SMALLNORB_TEMPLATE"),
+    shown=(0, 2, 3, 4),  # as in dlib, the instance is drawn at random
+)
 DOWNLOAD = Download(
     tuple(
         _remote(chunk, kind, hashes[number])
@@ -116,20 +111,6 @@ DOWNLOAD = Download(
     f"take the six files .mat.gz from the homepage and put them into {{root}}/{TEMPLATE.parent}; "
     "they need not be unpacked",
 )
-
-
-def initialize(self) -> None:
-    """Replaces dlib's `norb.SmallNORB.__init__`.
-
-    Raises:
-        InputError: the files are not good; the message says how to get them.
-    """
-    from disentanglement_lib.data.ground_truth import util
-
-    images, features = FILES.content()
-    self.images = ScaledImages(images)
-    set_factors(self, SIZES, [0, 2, 3, 4])  # as in dlib, the instance is drawn at random
-    self.index = util.StateSpaceAtomIndex(self.factor_sizes, features)
 
 
 def _load(files: list[Path]) -> tuple[np.ndarray, np.ndarray]:

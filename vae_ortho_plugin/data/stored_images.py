@@ -10,64 +10,13 @@ import importlib
 import math
 from collections.abc import Callable
 from pathlib import Path
-from typing import Generic, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import numpy as np
 
 from vae_ortho_plugin.data.files.location import data_root, remedy
+from vae_ortho_plugin.data.files.origin import note
 from vae_ortho_plugin.errors import InputError
-
-Content = TypeVar("Content")
-
-# dlib's constants as they were when their modules were imported.
-_AT_IMPORT: dict[tuple[str, str], str] = {}
-
-
-@dataclasses.dataclass(frozen=True)
-class StoredFiles(Generic[Content]):
-    """The files of a data set of dlib.
-
-    Attributes:
-        name: of the data set for vae_ortho_download_data.
-        place: of a file in the data set's folder, or of the folder, below the data root.
-        read: what the files at a path hold; InputError where they are not good.
-        constant: the module of dlib and the name of the path in it, where it has one.
-        by_hand: what can be done but download, a half sentence that begins with "or".
-    """
-
-    name: str
-    place: Path
-    read: Callable[[Path], Content]
-    constant: tuple[str, str] | None = None
-    by_hand: str = ""
-
-    def path(self) -> Path:
-        """Where dlib looks for the files.
-
-        dlib computes its constant from the environment when it is imported. A variable that is set
-        later has its effect here. A constant that was assigned later is used as it is; to know it
-        by that, the first call comes right after the import.
-        """
-        if self.constant is not None:
-            module, name = self.constant
-            module = importlib.import_module(f"disentanglement_lib.data.ground_truth.{module}")
-            current = getattr(module, name)
-            if current != _AT_IMPORT.setdefault(self.constant, current):
-                return Path(current)
-        return data_root() / self.place
-
-    def content(self) -> Content:
-        """What the files hold.
-
-        Raises:
-            InputError: the files are not good; the message says how to get them.
-        """
-        path = self.path()
-        try:
-            return self.read(path)
-        except InputError as error:
-            folder = path if len(self.place.parts) == 1 else path.parent
-            raise InputError(f"{error} {remedy(self.name, folder, self.by_hand)}") from error
 
 
 class ScaledImages:
@@ -92,21 +41,94 @@ class ScaledImages:
         return self.stored[index].astype(np.float32) / np.float32(255)
 
 
-def set_factors(data, sizes: tuple[int, ...], shown: list[int] | None = None) -> None:
-    """Sets the attributes of a data set of dlib that follow from its factors.
+class StoredImages(NamedTuple):
+    """What the files of a data set hold.
 
-    Args:
-        data: the data set.
+    Attributes:
+        images: as dlib's class indexes them, [n, ...].
         sizes: numbers of values of the factors.
+        features: class numbers of the images [n, factors], where they do not follow from the order.
+        origin: what the files are if they are known not to be the published ones.
+    """
+
+    images: np.ndarray | ScaledImages
+    sizes: tuple[int, ...]
+    features: np.ndarray | None = None
+    origin: str | None = None
+
+
+Content = TypeVar("Content")
+
+# dlib's constants as they were when their modules were imported.
+_AT_IMPORT: dict[tuple[str, str], str] = {}
+
+
+@dataclasses.dataclass(frozen=True)
+class StoredFiles(Generic[Content]):
+    """The files of a data set of dlib.
+
+    Attributes:
+        name: of the data set for vae_ortho_download_data.
+        place: of a file in the data set's folder, or of the folder, below the data root.
+        read: what the files at a path hold; InputError where they are not good.
+        constant: the module of dlib and the name of the path in it, where it has one.
+        by_hand: what can be done but download, a half sentence that begins with "or".
         shown: the factors that are not drawn at random; None for all.
     """
-    from disentanglement_lib.data.ground_truth import util
 
-    data.factor_sizes = list(sizes)
-    data.num_total_factors = len(sizes)
-    data.latent_factor_indices = list(range(len(sizes))) if shown is None else shown
-    data.factor_bases = math.prod(sizes) / np.cumprod(sizes)
-    data.state_space = util.SplitDiscreteStateSpace(data.factor_sizes, data.latent_factor_indices)
+    name: str
+    place: Path
+    read: Callable[[Path], Content]
+    constant: tuple[str, str] | None = None
+    by_hand: str = ""
+    shown: tuple[int, ...] | None = None
+
+    def path(self) -> Path:
+        """Where dlib looks for the files.
+
+        dlib computes its constant from the environment when it is imported. A variable that is set
+        later has its effect here. A constant that was assigned later is used as it is; to know it
+        by that, the first call comes right after the import.
+        """
+        if self.constant is not None:
+            module, name = self.constant
+            module = importlib.import_module(f"disentanglement_lib.data.ground_truth.{module}")
+            current = getattr(module, name)
+            if current != _AT_IMPORT.setdefault(self.constant, current):
+                return Path(current)
+        return data_root() / self.place
+
+    def content(self) -> Content:
+        """What the files hold; the message of an InputError says how to get them."""
+        path = self.path()
+        try:
+            return self.read(path)
+        except InputError as error:
+            folder = path if len(self.place.parts) == 1 else path.parent
+            raise InputError(f"{error} {remedy(self.name, folder, self.by_hand)}") from error
+
+    def initialize(self, data, shown: list[int] | None = None) -> None:
+        """Sets the attributes of a data set of dlib whose files hold StoredImages.
+
+        Args:
+            data: the data set.
+            shown: in place of `self.shown`.
+        """
+        from disentanglement_lib.data.ground_truth import util
+
+        data.images, sizes, features, origin = self.content()
+        note(self.name, origin)
+        data.data_shape = [64, 64, *(data.images.shape[3:] or [1])]
+        data.factor_sizes = list(sizes)
+        data.num_total_factors = len(sizes)
+        shown = self.shown if shown is None else shown
+        data.latent_factor_indices = list(range(len(sizes)) if shown is None else shown)
+        data.factor_bases = math.prod(sizes) / np.cumprod(sizes)
+        if features is not None:
+            data.index = util.StateSpaceAtomIndex(data.factor_sizes, features)
+        data.state_space = util.SplitDiscreteStateSpace(
+            data.factor_sizes, data.latent_factor_indices
+        )
 
 
 def grid(sizes: tuple[int, ...]) -> np.ndarray:

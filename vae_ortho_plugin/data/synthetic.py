@@ -64,22 +64,19 @@ def mlp_map(points: np.ndarray, layers: Layers, tanh: str = "all") -> np.ndarray
         layers: from `random_layers`.
         tanh: 'all' for a tanh after every layer, 'hidden' for a linear last layer.
     """
-    values = points
-    for number, (kernel, bias) in enumerate(layers, 1):
-        values = values @ kernel + bias
-        if tanh == "all" or number < len(layers):
-            values = np.tanh(values)
-    return values
+    *hidden, (kernel, bias) = layers
+    for weights, offsets in hidden:
+        points = np.tanh(points @ weights + offsets)
+    points = points @ kernel + bias
+    return np.tanh(points) if tanh == "all" else points
 
 
 class EmbeddedSquare(SplitGroundTruthData):
     """Points w ~ U([0, 1]^2) and their images under `observations_of`.
 
-    The factors w are continuous. dlib's metrics and pictures expect class numbers (classifiers
-    refuse real-valued targets, and the picture of interventions compares all pairs of values).
-    Therefore dlib gets for each factor its step 0 ... 19 on a grid of NUM_STEPS = 20 cells, as many
-    as dlib's discretizer has bins; the position within the cell is noise to dlib. `split` returns w
-    itself.
+    The factors w are continuous, and `split` returns them. dlib's metrics and pictures need class
+    numbers: they get the cell 0 ... 19 of each factor on a grid of NUM_STEPS = 20 cells, as many as
+    dlib's discretizer has bins. The position within the cell is noise to dlib.
     """
 
     factor_names: ClassVar = ["w1", "w2"]
@@ -105,22 +102,22 @@ class EmbeddedSquare(SplitGroundTruthData):
         """Observations float32 [n, dimensions, 1, 1] of any factor values [n, 2].
 
         Args:
-            factors: floating-point numbers are values of w in [0, 1]; integers are dlib's steps
-                0 ... 19, and each point is drawn uniformly from its cell.
+            factors: floating-point numbers are values of w in [0, 1]; integers are cells 0 ... 19,
+                from which the points are drawn uniformly.
             random_state: used for integers only.
 
         Raises:
             InputError: a factor lies outside its range.
         """
         factors = np.asarray(factors)
-        steps = np.issubdtype(factors.dtype, np.integer)
-        largest = NUM_STEPS - 1 if steps else 1
+        cells = np.issubdtype(factors.dtype, np.integer)
+        largest = NUM_STEPS - 1 if cells else 1
         if not np.all((factors >= 0) & (factors <= largest)):
             raise InputError(
                 f"Factors between {factors.min()} and {factors.max()}: {factors.dtype} values of "
                 f"{', '.join(self.factor_names)} must lie between 0 and {largest}."
             )
-        if steps:
+        if cells:
             factors = (factors + random_state.random_sample(factors.shape)) / NUM_STEPS
         return _as_images(self.observations_of(factors))
 
@@ -154,9 +151,9 @@ class SynthLinear(EmbeddedSquare):
 class SynthNonlinear(EmbeddedSquare):
     """Synth. Non-Lin.: the square mapped to R^6 by a fixed random MLP 2-10-6 (`mlp_map`).
 
-    The paper gives neither the weights nor their distribution nor the position of the tanh. Our
-    assumption: N(0, 1) weights and biases fixed by `weight_seed`, tanh after both layers. The
-    default seed is the one of 0 to 8 whose beta-VAE is closest to the paper's in Table 2.
+    The paper states neither the weights nor their distribution nor where the tanh is. We assume
+    N(0, 1) weights and biases, and tanh after both layers. The default `weight_seed` is the one of
+    0 to 8 whose beta-VAE is closest to the paper's in Table 2.
 
     Args:
         num_points: points in all splits together.

@@ -18,10 +18,6 @@ def read_idx(path: str | Path, shape: tuple[int, ...] | None = None) -> np.ndarr
     Args:
         path: of the file.
         shape: of the array of unsigned bytes that is expected; None accepts any array.
-
-    Raises:
-        InputError: no such file, not readable, not IDX, another array than expected, truncated, or
-            too long.
     """
 
     def header(file: BinaryIO) -> tuple[np.dtype, tuple[int, ...]]:

@@ -55,11 +55,7 @@ def exists(path: Path) -> bool:
 
 
 def check_file(path: Path) -> None:
-    """Checks that a file is there, not empty, and readable for this user.
-
-    Raises:
-        InputError: it is not; for a missing file, the message says what the folder holds.
-    """
+    """Checks that a file is there, not empty, and readable for this user."""
     try:
         if path.is_dir():
             raise InputError(f"{path}: a directory, where a file is expected.")

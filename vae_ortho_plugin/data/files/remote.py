@@ -9,7 +9,6 @@ import time
 from collections.abc import Callable, Iterator
 from http import HTTPStatus
 from pathlib import Path
-from typing import BinaryIO
 
 from vae_ortho_plugin.data.files.location import exists
 from vae_ortho_plugin.data.files.origin import has_hash
@@ -157,6 +156,7 @@ def _complete(url: str, part: Path) -> None:
 def _append(url: str, part: Path) -> bool:
     """Appends to `part` what it lacks of `url`; False where the connection broke."""
     import requests
+    from urllib3.exceptions import HTTPError
 
     size = part.stat().st_size if part.exists() else 0
     # Without "identity", a server may send a .gz file with its compression undone.
@@ -172,23 +172,13 @@ def _append(url: str, part: Path) -> bool:
         length = response.headers.get("Content-Length")
         total = size + int(length) if length else None
         with open(part, "ab" if size else "wb") as file, _progress(part.name, size, total) as show:
-            return _copy(response.raw, file, show)
-
-
-def _copy(source, file: BinaryIO, show) -> bool:
-    """Copies the rest of a response; False where the connection broke."""
-    from urllib3.exceptions import HTTPError
-
-    chunks = source.stream(_CHUNK, decode_content=False)
-    while True:
-        try:
-            chunk = next(chunks, b"")
-        except (OSError, HTTPError):
-            return False
-        if not chunk:
-            return True
-        file.write(chunk)
-        show(len(chunk))
+            try:
+                for chunk in response.raw.stream(_CHUNK, decode_content=False):
+                    file.write(chunk)
+                    show(len(chunk))
+            except HTTPError:
+                return False
+    return True
 
 
 @contextlib.contextmanager

@@ -32,9 +32,6 @@ def read_array(
     Args:
         path: of the file.
         header: reads type and shape; its InputError names the path.
-
-    Raises:
-        InputError: no such file, not readable, another header, truncated, or too long.
     """
     path = Path(path)
     try:
@@ -61,21 +58,13 @@ def read_array(
 
 
 def gunzip(archive: Path, target: Path) -> None:
-    """Makes the file `target` of a gzip file.
-
-    Raises:
-        InputError: the archive is damaged.
-    """
+    """Makes the file `target` of a gzip file."""
     with _reading(archive, "gzip"), gzip.open(archive) as source:
         _write(source, target)
 
 
 def cars3d(archive: Path, folder: Path) -> None:
-    """Puts the files data/cars/*.mat of the tar file into `folder`; others stay in the archive.
-
-    Raises:
-        InputError: the archive is damaged.
-    """
+    """Puts the files data/cars/*.mat of the tar file into `folder`; others stay in the archive."""
     with _reading(archive, "tar"), tarfile.open(archive) as tar:
         for member in tar:
             path = PurePosixPath(member.name)

@@ -61,17 +61,16 @@ def in_memory(images: np.ndarray) -> np.ndarray | None:
             file=sys.stderr,
         )
         return None
-    return cached(_COPY, files, lambda: _read(images))
 
+    def read() -> np.ndarray:
+        copy = npz.aligned(images.shape, images.dtype)
+        with open(images.filename, "rb") as file:
+            file.seek(images.offset)
+            npz.read_into(file, copy)
+        copy.flags.writeable = False
+        return copy
 
-def _read(mapped: np.memmap) -> np.ndarray:
-    # From the file and not through the mapping, whose pages would count as this process's memory.
-    images = npz.aligned(mapped.shape, mapped.dtype)
-    with open(mapped.filename, "rb") as file:
-        file.seek(mapped.offset)
-        npz.read_into(file, images)
-    images.flags.writeable = False
-    return images
+    return cached(_COPY, files, read)
 
 
 def _room() -> int | None:

@@ -23,20 +23,21 @@ from vae_ortho_plugin.errors import InputError, did_you_mean
 _ABSTRACT = "abstract_dsprites"
 
 
-def _stored(files: StoredFiles, **initializers: Callable) -> Callable[[types.ModuleType], None]:
-    """The patch of a module: `initializers` by the names of their classes."""
+def _stored(class_name: str, files: StoredFiles) -> Callable[[types.ModuleType], None]:
+    """The patch of a module whose class has the images of these files."""
 
     def patch(module: types.ModuleType) -> None:
-        for name, initialize in initializers.items():
-            getattr(module, name).__init__ = initialize
+        getattr(module, class_name).__init__ = lambda self: files.initialize(self)
         files.path()  # takes note of dlib's constant as it is after the import
 
     return patch
 
 
 def _dsprites(module: types.ModuleType) -> None:
-    _stored(dsprites.FILES, DSprites=dsprites.initialize)(module)
-    _stored(dsprites.SCREAM, ScreamDSprites=dsprites.initialize_scream)(module)
+    module.DSprites.__init__ = dsprites.initialize
+    module.ScreamDSprites.__init__ = dsprites.initialize_scream
+    for files in (dsprites.FILES, dsprites.SCREAM):
+        files.path()
 
 
 def _mpi3d(module: types.ModuleType) -> None:
@@ -116,9 +117,9 @@ def _is_name(constant: object) -> bool:
 
 PATCHES = {
     "dsprites": _dsprites,
-    "cars3d": _stored(cars3d.FILES, Cars3D=cars3d.initialize),
-    "norb": _stored(smallnorb.FILES, SmallNORB=smallnorb.initialize),
-    "shapes3d": _stored(shapes3d.FILES, Shapes3D=shapes3d.initialize),
+    "cars3d": _stored("Cars3D", cars3d.FILES),
+    "norb": _stored("SmallNORB", smallnorb.FILES),
+    "shapes3d": _stored("Shapes3D", shapes3d.FILES),
     "mpi3d": _mpi3d,
     "named_data": _named_data,
 }
