@@ -1,16 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures rows of the benchmarks one after the other and writes their table: what benchmarks/run.sh starts."""
+"""Measures the rows in alternation and writes their table: what benchmarks/run.sh starts. Needs the standard library alone."""
 
 import argparse
-import dataclasses
+import contextlib
 import json
+import os
+import platform
+import select
+import shutil
 import subprocess
 import sys
+import time
 from pathlib import Path
 
-from benchmarks import machine, table
-from benchmarks.framework import FAILED, Settings
-from benchmarks.rows import DEFAULT_ROWS, GPU_ROWS, ROWS
+from benchmarks import table
+from benchmarks.rows import GPU, GROWTH, JAX, PLUGIN, STUDY, TABLE, Row, Series
+
+ROOT = Path(__file__).resolve().parent.parent
+PEERS = ROOT / "benchmarks" / "peers"
+_GPU_SECONDS = 230
+
+
+class NotMeasured(Exception):
+    """Something cannot be measured here; the message says why."""
 
 
 def parser() -> argparse.ArgumentParser:
@@ -19,10 +31,13 @@ def parser() -> argparse.ArgumentParser:
     result.add_argument("--list", action="store_true")
     result.add_argument("--only", nargs="+", metavar="ROW")
     result.add_argument("--gpu", action="store_true")
+    result.add_argument("--paste", action="store_true")
     result.add_argument("--python-tf114", metavar="PYTHON")
     result.add_argument("--python-torch", metavar="PYTHON")
-    result.add_argument("--repeats", type=int, default=5, metavar="N")
-    result.add_argument("--seconds", type=float, default=3, metavar="S")
+    result.add_argument("--packages", nargs="+", default=[], metavar="DIR")
+    result.add_argument("--cuda", nargs="+", default=[], metavar="DIR")
+    result.add_argument("--repeats", type=int, metavar="N")
+    result.add_argument("--seconds", type=float, metavar="S")
     default = Path("results", "benchmarks")
     result.add_argument("--output", type=Path, default=default, metavar="DIR")
     return result
@@ -30,63 +45,292 @@ def parser() -> argparse.ArgumentParser:
 
 def main() -> int:
     options = parser().parse_args()
-    if options.gpu and not machine.tensorflow_has_a_gpu():
-        print("TensorFlow finds no GPU here, so that nothing is measured on one.")
-        return 0
-    options.only = options.only or (GPU_ROWS if options.gpu else DEFAULT_ROWS)
-    unknown = [name for name in options.only if name not in ROWS]
+    known = {row.name: row for row in (GPU if options.gpu else (*TABLE, *GROWTH, STUDY))}
+    unknown = [name for name in options.only or () if name not in known]
     if unknown:
-        parser().error(f"there is no row {unknown[0]!r}; the rows are {', '.join(ROWS)}")
+        parser().error(f"there is no row {unknown[0]!r}; the rows are {', '.join(known)}")
+    options.repeats = options.repeats or (3 if options.gpu else 5)
+    options.seconds = options.seconds or (0.5 if options.gpu else 3)
     if options.repeats < 1 or options.seconds <= 0:
         parser().error("--repeats must be at least 1, --seconds more than 0")
     if options.list:
-        for row in ROWS.values():
-            print(f"{row.name}: {row.title}\n    {'; '.join(s.name for s in row.series)}")
+        for row in known.values():
+            print(f"{row.name}: {row.title} ({row.unit})")
         return 0
     output = options.output.absolute()
-    settings = Settings(
-        output / "scratch",
-        options.python_tf114,
-        options.repeats,
-        options.seconds,
-        options.python_torch,
-    )
-    settings.scratch.mkdir(parents=True, exist_ok=True)
-    failed = []
+    if options.paste:
+        table.paste(output, ROOT / "docs")
+        return 0
+    bench = Bench(options, output / "scratch")
+    print(bench.device(), flush=True)
+    if options.gpu:
+        with bench.peer(Series(PLUGIN, "plugin", {"kind": "products"}), {}, "gpu") as peer:
+            try:
+                print(", ".join(f"{name} {found}" for name, found in peer.versions().items()))
+            except NotMeasured as error:
+                print(f"Nothing is measured on a GPU: {error}")
+                return 0
+    print(f"\n{table.HEADER}", flush=True)
+    chosen = [known[name] for name in options.only or known]
     try:
-        for name in options.only:
-            if not _measure(name, output, settings):
-                failed.append(name)
-            table.write(output)
+        for row in chosen:
+            print(table.line(measured(row, output, bench)), flush=True)
     except KeyboardInterrupt:
         print("\nStopped. The same command goes on with the next row.", file=sys.stderr)
         return 130
-    print(f"Table: {table.write(output)}")
-    for name in failed:
-        print(f"{name} could not be measured: see above", file=sys.stderr)
-    return 1 if failed else 0
+    print(f"\nTable: {table.write(output)}")
+    return 0
 
 
-def _measure(name: str, output: Path, settings: Settings) -> bool:
-    """Measures a row unless it is there; false if it failed."""
-    file, key_file = output / f"{name}.json", output / f"{name}.key"
-    wanted = {**dataclasses.asdict(settings), "scratch": str(settings.scratch)}
-    key = json.dumps({**wanted, "commit": machine.commit()})
-    if file.exists() and key_file.exists() and key_file.read_text() == key:
-        print(f"{name}: measured before", file=sys.stderr)
-        return True
-    file.unlink(missing_ok=True)
-    command = [sys.executable, "-m", "benchmarks.measure", name, str(file), json.dumps(wanted)]
-    done = subprocess.run(command, check=False)
-    if done.returncode == 0 and not _has_failures(file):
-        key_file.write_text(key)
-    return done.returncode == 0
+def measured(row: Row, output: Path, bench: "Bench") -> dict:
+    """The row's facts, measured now unless they were, at the same commit with the same options."""
+    file = output / f"{row.name}.json"
+    if file.exists() and (facts := json.loads(file.read_text()))["key"] == bench.key:
+        return facts
+    facts = {
+        **{name: getattr(row, name) for name in ("name", "title", "unit", "axis")},
+        "key": bench.key,
+        "device": bench.device(),
+        "date": time.strftime("%Y-%m-%d"),
+        "commit": commit(),
+        "series": bench.measure(row),
+    }
+    file.write_text(json.dumps(facts, indent=1, ensure_ascii=False))
+    return facts
 
 
-def _has_failures(file: Path) -> bool:
-    """Whether something in the row failed: it is tried again, unlike what cannot be measured here."""
-    reasons = (series["not_measured"] for series in json.loads(file.read_text())["series"])
-    return any(reason and reason.startswith(FAILED) for reason in reasons)
+class Bench:
+    """Peers, their environment and the time that is left.
+
+    Args:
+        options: of the command line.
+        scratch: directory for data, models and logs.
+    """
+
+    def __init__(self, options: argparse.Namespace, scratch: Path):
+        self._options, self._scratch = options, scratch
+        scratch.mkdir(parents=True, exist_ok=True)
+        self._end = time.monotonic() + (_GPU_SECONDS if options.gpu else 1e9)
+        self._environment = environment(options.packages, options.cuda)
+        self._environment["DISENTANGLEMENT_LIB_DATA"] = str(scratch / "data")
+        chosen = (options.python_tf114, options.python_torch, options.repeats, options.seconds)
+        self.key = json.dumps([commit(), *chosen, options.gpu])
+
+    def device(self) -> str:
+        """Processor, memory, GPU and driver."""
+        query = "nvidia-smi --query-gpu=name,driver_version,memory.total --format=csv,noheader"
+        gpus = "; ".join(_lines(*query.split())) if self._options.gpu else ""
+        memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+        device = gpus or ("no GPU found" if self._options.gpu else "no GPU")
+        cores = len(os.sched_getaffinity(0))
+        return f"{_processor()}, {cores} cores, {memory:.0f} GiB of memory, {device}; {platform.platform()}"
+
+    def measure(self, row: Row) -> list[dict]:
+        """Measures all series of a row in alternation; one that fails is left out, with the reason."""
+        taken = [
+            {
+                "column": series.column,
+                "label": series.label,
+                "values": [],
+                "versions": {},
+                "not_measured": None,
+            }
+            for series in row.series
+        ]
+        try:
+            facts = self.facts(row.data_set)
+        except NotMeasured as error:
+            return [one | {"not_measured": str(error)} for one in taken]
+        peers: dict[str, Peer] = {}
+        counts: dict[int, int] = {}
+        keys = [json.dumps([series.peer, series.task]) for series in row.series]
+        with contextlib.ExitStack() as stack:
+            for key, series in zip(keys, row.series, strict=True):
+                if key not in peers:
+                    peers[key] = stack.enter_context(self.peer(series, facts, row.name))
+            for repeat in range(-1, self._options.repeats):
+                for number, (series, one) in enumerate(zip(row.series, taken, strict=True)):
+                    if one["not_measured"]:
+                        continue
+                    peer = peers[keys[number]]
+                    try:
+                        if repeat < 0:
+                            one["versions"] = peer.versions()
+                            counts[number] = self._count(peer, series)
+                            continue
+                        answer = peer.ask(series.request, counts[number])
+                        one["values"].append(_in_unit(answer, counts[number], series, row, facts))
+                    except NotMeasured as error:
+                        one |= {"values": [], "not_measured": str(error)}
+                    last = one["not_measured"] or f"{one['values'][-1]:,.5g} {row.unit}"
+                    print(f"{row.name}, {series.column} {series.label}: {last}", file=sys.stderr)
+        return taken
+
+    def facts(self, data_set: str | None) -> dict:
+        """Of a data set, which is made unless it was."""
+        if data_set is None:
+            return {}
+        file = self._scratch / f"{data_set}.json"
+        if not file.exists():
+            command = [sys.executable, "-m", "benchmarks.data", str(self._scratch), data_set]
+            left = max(0.0, self._end - time.monotonic())
+            try:
+                subprocess.run(
+                    command, check=True, env=self._environment, stdout=sys.stderr, timeout=left
+                )
+            except subprocess.TimeoutExpired:
+                raise NotMeasured("the time ran out") from None
+            except subprocess.CalledProcessError as error:
+                raise NotMeasured(f"{data_set} could not be made: see above") from error
+        return json.loads(file.read_text())
+
+    def peer(self, series: Series, facts: dict, name: str) -> "Peer":
+        python = {
+            "in_tf114": self._options.python_tf114,
+            "in_torch": self._options.python_torch,
+            "in_disent": self._options.python_torch,
+        }.get(series.peer, sys.executable)
+        task = facts | series.task | {"scratch": str(self._scratch), "gpu": self._options.gpu}
+        log = self._scratch / f"{name}-{series.peer}-{series.label.replace(' ', '_')}.log"
+        return Peer(python, series.peer, task, self._environment, log, self._end)
+
+    def _count(self, peer: "Peer", series: Series) -> int:
+        """How many items fill a measurement; finding it warms up."""
+        if series.count is not None:
+            return series.count
+        # Few steps of the plugin would measure its calls of the session.
+        seconds, fast = self._options.seconds, series.column in (PLUGIN, JAX)
+        count = series.task.get("chunk", 1) if fast else 1
+        peer.ask("run", count)
+        while (took := peer.ask("run", count)) < seconds / 4:
+            count *= max(2, min(100, int(seconds / max(took, 1e-9))))
+        return max(1, round(count * seconds / took))
+
+
+def _in_unit(value: float, count: int, series: Series, row: Row, facts: dict) -> float:
+    """Seconds (or MiB) as what the row's unit says."""
+    if series.work:
+        return count * 256 * 1200**2 / value / series.work(facts)
+    return count / value if row.unit.endswith("/s") else value
+
+
+class Peer(contextlib.AbstractContextManager):
+    """A process of peers/, asked by lines (see peers/answers.py).
+
+    Args:
+        python: that runs it; None where none was given.
+        name: of its file.
+        task: what it makes ready.
+        environment: its variables.
+        log: for what it prints.
+        end: monotonic time at which it must have answered.
+    """
+
+    def __init__(
+        self,
+        python: str | None,
+        name: str,
+        task: dict,
+        environment: dict[str, str],
+        log: Path,
+        end: float,
+    ):
+        self._log, self._end, self._process, self._failure = log, end, None, None
+        self._versions: dict[str, str] | None = None
+        command = [python, str(PEERS / f"{name}.py"), json.dumps(task)]
+        if name == "in_tf114":
+            environment = {k: v for k, v in environment.items() if k != "PYTHONPATH"}
+        if python is None:
+            option = "tf114" if name == "in_tf114" else "torch"
+            self._failure = f"no --python-{option} was given"
+            return
+        pipe = subprocess.PIPE
+        try:
+            with log.open("w") as output:
+                self._process = subprocess.Popen(
+                    command, stdin=pipe, stdout=pipe, stderr=output, text=True, env=environment
+                )
+        except OSError as error:
+            self._failure = f"{python} cannot be run: {error.strerror}"
+
+    def __exit__(self, *exception: object) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.communicate()
+
+    def versions(self) -> dict[str, str]:
+        """Of its libraries; waits until it is ready."""
+        if self._versions is None:
+            self._versions = self._answer()
+        return self._versions
+
+    def ask(self, request: str, count: int) -> float:
+        """What it answers to a request; raises NotMeasured where it does not."""
+        with contextlib.suppress(BrokenPipeError):
+            print(request, count, file=self._process.stdin, flush=True)
+        return self._answer()
+
+    def _answer(self):
+        if self._process:
+            left = max(0.0, self._end - time.monotonic())
+            # It answers one line to each request, so that none is left in a buffer.
+            if not select.select([self._process.stdout], [], [], left)[0]:
+                self._failure = "the time ran out"
+            elif line := self._process.stdout.readline():
+                return json.loads(line)
+        raise NotMeasured(self._failure or _last_error(self._log))
+
+
+def environment(packages: list[str], cuda: list[str]) -> dict[str, str]:
+    """This process's variables, with packages and CUDA libraries in the given folders."""
+    # Wheels of CUDA's libraries lie in nvidia/.
+    folders = [*map(Path, cuda), *(Path(folder, "nvidia") for folder in packages)]
+
+    def holding(pattern: str) -> list[str]:
+        return sorted({str(p.parent.absolute()) for f in folders for p in f.rglob(pattern)})
+
+    paths = {
+        "PYTHONPATH": [str(ROOT), *(str(Path(folder).absolute()) for folder in packages)],
+        "LD_LIBRARY_PATH": holding("lib*.so*"),
+        "PATH": holding("ptxas"),
+    }
+    # Several processes share one GPU.
+    result = {"TF_FORCE_GPU_ALLOW_GROWTH": "true", "XLA_PYTHON_CLIENT_PREALLOCATE": "false"}
+    for name, found in paths.items():
+        result[name] = os.pathsep.join([*found, *filter(None, [os.environ.get(name)])])
+    for libdevice in holding("libdevice.10.bc")[:1]:
+        flag = f"--xla_gpu_cuda_data_dir={Path(libdevice).parent.parent}"
+        result["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} {flag}".strip()
+    return dict(os.environ) | result
+
+
+def commit() -> str:
+    """The checkout's commit; "+" where its code differs from that."""
+    head = _lines("git", "-C", str(ROOT), "rev-parse", "--short", "HEAD")
+    changed = _lines("git", "-C", str(ROOT), "status", "--porcelain", "--", "*.py", "*.gin")
+    return (head[0] if head else "unknown") + ("+" if changed else "")
+
+
+def _last_error(log: Path) -> str:
+    """The last line of a log that names an error, else the last one that says anything."""
+    lines = [line.strip() for line in log.read_text(errors="replace").splitlines() if line.strip()]
+    errors = [line for line in lines if "Error" in line.partition(":")[0]]
+    return (errors or lines or ["it ended without a word"])[-1]
+
+
+def _processor() -> str:
+    with contextlib.suppress(OSError):
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.machine()
+
+
+def _lines(*command: str) -> list[str]:
+    if not shutil.which(command[0]):
+        return []
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    return done.stdout.strip().splitlines() if done.returncode == 0 else []
 
 
 if __name__ == "__main__":

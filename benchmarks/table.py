@@ -1,162 +1,175 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The tables of the rows that were measured, as Markdown and JSON, and a picture of how cost grows."""
+"""The table of the rows that were measured, the growth figure and how long the studies take; pasting them into the docs."""
 
 import json
+import math
+import shutil
 import statistics
 from pathlib import Path
 
-from benchmarks import study_time
-from benchmarks.rows import ROWS
+from benchmarks.rows import COLUMNS, GPU, GROWTH, LIMIT, PLUGIN, STUDY, STUDY_RUNS, TABLE, TF114
+
+HEADER = (
+    f"| | {' | '.join(COLUMNS)} | ratio to the best peer |\n|---|{'---:|' * (len(COLUMNS) + 1)}"
+)
+BEGIN, END = "<!-- benchmarks/run.sh --paste -->", "<!-- end of what it pastes -->"
 
 
 def write(directory: Path) -> Path:
-    """Writes table.md, table.json and growth.png of the rows in a directory; returns the first's path."""
-    rows = [
-        json.loads((directory / f"{name}.json").read_text())
-        for name in ROWS
-        if (directory / f"{name}.json").exists()
-    ]
-    for row in rows:
-        evaluate(row)
-    (directory / "table.json").write_text(json.dumps(rows, indent=1, ensure_ascii=False))
-    growing = [row for row in rows if row["axis"] is not None]
-    if growing:
-        _draw(growing, directory / "growth.png")
+    """Writes table.md and growth.png of the rows measured in a directory; returns the path of the first."""
+    rows = {path.stem: json.loads(path.read_text()) for path in directory.glob("*.json")}
+    table = [rows[row.name] for row in (*TABLE, *GPU) if row.name in rows]
+    growth = [rows[row.name] for row in GROWTH if row.name in rows]
+    parts = ["\n".join([HEADER, *map(line, {row["name"]: row for row in table}.values())])]
+    if STUDY.name in rows:
+        dsprites = rows.get("train-dsprites-64")
+        parts.append(study_times(rows[STUDY.name], dsprites))
+    parts += origins(list(rows.values()))
+    reasons = {reason for row in table for reason in _reasons(row)}
+    parts += [f"Not measured: {reason}." for reason in sorted(reasons)]
+    if growth and draw(growth, directory / "growth.png"):
+        parts.append("![What more data, width, latents and runs cost](growth.png)")
     path = directory / "table.md"
-    path.write_text(markdown(rows))
+    path.write_text("\n\n".join(parts) + "\n")
     return path
 
 
-def markdown(rows: list[dict]) -> str:
-    """The rows as evaluated: a table of comparisons, a table of each growth, notes, the machine."""
-    parts = [_comparisons([row for row in rows if row["axis"] is None])]
-    parts += [_growth(row) for row in rows if row["axis"] is not None]
-    parts.append(study_time.estimates(rows))
-    parts += [f"**{row['title']}.** {row['about']}" for row in rows if row["about"]]
-    parts += _machines(rows)
-    return "\n\n".join(part for part in parts if part) + "\n"
+def paste(directory: Path, docs: Path) -> None:
+    """Replaces what lies between BEGIN and END in docs/performance.md by the table, and docs/growth.png."""
+    path = docs / "performance.md"
+    before, begin, rest = path.read_text().partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not end:
+        raise SystemExit(f"error: {path} needs the lines {BEGIN} and {END}, between which it goes")
+    table = write(directory).read_text()
+    path.write_text(f"{before}{begin}\n\n{table}\n{end}{after}")
+    if (directory / "growth.png").exists():
+        shutil.copy(directory / "growth.png", docs)
 
 
-def evaluate(row: dict) -> None:
-    """Adds median, minimum and maximum, the ratio of the first series to each other one, and goals."""
-    subject = row["series"][0]
-    for series in row["series"]:
-        if series["values"]:
-            series["median"] = statistics.median(series["values"])
-            series["min"], series["max"] = min(series["values"]), max(series["values"])
-    for series in row["series"]:
-        bounds = row if series is subject else series
-        series["goal"] = _goal(bounds, "" if series is subject else " ×")
-        series["ratio"] = series["reached"] = None
-        if "median" not in series or "median" not in subject:
-            continue
-        if series is not subject and series["median"]:
-            series["ratio"] = subject["median"] / series["median"]
-        if series["goal"]:
-            value = series["median"] if series is subject else series["ratio"]
-            above = bounds["at_least"] is None or value >= bounds["at_least"]
-            below = bounds["at_most"] is None or value <= bounds["at_most"]
-            series["reached"] = above and below
-
-
-def _goal(bounds: dict, sign: str) -> str | None:
-    if bounds["at_least"] is not None:
-        return f"≥ {bounds['at_least']:g}{sign}"
-    if bounds["at_most"] is not None:
-        return f"≤ {bounds['at_most']:g}{sign}"
-    return None
-
-
-def _comparisons(rows: list[dict]) -> str:
-    if not rows:
-        return ""
-    lines = [
-        "| what | | median | minimum | maximum | ratio to it | goal | reached |",
-        "|---|---|---:|---:|---:|---:|---|---|",
+def best(row: dict, column: str) -> tuple[float, str] | None:
+    """Median and label of the column's best series; None where none was measured."""
+    is_rate = row["unit"].endswith("/s")
+    medians = [
+        (statistics.median(series["values"]), series["label"])
+        for series in row["series"]
+        if series["column"] == column and series["values"] and not series["not_measured"]
     ]
+    return (max if is_rate or column == LIMIT else min)(medians, default=None)
+
+
+def line(row: dict) -> str:
+    """One row of the table; the ratio is above 1 where the plugin is ahead of the best peer."""
+    found = {column: best(row, column) for column in COLUMNS}
+    cells = [_cell(found[column]) for column in COLUMNS]
+    peers = [value[0] for column, value in found.items() if value and column not in (PLUGIN, LIMIT)]
+    ratio = "–"
+    if peers and found[PLUGIN]:
+        plugin, is_rate = found[PLUGIN][0], row["unit"].endswith("/s")
+        ratio = f"{plugin / max(peers) if is_rate else min(peers) / plugin:.2f}"
+    return f"| {row['title']} ({row['unit']}) | {' | '.join([*cells, ratio])} |"
+
+
+def _cell(value: tuple[float, str] | None) -> str:
+    if value is None:
+        return "–"
+    number = f"{value[0]:,.0f}" if abs(value[0]) >= 100 else f"{value[0]:.3g}"
+    return f"{number} ({value[1]})" if value[1] else number
+
+
+def _reasons(row: dict) -> list[str]:
+    return [
+        f"{series['column']}, {row['name']}: {series['not_measured']}"
+        for series in row["series"]
+        if series["not_measured"]
+    ]
+
+
+def origins(rows: list[dict]) -> list[str]:
+    """A paragraph for each commit and machine that rows come from (one, as a rule), with the versions of libraries."""
+    groups: dict[str, list[dict]] = {}
     for row in rows:
-        for number, series in enumerate(row["series"]):
-            title = f"**{row['title']}** ({row['unit']})" if number == 0 else ""
-            ratio = "" if series["ratio"] is None else f"{_number(series['ratio'])} ×"
-            reached = {None: "not measured" if series["goal"] else "", True: "yes", False: "**no**"}
-            cells = [*_measured(series), ratio, series["goal"] or "", reached[series["reached"]]]
-            lines.append(f"| {title} | {series['name']} | {' | '.join(cells)} |")
-    return "\n".join(lines)
+        groups.setdefault(f"{row['date']}, commit {row['commit']}, {row['device']}", []).append(row)
+    result = []
+    for origin, group in groups.items():
+        versions, repeats = {}, set()
+        for series in (series for row in group for series in row["series"] if series["values"]):
+            repeats.add(len(series["values"]))
+            # TensorFlow 1.14's column says its version.
+            found = {} if series["column"] == TF114 else series["versions"]
+            versions |= {name: version for name, version in found.items() if name != "python"}
+        names = ", ".join(f"{name} {version}" for name, version in versions.items())
+        count = " or ".join(map(str, sorted(repeats)))
+        result.append(f"{origin}; {names}. Medians of {count} alternated measurements.")
+    return result
 
 
-def _growth(row: dict) -> str:
-    lines = [
-        f"| {row['axis']} | {row['title']} ({row['unit']}), median | minimum | maximum |",
-        "|---:|---:|---:|---:|",
-    ]
-    for series in row["series"]:
-        lines.append(f"| {series['name']} | {' | '.join(_measured(series))} |")
-    return "\n".join(lines)
-
-
-def _draw(rows: list[dict], path: Path) -> None:
-    """One small diagram for each growth, on logarithmic axes: medians, with minimum and maximum."""
-    import matplotlib
-
+def draw(rows: list[dict], path: Path) -> bool:
+    """One small diagram for each growth, on logarithmic axes; false where there is no Matplotlib."""
+    try:
+        import matplotlib
+    except ModuleNotFoundError:
+        return False
     matplotlib.use("Agg")
     from matplotlib import pyplot
     from matplotlib.ticker import NullLocator
 
-    figure, grid = pyplot.subplots(2, -(-len(rows) // 2), figsize=(11, 5.5), squeeze=False)
-    for axes, row in zip(grid.flat, rows, strict=False):
+    figure, grid = pyplot.subplots(1, len(rows), figsize=(2.9 * len(rows), 2.8), squeeze=False)
+    for axes, row in zip(grid.flat, rows, strict=True):
         measured = [series for series in row["series"] if series["values"]]
-        sizes = [int(series["name"]) for series in measured]
-        medians = [series["median"] for series in measured]
-        spread = [
-            [series["median"] - series["min"] for series in measured],
-            [series["max"] - series["median"] for series in measured],
-        ]
-        axes.errorbar(sizes, medians, spread, marker=".")
-        axes.set(xscale="log", yscale="log", title=row["title"], xlabel=row["axis"])
-        axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+        sizes = [int(series["label"]) for series in measured]
+        axes.plot(sizes, [statistics.median(series["values"]) for series in measured], marker=".")
+        axes.set(xscale="log", yscale="log", xlabel=row["axis"], ylabel=row["unit"])
+        axes.set_title(row["title"], fontsize=8)
+        axes.set_xticks(sizes, [f"{size:,}" for size in sizes], fontsize=7)
         axes.xaxis.set_minor_locator(NullLocator())
-        axes.set_ylabel(row["unit"])
-        axes.title.set_fontsize(8)
         axes.grid(alpha=0.3)
-    for axes in grid.flat[len(rows) :]:
-        axes.axis("off")
     figure.tight_layout()
-    figure.savefig(path, dpi=70)
+    figure.savefig(path, dpi=80)
     pyplot.close(figure)
+    return True
 
 
-def _machines(rows: list[dict]) -> list[str]:
-    """A description of each machine and commit that rows come from; one line, as a rule."""
-    groups: dict[str, list[dict]] = {}
-    for row in rows:
-        machine = row["machine"]
-        versions = ", ".join(f"{name} {version}" for name, version in machine["versions"].items())
-        text = (
-            f"commit {machine['commit']}; {machine['processor']}, {machine['cores']} cores, "
-            f"{machine['memory_gib']} GiB of memory, "
-            f"{'; '.join(machine['gpus']) or 'no GPU'}; {machine['system']}; {versions}"
-        )
-        groups.setdefault(text, []).append(row)
-    lines = []
-    for text, group in groups.items():
-        busy = [row["busy_cores_before"] for row in group if row["busy_cores_before"] is not None]
-        which = "All rows" if len(groups) == 1 else ", ".join(row["name"] for row in group)
-        repeats = sorted({len(s["values"]) for row in group for s in row["series"] if s["values"]})
-        lines.append(
-            f"{which}: {group[-1]['date']}, {text}. "
-            f"{' or '.join(map(str, repeats))} measurements of everything, in alternation. "
-            f"Before a row, other work kept {max(busy, default=0):g} cores busy at most."
-        )
-    return lines
+def study_times(measured: dict, dsprites: dict | None) -> str:
+    """A table of the studies and their time on this machine's cores.
+
+    A run takes what its data set's short run takes without its epochs, and for each epoch what a longer run took
+    more. The study makes as many runs at a time as there are cores. The epochs of dSprites come from the speed
+    of training on all cores. All models count as the (β-)VAE.
+    """
+    from vae_ortho_plugin.study.plan import data_variants, experiments, plans
+
+    medians = [
+        statistics.median(series["values"] or [float("nan")]) for series in measured["series"]
+    ]
+    cores = int(measured["device"].partition(" cores")[0].rpartition(" ")[2])
+    variants = {experiment.data.name: experiment.data for experiment in experiments.EXPERIMENTS}
+    fixed, of_an_epoch = {}, {}
+    pairs = zip(STUDY_RUNS[::2], STUDY_RUNS[1::2], medians[::2], medians[1::2], strict=True)
+    for (name, short), (_, long), little, much in pairs:
+        key = variants[name].data_set, variants[name].batch_size
+        of_an_epoch[key] = (much - little) / (long - short)
+        fixed[key] = max(0.0, little - short * of_an_epoch[key])
+    bound = data_variants.data_set_bindings("dsprites")
+    rate = best(dsprites, PLUGIN) if dsprites else None
+    steps = bound["training_steps"] / bound["epochs"]
+    of_an_epoch["dsprites", None] = cores * steps / rate[0] if rate else float("nan")
+    of_an_epoch["fashion_mnist", None] = of_an_epoch["mnist", None]
+    fixed |= dict.fromkeys((("dsprites", None), ("fashion_mnist", None)), fixed["mnist", None])
+    lines = [f"| study | runs | time on {cores} cores |", "|---|---:|---:|"]
+    for study, plan in plans.STUDIES.items():
+        seconds = 0.0
+        for experiment, seeds in plan.items():
+            key = experiment.data.data_set, experiment.data.batch_size
+            epochs = 0 if experiment.model == "random_decoder" else experiment.data.epochs
+            seconds += seeds * (fixed[key] + epochs * of_an_epoch[key])
+        lines.append(f"| {study} | {sum(plan.values())} | {_duration(seconds / cores)} |")
+    return "\n".join(lines)
 
 
-def _measured(series: dict) -> list[str]:
-    """Median, minimum and maximum, or in their place why there are none."""
-    if series["values"]:
-        return [_number(series[key]) for key in ("median", "min", "max")]
-    reason = " ".join(series["not_measured"].split()).replace("|", "/")
-    return [f"not measured: {reason}", "", ""]
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if abs(value) >= 100 else f"{value:.3g}"
+def _duration(seconds: float) -> str:
+    if math.isnan(seconds):
+        return "not measured"
+    if seconds < 5400:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h" if seconds < 172_800 else f"{seconds / 86_400:.1f} days"

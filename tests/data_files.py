@@ -9,9 +9,9 @@ import struct
 import h5py
 import numpy as np
 import scipy.io
+import sparse_files
 from PIL import Image
 
-from benchmarks import sparse_files
 from vae_ortho_plugin.data import cars3d, dsprites, mpi3d, render_dsprites, shapes3d, smallnorb
 
 # Numbers of values of the factors, patched into the loaders of the sets that have more.

@@ -39,7 +39,7 @@ def add_run(
     if score is not None:
         metrics["disentanglement_score"] = {"disentanglement_score": score}
     if run.experiment.model != "random_decoder" and not bare:
-        metrics["ima_contrast"] = {"ima_contrast": dto / 10}
+        metrics["ima_contrast"] = {"ima_contrast": dto / 10, "ima_contrast_of_loss": dto / 20}
     training = {"loss": 1.0, "reconstruction_loss": 0.5}
     if run.experiment.model in MODELS_WITH_POSTERIOR and not bare:
         training["polarized_regime"] = {

@@ -21,6 +21,7 @@ from disentanglement_lib.methods.unsupervised import train as dlib_train
 from disentanglement_lib.postprocessing import postprocess
 
 from vae_ortho_plugin.data.files.location import VARIABLE
+from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import gin_config
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
@@ -108,6 +109,24 @@ def test_an_unknown_data_set_is_answered_with_the_known_ones(tmp_path):
         assert name in message
 
 
+@pytest.mark.parametrize("name", ["[beta=4]", "beta\\4", "beta*", "beta?", "[runs]/model"])
+def test_a_path_that_tensorflow_takes_for_a_pattern_is_refused_before_a_step(tmp_path, name):
+    path, files = str(tmp_path / name), [str(gin_config("beta_vae.gin"))]
+    assert f"The path {path} contains" in refused_step(
+        tmp_path, dlib_train.train_with_gin, path, False, files, []
+    )
+    assert f"The path {path} contains" in refused_step(
+        tmp_path, postprocess.postprocess_with_gin, path, str(tmp_path / "mean"), False, [], []
+    )
+    with pytest.raises(InputError, match="for a pattern of paths"):
+        open_model(path)
+
+
+def test_a_relative_path_below_a_folder_of_such_a_name_is_refused_too(tmp_path, monkeypatch):
+    (tmp_path / "[runs]").mkdir()
+    assert "contains '['" in refused(tmp_path / "[runs]", monkeypatch)
+
+
 def test_a_misspelt_configurable_is_answered_with_the_one_meant(tmp_path, monkeypatch):
     message = refused(tmp_path, monkeypatch, "vaee.beta = 1.0")
     assert "vaee" in message and re.search(r"Did you mean .*\bvae\b", message)
@@ -172,6 +191,35 @@ def test_a_missing_included_file_is_named_with_the_line_that_includes_it(tmp_pat
     assert "Did you mean vae.gin" in message
 
 
+@pytest.mark.parametrize(
+    "content, shown",
+    [
+        (b"include 'mine.gin'\n", "circle: mine.gin includes mine.gin"),
+        ("vae.beta = 1  # für\n".encode("latin-1"), "Line 1 of mine.gin: a character"),
+    ],
+)
+def test_a_gin_file_of_another_encoding_or_that_includes_itself_is_named(
+    tmp_path, monkeypatch, content, shown
+):
+    (tmp_path / "mine.gin").write_bytes(content)
+    assert shown in refused(tmp_path, monkeypatch, config="mine.gin")
+
+
+def test_gin_files_with_a_byte_order_mark_include_files_and_modules_beside_them(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    (tmp_path / "sub").mkdir()
+    (tmp_path / "sub/mine.gin").write_text("include 'deep/beside.gin'\n", encoding="utf-8-sig")
+    (tmp_path / "sub/deep").mkdir()
+    text = "import module_beside_an_included_file\nvae.betta = 1.0  # für\n"
+    (tmp_path / "sub/deep/beside.gin").write_text(text, encoding="utf-16")
+    (tmp_path / "sub/deep/module_beside_an_included_file.py").write_text("")
+    message = refused(tmp_path, monkeypatch, config="sub/mine.gin")
+    assert "beside.gin" in message and "line 2" in message and "betta" in message
+
+
 def test_a_misspelt_name_of_the_plugins_own_file_is_answered_with_the_one_meant(
     tmp_path, monkeypatch
 ):
@@ -188,6 +236,15 @@ def test_a_truncated_data_file_is_named_with_how_to_get_it(tmp_path, monkeypatch
     message = refused(tmp_path, monkeypatch, "dataset.name = 'mnist'")
     assert str(tmp_path / "data/mnist") in message and "truncated" in message
     assert "vae_ortho_download_data mnist" in message
+
+
+@pytest.mark.parametrize("length", [245, 250, 256])
+def test_a_directory_name_that_is_too_long_is_named(tmp_path, monkeypatch, length):
+    monkeypatch.chdir(tmp_path)
+    files = [str(gin_config("beta_vae.gin"))]
+    message = refused_step(tmp_path, dlib_train.train_with_gin, "n" * length, False, files)
+    assert "n cannot be written: [Errno 36] File name too long" in message
+    assert message.endswith("Take a shorter name.")
 
 
 def test_an_existing_output_directory_is_left_untouched(tmp_path, monkeypatch):

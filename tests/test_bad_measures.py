@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Bad input of the measures: each with its smallest example, and its error."""
 
+import dataclasses
+import importlib
 import inspect
+import pkgutil
 import tracemalloc
 
 import numpy as np
@@ -24,6 +27,7 @@ OF_JACOBIANS = [
     measures.mean_abs_cosine,
     measures.singular_value_ratios,
     lambda jacobians: measures.precision_gap(jacobians, ONES),
+    lambda jacobians: measures.self_consistency(jacobians, ONES, 1.0),
     lambda jacobians: measures.loss_decomposition(ONES, ONES, [ONES], jacobians),
     optimum.log_column_product,
     optimum.log_volume,
@@ -73,6 +77,8 @@ def test_standard_deviations_that_would_be_broadcast_are_refused(sigma):
     with pytest.raises(InputError, match=r"sigma must have the shape \[points, latents\]"):
         measures.precision_gap(IDENTITY, sigma)
     with pytest.raises(InputError, match=r"sigma must have the shape \[points, latents\]"):
+        measures.self_consistency(IDENTITY, sigma, 1.0)
+    with pytest.raises(InputError, match=r"sigma must have the shape \[points, latents\]"):
         optimum.log_linearized_loss(IDENTITY, sigma)
 
 
@@ -90,6 +96,7 @@ def test_standard_deviations_must_be_positive_and_finite(value):
     sigma = [[1.0, value]]
     for call in (
         lambda: measures.precision_gap(IDENTITY, sigma),
+        lambda: measures.self_consistency(IDENTITY, sigma, 1.0),
         lambda: optimum.log_linearized_loss(IDENTITY, sigma),
         lambda: optimum.precision(sigma),
     ):
@@ -183,6 +190,13 @@ GOOD = {
     measures.distance_to_orthogonality: {"jacobians": IDENTITY},
     measures.encoder_directions: {"scores": NORMAL, "means": NORMAL},
     measures.ima_contrast: {"jacobians": IDENTITY},
+    measures.infomec: {
+        "means": NORMAL,
+        "factors": NORMAL[:, :1],
+        "factor_kinds": ["continuous"],
+        "seed": 0,
+    },
+    measures.latent_types: {"sigma": ONES},
     measures.loss_decomposition: {
         "observations": ONES,
         "decoded_means": ONES,
@@ -190,6 +204,7 @@ GOOD = {
         "noise_jacobians": IDENTITY,
     },
     measures.matched_angles: {"principal": np.eye(2), "candidates": np.eye(2)},
+    measures.mcc: {"means": NORMAL, "factors": NORMAL[:, :1]},
     measures.mean_abs_cosine: {"jacobians": IDENTITY},
     measures.nearest_signed_permutation: {"matrix": np.eye(2)},
     measures.point_distances: {"jacobians": IDENTITY},
@@ -198,6 +213,7 @@ GOOD = {
     measures.principal_components: {"batches": [NORMAL], "at_most": 2},
     measures.regularized_ima_contrast: {"jacobians": IDENTITY, "beta": 1.0},
     measures.right_singular_vectors: {"jacobians": IDENTITY},
+    measures.self_consistency: {"jacobians": IDENTITY, "sigma": ONES, "beta": 1.0},
     measures.share_below: {"steps": [1, 2], "delta_kl": [0.1, 0.01], "last_step": 3},
     measures.singular_value_ratios: {"jacobians": IDENTITY},
     measures.summarize: {"distances": [0.0, 1.0]},
@@ -345,3 +361,38 @@ def test_a_matrix_with_entries_beyond_one_has_no_nearest_signed_permutation():
         measures.nearest_signed_permutation([[2.0, 0.0], [0.0, 1.0]])
     with pytest.raises(InputError, match="Unknown DtO solver 'simplex'"):
         measures.nearest_signed_permutation(np.eye(2), "simplex")
+
+
+RESULTS = [f for f in GOOD if dataclasses.is_dataclass(f(**GOOD[f]))]
+
+
+def test_results_of_every_class_are_compared():
+    names = [
+        f"{measures.__name__}.{found.name}" for found in pkgutil.iter_modules(measures.__path__)
+    ]
+    classes = {
+        value
+        for name in names
+        for value in vars(importlib.import_module(name)).values()
+        if inspect.isclass(value) and dataclasses.is_dataclass(value)
+    }
+    assert {type(function(**GOOD[function])) for function in RESULTS} == classes
+
+
+@pytest.mark.parametrize("function", RESULTS)
+def test_results_are_equal_where_all_of_their_fields_are(function):
+    result, same = (function(**GOOD[function]) for _ in range(2))
+    assert result == same and hash(result) == hash(same) and len({result, same}) == 1
+    assert result != "a result" and result is not same
+    for field in dataclasses.fields(result):
+        value = getattr(result, field.name)
+        other = [*value, "more"] if isinstance(value, list) else value + 1
+        assert dataclasses.replace(result, **{field.name: other}) != result
+
+
+def test_results_with_nan_or_a_negative_zero_are_equal():
+    first, second = (
+        measures.PrincipalComponents(np.array([zero]), np.eye(1), np.array([np.nan]), float("nan"))
+        for zero in (0.0, -0.0)
+    )
+    assert first == second and hash(first) == hash(second)

@@ -95,6 +95,13 @@ def test_the_mixed_integer_program_names_the_package_that_it_needs(bare):
     assert "ortools" in run(bare, "-c", program).stderr
 
 
+def test_infomec_names_the_package_that_it_needs(bare):
+    program = (
+        "from vae_ortho_plugin import infomec\ninfomec([[0], [1]], [[0], [1]], ['continuous'])"
+    )
+    assert "infomec needs scikit-learn" in run(bare, "-c", program).stderr
+
+
 COMPLETE = "pip install . && pip install --no-deps disentanglement-lib==1.5"
 
 

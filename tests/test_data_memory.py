@@ -7,10 +7,10 @@ import sys
 import data_files
 import numpy as np
 import pytest
+import sparse_files
 from data_of_dlib_support import PICTURES
 from disentanglement_lib.data.ground_truth import named_data
 
-from benchmarks import sparse_files
 from vae_ortho_plugin.data import shapes3d
 from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.data.sampling import resident

@@ -14,6 +14,7 @@ from disentanglement_lib.visualize import visualize_dataset
 
 from vae_ortho_plugin import data
 from vae_ortho_plugin.data.sampling.binning import NUM_STEPS, Binning
+from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import gin_config
 from vae_ortho_plugin.study.run.reproduce import dlib_script
@@ -68,12 +69,114 @@ def test_factors_on_a_scale_are_steps_to_dlib_and_numbers_to_the_plugin():
 
 
 def test_few_values_keep_their_classes():
-    binning = Binning(np.array([[0.5, 3], [1.5, 4], [0.5, 4]]), [False, True])
+    binning = Binning(np.array([[0.5, 3], [1.5, 4], [0.5, 4]]).T, [False, True])
     assert binning.num_values == [2, 2]
-    classes = binning.classes(np.array([[1.5, 3], [0.5, 4]]))
+    classes = binning.classes(np.array([[1.5, 3], [0.5, 4]]).T)
     np.testing.assert_array_equal(classes, [[1, 0], [0, 1]])
     drawn = binning.draw(classes, np.random.RandomState(0))
     np.testing.assert_array_equal(drawn, [[1.5, 3], [0.5, 4]])
+
+
+@pytest.mark.parametrize(
+    "least, largest, dtype",
+    [
+        (-90, 90, np.int8),
+        (0, 250, np.uint8),
+        (-30_000, 30_000, np.int16),
+        (-(2**62), 2**62, np.int64),
+        (2**62, 2**62 + 400, np.int64),  # one number in float64
+        (0, 2**64 - 2**12, np.uint64),
+        (-60_000, 60_000, np.float16),
+        (-3e38, 3e38, np.float32),
+        (-1e150, 1e150, np.float64),
+    ],
+)
+def test_factors_of_every_type_have_steps_of_equal_width(least, largest, dtype):
+    middles = [least + (largest - least) * (2 * k + 1) // (2 * NUM_STEPS) for k in range(NUM_STEPS)]
+    column = np.array([least, *middles, largest], dtype)
+    binning = Binning([column], [False])
+    classes = binning.classes([column])
+    np.testing.assert_array_equal(classes[:, 0], [0, *range(NUM_STEPS), NUM_STEPS - 1])
+    drawn = binning.draw(classes, np.random.RandomState(0))
+    assert drawn.min() >= float(least) and drawn.max() <= float(largest)
+
+
+@pytest.mark.parametrize(
+    "base, dtype", [(2**53, np.int64), (-(2**62), np.int64), (2**63, np.uint64)]
+)
+def test_large_class_labels_stay_apart(base, dtype):
+    labels = np.array([base + label for label in range(8)], dtype)
+    binning = Binning([labels], [True])
+    np.testing.assert_array_equal(binning.classes([labels])[:, 0], np.arange(8))
+
+
+def test_names_and_dates_are_classes_even_without_kinds():
+    names, dates = np.arange(100, 130).astype(str), np.arange(30).astype("M8[D]")
+    assert Binning([names, dates], [False, False]).num_values == [30, 30]
+
+
+def spoilt(spoil):
+    """Halves whose factors go through `spoil`."""
+
+    class Spoilt(Halves):
+        def sample_factors(self, num, random_state):
+            return spoil(super().sample_factors(num, random_state))
+
+    return Spoilt
+
+
+def with_value(value, dtype=float):
+    def spoil(factors):
+        factors = factors.astype(dtype)
+        factors[-1, 1] = value
+        return factors
+
+    return spoil
+
+
+@pytest.mark.parametrize(
+    "spoil, message",
+    [
+        (with_value(np.nan), r"factors\[:, 1\]\[9999\] is nan, which is not finite"),
+        (with_value(-np.inf), r"factors\[:, 1\]\[9999\] is -inf, which is not finite"),
+        (with_value(np.nan, object), r"factors\[:, 1\]\[9999\] is nan, which is not finite"),
+        (with_value("far", object), r"factors\[:, 1\] has strings and 0\.\d+"),
+        (with_value(None, object), "of the type object"),
+        (with_value(1j, complex), r"factors\[:, 0\] is an array of the type complex128"),
+        (
+            lambda factors: np.full(factors.shape, "NaT", "M8[s]"),
+            r"factors\[:, 0\]\[0\] is NaT",
+        ),
+        (
+            lambda factors: np.rec.fromarrays(factors.T, names="upper,lower"),
+            r"have the shape \(10000,\).*asks for an array of the shape \[points, 2\]",
+        ),
+        (lambda factors: factors[:, :1], r"have the shape \(10000, 1\)"),
+    ],
+)
+def test_factors_that_are_no_finite_values_are_refused(spoil, message):
+    data.register("mine", spoilt(spoil))
+    with pytest.raises(InputError, match=f"data set mine: .*{message}"):
+        named_data.get_named_ground_truth_data("mine")
+
+
+@pytest.mark.parametrize("method", ["sample", "sample_factors", "sample_unbinned"])
+def test_a_factor_that_is_missing_later_is_refused_when_it_is_drawn(method):
+    def spoil(factors):
+        return factors if len(factors) > 100 else with_value(np.nan)(factors)
+
+    data.register("mine", spoilt(spoil))
+    mine = named_data.get_named_ground_truth_data("mine")
+    with pytest.raises(InputError, match=r"factors\[:, 1\]\[99\] is nan"):
+        getattr(mine, method)(100, np.random.RandomState(0))
+
+
+def test_factors_of_a_data_set_with_splits_are_finite():
+    class Mine(SplitGroundTruthData):
+        pass
+
+    with pytest.raises(InputError, match=r"Mine: factors\[:, 0\]\[3\] is inf"):
+        Mine(np.zeros((20, 4, 4, 1)), np.where(np.arange(20) == 3, np.inf, 0)[:, np.newaxis])
 
 
 @pytest.mark.parametrize("name", ["mnist", "cars3d", "auto", "two words", 3])

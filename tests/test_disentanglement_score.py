@@ -211,3 +211,24 @@ def test_the_headroom_score_of_continuous_factors_is_the_papers():
     result = disentanglement_score(latents, factors, ["continuous"] * 2)
     assert 0 < result.headroom_score < 1
     np.testing.assert_array_equal(result.headroom_factor_scores, result.factor_scores)
+
+
+LARGE = [[20261130000000001 + i % 8] for i in range(160)]
+
+
+@pytest.mark.parametrize(
+    "factors",
+    [
+        LARGE,
+        np.array(LARGE),
+        np.array(LARGE, np.uint64),
+        np.array(LARGE, object),
+        -np.array(LARGE),
+        [[label, 0.5] for (label,) in LARGE[:80]] + [[label, 1.5] for (label,) in LARGE[80:]],
+    ],
+)
+def test_large_class_labels_stay_apart(factors):
+    latents = [[i % 8, 0] for i in range(160)]
+    kinds = ["categorical", "continuous"][: len(factors[0])]
+    result = disentanglement_score(latents, factors, kinds)
+    assert result.score_matrix[0, 0] == 1.0

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """dlib's lesser scripts and data: what its wheel lacks, patterns without results, names of factors."""
 
+import json
 import multiprocessing
 import os
 import subprocess
@@ -23,6 +24,8 @@ from vae_ortho_plugin.data import register, render_dsprites
 from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.data.sampling.factor_kinds import named_kinds
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.study.plan.layout import RESULT_PATTERN, ResultsFolder
+from vae_ortho_plugin.study.run.aggregation import aggregate
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 
 
@@ -74,6 +77,34 @@ def test_results_that_match_are_aggregated(tmp_path):
     aggregate_results.aggregate_results_to_json(str(tmp_path / "*.json"), output)
     table = aggregate_results.load_aggregated_json_results(output)
     assert sorted(table["score"]) == [0, 1]
+
+
+def test_aggregated_numbers_keep_every_digit(tmp_path):
+    numbers = {"tiny": 3e-11, "third": 1 / 3, "huge": 1.2345678901234567e200, "seed": 2**62 + 1}
+    (tmp_path / "a.json").write_text(json.dumps(numbers))
+    (tmp_path / "b.json").write_text('{"other": [1e-20, NaN]}')
+    output = tmp_path / "results.out"
+    aggregate_results.aggregate_results_to_json(str(tmp_path / "*.json"), str(output))
+    written = json.loads(output.read_text())
+    assert {name: written[name]["0"] for name in numbers} == numbers
+    assert written["seed"]["1"] is None and written["other"]["1"] == [1e-20, None]
+    table = aggregate_results.load_aggregated_json_results(str(output))
+    assert table["third"][0] == 1 / 3 and table["tiny"][0] == 3e-11
+
+
+def test_a_study_writes_what_dlib_aggregates(tmp_path, monkeypatch):
+    for seed, value in enumerate(("0.1", "NaN")):
+        run = tmp_path / f"runs/synth_linear/beta_vae/{seed}"
+        result = run / "metrics/mean/dto/results/aggregate/evaluation.json"
+        result.parent.mkdir(parents=True)
+        result.write_text(f'{{"dto": {value}, "seed": {seed}}}')
+        (run / "run.json").write_text("{}")
+    aggregate(ResultsFolder(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    aggregate_results.aggregate_results_to_json(RESULT_PATTERN, "by_dlib.json")
+    written = json.loads((tmp_path / "results.json").read_text())
+    assert written == json.loads((tmp_path / "by_dlib.json").read_text())
+    assert written["dto"] == {"0": 0.1, "1": None}
 
 
 class Nameless:

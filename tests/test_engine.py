@@ -249,6 +249,16 @@ def test_evaluation_draws_from_resident_data(tmp_path):
     assert again == results
 
 
+def test_the_smaller_of_the_limits_of_an_evaluation_holds(tmp_path):
+    gin.bind_parameter("training_loop.xla", "off")
+    model = estimator(tmp_path, mean_model).train(resident, steps=1)
+    of_three = model.evaluate(lambda params: resident(params, num_batches=3))
+    assert model.evaluate(lambda params: resident(params, num_batches=50), steps=3) == of_three
+    assert model.evaluate(lambda params: resident(params, num_batches=3), steps=50) == of_three
+    with pytest.raises(ValueError, match="the input has no end"):
+        model.evaluate(resident)
+
+
 def test_an_unknown_xla_setting_is_refused(tmp_path):
     gin.bind_parameter("training_loop.xla", "yes")
     with pytest.raises(ValueError, match="training_loop.xla is 'yes'"):

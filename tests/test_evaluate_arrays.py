@@ -17,7 +17,7 @@ from disentanglement_lib.data.ground_truth import ground_truth_data
 from disentanglement_lib.evaluation.metrics import mig, sap_score
 
 from vae_ortho_plugin import disentanglement_score
-from vae_ortho_plugin.arrays import command
+from vae_ortho_plugin.arrays import command, reading
 
 ALL_OF_DLIB = [
     "beta_vae",
@@ -161,6 +161,14 @@ def test_continuous_factors_are_binned_and_the_result_says_how(files):
     ]
     assert result["settings"]["mig.num_train"] == 500
     assert result["settings"]["discretizer.num_bins"] == 20
+
+
+@pytest.mark.parametrize("dtype", [np.int64, np.uint64])
+def test_large_class_labels_stay_apart(tmp_path, dtype):
+    labels = (20261130000000001 + np.arange(40) % 8).astype(dtype)
+    np.save(tmp_path / "w.npy", labels)
+    factors = reading.factors(str(tmp_path / "w.npy"), 40, None, None)
+    np.testing.assert_array_equal(factors.values[:, 0], np.arange(40) % 8)
 
 
 def test_factors_may_be_strings(files):

@@ -72,6 +72,47 @@ def test_an_included_file_is_read_in_its_place(tmp_path, monkeypatch):
     assert gin_files.bindings(tmp_path / "own.gin") == ["a.x = 1", "a.y = 5", "n = 5"]
 
 
+def test_an_included_file_is_found_beside_the_file_that_includes_it(tmp_path, monkeypatch):
+    """What lies in the current directory comes first."""
+    (tmp_path / "sub/deep").mkdir(parents=True)
+    (tmp_path / "own.gin").write_text("include 'sub/a.gin'\n")
+    (tmp_path / "sub/a.gin").write_text("include 'deep/b.gin'\ninclude 'c.gin'\n")
+    (tmp_path / "sub/deep/b.gin").write_text("a.x = 1\n")
+    (tmp_path / "sub/c.gin").write_text("a.y = 2\n")
+    assert gin_files.read_bindings(tmp_path / "own.gin") == {"a.x": 1, "a.y": 2}
+    (tmp_path / "c.gin").write_text("a.y = 3\n")
+    monkeypatch.chdir(tmp_path)
+    assert gin_files.read_bindings("own.gin") == {"a.x": 1, "a.y": 3}
+
+
+def test_files_that_include_each_other_are_named(tmp_path):
+    (tmp_path / "a.gin").write_text("include 'b.gin'\n")
+    (tmp_path / "b.gin").write_text("include 'a.gin'\n")
+    with pytest.raises(InputError, match="in a circle: .*a.gin includes .*b.gin includes .*a.gin"):
+        gin_files.read_bindings(tmp_path / "a.gin")
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16"])
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+def test_files_of_utf_8_and_utf_16_are_read(tmp_path, encoding, end):
+    (tmp_path / "a.gin").write_bytes(f"# für β{end}a.x = 'ä'{end}a.y = 1".encode(encoding))
+    assert gin_files.read_bindings(tmp_path / "a.gin") == {"a.x": "ä", "a.y": 1}
+
+
+@pytest.mark.parametrize(
+    "content, line",
+    [
+        ("a.y = 1\na.x = 'ä'\n".encode("latin-1"), 2),
+        ("a.y = 1\n".encode("utf-16-le"), 1),
+        ("a.y = 1\n".encode("utf-32"), 1),
+    ],
+)
+def test_the_line_of_another_encoding_is_named(tmp_path, content, line):
+    (tmp_path / "a.gin").write_bytes(content)
+    with pytest.raises(InputError, match=f"Line {line} of .*a.gin: .*Save the file as UTF-8"):
+        gin_files.read_bindings(tmp_path / "a.gin")
+
+
 @pytest.mark.parametrize("text", ["a.x = = 1\n", "a.x = [1,\n", "no binding\n"])
 def test_a_broken_file_is_named(text):
     with pytest.raises(InputError, match="some.gin is not a gin file"):

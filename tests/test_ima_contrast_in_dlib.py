@@ -17,7 +17,7 @@ from test_metrics_mechanism import M1, Gaussian, export_linear_model
 
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.decoder.metrics.dto import dto
-from vae_ortho_plugin.decoder.metrics.evaluated import model_dir_from
+from vae_ortho_plugin.decoder.metrics.evaluated import model_dir_from, points
 from vae_ortho_plugin.decoder.metrics.ima_contrast import ima_contrast
 from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
@@ -46,6 +46,39 @@ def test_the_metric_of_m1_is_known(tmp_path):
     assert (result["num_points"], result["split"], result["output"]) == (100, "test", "image")
 
 
+@pytest.mark.parametrize("loss", ["squared_error", "l2_loss", "bernoulli_loss"])
+def test_the_regularized_contrast_is_in_the_inner_product_of_the_loss(tmp_path, loss):
+    directory = export_linear_model(tmp_path, ENCODER / 10, M1, np.eye(2), "logits", loss)
+    result = run(ima_contrast, directory, beta=0.5)
+    images, _ = next(points(Gaussian(), "test", None, np.random.RandomState(0)))
+    raw = images.reshape(len(images), 3) @ ENCODER.T / 10 @ M1.T
+    slopes = 1 / (2 + np.exp(raw) + np.exp(-raw))
+    h = slopes if loss == "bernoulli_loss" else 2 * slopes**2
+    columns = np.sqrt(h / 2)[:, :, None] * M1
+    for name, expected in (
+        ("ima_contrast_of_loss", measures.ima_contrast(columns)),
+        ("ima_contrast_regularized", measures.regularized_ima_contrast(columns, 0.5)),
+        ("ima_contrast", measures.ima_contrast(slopes[:, :, None] * M1)),
+    ):
+        assert result[name] == pytest.approx(expected.mean(), rel=1e-4)
+    assert result["loss_note"] is None
+
+
+@pytest.mark.parametrize(
+    "loss, output, note",
+    [
+        ("mine.l2_loss", "image", "the curvature of the loss mine.l2_loss"),
+        ("bernoulli_loss", "raw", "take output = 'image'"),
+    ],
+)
+def test_where_the_losss_curvature_is_unknown_its_contrasts_are_none(tmp_path, loss, output, note):
+    directory = export_linear_model(tmp_path, ENCODER / 10, M1, np.eye(2), "logits", loss)
+    result = run(ima_contrast, directory, beta=0.5, output=output)
+    assert result["ima_contrast"] > 0
+    assert result["ima_contrast_of_loss"] is result["ima_contrast_regularized"] is None
+    assert note in result["loss_note"]
+
+
 def test_a_model_without_beta_has_no_regularized_contrast(tmp_path):
     directory = export_linear_model(tmp_path, ENCODER, M1, np.eye(2))
     result = run(ima_contrast, directory)
@@ -63,10 +96,11 @@ def test_where_it_is_infinite_or_has_no_latents_the_metric_is_none(tmp_path):
     assert result["mean_abs_cosine_active"] is None
 
 
-def test_a_bad_beta_is_refused(tmp_path):
+@pytest.mark.parametrize("beta", [-1.0, 0.0])
+def test_a_bad_beta_is_refused(tmp_path, beta):
     directory = export_linear_model(tmp_path, ENCODER, M1, np.eye(2))
     with pytest.raises(InputError, match="beta must be positive"):
-        run(ima_contrast, directory, beta=-1.0)
+        run(ima_contrast, directory, beta=beta)
 
 
 @pytest.mark.parametrize("ratio, share", [(1.04, 1), (1.06, 0), (3, 0)])

@@ -16,7 +16,7 @@ from models_support import fresh_gin  # noqa: F401
 
 from vae_ortho_plugin import models  # noqa: F401  registers squared_error
 from vae_ortho_plugin.models.linearized import hadamard_gap
-from vae_ortho_plugin.models.loss_curvature import loss_curvature
+from vae_ortho_plugin.models.loss_curvature import BY_IMAGE, loss_curvature
 
 RNG = np.random.default_rng(0)
 KERNEL = RNG.normal(size=(3, 5))
@@ -59,5 +59,17 @@ def test_the_curvature_is_the_second_derivative_of_dlibs_loss(loss, activation):
         cost = losses.make_reconstruction_loss(tf.stop_gradient(image), raw)
         rows = tf.gradients(cost, latents)[0]
         hessian = tf.stack([tf.gradients(rows[:, j], latents)[0] for j in range(3)], 1)
-        found, expected = session.run([loss_curvature(raw, latents), hessian])
+        found, expected, images = session.run([loss_curvature(raw, latents), hessian, image])
+        slopes = session.run(tf.gradients(image, raw)[0])
     np.testing.assert_allclose(found, expected, rtol=1e-6)
+    by_image = BY_IMAGE[loss.rpartition("@")[2] if loss != MACRO else "squared_error"]
+    weights = np.full_like(images, 2) if by_image is None else by_image(images)
+    columns = slopes.reshape(6, 5, 1) * KERNEL.T
+    of_image = columns.swapaxes(1, 2) @ (weights.reshape(6, 5, 1) * columns)
+    np.testing.assert_allclose(of_image, expected, rtol=1e-6)
+
+
+def test_a_saturated_image_has_no_curvature():
+    curvature = BY_IMAGE["bernoulli_loss"](np.array([0, 1e-45, 0.5, 1], np.float32))
+    np.testing.assert_array_equal(curvature[[0, 2, 3]], [0, 4, 0])
+    assert np.isfinite(curvature).all()

@@ -112,6 +112,8 @@ def test_dto_metric_among_active_latents_is_that_of_their_columns(tmp_path):
     passive = run_dto(export_model(tmp_path / "passive", random_weights(), spread * [1, 1, 0.01]))
     assert passive["active_latents"] == [0, 1]
     assert 0 < passive["dto_active"] <= np.sqrt(4)
+    assert result["dto_note"] is None and "1 of 3 latents are passive" in passive["dto_note"]
+    assert (next(iter(result)), next(iter(passive))) == ("dto", "dto_active")
     none = run_dto(export_model(tmp_path / "none", random_weights(), spread * 0.01))
     assert (none["active_latents"], none["dto_active"], none["dto_active_std"]) == ([], None, None)
 

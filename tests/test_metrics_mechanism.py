@@ -48,7 +48,9 @@ class Gaussian(SplitGroundTruthData):
         super().__init__(points.astype(np.float32)[:, :, None, None])
 
 
-def export_linear_model(directory, encoder, decoder, scale, activation="linear"):
+def export_linear_model(
+    directory, encoder, decoder, scale, activation="linear", loss="squared_error"
+):
     """A trained model's directory: mean = encoder x, posterior covariance scale scaleᵀ, Dec = decoder z.
 
     No scale stands for an autoencoder.
@@ -82,7 +84,7 @@ def export_linear_model(directory, encoder, decoder, scale, activation="linear")
         module.export(str(directory / "tfhub"), session)
     (directory / "results" / "gin").mkdir(parents=True)
     (directory / "results" / "gin" / "train.gin").write_text(
-        f"reconstruction_loss.activation = '{activation}'\n"
+        f"reconstruction_loss.activation = '{activation}'\nreconstruction_loss.loss_fn = @{loss}\n"
     )
     return directory
 

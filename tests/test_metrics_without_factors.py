@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""dlib's metrics on data with too few generating factors."""
+"""dlib's metrics on data with too few generating factors, or with one that does not vary."""
 
 from typing import ClassVar
 
@@ -17,6 +17,7 @@ from disentanglement_lib.utils import resources
 from dlib_support import fresh_gin  # noqa: F401
 
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
+from vae_ortho_plugin.decoder.metrics import evaluated
 from vae_ortho_plugin.dlib.patches import metrics
 from vae_ortho_plugin.errors import InputError
 
@@ -80,6 +81,31 @@ def test_metrics_without_a_test_config_refuse_data_without_factors(name):
 def test_a_metric_that_tells_factors_apart_refuses_a_single_factor(name):
     with pytest.raises(InputError, match=f"has 1 generating factor, and {name} needs at least 2"):
         call(metric_of(name), OneFactor())
+
+
+class OneVaries(SplitGroundTruthData):
+    factor_names: ClassVar = ["width", "height"]
+    factor_kinds: ClassVar = ["categorical", "categorical"]
+    factors_num_values: ClassVar = [5, 5]
+
+    def __init__(self):
+        super().__init__(IMAGES, np.stack([np.arange(500) % 5, np.zeros(500, int)], axis=1))
+
+
+@pytest.mark.parametrize("name", sorted(WITH_CONFIG.keys() - metrics.OF_ANY_FACTORS))
+def test_a_factor_that_does_not_vary_is_named(name):
+    with pytest.raises(InputError, match=f"'height' of .* same value .* so that {name} is not def"):
+        call(metric_of(WITH_CONFIG[name]), OneVaries())
+
+
+def test_a_data_set_without_points_in_a_split_is_answered_with_what_to_bind():
+    class AllTrain(SplitGroundTruthData):
+        pass
+
+    data = AllTrain(IMAGES, sizes=(500, 0, 0))
+    assert len(next(evaluated.points(data, "train", None, np.random.RandomState(0)))[0]) == 256
+    with pytest.raises(InputError, match="The test split of the data has no points. Bind"):
+        next(evaluated.points(data, "test", None, np.random.RandomState(0)))
 
 
 def test_unsupervised_metrics_need_no_factors():

@@ -7,6 +7,7 @@ import pytest
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.polarized_regime import (
     delta_kl_of_terms,
+    latent_types,
     polarized_regime,
     share_below,
 )
@@ -102,3 +103,29 @@ def test_the_threshold_can_be_another():
 def test_unfit_curves_are_refused(steps, values, last_step, message):
     with pytest.raises(InputError, match=message):
         share_below(steps, values, last_step)
+
+
+def test_the_type_of_a_latent_goes_by_mean_and_variance_of_its_noise():
+    halves = np.ones((50, 1))
+    columns = [
+        (0.0, 0.2),  # both small
+        (1.04, 1.05),  # σ² of 1.09
+        (0.7, 0.7),  # constant in between
+        (0.0, 1.0),  # active at half of the points: variance 1/4
+        (1.2, 1.2),  # σ² of 1.44
+    ]
+    sigma = np.concatenate([halves * [a for a, _ in columns], halves * [b for _, b in columns]])
+    found = latent_types(sigma)
+    assert (found.active, found.passive, found.mixed) == ([0], [1], [2, 3, 4])
+    assert found.means == pytest.approx([0.02, (1.04**2 + 1.05**2) / 2, 0.49, 0.5, 1.44])
+    assert found.variances[3] == pytest.approx(0.25)
+
+
+def test_one_point_and_an_autoencoders_point_posterior_have_types():
+    assert latent_types([[0.0, 1.0]]).active == [0]
+    assert latent_types([[0.0, 1.0]]).passive == [1]
+
+
+def test_negative_standard_deviations_are_refused():
+    with pytest.raises(InputError, match="sigma must be at least 0.*log variances"):
+        latent_types([[-2.0]])

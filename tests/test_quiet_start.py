@@ -62,9 +62,16 @@ def test_lines_of_the_known_forms_are_dropped_and_no_others():
     assert process.stderr == f"{OTHERS}python\n"
 
 
-def test_nothing_is_dropped_where_the_user_has_set_the_variable():
+def test_nothing_is_dropped_where_the_user_has_set_the_variable_to_0():
     process = run_within(f"os.write(2, {KNOWN.encode()!r})", **{VARIABLE: "0"})
     assert process.stderr == KNOWN
+
+
+@pytest.mark.parametrize("level", ["1", "2", "3"])
+def test_a_higher_level_of_the_users_drops_the_lines_too_and_is_kept(level):
+    body = f"os.write(2, {(KNOWN + OTHERS).encode()!r})\nprint(os.environ[{VARIABLE!r}])"
+    process = run_within(body, **{VARIABLE: level})
+    assert (process.stderr, process.stdout) == (OTHERS, f"{level}\n")
 
 
 @pytest.mark.parametrize(
@@ -119,7 +126,7 @@ def test_dlib_train_shows_the_error_alone_where_a_value_is_missing(tmp_path):
 
 
 @pytest.mark.long
-def test_dlib_train_shows_all_lines_where_the_variable_is_set(tmp_path):
+def test_dlib_train_shows_all_lines_where_the_variable_is_0(tmp_path):
     arguments = ["--gin_config=no_such_file.gin", f"--model_dir={tmp_path / 'model'}"]
     process = run(script("dlib_train"), *arguments, check=False, **{VARIABLE: "0"})
     assert "no_such_file.gin" in process.stderr

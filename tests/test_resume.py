@@ -179,17 +179,21 @@ def test_weights_that_are_not_finite_are_no_good_checkpoint(tmp_path):
 
 @pytest.fixture
 def python_handles_signals():
-    """Tests that run in the background may have been started with SIGINT ignored, which training leaves so."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    """Tests that run in the background may have been started with signals ignored, which training leaves so."""
+    before = {
+        signal.SIGINT: signal.signal(signal.SIGINT, signal.default_int_handler),
+        signal.SIGHUP: signal.signal(signal.SIGHUP, signal.SIG_DFL),
+    }
     yield
-    signal.signal(signal.SIGINT, before)
+    for number, handler in before.items():
+        signal.signal(number, handler)
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", interruption.SIGNALS)
 def test_a_signal_ends_the_training_after_a_checkpoint(
     tmp_path, number, capsys, python_handles_signals
 ):
-    handlers = [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)]
+    handlers = [signal.getsignal(n) for n in interruption.SIGNALS]
     call, ended_at = TrainingGraph.call_session, []
 
     def with_signal(graph, *arguments):
@@ -211,7 +215,7 @@ def test_a_signal_ends_the_training_after_a_checkpoint(
     assert checkpoints(tmp_path / "model")[-1] == step
     printed = capsys.readouterr().err
     assert f"stopped by {signal.Signals(number).name} at step {step} of 60" in printed
-    assert [signal.getsignal(n) for n in (signal.SIGTERM, signal.SIGINT)] == handlers
+    assert [signal.getsignal(n) for n in interruption.SIGNALS] == handlers
     train_small(tmp_path / "model")
     assert_as_if_uninterrupted(tmp_path / "model")
 

@@ -1,10 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """Interrupted trainings at rarer moments."""
 
+import contextlib
 import os
 import resource
 import shutil
 import signal
+import sys
+from pathlib import Path
 from unittest import mock
 
 import gin
@@ -21,9 +24,12 @@ from resume_support import (  # noqa: F401
     train_small,
 )
 
+from vae_ortho_plugin.dlib.steps import made_of
+from vae_ortho_plugin.dlib.steps.training_directory import resumable
 from vae_ortho_plugin.engine import interruption
-from vae_ortho_plugin.engine.checkpoints import kept_in
+from vae_ortho_plugin.engine.checkpoints import Checkpoints, kept_in
 from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
+from vae_ortho_plugin.engine.reports import Reports
 from vae_ortho_plugin.engine.training_graph import TrainingGraph
 from vae_ortho_plugin.errors import InputError
 
@@ -70,6 +76,89 @@ def test_a_full_disk_keeps_the_checkpoint_before_and_says_what_to_do(broken):
     assert checkpoints(broken) == [30, 40]
     train_small(broken)
     assert_as_if_uninterrupted(broken)
+
+
+def test_a_log_that_cannot_be_written_costs_nothing(broken, monkeypatch):
+    with open("/dev/full", "w", encoding="utf-8") as full, monkeypatch.context() as patch:
+        patch.setattr(sys, "stderr", full)
+        train_small(broken)
+        with contextlib.suppress(OSError):
+            full.close()
+    assert_as_if_uninterrupted(broken)
+
+
+def test_an_error_before_the_first_checkpoint_leaves_the_steps_that_were_done(tmp_path):
+    add_call = Reports.add_call
+
+    def fail(reports, history, steps, batches):
+        if steps[-1] >= 45:
+            raise Broken
+        add_call(reports, history, steps, batches)
+
+    with mock.patch.object(Reports, "add_call", fail), pytest.raises(Broken):
+        train_small(tmp_path / "model", "training_loop.checkpoint_steps = None")
+    (step,) = checkpoints(tmp_path / "model")
+    assert step >= 45
+    train_small(tmp_path / "model")
+    assert_as_if_uninterrupted(tmp_path / "model")
+
+
+@pytest.mark.parametrize("damaged", [[1000], [1000, 2000], [400, 1000]])
+def test_the_two_checkpoints_that_stay_are_undamaged_and_the_written_one_is_among_them(
+    tmp_path, damaged
+):
+    kept = Checkpoints(tmp_path)
+
+    def write(step):
+        kept.write(step, 3000, lambda prefix: Path(prefix).touch(), Path.touch, [])
+
+    def steps():
+        return sorted(int(path.name) for path in tmp_path.iterdir())
+
+    write(500)
+    for step in damaged:
+        write_damaged(tmp_path / str(step))
+    write(700)
+    assert steps() == [500, 700]
+    write_damaged(tmp_path / "700")
+    write(900)
+    assert steps() == [500, 900]
+
+
+def write_damaged(checkpoint):
+    checkpoint.mkdir(exist_ok=True)
+    (checkpoint / "manifest.json").write_text("{}")
+
+
+def gamma_model(features, labels, mode, params):
+    """Draws numbers that do not follow from seed and step."""
+    weight = tf.get_variable("w", [], initializer=tf.ones_initializer())
+    loss = tf.square(weight - tf.random.gamma([], 1.0)) + 0 * tf.reduce_mean(features)
+    train_op = tf.train.GradientDescentOptimizer(0.1).minimize(
+        loss, global_step=tf.train.get_global_step()
+    )
+    return TPUEstimatorSpec(mode=mode, loss=loss, train_op=train_op)
+
+
+def test_overwrite_starts_a_training_over_that_cannot_be_continued(tmp_path, capsys):
+    gin.parse_config(["training_loop.checkpoint_steps = 3", "training_loop.xla = 'off'"])
+
+    def train(model_dir, overwrite):
+        TPUEstimator(gamma_model, model_dir, RunConfig(), 16).train(resident, steps=9)
+        Path(model_dir, "results").mkdir()
+        made_of.write(Path(model_dir).parent, {})
+
+    step = resumable(train)
+    with broken_after(5), pytest.raises(Broken):
+        step(str(tmp_path / "model"), False)
+    capsys.readouterr()
+    with pytest.raises(InputError, match="random_gamma.*Start it over with --overwrite"):
+        step(str(tmp_path / "model"), False)
+    assert checkpoints(tmp_path / "model") == [3]
+    assert "To continue" not in capsys.readouterr().err
+    step(str(tmp_path / "model"), True)
+    assert "starts at step 0" in capsys.readouterr().err
+    assert (tmp_path / "model").is_dir()
 
 
 def counting_model(features, labels, mode, params):

@@ -81,6 +81,12 @@ def test_a_folder_that_does_not_exist_is_refused(tmp_path, capsys):
     assert "no results folder" in capsys.readouterr().err
 
 
+def test_a_study_in_a_folder_that_tensorflow_takes_for_a_pattern_is_refused(tmp_path, capsys):
+    assert command.main(["--output", str(tmp_path / "[1]")]) == 2
+    assert "for a pattern of paths" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
 def test_a_run_without_its_run_json_is_not_taken_for_finished(folder, capsys):
     directory = folder.run(RUNS[1]).directory
     directory.mkdir()

@@ -59,6 +59,12 @@ def test_encoder_and_decoder_compute_what_they_did(reference):
         np.testing.assert_allclose(computed, reference[name], rtol=1e-5, atol=1e-5)
 
 
+def test_tensorflow_alone_opens_an_exported_model(reference):
+    model = tf.saved_model.load_v2(str(MODEL / "tfhub"), tags=[])
+    encoded = model.signatures["gaussian_encoder"](images=tf.constant(reference["images"]))
+    np.testing.assert_allclose(encoded["mean"], reference["mean"], rtol=1e-5, atol=1e-5)
+
+
 def test_mig_of_its_representation_is_what_it_was(tmp_path):
     postprocess.postprocess_with_gin(
         str(MODEL),

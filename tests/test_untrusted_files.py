@@ -90,7 +90,7 @@ def test_arrays_of_python_objects_are_never_unpickled(tmp_path, large):
     path = tmp_path / "data.npz"
     header = {"descr": "|O", "fortran_order": False, "shape": (1,)}
     npz_of(path, header, pickle.dumps(np.array([Trap()], object)), zipfile.ZIP_STORED)
-    with pytest.raises(InputError, match="damaged"):
+    with pytest.raises(InputError, match="data.npz: a is an array of Python objects"):
         if large:
             npz.large_array(path, "a data set", "a")
         else:

@@ -6,6 +6,8 @@ Their messages say what is wrong, where, and what to do.
 
 import difflib
 import numbers
+import os
+import re
 from collections.abc import Collection, Iterable
 
 
@@ -40,6 +42,23 @@ def check_whole(name: str, value: object, at_least: int = 0) -> None:
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not (whole and at_least <= int(value) < 2**32):  # type: ignore[call-overload]
         raise InputError(f"{name} = {value!r}; it must be a whole number from {at_least} on.")
+
+
+def check_no_pattern(path: "str | os.PathLike[str]") -> None:
+    r"""Checks that TensorFlow can write and read a model in a directory.
+
+    It takes the path of a checkpoint for a pattern of paths. With `[` or `\` it then finds no checkpoint, and with
+    `*` or `?` it may delete another model's.
+
+    Raises:
+        InputError: the absolute path has one of these characters.
+    """
+    absolute = os.path.abspath(path)
+    if found := re.search(r"[\\*?\[]", absolute):
+        raise InputError(
+            f"The path {absolute} contains {found[0]!r}, and TensorFlow takes a path with [, *, ? or \\ for a "
+            "pattern of paths, so that it does not find its files. Rename the directory, or name another one."
+        )
 
 
 def check_one_of(name: str, value: object, known: Iterable[object]) -> None:

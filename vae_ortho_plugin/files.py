@@ -11,12 +11,12 @@ import hashlib
 import os
 import shutil
 import socket
-import sys
 import time
 from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vae_ortho_plugin.engine import progress
 from vae_ortho_plugin.errors import InputError
 
 if TYPE_CHECKING:
@@ -163,11 +163,7 @@ def locked(path: Path, what: str, timeout: float = 0.0) -> Iterator[None]:
     path.parent.mkdir(parents=True, exist_ok=True)
 
     def end(lost: object) -> None:
-        print(
-            f"This process ends: it has lost {path}, the lock of {what}.",
-            file=sys.stderr,
-            flush=True,
-        )
+        progress.say(f"this process ends: it has lost {path}, the lock of {what}.")
         os._exit(1)
 
     lock = SoftFileLease(path, lease_duration=LEASE_SECONDS, on_compromise=end)

@@ -4,12 +4,13 @@
 gin is imported in the functions, because the study's command line starts without it.
 """
 
+import codecs
 import dataclasses
 import difflib
 import io
 import os
 import tokenize
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
@@ -53,17 +54,68 @@ def gin_config(name: str) -> Path:
     return path
 
 
-def find(name: str) -> Path | None:
+def find(name: str, beside: Sequence[Path] = ()) -> Path | None:
     """The gin file called `name`; None where there is none.
 
     It is looked for in the current directory, below the paths that the user has added with
-    gin.add_config_file_search_path, and at last among the plugin's files.
+    gin.add_config_file_search_path, in the folders `beside`, and at last among the plugin's files.
     """
     from gin import config
 
+    prefixes = [*config._LOCATION_PREFIXES, *beside, *_OWN_PREFIXES]
     # An absolute name replaces the prefix.
-    paths = (Path(prefix, name) for prefix in [*config._LOCATION_PREFIXES, *_OWN_PREFIXES])
+    paths = (Path(prefix, name) for prefix in prefixes)
     return next((path for path in paths if path.is_file()), None)
+
+
+def included(name: str, including: Sequence[Path]) -> Path | None:
+    """The gin file that a file includes as `name`, also from beside that file; None where there is none.
+
+    Args:
+        including: the files that are being read: each includes the next one, and the last one `name`.
+
+    Raises:
+        InputError: the file is one of those.
+    """
+    found = find(name, [including[-1].parent])
+    if found is not None and any(found.samefile(path) for path in including):
+        circle = " includes ".join(map(str, [*including, found]))
+        raise InputError(f"gin files include each other in a circle: {circle}. Take one line out.")
+    return found
+
+
+def read_text(path: Path | str) -> str:
+    """The text of a gin file: UTF-8, or UTF-16 with its byte order mark.
+
+    Raises:
+        InputError: it cannot be read, or is of another encoding; names the line.
+    """
+    try:
+        content = Path(path).read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
+    utf16 = content.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
+    encoding = "utf-16" if utf16 else "utf-8-sig"
+    try:
+        text = content.decode(encoding)
+        right, zero, _ = text.partition("\0")  # UTF-16 and UTF-32 without their marks have zeros
+        wrong = bool(zero)
+    except UnicodeDecodeError as error:
+        right, wrong = content[: error.start].decode(encoding, errors="ignore"), True
+    if wrong:
+        raise InputError(
+            f"Line {right.count(chr(10)) + 1} of {path}: a character that is not of UTF-8, as where a file was "
+            "saved as Latin-1. Save the file as UTF-8."
+        )
+    return io.StringIO(text, newline=None).read()
+
+
+class OpenedText(io.StringIO):
+    """A gin file as gin reads it: with its name, and with the text of `read_text`."""
+
+    def __init__(self, path: str):
+        super().__init__(read_text(path))
+        self.name = path
 
 
 def missing(name: str) -> str:
@@ -88,7 +140,7 @@ def read_bindings(path: Path | str) -> dict[str, object]:
     """
     if not os.path.isfile(path):
         raise InputError(missing(str(path)))
-    return parse_bindings(Path(path).read_text(encoding="utf-8"), str(path))
+    return _bindings_of(_statements(read_text(path), str(path), [Path(path)]))
 
 
 def parse_bindings(text: str, source: str) -> dict[str, object]:
@@ -101,8 +153,7 @@ def parse_bindings(text: str, source: str) -> dict[str, object]:
     Raises:
         InputError: the text is not that of a gin file, or an included file cannot be read.
     """
-    found = dict(_statements(text, source))
-    return {name: _resolved(value, found) for name, value in found.items()}
+    return _bindings_of(_statements(text, source))
 
 
 def bindings(path: Path) -> list[str]:
@@ -122,7 +173,14 @@ class _Delegate:
         return Macro(name)
 
 
-def _statements(text: str, source: str) -> Iterator[tuple[str, object]]:
+def _bindings_of(statements: Iterable[tuple[str, object]]) -> dict[str, object]:
+    found = dict(statements)
+    return {name: _resolved(value, found) for name, value in found.items()}
+
+
+def _statements(
+    text: str, source: str, including: Sequence[Path] = ()
+) -> Iterator[tuple[str, object]]:
     from gin import config_parser
 
     try:
@@ -132,10 +190,11 @@ def _statements(text: str, source: str) -> Iterator[tuple[str, object]]:
                 parameter = f".{statement.arg_name}" if statement.arg_name else ""
                 yield f"{scope}{statement.selector}{parameter}", statement.value
             elif isinstance(statement, config_parser.IncludeStatement):
-                included = find(statement.filename)
-                if included is None:
-                    raise InputError(f"{source} includes it: {missing(statement.filename)}")
-                yield from _statements(included.read_text(encoding="utf-8"), str(included))
+                name = statement.filename
+                path = included(name, including) if including else find(name)
+                if path is None:
+                    raise InputError(f"{source} includes it: {missing(name)}")
+                yield from _statements(read_text(path), str(path), [*including, path])
     except (SyntaxError, tokenize.TokenError) as error:
         raise InputError(f"{source} is not a gin file: {error}. Fix it.") from error
 

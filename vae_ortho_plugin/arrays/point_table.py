@@ -8,6 +8,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 
 from vae_ortho_plugin.arrays.reading import Factors
 from vae_ortho_plugin.data.sampling.binning import Binning
+from vae_ortho_plugin.data.sampling.points_by_class import PointsByClass
 from vae_ortho_plugin.errors import InputError
 
 
@@ -32,10 +33,10 @@ class PointTable(GroundTruthData):
         values = np.zeros((points, 0)) if factors is None else factors.values
         self.factor_names = [] if factors is None else factors.names
         self.factor_kinds = [] if factors is None else factors.kinds
-        binning = Binning(values, [kind == "categorical" for kind in self.factor_kinds])
+        binning = Binning(values.T, [kind == "categorical" for kind in self.factor_kinds])
         self.binning = binning.descriptions()
         self._values, self._num_values = values, binning.num_values
-        self._classes = binning.classes(values)
+        self._classes = values.astype(np.int64) if factors is None else binning.classes(values.T)
         self._undrawn = np.arange(0)
 
     @property
@@ -89,17 +90,16 @@ class PointTable(GroundTruthData):
         Raises:
             InputError: there is no such point.
         """
-        wanted = self._keys(factors)
-        if not np.isin(wanted, self._by_combination.keys).all():
+        if not self._by_combination.has(factors).all():
             raise InputError(
                 "no point has the classes that this metric asks for of the factors "
                 f"{', '.join(self.factor_names)}"
             )
-        return self._by_combination.draw(wanted, random_state)
+        return self._by_combination.draw(factors, random_state)
 
     @functools.cached_property
-    def _by_combination(self) -> "_ByKey":
-        return _ByKey(self._keys(self._classes))
+    def _by_combination(self) -> PointsByClass:
+        return PointsByClass(self._classes)
 
     def sample(
         self, num: int, random_state: np.random.RandomState
@@ -125,10 +125,6 @@ class PointTable(GroundTruthData):
         drawn, self._undrawn = np.split(self._undrawn, [num])
         return drawn
 
-    def _keys(self, classes: np.ndarray) -> np.ndarray:
-        """One number for each combination of classes."""
-        return np.ravel_multi_index(tuple(classes.T), self._num_values)
-
 
 class MatchedTable(PointTable):
     """A table without all combinations, for metrics that keep one factor and let all others vary.
@@ -139,7 +135,7 @@ class MatchedTable(PointTable):
 
     def __init__(self, factors: Factors | None, points: int):
         super().__init__(factors, points)
-        self._by_class = [_ByKey(classes) for classes in self._classes.T]
+        self._by_class = [PointsByClass(classes[:, np.newaxis]) for classes in self._classes.T]
         self._handed_out: list[tuple[np.ndarray, np.ndarray]] = []
 
     def sample_factors(self, num: int, random_state: np.random.RandomState) -> np.ndarray:
@@ -162,19 +158,4 @@ class MatchedTable(PointTable):
         if not len(columns):
             return points
         (kept,) = columns
-        return self._by_class[kept].draw(factors[:, kept], random_state)
-
-
-class _ByKey:
-    """Points by a key of theirs."""
-
-    def __init__(self, keys: np.ndarray):
-        self._order = np.argsort(keys, kind="stable")
-        self.keys = keys[self._order]
-
-    def draw(self, wanted: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
-        """For each wanted key, which is there, a random one of the points that have it."""
-        first = np.searchsorted(self.keys, wanted, "left")
-        last = np.searchsorted(self.keys, wanted, "right")
-        share = random_state.random_sample(len(wanted))
-        return self._order[first + (share * (last - first)).astype(int)]
+        return self._by_class[kept].draw(factors[:, [kept]], random_state)

@@ -22,7 +22,7 @@ _LEAST_POINTS = 10
 _BLOCK_BYTES = 1 << 26
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Factors:
     """Generating factors of points.
 
@@ -37,7 +37,7 @@ class Factors:
     kinds: list[str]
 
 
-@dataclasses.dataclass(frozen=True)
+@dataclasses.dataclass(frozen=True, eq=False)
 class Jacobians:
     """Jacobians of a decoder, reduced to what their measures need.
 
@@ -273,7 +273,7 @@ def _column(path: str, table: np.ndarray, k: int, kind: str) -> np.ndarray:
                 "A factor of names is categorical."
             ) from error
     if column.dtype.kind not in "US":
-        column = _real("--factors", path, column, name)
-    if kind == "continuous":
-        return column
+        numbers = _real("--factors", path, column, name)
+        if kind == "continuous":
+            return numbers
     return np.unique(column, return_inverse=True)[1].astype(np.float64)

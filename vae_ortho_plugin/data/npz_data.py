@@ -11,6 +11,7 @@ from vae_ortho_plugin.data.files import npz
 from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import check_file
 from vae_ortho_plugin.data.own_data import KINDS, OwnData
+from vae_ortho_plugin.data.sampling.factor_column import factor_column, is_number
 from vae_ortho_plugin.errors import InputError, check_whole
 
 _OBSERVATIONS = ("images", "observations")
@@ -25,8 +26,9 @@ class NpzData(OwnData):
         images, or observations: [points, height, width, channels], [points, height, width] or, for
             vectors, [points, coordinates]; uint8 (0 ... 255 stands for 0 ... 1), bool or floating
             point. Bernoulli losses need values from 0 to 1.
-        factors (optional): [points, factors], numbers or strings.
-        factor_names (optional): strings.
+        factors (optional): [points, factors], numbers or strings; or a structured array [points],
+            whose fields are the factors.
+        factor_names (optional): strings; the default is the names of the fields.
         factor_kinds (optional): 'continuous' or 'categorical' for each factor. The default is
             continuous for floating-point numbers and categorical for integers and strings.
         splits (optional): 'train', 'validation' or 'test', or 0, 1, 2, for each point. The default
@@ -71,16 +73,32 @@ def _read(file: Path, seed: int) -> tuple:
     scale = 1 / 255 if stored.dtype == np.uint8 else 1.0
     if "factors" not in small:
         return observations, scale, sizes
-    factors = small["factors"]
-    if factors.ndim == 1:
+    columns = _factor_columns(file, small["factors"], len(stored))
+    names, kinds = _described(file, columns, small)
+    return observations, scale, sizes, [c[order] for c in columns.values()], names, kinds
+
+
+def _factor_columns(file: Path, factors: np.ndarray, points: int) -> dict[str, np.ndarray]:
+    """Name -> [points] of each factor; the fields of a structured array are factors."""
+    fields = factors.dtype.names
+    if fields is None and factors.ndim == 1:
         factors = factors[:, np.newaxis]
-    if factors.ndim != 2 or len(factors) != len(stored) or not factors.shape[1]:
+    if len(factors) != points or factors.ndim != (1 if fields else 2) or 0 in factors.shape:
         raise InputError(
-            f"{file}: expected factors of shape ({len(stored)}, factors), found {factors.shape}."
+            f"{file}: expected factors of shape ({points}, factors), found {factors.shape}"
+            f"{f' of the fields {fields}' if fields else ''}."
         )
-    if factors.dtype.kind == "f" and not np.isfinite(factors).all():
-        raise InputError(f"{file}: a factor is not finite.")
-    return observations, scale, sizes, factors[order], *_described(file, factors, small)
+    if fields is None:
+        return {
+            f"factor {k}": factor_column(column, f"{file}: factors[:, {k}]")
+            for k, column in enumerate(factors.T)
+        }
+    if "index" in fields and np.array_equal(factors["index"], np.arange(points)):
+        raise InputError(
+            f"{file}: the field 'index' of factors counts the points, which is no factor. Save "
+            "data_frame.to_records(index=False)."
+        )
+    return {name: factor_column(factors[name], f"{file}: factors[{name!r}]") for name in fields}
 
 
 def _as_images(file: Path, key: str, stored: np.ndarray) -> np.ndarray:
@@ -101,13 +119,12 @@ def _as_images(file: Path, key: str, stored: np.ndarray) -> np.ndarray:
 
 
 def _described(
-    file: Path, factors: np.ndarray, small: dict[str, np.ndarray]
+    file: Path, columns: dict[str, np.ndarray], small: dict[str, np.ndarray]
 ) -> tuple[list[str], list[str]]:
     """Names and kinds of the factors."""
-    number = factors.shape[1]
-    kind = "continuous" if factors.dtype.kind == "f" else "categorical"
-    names = small.get("factor_names", [f"factor {k}" for k in range(number)])
-    kinds = small.get("factor_kinds", [kind] * number)
+    number = len(columns)
+    default = ["continuous" if c.dtype.kind == "f" else "categorical" for c in columns.values()]
+    names, kinds = small.get("factor_names", list(columns)), small.get("factor_kinds", default)
     names, kinds = ([str(entry) for entry in np.ravel(entries)] for entries in (names, kinds))
     for key, entries in (("factor_names", names), ("factor_kinds", kinds)):
         if len(entries) != number:
@@ -117,6 +134,9 @@ def _described(
             raise InputError(f"{file}: factor_kinds has {entry!r}; known are {', '.join(KINDS)}.")
     if len(set(names)) < number:
         raise InputError(f"{file}: a name is twice in factor_names ({', '.join(names)}).")
-    if factors.dtype.kind not in "fiub" and "continuous" in kinds:
-        raise InputError(f"{file}: factors of {factors.dtype.name} cannot be continuous.")
+    for name, kind, column in zip(names, kinds, columns.values(), strict=True):
+        if kind == "continuous" and not is_number(column):
+            raise InputError(
+                f"{file}: {name!r} cannot be continuous, its values are of the type {column.dtype.name}."
+            )
     return names, kinds

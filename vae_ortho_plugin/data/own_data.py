@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What data sets out of a user's files have in common."""
 
+import functools
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ import numpy as np
 from vae_ortho_plugin.data.files import npz
 from vae_ortho_plugin.data.files.location import contents, data_root
 from vae_ortho_plugin.data.sampling.binning import Binning
+from vae_ortho_plugin.data.sampling.points_by_class import PointsByClass
 from vae_ortho_plugin.data.sampling.split_data import SPLITS, SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
 
@@ -52,7 +54,7 @@ class OwnData(SplitGroundTruthData):
         observations: np.ndarray,
         scale: float,
         sizes: tuple[int, int, int] | None,
-        factors: np.ndarray | None = None,
+        factors: list[np.ndarray] | None = None,
         names: list[str] | None = None,
         kinds: list[str] | None = None,
     ):
@@ -62,7 +64,7 @@ class OwnData(SplitGroundTruthData):
             observations: [n, height, width, channels], uint8 or float32.
             scale: factor from stored values to observations.
             sizes: numbers of training, validation and test points; None for 80 %, 10 %, 10 %.
-            factors: [n, num_factors], numbers or strings; None for data without factors.
+            factors: [n] for each factor, as `factor_column` returns it; None for data without factors.
             names: of the factors.
             kinds: of the factors.
         """
@@ -75,11 +77,11 @@ class OwnData(SplitGroundTruthData):
             self._classes = binning.classes(factors)
             numbers = np.stack(
                 [
-                    self._classes[:, k] if named else factors[:, k]
+                    self._classes[:, k] if named else factors[k].astype(np.float64)
                     for k, named in enumerate(names_only)
                 ],
                 axis=1,
-            ).astype(np.float64)
+            ).astype(np.float64, copy=False)
         super().__init__(observations, numbers, scale, sizes)
 
     @property
@@ -96,27 +98,19 @@ class OwnData(SplitGroundTruthData):
         """
         if self._classes is None:
             return super().sample_observations_from_factors(factors, random_state)
-        stop = self._slices["train"].stop
-        keys = self._keys(self._classes[:stop])
-        order = np.argsort(keys, kind="stable")
-        wanted = self._keys(np.asarray(factors))
-        first = np.searchsorted(keys, wanted, "left", order)
-        last = np.searchsorted(keys, wanted, "right", order)
-        if (first == last).any():
-            missing = np.asarray(factors)[np.argmax(first == last)].tolist()
+        there = self._training_points.has(factors)
+        if not there.all():
+            missing = np.asarray(factors)[np.argmin(there)].tolist()
             raise InputError(
                 f"No training point has the class numbers {missing} of the factors "
                 f"{', '.join(self.factor_names)}. This metric or picture changes one factor and "
                 "keeps the others; that needs data with all combinations of factors."
             )
-        drawn = order[
-            first + (random_state.random_sample(len(wanted)) * (last - first)).astype(int)
-        ]
-        return self._scaled(self._observations[drawn])
+        return self._scaled(self._observations[self._training_points.draw(factors, random_state)])
 
-    def _keys(self, classes: np.ndarray) -> np.ndarray:
-        """One number for each combination of classes."""
-        return np.ravel_multi_index(tuple(classes.T), self._num_values)
+    @functools.cached_property
+    def _training_points(self) -> PointsByClass:
+        return PointsByClass(self._classes[self._slices["train"]])
 
     def _dlib_factors(self, indices: np.ndarray) -> np.ndarray:
         return self._factors[indices] if self._classes is None else self._classes[indices]

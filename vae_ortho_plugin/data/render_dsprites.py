@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 
+from vae_ortho_plugin import streams
 from vae_ortho_plugin.data.dsprites import FILE, RENDERED, SIZES
 from vae_ortho_plugin.data.files.location import VARIABLE, data_root
 from vae_ortho_plugin.data.stored_images import grid
@@ -169,6 +170,7 @@ def main(argv: list[str] | None = None) -> int:
     )
     parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
     arguments = parser.parse_args(argv)
+    streams.drop_what_cannot_be_written("stdout", "stderr")
     path = data_root(arguments.root) / FILE
     try:
         if min(arguments.grid) < 1 or arguments.grid[0] > len(OUTLINES):

@@ -17,7 +17,7 @@ from vae_ortho_plugin.decoder import kept_models
 from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
 from vae_ortho_plugin.decoder.output_activation import ACTIVATIONS, KNOWN
 from vae_ortho_plugin.engine import memory
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, check_no_pattern
 from vae_ortho_plugin.files import check_seal
 from vae_ortho_plugin.measures import triangular_factors
 
@@ -41,7 +41,7 @@ class TrainedModel(contextlib.AbstractContextManager):
         activation: from the decoder's output to the image, a name in `output_activation.ACTIVATIONS`.
 
     Raises:
-        InputError: there is no module, or the activation is unknown; from the methods, a signature is
+        InputError: there is no module, its path is a pattern to TensorFlow, or the activation is unknown; from the methods, a signature is
             missing.
     """
 
@@ -270,6 +270,7 @@ def module_signatures(module_path: str) -> set[str]:
 
 
 def _need_signatures(module_path: str) -> set[str]:
+    check_no_pattern(module_path)
     found = module_signatures(module_path)
     if not found:
         raise InputError(
@@ -287,8 +288,8 @@ def open_model(model_dir: str, output: str = "image") -> TrainedModel:
             output before it.
 
     Raises:
-        InputError: there is no trained model, a file of it is damaged, the output is unknown, or
-            train.gin does not name a known activation.
+        InputError: there is no trained model, its path is a pattern to TensorFlow, a file of it is damaged, the
+            output is unknown, or train.gin does not name a known activation.
     """
     if output not in OUTPUTS:
         raise InputError(f"Unknown decoder output {output!r}; use one of {', '.join(OUTPUTS)}.")

@@ -1,9 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The console scripts. In an incomplete installation they say how to complete it."""
+"""The console scripts. In an incomplete installation or an unusable environment they say what to do."""
 
+import errno
 import importlib
+import os
+import signal
 import sys
 
+from vae_ortho_plugin import streams
+from vae_ortho_plugin.dlib.environment import unusable_for_scripts
 from vae_ortho_plugin.dlib.hook import missing_packages
 
 
@@ -28,8 +33,25 @@ def study() -> int:
 
 
 def _run(module: str) -> int:
-    message = missing_packages()
+    streams.drop_what_cannot_be_written("stderr")
+    message = missing_packages() or unusable_for_scripts()
     if message is not None:
         print(f"error: {message}", file=sys.stderr)
         return 2
-    return importlib.import_module(module).main()
+    status = 0
+    try:
+        status = importlib.import_module(module).main()
+        if sys.stdout is not None:
+            sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # such as `| head`, which has read enough
+        status = 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        if status == 0:  # else a message has said it
+            print(f"error: the output cannot be written: {error.strerror}", file=sys.stderr)
+        status = 1
+    # Or Python's end would write what is left in the buffer.
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    return status

@@ -15,6 +15,7 @@ from pathlib import Path
 import gin
 from gin import config_parser
 
+from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.errors import InputError
 
 _COMMENT = "# Folders of imported modules: "
@@ -34,6 +35,11 @@ def add(files: Iterable[Path]) -> None:
     _add(str(folder) for folder in [*(file.parent.absolute() for file in files), Path.cwd()])
 
 
+def add_of_included(file: Path) -> None:
+    """Makes the folder of a gin file that another one includes a place of modules, too."""
+    _add([str(file.parent.absolute())])
+
+
 def comment() -> str:
     """The line for a step's gin file; empty where its configuration imports nothing."""
     if not gin.config._IMPORTS:
@@ -50,7 +56,7 @@ def import_as(gin_file: Path) -> None:
     Raises:
         InputError: a module is not found.
     """
-    text = gin_file.read_text(encoding="utf-8")
+    text = gin_files.read_text(gin_file)
     for line in text.splitlines():
         if line.startswith(_COMMENT):
             _add(ast.literal_eval(line.removeprefix(_COMMENT)))

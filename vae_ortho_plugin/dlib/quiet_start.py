@@ -49,11 +49,13 @@ if rest:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Within: TensorFlow's start-up lines are not shown, unless the user has set TF_CPP_MIN_LOG_LEVEL."""
-    if VARIABLE in os.environ or os.name != "posix":
+    """Within: TensorFlow's start-up lines are not shown, unless the user's TF_CPP_MIN_LOG_LEVEL is 0.
+
+    A level of the user's is kept. None of them hides all of these lines by itself.
+    """
+    if os.name != "posix" or os.environ.setdefault(VARIABLE, _LEVEL) in ("", "0"):
         yield
         return
-    os.environ[VARIABLE] = _LEVEL
     try:
         sys.stderr.flush()
         stderr = os.dup(2)

@@ -9,13 +9,17 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.resources
+import os
+import pathlib
 import re
 import shutil
 import sys
 import types
 import warnings
 
-from vae_ortho_plugin.dlib import quiet_start, script
+from vae_ortho_plugin import streams
+from vae_ortho_plugin.dlib import environment, quiet_start, script
+from vae_ortho_plugin.errors import InputError
 
 # TensorFlow Probability 0.25 needs TensorFlow 2.18; 2.21 is the newest release the plugin was tested with.
 OLDEST_TENSORFLOW = (2, 18)
@@ -26,7 +30,16 @@ def install() -> None:
 
     Raises:
         ImportError: a package is missing, too old or too new; the message has the command to install it.
+            Or the environment is one that TensorFlow or Keras cannot start in.
+        InputError: the same of the environment, in a script.
     """
+    if script.is_running():
+        streams.drop_what_cannot_be_written("stdout", "stderr")
+        script.show_input_errors_alone()
+    if script.is_console_script() and (message := environment.unusable_for_scripts()):
+        raise InputError(message)
+    if message := environment.unusable():
+        raise ImportError(message)
     _check_versions()
     _stand_in_for_removed_modules()
     with quiet_start.quiet() if script.is_console_script() else contextlib.nullcontext():
@@ -130,7 +143,6 @@ def _prepare_tensorflow() -> None:
     v1 = tf.compat.v1
     warnings.filterwarnings("ignore", message=r".*`tf\.layers\.\w+` is deprecated")
     if script.is_running():
-        script.show_input_errors_alone()
         script.hide_unfinished_directories()
         # TensorFlow deprecates most of dlib's calls, which its user cannot change.
         deprecation._PRINT_DEPRECATION_WARNINGS = False
@@ -174,6 +186,7 @@ def _prepare_gin() -> None:
     import gin
 
     from vae_ortho_plugin import gin_files
+    from vae_ortho_plugin.dlib import import_path
 
     def accept_old_names(decorator):
         """gin 0.5 calls whitelist and blacklist allowlist and denylist."""
@@ -191,14 +204,24 @@ def _prepare_gin() -> None:
     gin.configurable = gin.config.configurable = accept_old_names(gin.config.configurable)
 
     parse_config_file = gin.config.parse_config_file
+    including: list[pathlib.Path] = []  # what is being read; each file includes the next one
 
     @functools.wraps(parse_config_file)
     def parse_found_file(config_file, *args, **kwargs):
         # gin's own search path is no place for the plugin's files: paths that the user adds later would
         # come after them, and gin 0.5 logs an error for each path before them.
-        return parse_config_file(str(gin_files.find(config_file) or config_file), *args, **kwargs)
+        found = gin_files.included(config_file, including) if including else None
+        path = pathlib.Path(found or gin_files.find(config_file) or config_file)
+        import_path.add_of_included(path)
+        including.append(path)
+        try:
+            return parse_config_file(str(path), *args, **kwargs)
+        finally:
+            including.pop()
 
     gin.parse_config_file = gin.config.parse_config_file = parse_found_file
+    # gin's own reader of files takes them for texts of the locale.
+    gin.config._FILE_READERS[0] = (gin_files.OpenedText, os.path.isfile)
 
 
 def _prepare_numpy() -> None:

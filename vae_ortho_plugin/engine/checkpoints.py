@@ -22,8 +22,8 @@ _MANIFEST = "manifest.json"
 _WEIGHTS = "weights"
 _TRACKED = "tracked.npz"
 _EVENTS = "events"
-# The one before the newest is the fallback where the newest is damaged.
-_KEPT = 2
+# What `_read` raises of a damaged checkpoint.
+_DAMAGED = (OSError, ValueError, KeyError, TypeError)
 
 _directory: ContextVar[Path | None] = ContextVar("checkpoint_directory", default=None)
 
@@ -36,6 +36,10 @@ def kept_in(directory: Path) -> Iterator[None]:
         yield
     finally:
         _directory.reset(token)
+
+
+class CannotContinue(InputError):
+    """A checkpoint is there, and its training cannot be continued, only started over."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -96,11 +100,10 @@ class Checkpoints:
 
     def newest(self) -> Checkpoint | None:
         """The newest undamaged checkpoint; None without any. Says which ones are damaged."""
-        steps = [path for path in self.directory.glob("*") if path.name.isdecimal()]
-        for path in sorted(steps, key=lambda path: -int(path.name)):
+        for path in self._directories():
             try:
                 return _read(path)
-            except (OSError, ValueError, KeyError, TypeError) as error:
+            except _DAMAGED as error:
                 progress.say(f"warning: the checkpoint {path} is damaged and not used ({error})")
         return None
 
@@ -112,7 +115,7 @@ class Checkpoints:
         save_tracked: Callable[[Path], object],
         events: list[Path],
     ) -> Checkpoint:
-        """Writes a checkpoint and deletes all but the last two.
+        """Writes a checkpoint, and deletes all others but the newest undamaged one of them.
 
         Args:
             step: global step.
@@ -141,13 +144,26 @@ class Checkpoints:
             raise cannot_be_written(self.directory, error) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        self._delete_all_but(_KEPT)
-        return Checkpoint(self.directory / str(step), **facts)
+        written = self.directory / str(step)
+        self._delete_but_a_fallback_of(written)
+        return Checkpoint(written, **facts)
 
-    def _delete_all_but(self, number: int) -> None:
-        steps = sorted(int(path.name) for path in self.directory.glob("*") if path.name.isdecimal())
-        for step in steps[:-number]:
-            shutil.rmtree(self.directory / str(step), ignore_errors=True)
+    def _delete_but_a_fallback_of(self, written: Path) -> None:
+        has_fallback = False
+        for path in self._directories():
+            if path == written:
+                continue
+            if not has_fallback:
+                with contextlib.suppress(*_DAMAGED):
+                    _read(path)
+                    has_fallback = True
+                    continue
+            shutil.rmtree(path, ignore_errors=True)
+
+    def _directories(self) -> list[Path]:
+        """Those of the checkpoints, damaged or not, the newest first."""
+        steps = [path for path in self.directory.glob("*") if path.name.isdecimal()]
+        return sorted(steps, key=lambda path: -int(path.name))
 
 
 def cannot_be_written(directory: Path | str, error: Exception) -> InputError:

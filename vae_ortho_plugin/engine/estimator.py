@@ -176,7 +176,7 @@ class TPUEstimator:
 
         Args:
             input_fn: makes the batches.
-            steps: number of batches; None: all that the input gives.
+            steps: largest number of batches; None: all that the input gives.
             checkpoint_path: the weights; None: the newest checkpoint in model_dir.
             name: evaluations of different names are told apart in TensorBoard.
         """

@@ -20,7 +20,7 @@ def evaluate(
     Args:
         estimator: the TPUEstimator.
         input_fn: makes the batches.
-        steps: number of batches; None: all that the input gives.
+        steps: largest number of batches; None: all that the input gives.
         checkpoint: path of the weights.
     """
     try:
@@ -50,7 +50,10 @@ def _evaluate(
         global_step = tf.train.create_global_step()
         resident = inputs.loop_input(input_fn, params) if in_loop else None
         if isinstance(resident, inputs.ResidentInput):
-            count = resident.num_batches or steps
+            limits = [limit for limit in (resident.num_batches, steps) if limit is not None]
+            if not limits:
+                raise ValueError("Give evaluate() steps: the input has no end.")
+            count = min(limits)
             with tracing.in_loop(graph):
                 updates = _loop(call_model, resident, estimator.seed, count)
         else:

@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C and SIGTERM while a model trains: the session call ends first, so that a checkpoint can be written."""
+"""Ctrl-C, SIGTERM, or the SIGHUP of a terminal that goes away while a model trains.
+
+The session call ends first, so that a checkpoint can be written.
+"""
 
 import atexit
 import contextlib
@@ -12,7 +15,7 @@ import time
 from collections.abc import Iterator
 from typing import NoReturn
 
-_SIGNALS = (signal.SIGINT, signal.SIGTERM)
+SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _SAME_SIGNAL_SECONDS = 3.0
 
 
@@ -41,7 +44,7 @@ class Signals:
 
     @contextlib.contextmanager
     def noted(self) -> Iterator[None]:
-        """Within: the first SIGINT or SIGTERM is noted in `arrived`; a later one acts as it did before.
+        """Within: the first SIGINT, SIGTERM or SIGHUP is noted in `arrived`; a later one acts as it did before.
 
         One that follows within 3 s counts as the same: a batch system signals every process of a job, and a
         parent among them signals its children again. Signals that are ignored stay ignored. In other threads
@@ -50,7 +53,7 @@ class Signals:
         if threading.current_thread() is not threading.main_thread():
             yield
             return
-        handlers = {number: signal.getsignal(number) for number in _SIGNALS}
+        handlers = {number: signal.getsignal(number) for number in SIGNALS}
         # None is a handler that is not Python's, which Python could not restore.
         previous = {n: h for n, h in handlers.items() if h not in (signal.SIG_IGN, None)}
 

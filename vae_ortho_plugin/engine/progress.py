@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a training says on standard error."""
 
+import contextlib
 import sys
 import time
 
@@ -8,8 +9,9 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 def say(message: str) -> None:
-    """Prints a line of the plugin."""
-    print(f"vae_ortho_plugin: {message}", file=sys.stderr, flush=True)
+    """Prints a line of the plugin, where standard error can be written: no line is worth a training."""
+    with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
+        print(f"vae_ortho_plugin: {message}", file=sys.stderr, flush=True)
 
 
 class Progress:

@@ -6,18 +6,19 @@ import os
 import shutil
 import signal
 import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.engine import interruption, memory, progress, threads
-from vae_ortho_plugin.engine.checkpoints import Checkpoint, Checkpoints
+from vae_ortho_plugin.engine.checkpoints import CannotContinue, Checkpoint, Checkpoints
 from vae_ortho_plugin.engine.reports import Reports
 from vae_ortho_plugin.engine.settings import TrainingLoop
 from vae_ortho_plugin.engine.tracked import TrackedMeasures
 from vae_ortho_plugin.engine.training_graph import TrainingGraph
-from vae_ortho_plugin.errors import InputError, NonFiniteLossError
+from vae_ortho_plugin.errors import NonFiniteLossError
 
 # Target duration of a session call, which cannot be interrupted: half a second, and more where the call copies
 # many bytes of weights (about 20 ms for 56 MB, in and out), so that the copies take 2 % of it.
@@ -50,15 +51,16 @@ class Training:
         self._tracked, self._settings, self._checkpoints = tracked, settings, checkpoints
         self._good: str | None = None  # path of the newest checkpoint with finite weights
         self._kept_step: int | None = None  # global step of the newest of `checkpoints`
+        self._between_calls = False  # whether the weights are those after a whole session call
 
     def continue_from(self, checkpoint: Checkpoint) -> None:
         """Takes over the weights, the trackers' rows, the event files and the place in the input.
 
         Raises:
-            InputError: the model draws random numbers that do not depend on seed and step alone.
+            CannotContinue: the model draws random numbers that do not depend on seed and step alone.
         """
         if self._graph.train_loop.unkeyed:
-            raise InputError(
+            raise CannotContinue(
                 f"The training cannot be continued exactly from {checkpoint.directory}, because the "
                 f"model draws numbers by {', '.join(sorted(self._graph.train_loop.unkeyed))}. Start it over with "
                 "--overwrite, or bind training_loop.resume = False."
@@ -76,7 +78,7 @@ class Training:
 
         Raises:
             NonFiniteLossError: the loss or a weight became NaN or infinite.
-            Interrupted: SIGINT or SIGTERM arrived, and there are checkpoints.
+            Interrupted: SIGINT, SIGTERM or SIGHUP arrived, and there are checkpoints.
         """
         self._last_step = last_step
         os.makedirs(self._model_dir, exist_ok=True)
@@ -92,14 +94,28 @@ class Training:
         signals = interruption.Signals()
         try:
             with contextlib.nullcontext() if self._checkpoints is None else signals.noted():
-                with memory.kept(self._graph.variable_bytes):
-                    self._call_session_until_end(signals)
-                self._finish()
+                with self._kept_after_an_error():
+                    with memory.kept(self._graph.variable_bytes):
+                        self._call_session_until_end(signals)
+                    self._finish()
                 if signals.arrived is not None:
                     self._stop(signals.arrived)
         finally:
             self._reports.flush()
             writer.close()
+
+    @contextlib.contextmanager
+    def _kept_after_an_error(self) -> Iterator[None]:
+        """Within: after an error between two session calls, a checkpoint has the steps that were done."""
+        try:
+            yield
+        except NonFiniteLossError:
+            raise
+        except Exception:
+            if self._checkpoints is not None and self._between_calls:
+                with contextlib.suppress(Exception):  # the first error is the one to report
+                    self._keep()
+            raise
 
     def _call_session_until_end(self, signals: interruption.Signals) -> None:
         """Calls the session until the last step; reports and saves in between."""
@@ -114,7 +130,9 @@ class Training:
         while self._graph.step < self._last_step:
             limit = min(limit, self._steps_until_pause())
             first_step, batches, called = self._graph.step, self._graph.batches, time.monotonic()
+            self._between_calls = False
             done, step, history, probed = self._graph.call_session(limit, self._last_step)
+            self._between_calls = True
             now = time.monotonic()
             steps = first_step + (np.arange(done) + 1) * ((step - first_step) // done)
             self._reports.add_probed(probed, steps)

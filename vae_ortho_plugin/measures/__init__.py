@@ -6,8 +6,11 @@ Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Ac
     distance_to_orthogonality   DtO of decoder Jacobians (Eq. 29); point_distances and summarize do
                                 the same batch by batch
     disentanglement_score       how much better one latent predicts a factor than the next best one
+    mcc, infomec                correlation, information and linear prediction between latents and factors
     polarized_regime, delta_kl  L_KL, L≈KL and Δ_KL of posteriors (Eqs. 4, 10, 30); active_latents;
                                 share_below for a whole training (Table 1)
+    latent_types                active, mixed and passive latents by their noise
+    self_consistency            the posterior's variances over the best ones for the decoder
     precision_gap               how far noise and columns are from the optimum of Theorem 2
     ima_contrast, regularized_ima_contrast, mean_abs_cosine
                                 how far the decoder's columns are from orthogonal
@@ -22,7 +25,8 @@ Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Ac
 Shapes: Jacobians are [points, outputs, latents], everything of a posterior is [points, latents].
 Arguments are nested lists, NumPy arrays, PyTorch tensors on the CPU, JAX arrays or TensorFlow's eager
 tensors of any real type; computation is in float64. Bad input raises
-`vae_ortho_plugin.errors.InputError`. NumPy, SciPy and threadpoolctl are all that is needed.
+`vae_ortho_plugin.errors.InputError`. NumPy, SciPy and threadpoolctl are all that is needed, but for
+`infomec`, which takes scikit-learn.
 
 The names above can be imported from `vae_ortho_plugin` too. Where a module has the name of its
 function, the name here is the function.
@@ -41,6 +45,7 @@ from vae_ortho_plugin.measures.dto import (
     right_singular_vectors,
     summarize,
 )
+from vae_ortho_plugin.measures.factor_measures import InfoMec, Mcc, infomec, mcc
 from vae_ortho_plugin.measures.ima_contrast import (
     ima_contrast,
     mean_abs_cosine,
@@ -56,31 +61,41 @@ from vae_ortho_plugin.measures.pca_alignment import (
 )
 from vae_ortho_plugin.measures.polarized_regime import (
     ACTIVE_STD,
+    LatentTypes,
     PolarizedRegime,
     active_latents,
     delta_kl,
+    latent_types,
     polarized_regime,
     share_below,
 )
 from vae_ortho_plugin.measures.precision_gap import PrecisionGap, precision_gap
+from vae_ortho_plugin.measures.self_consistency import SelfConsistency, self_consistency
 from vae_ortho_plugin.measures.singular_values import singular_value_ratios
 
 __all__ = [
     "ACTIVE_STD",
     "DisentanglementResult",
     "DtoResult",
+    "InfoMec",
+    "LatentTypes",
     "LossDecomposition",
+    "Mcc",
     "PolarizedRegime",
     "PrecisionGap",
     "PrincipalComponents",
+    "SelfConsistency",
     "active_latents",
     "delta_kl",
     "disentanglement_score",
     "distance_to_orthogonality",
     "encoder_directions",
     "ima_contrast",
+    "infomec",
+    "latent_types",
     "loss_decomposition",
     "matched_angles",
+    "mcc",
     "mean_abs_cosine",
     "nearest_signed_permutation",
     "optimum",
@@ -90,6 +105,7 @@ __all__ = [
     "principal_components",
     "regularized_ima_contrast",
     "right_singular_vectors",
+    "self_consistency",
     "share_below",
     "singular_value_ratios",
     "summarize",

@@ -6,6 +6,7 @@ A measure takes what `numpy.asarray` takes: nested lists, NumPy arrays, PyTorch 
 gets one InputError with the name of the argument.
 """
 
+import dataclasses
 import operator
 from typing import Any
 
@@ -16,6 +17,34 @@ from vae_ortho_plugin.errors import InputError
 
 # The square of a larger number is close to the end of float64's range.
 LARGEST = 1e150
+
+
+class ByValue:
+    """Base of a dataclass (eq=False) of numbers, arrays and lists: equal where all of its fields are.
+
+    NaN equals NaN. Equal results have the same hash.
+    """
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, ByValue) or type(other) is not type(self):
+            return NotImplemented
+        return self._values() == other._values()
+
+    def __hash__(self) -> int:
+        return hash(self._values())
+
+    def _values(self) -> tuple[object, ...]:
+        assert dataclasses.is_dataclass(self)
+        return tuple(_value(getattr(self, field.name)) for field in dataclasses.fields(self))
+
+
+def _value(field: object) -> object:
+    """What stands for a field in a comparison and has a hash."""
+    if isinstance(field, (int, float, np.ndarray)):
+        numbers = np.asarray(field, np.float64)
+        same = np.where(np.isnan(numbers), np.nan, numbers + 0.0)  # one NaN, and no -0.0
+        return same.shape, same.tobytes()
+    return tuple(field) if isinstance(field, list) else field
 
 
 def as_array(name: str, values: object) -> NDArray[Any]:

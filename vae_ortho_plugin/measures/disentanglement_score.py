@@ -8,12 +8,14 @@ Directions (by Accident), CVPR 2019.
 import dataclasses
 import numbers
 from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.arrays import (
+    ByValue,
     as_array,
     check_finite,
     element,
@@ -23,10 +25,12 @@ from vae_ortho_plugin.measures.arrays import (
 
 KINDS = ("continuous", "categorical")
 HELD_OUT = 0.2
+# From here on float64 does not tell neighbouring integers apart.
+_EXACT = 2.0**53
 
 
-@dataclasses.dataclass(frozen=True)
-class DisentanglementResult:
+@dataclasses.dataclass(frozen=True, eq=False)
+class DisentanglementResult(ByValue):
     """Disentanglement score of a representation.
 
     Attributes:
@@ -208,37 +212,40 @@ def _gap(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(ranked[-1] - ranked[-2])
 
 
-def _factor_table(factors: ArrayLike) -> NDArray[np.float64] | NDArray[np.object_]:
-    """The factors in float64 or, where strings are among them, as the objects that they are."""
+def _factor_table(factors: ArrayLike) -> NDArray[Any]:
+    """The factors as integers or in float64 or, where that would change them, as objects."""
     array = as_array("factors", factors)
-    if array.dtype.kind not in "USTO":
+    kind = array.dtype.kind
+    if kind in "iu":
+        return array
+    # A list or a data frame, which has no one type: its integers beside fractions became float64.
+    inexact = kind == "f" and not hasattr(factors, "dtype") and bool((abs(array) >= _EXACT).any())
+    if kind not in "USTO" and not inexact:
         return float_array("factors", array, booleans=True)
     # A list of numbers and strings is an array of strings, unless objects are asked for.
-    return np.asarray(factors if array.dtype.kind != "O" else array, dtype=object)
+    return np.asarray(factors if kind != "O" else array, dtype=object)
 
 
-def _values(
-    table: NDArray[np.float64] | NDArray[np.object_], k: int, kind: str, name: str
-) -> NDArray[np.float64]:
-    """Column k in float64; strings of a categorical factor as their places in alphabetical order."""
+def _values(table: NDArray[Any], k: int, kind: str, name: str) -> NDArray[np.float64]:
+    """Column k in float64; classes as their places in sorted order, so that none are merged."""
     column = table[:, k]
-    if column.dtype != object:
-        return column.astype(np.float64, copy=False)
-    types = [_type(value) for value in column]
-    expected = numbers.Real if kind == "continuous" else types[0]
-    for point, found in enumerate(types):
-        if found is None or found is not expected:
-            must = "be numbers" if kind == "continuous" else "all be numbers or all be strings"
-            raise InputError(
-                f"{element('factors', (point, k))} is {column[point]!r}; the values of the {kind} "
-                f"factor {name!r} must {must}."
-            )
-    if expected is numbers.Real:
-        values = column.astype(np.float64)
-        check_finite(f"factors[:, {k}]", values)
-        return values
-    classes = np.unique(column.astype(expected), return_inverse=True)[1]
-    return np.asarray(classes, np.float64)
+    if column.dtype == object:
+        types = [_type(value) for value in column]
+        expected = numbers.Real if kind == "continuous" else types[0]
+        for point, found in enumerate(types):
+            if found is None or found is not expected:
+                must = "be numbers" if kind == "continuous" else "all be numbers or all be strings"
+                raise InputError(
+                    f"{element('factors', (point, k))} is {column[point]!r}; the values of the {kind} "
+                    f"factor {name!r} must {must}."
+                )
+        if expected is numbers.Real:
+            check_finite(f"factors[:, {k}]", column.astype(np.float64))
+        else:
+            column = column.astype(expected)
+    if kind == "continuous":
+        return np.asarray(column, np.float64)
+    return np.asarray(np.unique(column, return_inverse=True)[1], np.float64)
 
 
 def _type(value: object) -> type | None:
@@ -247,12 +254,14 @@ def _type(value: object) -> type | None:
 
 
 def _shown(value: object) -> str:
+    if isinstance(value, np.integer):
+        return str(value)
     return f"{value:g}" if isinstance(value, float) else repr(value)
 
 
 def _check(
     latents: NDArray[np.float64],
-    factors: NDArray[np.float64] | NDArray[np.object_],
+    factors: NDArray[Any],
     kinds: list[str],
     names: list[str],
     num_neighbors: int,

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import check_shape, float_array
+from vae_ortho_plugin.measures.arrays import ByValue, check_shape, float_array
 from vae_ortho_plugin.measures.jacobians import checked_jacobians, triangular_factors
 
 SOLVERS = ("assignment", "milp")
@@ -24,8 +24,8 @@ _BLOCK_POINTS = 1024
 _ROUNDING = 1e-6
 
 
-@dataclasses.dataclass(frozen=True)
-class DtoResult:
+@dataclasses.dataclass(frozen=True, eq=False)
+class DtoResult(ByValue):
     """DtO over points; each value lies in [0, sqrt(2 * latents)].
 
     Attributes:

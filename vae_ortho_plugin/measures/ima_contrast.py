@@ -40,7 +40,8 @@ def regularized_ima_contrast(jacobians: ArrayLike, beta: float) -> NDArray[np.fl
     """½ (Σ_j log P_jj − log det P) for P = I + 2 JᵀJ / β at each point, [points], at least 0, in nats.
 
     P is the precision of the best Gaussian posterior of a β-VAE with the squared error whose decoder
-    is linearized. β times this contrast is what the diagonal posterior costs more than the full one.
+    is linearized. For another loss, multiply row i of each Jacobian by √(h_i/2), h_i the loss's second
+    derivative by output i: 1/(p(1 − p)) for the cross-entropy of a probability p. β times this contrast is what the diagonal posterior costs more than the full one.
     Passive latents, whose columns are short against sqrt(β), count little, so that it is finite with
     them. For β to 0 it is the `ima_contrast`.
 

@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import check_finite, float_array
+from vae_ortho_plugin.measures.arrays import ByValue, check_finite, float_array
 from vae_ortho_plugin.measures.jacobians import checked_jacobians
 
 
-@dataclasses.dataclass(frozen=True)
-class LossDecomposition:
+@dataclasses.dataclass(frozen=True, eq=False)
+class LossDecomposition(ByValue):
     """Terms of the squared error at each point, [points] each, all at least 0.
 
     Attributes:

@@ -13,14 +13,20 @@ from scipy.linalg import eigh
 from scipy.optimize import linear_sum_assignment
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import check_finite, float_array, real_array, whole_number
+from vae_ortho_plugin.measures.arrays import (
+    ByValue,
+    check_finite,
+    float_array,
+    real_array,
+    whole_number,
+)
 
 # Share of the largest variance below which data do not vary. The rounding of float32 data is at 1e-14.
 _NO_VARIANCE = 1e-10
 
 
-@dataclasses.dataclass(frozen=True)
-class PrincipalComponents:
+@dataclasses.dataclass(frozen=True, eq=False)
+class PrincipalComponents(ByValue):
     """PCA of data.
 
     Attributes:

@@ -11,14 +11,18 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import check_shape, float_array, number, real_array
+from vae_ortho_plugin.measures.arrays import ByValue, check_shape, float_array, number, real_array
 
 # A latent is active where sqrt(var(mu_j)) is above this (Sec. 5.2).
 ACTIVE_STD = 0.5
 
+# Of Bonheme and Grzes: the largest variance over the points of what does not vary, and how far the mean may
+# be from 0 or 1.
+_SMALL = 0.1
 
-@dataclasses.dataclass(frozen=True)
-class PolarizedRegime:
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class PolarizedRegime(ByValue):
     """The KL term at one moment of a training.
 
     Attributes:
@@ -106,6 +110,62 @@ def delta_kl(means: ArrayLike, variances: ArrayLike) -> float:
         InputError: as `polarized_regime`.
     """
     return polarized_regime(means, variances).delta_kl
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class LatentTypes(ByValue):
+    """The types of the latents, each in one of the three lists of indices.
+
+    Attributes:
+        active: σ² is close to 0 at all points: Var σ² < 0.1 and mean σ² <= 0.1.
+        mixed: neither; σ² is close to 0 at some points and to 1 at others, or in between.
+        passive: σ² is close to 1 at all points: Var σ² < 0.1 and |mean σ² − 1| <= 0.1.
+        means: [latents], mean of σ² over the points.
+        variances: [latents], variance of σ² over the points (ddof = 0).
+    """
+
+    active: list[int]
+    mixed: list[int]
+    passive: list[int]
+    means: NDArray[np.float64]
+    variances: NDArray[np.float64]
+
+
+def latent_types(sigma: ArrayLike) -> LatentTypes:
+    """Sorts latents into active, mixed and passive by the mean and variance of σ² over the points.
+
+    Bonheme and Grzes: Be More Active! Understanding the Differences between Mean and Sampled
+    Representations of Variational Autoencoders, JMLR 2023. `active_latents` goes by the means instead (Sec.
+    5.2): a latent that is active at some points only is mixed here.
+
+    >>> found = latent_types([[0.1, 1.0, 0.1], [0.1, 1.0, 1.0]])
+    >>> found.active, found.mixed, found.passive
+    ([0], [2], [1])
+
+    Args:
+        sigma: [points, latents], standard deviations of the posterior, at least 0.
+
+    Raises:
+        InputError: wrong shape, no points or latents, or a standard deviation that is negative or not
+            finite.
+    """
+    numbers = float_array("sigma", sigma)
+    check_shape("sigma", numbers, points=None, latents=None)
+    if numbers.min() < 0:
+        raise InputError(
+            f"sigma must be at least 0; the least is {numbers.min()}. Are these log variances?"
+        )
+    squares = numbers**2
+    means, variances = squares.mean(axis=0), squares.var(axis=0)
+    active = (variances < _SMALL) & (means <= _SMALL)
+    passive = (variances < _SMALL) & (np.abs(means - 1) <= _SMALL)
+    return LatentTypes(
+        active=np.flatnonzero(active).tolist(),
+        mixed=np.flatnonzero(~active & ~passive).tolist(),
+        passive=np.flatnonzero(passive).tolist(),
+        means=means,
+        variances=variances,
+    )
 
 
 def delta_kl_of_terms(kl: float, polarized_kl: float) -> float:

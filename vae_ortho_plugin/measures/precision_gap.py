@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vae_ortho_plugin.measures.arrays import check_shape, float_array
+from vae_ortho_plugin.measures.arrays import ByValue, check_shape, float_array
 from vae_ortho_plugin.measures.jacobians import small_jacobians
 from vae_ortho_plugin.measures.optimum import (
     log_least_loss,
@@ -19,8 +19,8 @@ from vae_ortho_plugin.measures.optimum import (
 )
 
 
-@dataclasses.dataclass(frozen=True)
-class PrecisionGap:
+@dataclasses.dataclass(frozen=True, eq=False)
+class PrecisionGap(ByValue):
     """Logarithms of ratios of losses at each point, [points] each, at least 0, in nats.
 
     Attributes:

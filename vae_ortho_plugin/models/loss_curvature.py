@@ -5,6 +5,7 @@ import copy
 from collections.abc import Callable
 
 import gin
+import numpy as np
 import tensorflow.compat.v1 as tf
 from disentanglement_lib.methods.shared import losses as dlib_losses
 
@@ -66,19 +67,43 @@ _COVERED = {
 }
 
 
+def _by_probability(images: np.ndarray) -> np.ndarray:
+    variance = images.astype(np.float64) * (1 - images.astype(np.float64))
+    # Where it is rounded to 0, the image's Jacobian is 0, too.
+    return np.divide(1, variance, out=np.zeros_like(variance), where=variance > 0)
+
+
+# By the name of a loss in gin: its second derivative by the image, what the activation makes of the output,
+# as a function of that; None where it is 2, that of the squared error. Of Gauss and Newton, as above.
+BY_IMAGE: dict[str, Callable[[np.ndarray], np.ndarray] | None] = {
+    losses.squared_error.__name__: None,
+    dlib_losses.l2_loss.__name__: None,
+    dlib_losses.bernoulli_loss.__name__: _by_probability,
+}
+
+
 def _output_curvature() -> Callable[[tf.Tensor], tf.Tensor]:
     """h as a function of the decoder's output, by the loss and the activation that gin names."""
     activation = dlib_losses.make_reconstruction_loss(None, None, loss_fn=_activation_name)
-    loss = _bound("reconstruction_loss.loss_fn")
     for covered, by_activation in _COVERED.items():
-        same = (loss.__module__, loss.__name__) == (covered.__module__, covered.__name__)
-        if same and activation in by_activation:
+        if is_bound_loss(covered) and activation in by_activation:
             return by_activation[activation]
+    loss = _bound("reconstruction_loss.loss_fn")
     raise InputError(
         "What the posterior's noise costs is not known in closed form for reconstruction_loss.loss_fn = "
         f"@{loss.__name__} with reconstruction_loss.activation = {activation!r}. Take @squared_error, "
         "@l2_loss, or @bernoulli_loss with 'logits' or 'tanh', or another model."
     )
+
+
+def is_bound_loss(loss: Callable) -> bool:
+    """Whether gin binds reconstruction_loss.loss_fn to this loss, also through a macro."""
+    try:
+        bound = _bound("reconstruction_loss.loss_fn")
+    except ValueError:  # nothing is bound
+        return False
+    names = (getattr(bound, "__module__", None), getattr(bound, "__name__", None))
+    return names == (loss.__module__, loss.__name__)
 
 
 def _activation_name(true_images, reconstructed_images, activation):

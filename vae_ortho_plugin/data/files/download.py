@@ -11,6 +11,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from vae_ortho_plugin import streams
 from vae_ortho_plugin.data import cars3d, dsprites, mnist_files, mpi3d, shapes3d, smallnorb
 from vae_ortho_plugin.data.files.location import VARIABLE, data_root, exists
 from vae_ortho_plugin.data.files.remote import fetch
@@ -102,6 +103,7 @@ def main(argv: list[str] | None = None) -> int:
         if arguments.list:
             show(root)
             return 0
+        streams.drop_what_cannot_be_written("stdout", "stderr")
         names = arguments.data_sets or [name for name in _OF_THE_PAPER if name in DATA_SETS]
         for data_set in dict.fromkeys(key for name in names for key in needed(name)):
             _fetch_data_set(data_set, root)

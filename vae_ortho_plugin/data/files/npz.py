@@ -11,6 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
+from vae_ortho_plugin.data import read_files
 from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.unpack import MOST_PER_BYTE
 from vae_ortho_plugin.errors import InputError
@@ -59,7 +60,7 @@ def check_shape(
 
 
 def small_array(archive: zipfile.ZipFile, key: str) -> np.ndarray:
-    """An array as NumPy reads it; ValueError for one of Python objects."""
+    """An array as NumPy reads it; InputError for one of Python objects."""
     with archive.open(f"{key}.npy") as file:
         _checked_header(archive, key, file)
         file.seek(0)
@@ -72,11 +73,15 @@ def _checked_header(
     """As `header`, before memory is taken for the array.
 
     Raises:
-        ValueError: it is an array of Python objects, or more than the file can hold.
+        InputError: it is an array of Python objects.
+        ValueError: it states more than the file can hold.
     """
     shape, fortran, dtype = header(file)
     if dtype.hasobject:
-        raise ValueError(f"{key} is an array of Python objects, which only a pickle holds")
+        raise InputError(
+            f"{archive.filename}: {key} is an array of Python objects, which are never loaded, because a "
+            f"pickle can run any code. Save it as numbers or texts, as in {key}={key}.astype(str)."
+        )
     info, size = archive.getinfo(f"{key}.npy"), math.prod(shape) * dtype.itemsize
     deflated = info.compress_type == zipfile.ZIP_DEFLATED
     most = info.compress_size * MOST_PER_BYTE if deflated else info.file_size
@@ -93,6 +98,7 @@ def large_array(path: Path, layout: str, key: str) -> np.ndarray:
     Raises:
         InputError: there is no such array, or the file is damaged.
     """
+    read_files.note([path])
     with opened(path, layout) as archive, archive.open(f"{key}.npy") as file:
         shape, fortran, dtype = _checked_header(archive, key, file)
         info = archive.getinfo(f"{key}.npy")

@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """Whether a file is the published one, and what results say of data that are not."""
 
-import sys
 from pathlib import Path
 
 from vae_ortho_plugin.data.files.cache import cached
+from vae_ortho_plugin.engine import progress
 
 _noted: dict[str, str] = {}
 
@@ -22,7 +22,7 @@ def note(name: str, origin: str | None) -> None:
         _noted.pop(name, None)
     elif _noted.get(name) != origin:
         _noted[name] = origin
-        print(f"vae_ortho_plugin: {name}: {origin}. Results say so.", file=sys.stderr)
+        progress.say(f"{name}: {origin}. Results say so.")
 
 
 def origin(name: str) -> str | None:

@@ -1,11 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """Factors on a scale as the class numbers that dlib's metrics and pictures need."""
 
+from collections.abc import Sequence
+
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
+from vae_ortho_plugin.data.sampling.factor_column import factor_column, is_number
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.arrays import as_array
 
 # As many as dlib's discretizer has bins.
 NUM_STEPS = 20
@@ -15,23 +19,23 @@ _SAMPLE = 10_000
 class Binning:
     """Classes of the columns of a table of factors.
 
-    A column of at most NUM_STEPS different values, or of names, has a class for each value. A
+    A column of at most NUM_STEPS different values, of names or of dates has a class for each value. A
     longer column of numbers has NUM_STEPS steps of equal width between its least and largest one.
 
     Attributes:
         num_values: number of classes of each column.
     """
 
-    def __init__(self, factors: np.ndarray, categorical: list[bool]):
+    def __init__(self, columns: Sequence[np.ndarray], categorical: list[bool]):
         """Finds the classes.
 
         Args:
-            factors: [points, factors], numbers or strings.
+            columns: [points] for each factor, as `factor_column` returns it.
             categorical: which columns hold names, whatever they look like.
         """
-        self._values = [np.unique(column) for column in factors.T]
+        self._values = [np.unique(column) for column in columns]
         self._binned = [
-            len(values) > NUM_STEPS and not names
+            len(values) > NUM_STEPS and is_number(values) and not names
             for values, names in zip(self._values, categorical, strict=True)
         ]
         self.num_values = [
@@ -48,16 +52,18 @@ class Binning:
             for values, binned in zip(self._values, self._binned, strict=True)
         ]
 
-    def classes(self, factors: np.ndarray) -> np.ndarray:
-        """Class numbers int64 [points, factors] of factors [points, factors]."""
-        result = np.empty(factors.shape, np.int64)
-        for k, (values, binned) in enumerate(zip(self._values, self._binned, strict=True)):
+    def classes(self, columns: Sequence[np.ndarray]) -> np.ndarray:
+        """Class numbers int64 [points, factors] of the columns of factors."""
+        result = []
+        for column, values, binned in zip(columns, self._values, self._binned, strict=True):
             if binned:
-                share = (factors[:, k] - values[0]) / (values[-1] - values[0])
-                result[:, k] = np.clip((share * NUM_STEPS).astype(np.int64), 0, NUM_STEPS - 1)
+                least, largest = values[0], values[-1]
+                share = _above(np.clip(column, least, largest), least) / _above(largest, least)
+                classes = (share * NUM_STEPS).astype(np.int64)
+                result.append(np.minimum(classes, NUM_STEPS - 1))
             else:
-                result[:, k] = np.clip(np.searchsorted(values, factors[:, k]), 0, len(values) - 1)
-        return result
+                result.append(np.minimum(np.searchsorted(values, column), len(values) - 1))
+        return np.stack(result, axis=1)
 
     def draw(self, classes: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
         """Factors [points, factors] of class numbers; within a step they are uniformly drawn."""
@@ -65,17 +71,26 @@ class Binning:
         for k, (values, binned) in enumerate(zip(self._values, self._binned, strict=True)):
             if binned:
                 share = (classes[:, k] + random_state.random_sample(len(classes))) / NUM_STEPS
-                columns.append(values[0] + share * (values[-1] - values[0]))
+                columns.append(float(values[0]) + share * _above(values[-1], values[0]))
             else:
                 columns.append(values[classes[:, k]])
-        return np.stack(columns, axis=1)
+        mixed = len({is_number(column) for column in columns}) > 1
+        return np.stack([column.astype(object) for column in columns] if mixed else columns, axis=1)
+
+
+def _above(values: np.ndarray, least: np.generic) -> np.ndarray:
+    """values - least in float64, where no difference of narrow integers or floats overflows."""
+    if values.dtype.kind in "iu":
+        # Modulo 2^64, which is exact: no value is less than the least one.
+        return (values.astype(np.uint64) - least.astype(np.uint64)).astype(np.float64)
+    return values.astype(np.float64) - np.float64(least)
 
 
 class _OwnData(GroundTruthData):
-    """A user's data set as dlib calls it; everything else is the data set's own."""
+    """A user's data set as dlib calls it, its factors checked; everything else is the data set's own."""
 
-    def __init__(self, data: GroundTruthData):
-        self._data = data
+    def __init__(self, data: GroundTruthData, name: str):
+        self._data, self._name = data, name
 
     def __getattr__(self, name: str):
         if name.startswith("_"):
@@ -95,7 +110,7 @@ class _OwnData(GroundTruthData):
         return list(self._data.observation_shape)
 
     def sample_factors(self, num: int, random_state: np.random.RandomState) -> np.ndarray:
-        return self._data.sample_factors(num, random_state)
+        return self._checked(self._data.sample_factors(num, random_state))
 
     def sample_observations_from_factors(
         self, factors: np.ndarray, random_state: np.random.RandomState
@@ -105,10 +120,28 @@ class _OwnData(GroundTruthData):
     def sample(
         self, num: int, random_state: np.random.RandomState
     ) -> tuple[np.ndarray, np.ndarray]:
-        return self._data.sample(num, random_state)
+        factors, observations = self._data.sample(num, random_state)
+        return self._checked(factors), observations
 
     def sample_observations(self, num: int, random_state: np.random.RandomState) -> np.ndarray:
         return self._data.sample_observations(num, random_state)
+
+    def _checked(self, factors: object) -> np.ndarray:
+        """Factors as the data set returned them; InputError unless they are `_columns`."""
+        if self.num_factors:
+            self._columns(factors)
+        return np.asarray(factors)
+
+    def _columns(self, factors: object) -> list[np.ndarray]:
+        """The factors of the data set, a column each."""
+        where = f"The data set {self._name}: factors"
+        table = as_array(where, factors)
+        if table.ndim != 2 or table.shape[1] != self.num_factors:
+            raise InputError(
+                f"{where} have the shape {table.shape} and the type {table.dtype}; its num_factors asks for "
+                f"an array of the shape [points, {self.num_factors}]."
+            )
+        return [factor_column(column, f"{where}[:, {k}]") for k, column in enumerate(table.T)]
 
 
 class BinnedFactors(_OwnData):
@@ -117,18 +150,18 @@ class BinnedFactors(_OwnData):
     Towards dlib its factors are class numbers; `sample_unbinned` gives the numbers.
     """
 
-    def __init__(self, data: GroundTruthData):
-        super().__init__(data)
-        sample = np.asarray(data.sample_factors(_SAMPLE, np.random.RandomState(0)))
-        kinds = getattr(data, "factor_kinds", ["continuous"] * sample.shape[1])
-        self._binning = Binning(sample, [kind == "categorical" for kind in kinds])
+    def __init__(self, data: GroundTruthData, name: str):
+        super().__init__(data, name)
+        columns = self._columns(data.sample_factors(_SAMPLE, np.random.RandomState(0)))
+        kinds = getattr(data, "factor_kinds", ["continuous"] * len(columns))
+        self._binning = Binning(columns, [kind == "categorical" for kind in kinds])
 
     @property
     def factors_num_values(self) -> list[int]:
         return self._binning.num_values
 
     def sample_factors(self, num: int, random_state: np.random.RandomState) -> np.ndarray:
-        return self._binning.classes(np.asarray(super().sample_factors(num, random_state)))
+        return self._binning.classes(self._columns(self._data.sample_factors(num, random_state)))
 
     def sample_observations_from_factors(
         self, factors: np.ndarray, random_state: np.random.RandomState
@@ -142,8 +175,8 @@ class BinnedFactors(_OwnData):
     def sample(
         self, num: int, random_state: np.random.RandomState
     ) -> tuple[np.ndarray, np.ndarray]:
-        factors, observations = super().sample(num, random_state)
-        return self._binning.classes(np.asarray(factors)), observations
+        factors, observations = self._data.sample(num, random_state)
+        return self._binning.classes(self._columns(factors)), observations
 
     def sample_unbinned(
         self, num: int, random_state: np.random.RandomState
@@ -160,7 +193,8 @@ def as_dlib_needs(data: object, name: str) -> GroundTruthData:
         name: of the data set, for the error message.
 
     Raises:
-        InputError: it lacks what dlib's GroundTruthData has.
+        InputError: it lacks what dlib's GroundTruthData has, or its factors are no table of numbers,
+            booleans, strings or dates, or one is not finite.
     """
     missing = [
         attribute
@@ -174,9 +208,11 @@ def as_dlib_needs(data: object, name: str) -> GroundTruthData:
         )
     if isinstance(data, SplitGroundTruthData):
         return data
-    if data.num_factors and not hasattr(data, "split"):
-        factors = np.asarray(data.sample_factors(2, np.random.RandomState(0)))
-        if not np.issubdtype(factors.dtype, np.integer):
-            return BinnedFactors(data)
+    classes = not data.num_factors or np.issubdtype(
+        np.asarray(data.sample_factors(2, np.random.RandomState(0))).dtype, np.integer
+    )
+    if not classes and not hasattr(data, "split"):
+        return BinnedFactors(data, name)
     # dlib adds the shape to lists.
-    return data if isinstance(data.observation_shape, list) else _OwnData(data)
+    plain = classes and isinstance(data.observation_shape, list)
+    return data if plain else _OwnData(data, name)

@@ -5,6 +5,7 @@ A factor is continuous if its values are ordered on a scale, even if they are fe
 circle (angles, the hues of Shapes3D). It is categorical if its values are names.
 """
 
+import numpy as np
 from disentanglement_lib.data.ground_truth import (
     cars3d,
     dsprites,
@@ -17,6 +18,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 
 from vae_ortho_plugin.errors import InputError
 
+_SAMPLE = 10_000
 _TEN = ", ".join(f"factor {k}" for k in range(10))
 # In the order of dlib's columns; a star marks the categorical ones. A data set of dSprites or
 # SmallNORB may have only some of them. The background colors of abstract sprites are grey levels.
@@ -34,15 +36,17 @@ _DLIB_FACTORS = {
 }
 
 
-def named_kinds(data: GroundTruthData) -> dict[str, str]:
+def named_kinds(data: GroundTruthData, measure: str = "comparison with them") -> dict[str, str]:
     """Name and kind ("continuous" or "categorical") of each factor, in the order of the columns.
 
-    A user's own data set has the attributes factor_names and factor_kinds, lists of strings.
+    Args:
+        data: the data set. A user's own has the attributes factor_names and factor_kinds, lists of strings.
+        measure: name of the measure that asks, for the message.
 
     Raises:
         InputError: the data have no generating factors, or their kinds are unknown.
     """
-    need_factors(data, "disentanglement score")
+    need_factors(data, measure)
     if hasattr(data, "factor_kinds"):
         return dict(zip(data.factor_names, data.factor_kinds, strict=True))
     table = next((_DLIB_FACTORS[c] for c in type(data).__mro__ if c in _DLIB_FACTORS), None)
@@ -81,4 +85,25 @@ def need_factors(data: GroundTruthData, measure: str, least: int = 1) -> None:
         raise InputError(
             f"The data set {type(data).__name__} has {data.num_factors} generating factor, and "
             f"{measure} needs at least {least}; use another metric, or data with more factors."
+        )
+
+
+def need_varying_factors(data: GroundTruthData, measure: str) -> None:
+    """Checks that each factor of a data set has at least two values.
+
+    Args:
+        data: the data set; its sample is drawn with a random state of its own.
+        measure: name of the measure that predicts or divides by what a factor varies, for the message.
+
+    Raises:
+        InputError: a factor is constant.
+    """
+    sample = np.asarray(data.sample_factors(_SAMPLE, np.random.RandomState(0)))
+    constant = np.flatnonzero((sample == sample[0]).all(axis=0))
+    if constant.size:
+        k = int(constant[0])
+        name = data.factor_names[k] if hasattr(data, "factor_names") else f"factor {k}"
+        raise InputError(
+            f"{name!r} of the data set {type(data).__name__} has the same value at all points (of {_SAMPLE:,} "
+            f"that were drawn), so that {measure} is not defined. Leave this factor out of the data set."
         )

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """Data sets that can be sampled inside the graph, from one array in memory."""
 
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +11,7 @@ from vae_ortho_plugin.data.files.cache import cached, is_cached
 from vae_ortho_plugin.data.sampling.numbered import numbered_images
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.data.stored_images import ScaledImages
+from vae_ortho_plugin.engine import progress
 
 # Share of the available memory that a copy of mapped images may take.
 _LARGEST_SHARE = 0.8
@@ -54,15 +54,15 @@ def in_memory(images: np.ndarray) -> np.ndarray | None:
     files = [Path(images.filename)]
     room = _room()
     if room is not None and images.nbytes > _LARGEST_SHARE * room and not is_cached(_COPY, files):
-        print(
-            f"vae_ortho_plugin: {images.filename} has {images.nbytes / 1e9:.1f} GB of images, "
+        progress.say(
+            f"{images.filename} has {images.nbytes / 1e9:.1f} GB of images, "
             f"and {room / 1e9:.1f} GB of memory are available: they are read from the file as "
-            "training needs them, which is slower.",
-            file=sys.stderr,
+            "training needs them, which is slower."
         )
         return None
 
     def read() -> np.ndarray:
+        # Not through the mapping, whose pages would count as this process's memory.
         copy = npz.aligned(images.shape, images.dtype)
         with open(images.filename, "rb") as file:
             file.seek(images.offset)

@@ -6,6 +6,7 @@ from typing import ClassVar
 import numpy as np
 from disentanglement_lib.data.ground_truth import ground_truth_data
 
+from vae_ortho_plugin.data.sampling.factor_column import factor_column
 from vae_ortho_plugin.errors import InputError
 
 SPLITS = ("train", "validation", "test")
@@ -40,6 +41,9 @@ class SplitGroundTruthData(ground_truth_data.GroundTruthData):
             factors: [n, num_factors]; None for data without factors.
             scale: factor from stored values to observations.
             sizes: numbers of training, validation and test points; None for 80 %, 10 %, 10 %.
+
+        Raises:
+            InputError: too few points, or factors that are not finite.
         """
         num_points = len(observations)
         if sizes is None:
@@ -53,6 +57,8 @@ class SplitGroundTruthData(ground_truth_data.GroundTruthData):
         self._slices = {name: slice(*bounds[i : i + 2]) for i, name in enumerate(SPLITS)}
         self._observations = observations
         self._factors = np.zeros((num_points, 0)) if factors is None else factors
+        for k, column in enumerate(self._factors.T):
+            factor_column(column, f"{type(self).__name__}: factors[:, {k}]")
         self._scale = scale
 
     @property

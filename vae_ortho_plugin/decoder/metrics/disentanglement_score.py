@@ -35,14 +35,13 @@ def disentanglement_score(
     """
     del artifact_dir
     evaluated.check_positive(num_points=num_points)
-    kinds = named_kinds(ground_truth_data)
-    latents, factors = [], []
-    for images, batch in evaluated.points(ground_truth_data, split, num_points, random_state):
-        latents.append(evaluated.finite(representation_function(images)))
-        factors.append(batch)
+    kinds = named_kinds(ground_truth_data, "disentanglement score")
+    latents, factors = evaluated.means_and_factors(
+        ground_truth_data, representation_function, split, num_points, random_state
+    )
     result = measures.disentanglement_score(
-        np.concatenate(latents),
-        np.concatenate(factors),
+        latents,
+        factors,
         factor_kinds=list(kinds.values()),
         seed=random_state.randint(2**31),
         num_neighbors=num_neighbors,

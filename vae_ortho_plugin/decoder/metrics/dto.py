@@ -40,7 +40,7 @@ def dto(
         values coincide: singular_value_ratio, the least over k of the median of σ_k / σ_{k+1} over the
         points (None for one latent, or where it is infinite), and nearly_equal_share, the share of points
         with a ratio below 1.05; the same four among active_latents under dto_active, ... (None where no
-        latent is active); the settings.
+        latent is active), which come first where latents are passive; dto_note, why, or None; the settings.
 
     Raises:
         InputError: there is no decoder, or a setting, mean or Jacobian is not valid.
@@ -69,11 +69,18 @@ def of_factors(factors: np.ndarray, active: np.ndarray, solver: str = "assignmen
         active: indices of the active latents.
         solver: "assignment" or "milp".
     """
-    return {
-        **_summary(factors, solver, ""),
-        **evaluated.counts(factors, active),
-        **_summary(factors[:, :, active], solver, "_active"),
-    }
+    whole = _summary(factors, solver, "")
+    among_active = _summary(factors[:, :, active], solver, "_active")
+    latents = factors.shape[2]
+    passive = latents - len(active)
+    counts = evaluated.counts(factors, active)
+    if not passive:
+        return {**whole, **counts, **among_active, "dto_note": None}
+    note = (
+        f"{passive} of {latents} latents are passive. dto counts a passive latent whose column is exactly zero as "
+        "aligned, and one of any other tiny length adds an arbitrary amount: read dto_active"
+    )
+    return {**among_active, **counts, **whole, "dto_note": note}
 
 
 def _summary(factors: np.ndarray, solver: str, suffix: str) -> dict[str, float | None]:

@@ -76,7 +76,7 @@ def points(
         Observations [at most 256, height, width, channels] and factors [at most 256, factors].
 
     Raises:
-        InputError: the split is unknown or has fewer points.
+        InputError: the split is unknown, or has no points or fewer.
     """
     if not hasattr(data, "split"):
         # Factors on a scale are binned in what dlib's own metrics see.
@@ -88,6 +88,11 @@ def points(
             yield images, factors
         return
     images, factors = data.split(split)
+    if not len(images):
+        raise InputError(
+            f"The {split} split of the data has no points. Bind the metric's parameter `split` to one that "
+            "has some, such as dto.split = 'train', or mark other points in `splits`."
+        )
     if num_points is not None:
         if num_points > len(images):
             raise InputError(
@@ -98,6 +103,25 @@ def points(
     for start in range(0, len(images), BATCH_SIZE):
         batch = slice(start, start + BATCH_SIZE)
         yield images[batch], factors[batch]
+
+
+def means_and_factors(
+    data: GroundTruthData,
+    encode: Encoder,
+    split: str,
+    num_points: int | None,
+    random_state: np.random.RandomState,
+) -> tuple[np.ndarray, np.ndarray]:
+    """Representations [points, latents] and factors [points, factors] of `points`.
+
+    Raises:
+        InputError: as `points`, or a representation is not finite.
+    """
+    means, factors = [], []
+    for images, batch in points(data, split, num_points, random_state):
+        means.append(finite(encode(images)))
+        factors.append(batch)
+    return np.concatenate(means), np.concatenate(factors)
 
 
 def split_name(data: GroundTruthData, split: str) -> str | None:

@@ -5,11 +5,10 @@ import gin
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin import gin_files, measures
+from vae_ortho_plugin import measures
+from vae_ortho_plugin.decoder import training_loss
 from vae_ortho_plugin.decoder.metrics import evaluated
 from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE, open_model
-from vae_ortho_plugin.gin_files import Reference
-from vae_ortho_plugin.measures.jacobians import small_jacobians
 
 
 @gin.configurable("ima_contrast", denylist=evaluated.GIVEN_BY_DLIB)
@@ -38,9 +37,11 @@ def ima_contrast(
 
     Returns:
         Means over the points, each with _std and _stderr: ima_contrast (nats; None where columns are zero or
-        dependent at a point), mean_abs_cosine, and ima_contrast_regularized (nats; None for a model
-        without β); the first two among active_latents under ima_contrast_active, ... (None where there
-        are too few); num_points, beta and the settings.
+        dependent at a point) and mean_abs_cosine, both also among active_latents under
+        ima_contrast_active, ... (None where there are too few); in the inner product of the training's
+        loss, whose curvature weighs the outputs, ima_contrast_of_loss (equal to ima_contrast for the
+        squared error) and ima_contrast_regularized (None for a model without β); loss_note, why these
+        two are None, where that is because the loss's curvature is unknown; num_points, beta and the settings.
 
     Raises:
         InputError: there is no decoder, or a setting, mean or Jacobian is not valid.
@@ -48,16 +49,23 @@ def ima_contrast(
     del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, batch_size=batch_size)
     model_dir = evaluated.model_dir_of("ima_contrast", model_dir)
-    beta = _beta_of(model_dir) if beta is None else beta
+    config = training_loss.config_of(model_dir)
+    beta = training_loss.beta_of(config) if beta is None else beta
+    curvature, note = training_loss.curvature_of(config, output)
     with open_model(model_dir, output) as model:
         points = evaluated.points(ground_truth_data, split, num_points, random_state)
         means = np.concatenate([evaluated.finite(model.encode(images)) for images, _ in points])
-        jacobians = enumerate(model.jacobians(means, batch_size))
-        factors = np.concatenate([small_jacobians(batch, i * batch_size) for i, batch in jacobians])
-    regularized = None if beta is None else measures.regularized_ima_contrast(factors, beta)
+        factors, of_loss = training_loss.small_jacobians_of(model, means, batch_size, curvature)
+    contrast = regularized = None
+    if note is None:
+        contrast = measures.ima_contrast(of_loss)
+        if beta is not None:
+            regularized = measures.regularized_ima_contrast(of_loss, beta)
     return {
         **of_factors(factors, measures.active_latents(means)),
+        **evaluated.summary("ima_contrast_of_loss", contrast),
         **evaluated.summary("ima_contrast_regularized", regularized),
+        "loss_note": note,
         "beta": beta,
         "output": output,
         "split": evaluated.split_name(ground_truth_data, split),
@@ -76,16 +84,6 @@ def of_factors(factors: np.ndarray, active: np.ndarray) -> dict:
         **evaluated.counts(factors, active),
         **_summary(factors[:, :, active], "_active"),
     }
-
-
-def _beta_of(model_dir: str) -> float | None:
-    """β that the model of a directory was trained with; None where its training names none."""
-    if not gin_files.gin_file(model_dir, "train").is_file():
-        return None
-    config = gin_files.step_config(model_dir, "train")
-    model = config.get("model.model")
-    beta = config.get(f"{model.name}.beta") if isinstance(model, Reference) else None
-    return float(beta) if isinstance(beta, (int, float)) and beta > 0 else None
 
 
 def _summary(factors: np.ndarray, suffix: str) -> dict[str, float | None]:

@@ -55,8 +55,7 @@ def _named_data(module: types.ModuleType) -> None:
     # Looked up for the first time, it registers the gin configurables, which a running step may not.
     _ = data.NAMED
 
-    @functools.wraps(dlib_function)
-    def get_named_ground_truth_data(name):
+    def make(name):
         if not isinstance(name, str) or name.startswith("@"):
             return _with_names(_of_reference(name))
         named = data.NAMED
@@ -77,6 +76,13 @@ def _named_data(module: types.ModuleType) -> None:
             raise InputError(
                 f"The files of data set {name!r} could not be read: {error}"
             ) from error
+
+    @functools.wraps(dlib_function)
+    def get_named_ground_truth_data(name):
+        # Late, because it imports the module of dlib's data, whose import ends in this one.
+        from vae_ortho_plugin.dlib.steps import made_of
+
+        return made_of.made(functools.partial(make, name))
 
     replace_wrapped(registered, get_named_ground_truth_data)
 

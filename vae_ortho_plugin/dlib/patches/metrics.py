@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the plugin changes in dlib's metrics.
 
-They refuse data without the factors that they need. Those that code thousands of small batches code them together.
+They refuse data without the factors that they need, or with a factor that is constant. Those that code thousands
+of small batches code them together.
 """
 
 import functools
@@ -27,6 +28,8 @@ _METRICS = {
     "unified_scores": ("compute_unified_scores", 1),
 }
 
+# Metrics that are defined where a factor is constant, too.
+OF_ANY_FACTORS = {"beta_vae", "factor_vae", "irs"}
 
 # Metrics whose samples are batches of points, and what draws and codes these, by module.
 _SAMPLES = {
@@ -44,9 +47,11 @@ def _metric(module: types.ModuleType) -> None:
     @functools.wraps(dlib_metric)
     def metric(ground_truth_data, representation_function, *args, **kwargs):
         # Late, because dlib's data sets are not needed by who imports a metric for arrays.
-        from vae_ortho_plugin.data.sampling.factor_kinds import need_factors
+        from vae_ortho_plugin.data.sampling.factor_kinds import need_factors, need_varying_factors
 
         need_factors(ground_truth_data, name, least)
+        if name not in OF_ANY_FACTORS:
+            need_varying_factors(ground_truth_data, name)
         if name in _SAMPLES:
             representation_function = metric_samples.Coder(
                 ground_truth_data, representation_function

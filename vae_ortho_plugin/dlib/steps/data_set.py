@@ -1,13 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """The data set of the previous step, for dataset.name = 'auto'."""
 
+import contextlib
 import copy
+import functools
+from collections.abc import Iterator
+from pathlib import Path
 
 import gin
 from gin.config import ConfigurableReference, macro
 
 from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.dlib import import_path
+from vae_ortho_plugin.dlib.steps import made_of
+from vae_ortho_plugin.engine import progress
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import Reference
 
@@ -31,10 +37,12 @@ def bound(parameter: str) -> object:
         return None
 
 
-def bind_data_set_of(directory: str, step: str) -> None:
-    """Binds dataset.name and the data set's own parameters as a finished step had them.
+@contextlib.contextmanager
+def of_finished_step(directory: str, step: str) -> Iterator[None]:
+    """Within: dataset.name and the data set's own parameters are bound as a finished step had them.
 
-    What that step imported is imported first.
+    What that step imported is imported first. A warning says if the data or the code have changed since the
+    model was trained.
 
     For dataset.name = 'auto', dlib itself looks for the name alone, and for an evaluation in
     postprocess.gin alone.
@@ -69,6 +77,14 @@ def bind_data_set_of(directory: str, step: str) -> None:
     with gin.unlock_config():
         for parameter, value in {"dataset.name": name, **own}.items():
             gin.parse_config(f"{parameter} = {value!r}")
+    with made_of.checked(functools.partial(_warn_of_changes, directory)):
+        yield
+
+
+def _warn_of_changes(directory: str, now: dict) -> None:
+    there = made_of.read(Path(directory, "results"))
+    for difference in made_of.differences(there, now) if there is not None else []:
+        progress.say(f"warning: {directory} was made of other data or code: {difference}")
 
 
 def _is_bound(parameter: str) -> bool:

@@ -26,9 +26,10 @@ def wrap(module: types.ModuleType) -> None:
     @functools.wraps(module.evaluate)
     def evaluate_model_too(model_dir, *args, **kwargs):
         is_trained_model = not gin_files.gin_file(model_dir, "postprocess").exists()
-        if data_set.is_auto():
-            data_set.bind_data_set_of(model_dir, "train" if is_trained_model else "postprocess")
         with contextlib.ExitStack() as stack:
+            if data_set.is_auto():
+                step = "train" if is_trained_model else "postprocess"
+                stack.enter_context(data_set.of_finished_step(model_dir, step))
             stack.enter_context(
                 evaluated.model_dir_from(functools.partial(find_model_dir, model_dir))
             )

@@ -13,7 +13,7 @@ from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.dlib import gin_errors, import_path
 from vae_ortho_plugin.dlib.steps import output_directory
 from vae_ortho_plugin.engine import graphs
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, check_no_pattern
 from vae_ortho_plugin.files import check_seal
 
 
@@ -88,10 +88,12 @@ def need_module(path: str | None, flag: str, what: str) -> None:
         what: a description of such a directory.
 
     Raises:
-        InputError: there is no such directory, no module in it, or a damaged file.
+        InputError: there is no such directory, no module in it, or a damaged file, or the path is a pattern
+            to TensorFlow.
     """
     if path is None:
         raise InputError(f"No directory of {what}. Name it with {flag}=DIRECTORY.")
+    check_no_pattern(path)
     if not os.path.isdir(os.path.join(path, "tfhub")):
         raise InputError(f"{flag} = {path} is not {what}: there is no directory tfhub in it.")
     check_seal(Path(path), "tfhub/*", "results/*")

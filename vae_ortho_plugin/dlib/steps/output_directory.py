@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from vae_ortho_plugin import files
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, check_no_pattern
 
 _MAKE_ROOM = "Make room there, and start again"
 _MAY_NOT_WRITE = "Get the right to write there, or name another directory"
@@ -22,6 +22,8 @@ _REMEDIES = {
     errno.EACCES: _MAY_NOT_WRITE,
     errno.EPERM: _MAY_NOT_WRITE,
     errno.EROFS: _MAY_NOT_WRITE,
+    # Beside a directory, names with up to 11 letters more are written.
+    errno.ENAMETOOLONG: "Take a shorter name",
 }
 
 
@@ -48,8 +50,9 @@ def refuse_existing(path: str, overwrite: bool) -> None:
     """Checks that a step may write its output directory.
 
     Raises:
-        InputError: it exists and overwrite is False, or it is a file.
+        InputError: it exists and overwrite is False, it is a file, or its path is a pattern to TensorFlow.
     """
+    check_no_pattern(path)
     if os.path.isdir(path) and not overwrite:
         raise InputError(
             f"The output directory {path} exists and was left untouched. Name another one, or replace "

@@ -17,9 +17,10 @@ def wrap(module: types.ModuleType) -> None:
 
     @functools.wraps(module.postprocess)
     def postprocess_same_data(model_dir, *args, **kwargs):
-        if data_set.is_auto():
-            data_set.bind_data_set_of(model_dir, "train")
-        return postprocess(model_dir, *args, **kwargs)
+        if not data_set.is_auto():
+            return postprocess(model_dir, *args, **kwargs)
+        with data_set.of_finished_step(model_dir, "train"):
+            return postprocess(model_dir, *args, **kwargs)
 
     module.postprocess = gin_values.checked(postprocess_same_data)
     module.postprocess_with_gin = guards.guarded(

@@ -4,17 +4,18 @@
 import hashlib
 import os
 import re
-import sys
 import types
 
 from vae_ortho_plugin.dlib import gin_values
-from vae_ortho_plugin.dlib.steps import guards, training_directory
+from vae_ortho_plugin.dlib.steps import guards, image_range, training_directory
+from vae_ortho_plugin.engine import progress
 
 _LONGEST_NAME = 100
 
 
 def wrap(module: types.ModuleType) -> None:
     """Changes dlib's module methods.unsupervised.train."""
+    module._make_input_fn = image_range.checked(module._make_input_fn)
     module.train = gin_values.checked(training_directory.resumable(module.train))
     module.train_with_gin = guards.guarded(module.train_with_gin, _prepare)
 
@@ -23,10 +24,7 @@ def _prepare(arguments: dict) -> str:
     if arguments["model_dir"] is None:
         name = _name(arguments["gin_config_files"], arguments["gin_bindings"])
         arguments["model_dir"] = os.path.join("output", name)
-        print(
-            f"vae_ortho_plugin: the model goes to {arguments['model_dir']} (no --model_dir given)",
-            file=sys.stderr,
-        )
+        progress.say(f"the model goes to {arguments['model_dir']} (no --model_dir given)")
     return arguments["model_dir"]
 
 

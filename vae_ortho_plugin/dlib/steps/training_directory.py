@@ -15,7 +15,7 @@ from pathlib import Path
 import gin
 
 from vae_ortho_plugin import files, gin_files
-from vae_ortho_plugin.dlib.steps import data_set, export, output_directory
+from vae_ortho_plugin.dlib.steps import data_set, export, made_of, output_directory
 from vae_ortho_plugin.engine import checkpoints, interruption, progress
 from vae_ortho_plugin.engine.settings import WITHOUT_EFFECT, training_loop
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
@@ -34,10 +34,42 @@ def resumable(train: Callable) -> Callable:
     def continue_or_train(*args, **kwargs):
         # Parameters that are not given are left to gin.
         given = signature.bind_partial(*args, **kwargs).arguments
-        with unfinished(given["model_dir"], given.get("overwrite", False)) as model_dir:
-            return train(**{**given, "model_dir": model_dir, "overwrite": True})
+        overwrite = given.get("overwrite", False)
+        with unfinished(given["model_dir"], overwrite) as model_dir:
+            partial = Path(model_dir).parent
+
+            def attempt() -> None:
+                with made_of.checked(functools.partial(_check_made_of, partial)):
+                    train(**{**given, "model_dir": model_dir, "overwrite": True})
+
+            try:
+                attempt()
+            except checkpoints.CannotContinue:
+                if not overwrite:
+                    raise
+                progress.say("the unfinished training is discarded: this one starts at step 0")
+                shutil.rmtree(partial / _CHECKPOINTS)
+                (partial / made_of.FILE).unlink(missing_ok=True)
+                attempt()
+            shutil.copy(partial / made_of.FILE, Path(model_dir, "results"))
 
     return continue_or_train
+
+
+def _check_made_of(partial: Path, now: dict) -> None:
+    """Writes down what an unfinished training is made of.
+
+    Raises:
+        CannotContinue: it has checkpoints that were made of something else.
+    """
+    there = made_of.read(partial)  # nothing where the training begins
+    if there is not None and (differences := made_of.differences(there, now)):
+        raise checkpoints.CannotContinue(
+            f"{partial} holds an unfinished training of other data or code: {_joined(differences)}. "
+            f"Discard it with --overwrite, in a study by deleting {partial}, or name another directory with "
+            f"--model_dir. If the results do not depend on the difference, delete {partial / made_of.FILE} to continue."
+        )
+    made_of.write(partial, now)
 
 
 @contextlib.contextmanager
@@ -70,8 +102,8 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
             with checkpoints.kept_in(partial / _CHECKPOINTS), export.prepared_before_training():
                 yield str(partial / _MODEL)
             files.seal(partial / _MODEL)
-        except NonFiniteLossError:
-            raise  # its message names a checkpoint, which is in there
+        except (NonFiniteLossError, checkpoints.CannotContinue):
+            raise  # its message says what to do with the checkpoints that are in there
         except BaseException as error:
             _keep_or_delete(partial, error)
             raise
@@ -96,11 +128,12 @@ def _say_what_is_trained() -> None:
 
 
 def _keep_or_delete(partial: Path, error: BaseException) -> None:
-    """After an error: says what is kept, or deletes what has no checkpoint."""
-    checkpoint = checkpoints.Checkpoints(partial / _CHECKPOINTS).newest()
-    if checkpoint is None:
+    """After an error: says what is kept, or deletes what has no checkpoint, not even a damaged one."""
+    if not any((partial / _CHECKPOINTS).glob("[0-9]*")):
         shutil.rmtree(partial, ignore_errors=True)
-    elif not isinstance(error, interruption.Interrupted):
+        return
+    checkpoint = checkpoints.Checkpoints(partial / _CHECKPOINTS).newest()
+    if checkpoint is not None and not isinstance(error, interruption.Interrupted):
         progress.say(
             f"the weights of step {checkpoint.step:,} are in {checkpoint.directory}. To continue from "
             f"them: {interruption.command()}"
@@ -118,15 +151,19 @@ def _can_continue(partial: Path, overwrite: bool) -> bool:
         return False
     differences = _differences(partial / _CONFIG)
     if differences and not overwrite:
-        shown = "; ".join(differences[:_MOST_DIFFERENCES])
-        if len(differences) > _MOST_DIFFERENCES:
-            shown += f"; and {len(differences) - _MOST_DIFFERENCES} more"
         raise InputError(
             f"{partial} holds an unfinished training (step {checkpoint.step:,} of "
-            f"{checkpoint.last_step:,}) with another configuration: {shown}. Discard it with "
+            f"{checkpoint.last_step:,}) with another configuration: {_joined(differences)}. Discard it with "
             "--overwrite, or name another directory with --model_dir."
         )
     return not differences
+
+
+def _joined(differences: list[str]) -> str:
+    shown = "; ".join(differences[:_MOST_DIFFERENCES])
+    if len(differences) > _MOST_DIFFERENCES:
+        shown += f"; and {len(differences) - _MOST_DIFFERENCES} more"
+    return shown
 
 
 def _differences(config: Path) -> list[str]:

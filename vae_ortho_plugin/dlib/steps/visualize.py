@@ -21,8 +21,8 @@ def wrap(module: types.ModuleType) -> None:
         guards.need_module(model_dir, "--model_dir", "a trained model")
         guards.need_output(output_dir)
         try:
-            data_set.bind_data_set_of(model_dir, "train")
-            dataset = module.named_data.get_named_ground_truth_data()
+            with data_set.of_finished_step(model_dir, "train"):
+                dataset = module.named_data.get_named_ground_truth_data()
             with output_directory.unfinished(output_dir, overwrite) as partial:
                 if dataset.observation_shape[1:] == [1, 1]:
                     from vae_ortho_plugin.dlib.vector_pictures import visualize_vector_data

@@ -6,8 +6,7 @@
         runs/DATA/MODEL/.SEED.partial/   a run that is being made, with the same files
         runs/DATA/MODEL/.SEED.lock       held by the process that makes the run
         logs/DATA-MODEL-SEED.log         what the run printed
-        results.json                     every metric of every run, by dlib_aggregate_results
-        .results.json.made_of            the files it was made of
+        results.json                     every metric of every run, as dlib_aggregate_results writes it
         report.md  report.html  tables/  pictures/
         .study.lock                      held by the study that works here
         .snakemake.lock                  held by the Snakemake that a study has started
@@ -27,8 +26,8 @@ from vae_ortho_plugin.errors import InputError
 if TYPE_CHECKING:
     from vae_ortho_plugin.study.plan.experiments import Run
 
-# Of dlib_aggregate_results, relative to the results folder. TensorFlow's `*` matches names that begin with a dot,
-# so the seed's digit keeps unfinished runs out.
+# Relative to a run's directory and to the results folder. The seed's digit keeps unfinished runs out, whose names
+# begin with a dot.
 METRIC_PATTERN = "metrics/*/*/results/aggregate/evaluation.json"
 RESULT_PATTERN = f"runs/*/*/[0-9]*/{METRIC_PATTERN}"
 LATENT_GRID_FILE = "latent_grid.npz"
@@ -64,11 +63,6 @@ class ResultsFolder:
     def aggregated_results(self) -> Path:
         """Every metric of every run, as dlib_aggregate_results writes it."""
         return self.path / "results.json"
-
-    @property
-    def aggregation_record(self) -> Path:
-        """Which files results.json was made of."""
-        return self.path / ".results.json.made_of"
 
     @property
     def report(self) -> Path:

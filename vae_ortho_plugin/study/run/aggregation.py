@@ -1,70 +1,57 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Collects every metric of every run in one file, by dlib_aggregate_results."""
+"""All results in one file, as dlib_aggregate_results writes it; needs neither TensorFlow nor dlib."""
 
 import json
-import subprocess
-import sys
+from collections.abc import Iterable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.files import check_seal, sha256, write_text, written_beside
+from vae_ortho_plugin.files import check_seal, write_text
 from vae_ortho_plugin.study.plan.layout import METRIC_PATTERN, RESULT_PATTERN, ResultsFolder
-from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 
-
-def aggregate_if_outdated(folder: ResultsFolder) -> None:
-    """Writes results.json unless it is made of just the metrics that are there now.
-
-    Compared by size and time of each file, not by order in time: clocks can be set back.
-
-    Raises:
-        InputError: a metric's file is damaged, or dlib_aggregate_results failed.
-    """
-    made_of = {}
-    for path in sorted(folder.path.glob(RESULT_PATTERN)):
-        facts = path.stat()
-        made_of[str(path.relative_to(folder.path))] = [facts.st_size, facts.st_mtime_ns]
-    if not made_of or _record(folder) == {
-        "made_of": made_of,
-        "sha256": _sha256(folder.aggregated_results),
-    }:
-        return
-    for files in folder.finished_runs():
-        check_seal(files.directory, METRIC_PATTERN)
-    aggregate(folder)
-    record = {"made_of": made_of, "sha256": _sha256(folder.aggregated_results)}
-    write_text(folder.aggregation_record, json.dumps(record))
-
-
-def _record(folder: ResultsFolder) -> dict | None:
-    try:
-        return json.loads(folder.aggregation_record.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return None
-
-
-def _sha256(path: Path) -> str | None:
-    return sha256(path) if path.is_file() else None
+_FILES_AT_A_TIME = 16
 
 
 def aggregate(folder: ResultsFolder) -> None:
-    """Writes results.json.
+    """Writes results.json: every metric of every finished run. Paths in it are relative to the folder.
 
     Raises:
-        InputError: dlib_aggregate_results failed.
+        InputError: a metric's file is damaged.
     """
-    with written_beside(folder.aggregated_results) as partial:
-        process = subprocess.run(
-            [
-                sys.executable,
-                dlib_script("dlib_aggregate_results"),
-                f"--result_file_pattern={RESULT_PATTERN}",
-                f"--output_path={partial}",
-            ],
-            check=False,
-            cwd=folder.path,  # so that no character of its path is taken for a pattern
-            capture_output=True,
-            text=True,
-        )
-        if process.returncode:
-            raise InputError(f"dlib_aggregate_results failed in {folder.path}:\n{process.stderr}")
+    for files in folder.finished_runs():
+        check_seal(files.directory, METRIC_PATTERN)
+    found = sorted(folder.path.glob(RESULT_PATTERN))
+    if found:
+        names = [str(path.relative_to(folder.path)) for path in found]
+        write_text(folder.aggregated_results, json.dumps(columns_of(found, names)))
+
+
+def columns_of(files: Iterable[str | Path], names: Iterable[str]) -> dict[str, dict[str, object]]:
+    """Column -> number of the result -> value, as a data frame's `to_json`.
+
+    A value that a result does not have, or that is not finite, is None. Numbers keep all their digits.
+
+    Args:
+        files: the results.
+        names: what stands for each file in the column 'path'.
+
+    Raises:
+        InputError: a file is damaged or no result of dlib.
+    """
+    with ThreadPoolExecutor(_FILES_AT_A_TIME) as pool:
+        results = list(pool.map(_result, files, names))
+    columns = dict.fromkeys(column for result in results for column in result)
+    return {name: {str(k): r.get(name) for k, r in enumerate(results)} for name in columns}
+
+
+def _result(file: str | Path, name: str) -> dict:
+    try:
+        with open(file, encoding="utf-8") as opened:
+            # The constants are NaN and the infinities, which JSON does not have.
+            result = json.load(opened, parse_constant=lambda constant: None)
+    except (OSError, ValueError) as error:
+        raise InputError(f"{file} is no result of dlib, or it is damaged: {error}.") from error
+    if not isinstance(result, dict):
+        raise InputError(f"{file} is no result of dlib: it holds a {type(result).__name__}.")
+    return {**result, "path": name}

@@ -82,6 +82,8 @@ def main(arguments: list[str] | None = None) -> int:
     options = parser().parse_args(words)
     # While workers are at work, `pool` handles signals itself.
     signal.signal(signal.SIGTERM, _interrupt)
+    if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as by nohup
+        signal.signal(signal.SIGHUP, _interrupt)
     try:
         # Late, because --help must do without NumPy and gin.
         from vae_ortho_plugin.study.run.missing_runs import carry_out

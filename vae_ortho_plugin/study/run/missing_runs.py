@@ -7,7 +7,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin import streams
+from vae_ortho_plugin.errors import InputError, check_no_pattern
 from vae_ortho_plugin.files import locked
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
@@ -59,9 +60,12 @@ def carry_out(options: argparse.Namespace, command: str) -> int:
             raise InputError(f"There is no results folder {folder.path}. Name it with --output.")
         status.show(runs, folder)
         return 0
+    check_no_pattern(folder.path)
+    # What is printed from here on is how far the study is.
+    streams.drop_what_cannot_be_written("stdout", "stderr")
     # Late, because they import matplotlib, which --list and --status do not need.
     from vae_ortho_plugin.study.report import write_report
-    from vae_ortho_plugin.study.run.aggregation import aggregate_if_outdated
+    from vae_ortho_plugin.study.run.aggregation import aggregate
 
     if not options.report_only:
         runs = _with_data(runs, options)
@@ -83,7 +87,7 @@ def carry_out(options: argparse.Namespace, command: str) -> int:
                     f"{command}"
                 )
                 return TIME_LIMIT_EXIT
-        aggregate_if_outdated(folder)
+        aggregate(folder)
         print(f"Report: {write_report(options.study, folder.path, selected)}")
     display.show_failures(failures)
     return 1 if failures else 0
@@ -168,8 +172,7 @@ def make_missing(
     print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before, in {folder.path}")
     if not missing:
         return []
-    for script in ("dlib_reproduce", "dlib_aggregate_results"):
-        dlib_script(script)
+    dlib_script("dlib_reproduce")
     if snakemake is not None:
         # Late, because one machine does without it.
         from vae_ortho_plugin.study.run.cluster.launch import make_on_cluster

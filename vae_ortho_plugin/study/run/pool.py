@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 
+from vae_ortho_plugin.engine.interruption import SIGNALS
 from vae_ortho_plugin.study.plan.durations import duration
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
@@ -37,7 +38,7 @@ class TimeLimitReached(Exception):
 
 
 class Stopped(KeyboardInterrupt):
-    """SIGINT or SIGTERM has stopped the workers of a study.
+    """SIGINT, SIGTERM or SIGHUP has stopped the workers of a study.
 
     Attributes:
         exit_code: what the study's process exits with, 128 + number of the signal.
@@ -71,7 +72,7 @@ def make_in_workers(
 
     Raises:
         TimeLimitReached: the time limit passed.
-        Stopped: SIGINT or SIGTERM arrived.
+        Stopped: SIGINT, SIGTERM or SIGHUP arrived.
     """
     progress = Progress(collections.deque(runs), jobs)
     folder.logs.mkdir(parents=True, exist_ok=True)
@@ -117,9 +118,9 @@ async def feed_workers(
 
 @contextlib.contextmanager
 def _signals_cancel(task: asyncio.Task) -> Iterator[list[int]]:
-    """Within: the first SIGINT or SIGTERM cancels the task; yields the signals that have arrived.
+    """Within: the first SIGINT, SIGTERM or SIGHUP cancels the task; yields the signals that have arrived.
 
-    A handler of the event loop, because an exception of Python's own handlers could end any of the
+    An ignored SIGHUP, as by nohup, stays ignored. A handler of the event loop, because an exception of Python's own handlers could end any of the
     tasks and leave its worker alone.
     """
     arrived: list[int] = []
@@ -130,7 +131,9 @@ def _signals_cancel(task: asyncio.Task) -> Iterator[list[int]]:
         arrived.append(number)
 
     loop = asyncio.get_running_loop()
-    previous = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    previous = {number: signal.getsignal(number) for number in SIGNALS}
+    if previous[signal.SIGHUP] == signal.SIG_IGN:
+        del previous[signal.SIGHUP]
     for number in previous:
         loop.add_signal_handler(number, note, number)
     try:

@@ -13,7 +13,9 @@ import os
 import sys
 import traceback
 from pathlib import Path
+from typing import TextIO
 
+from vae_ortho_plugin import streams
 from vae_ortho_plugin.engine import compiled
 from vae_ortho_plugin.engine.interruption import Interrupted
 from vae_ortho_plugin.errors import InputError
@@ -25,6 +27,7 @@ _LONGEST_ERROR = 10_000
 
 def main() -> None:
     """Answers the jobs of standard input."""
+    streams.drop_what_cannot_be_written("stdout", "stderr")
     with compiled.kept():
         _answer_jobs()
 
@@ -34,7 +37,7 @@ def _answer_jobs() -> None:
     reproduce = None
     for line in sys.stdin:
         job = json.loads(line)
-        with open(job["log"], "a") as log:
+        with _opened(job["log"]) as log:
             os.dup2(log.fileno(), 1)
             os.dup2(log.fileno(), 2)
         answer = {"error": None}
@@ -54,6 +57,13 @@ def _answer_jobs() -> None:
         print(json.dumps(answer), file=answers)
         if answer["error"]:
             sys.exit(1)
+
+
+def _opened(log: str) -> TextIO:
+    try:
+        return open(log, "a")
+    except OSError:  # such as a full disk, where the run may still have room
+        return open(os.devnull, "a")
 
 
 def _make(reproduce: dict, job: dict) -> None:

@@ -10,6 +10,7 @@ only when its job was cut short, by a node that failed for example.
 import sys
 from pathlib import Path
 
+from vae_ortho_plugin import streams
 from vae_ortho_plugin.files import write_text
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
@@ -45,6 +46,7 @@ def _record(failure: Failure, folder: ResultsFolder) -> None:
 
 def main() -> int:
     """Carries out the command line; returns the exit status."""
+    streams.drop_what_cannot_be_written("stdout", "stderr")
     plan, name, threads = sys.argv[1:]
     try:
         return 0 if make_chunk(Path(plan), name, int(threads)) else 1

@@ -14,6 +14,7 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
+from vae_ortho_plugin import streams
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import LEASE_SECONDS, locked
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
@@ -34,6 +35,7 @@ _LATENCY_WAIT = 60
 
 def main() -> int:
     """Carries out the command line; returns the exit status."""
+    streams.drop_what_cannot_be_written("stdout", "stderr")
     output, directory, *options = sys.argv[1:]
     folder, launch = ResultsFolder(Path(output)), Launch(Path(directory))
     # Ignored by what a shell script starts in the background; the launcher and `_end_with_parent` send it.

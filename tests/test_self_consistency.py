@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+import numpy as np
+import pytest
+
+from vae_ortho_plugin import InputError, self_consistency
+
+
+def random_jacobians(points=5, outputs=7, latents=3):
+    return np.random.default_rng(0).normal(size=(points, outputs, latents))
+
+
+def linearized_loss(jacobian, sigma, beta):
+    """Of one point: what depends on the noise, squared error + β KL."""
+    noise = (sigma**2 * (jacobian**2).sum(axis=0)).sum()
+    return noise + beta / 2 * (sigma**2 - 2 * np.log(sigma)).sum()
+
+
+def test_the_ratios_are_one_where_no_change_of_the_noise_lowers_the_loss():
+    jacobian, beta = random_jacobians()[0], 0.7
+    sigma = 1 / np.sqrt(1 + 2 / beta * (jacobian**2).sum(axis=0))
+    found = self_consistency([jacobian], [sigma], beta)
+    assert found.ratios == pytest.approx(np.ones((1, 3)), rel=1e-12)
+    least = linearized_loss(jacobian, sigma, beta)
+    for change in (0.99, 1.01):
+        assert linearized_loss(jacobian, sigma * change, beta) > least
+
+
+def test_the_results_are_means_over_latents_and_points():
+    jacobians, sigma = random_jacobians(), np.full((5, 3), 0.5)
+    found = self_consistency(jacobians, sigma, 2.0)
+    assert found.ratios == pytest.approx(0.25 * (1 + (jacobians**2).sum(axis=1)))
+    assert found.per_point == pytest.approx(found.ratios.mean(axis=1))
+    assert found.mean == pytest.approx(found.per_point.mean())
+    assert found.stderr == pytest.approx(found.std / np.sqrt(5))
+
+
+def test_the_cross_entropys_rows_are_weighed_by_its_curvature():
+    """Bernoulli with logits A z: the Hessian of the loss by z is Aᵀ diag(p (1 - p)) A."""
+    weights, beta = random_jacobians()[0], 1.5
+    p = 1 / (1 + np.exp(-weights @ [0.3, -0.2, 0.1]))
+    jacobian = (p * (1 - p))[:, None] * weights  # of the image
+    curvature = ((p * (1 - p))[:, None] * weights**2).sum(axis=0)
+    # Squared error's Hessian is 2 JᵀJ, so that 2/β ‖J_k‖² becomes curvature / β.
+    sigma = 1 / np.sqrt(1 + curvature / beta)
+    weighed = np.sqrt(1 / (p * (1 - p)) / 2)[:, None] * jacobian
+    assert self_consistency([weighed], [sigma], beta).mean == pytest.approx(1, rel=1e-12)
+
+
+def test_latents_that_the_decoder_ignores_are_best_at_the_prior_and_may_outnumber_the_outputs():
+    jacobians = np.zeros((2, 1, 4))
+    assert self_consistency(jacobians, np.ones((2, 4)), 1.0).per_point.tolist() == [1, 1]
+
+
+@pytest.mark.parametrize("beta", [0.0, -1.0, np.nan])
+def test_a_beta_that_is_not_positive_is_refused(beta):
+    with pytest.raises(InputError, match="beta"):
+        self_consistency(random_jacobians(), np.ones((5, 3)), beta)

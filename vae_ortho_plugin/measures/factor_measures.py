@@ -1,0 +1,294 @@
+# SPDX-License-Identifier: Apache-2.0
+"""How latents and generating factors correspond: `mcc` and `infomec`.
+
+`mcc` is that of nonlinear ICA: Hyvarinen and Morioka, Unsupervised Feature Extraction by Time-Contrastive
+Learning and Nonlinear ICA, NeurIPS 2016. `infomec` is that of Hsu, Dorrell, Whittington, Wu and Finn,
+Disentanglement via Latent Quantization, NeurIPS 2023, Sec. 5.
+"""
+
+import dataclasses
+import warnings
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.optimize import linear_sum_assignment
+from scipy.stats import rankdata
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.arrays import ByValue, check_shape, float_array, whole_number
+from vae_ortho_plugin.measures.disentanglement_score import KINDS, _factor_table, _values
+
+CORRELATIONS = ("pearson", "spearman")
+
+# Of the authors' code: neighbours of the estimator, and the share of the largest range of a latent up to
+# which another one is left out.
+_NUM_NEIGHBORS = 10
+_SMALL_RANGE = 1 / 20
+# As many as dlib's discretizer has bins.
+_NUM_STEPS = 20
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Mcc(ByValue):
+    """Correlations of latents and factors.
+
+    Attributes:
+        mean: mean of per_factor over the factors, in [0, 1].
+        per_factor: [factors], |correlation| of each factor with its latent; 0 without a latent.
+        matched: [factors], index of each factor's latent; −1 where there are fewer latents than factors and
+            this factor has none.
+        correlations: [latents, factors], |correlation|; 0 for a constant latent.
+    """
+
+    mean: float
+    per_factor: NDArray[np.float64]
+    matched: NDArray[np.intp]
+    correlations: NDArray[np.float64]
+
+
+def mcc(means: ArrayLike, factors: ArrayLike, correlation: str = "pearson") -> Mcc:
+    """Mean correlation coefficient: (1/factors) Σ_k |corr(μ_π(k), w_k)|, π the best assignment.
+
+    Each factor has a latent of its own, by linear assignment, so that the sum is greatest.
+
+    Two factors in a latent space that is rotated by 45 degrees, and the ranks of a monotone function:
+
+    >>> factors = [[1, 0], [0, 1], [-1, 0], [0, -1]]
+    >>> round(mcc([[1, 1], [-1, 1], [-1, -1], [1, -1]], factors).mean, 4)
+    0.7071
+    >>> round(mcc([[1], [8], [27]], [[1], [2], [3]], correlation="spearman").mean, 9)
+    1.0
+
+    Args:
+        means: posterior means, [points, latents].
+        factors: [points, factors], numbers on a scale; leave out categorical factors.
+        correlation: "pearson", or "spearman" for that of the ranks.
+
+    Raises:
+        InputError: wrong shapes, no real numbers, a value that is not finite, a factor that does not vary,
+            or an unknown correlation.
+    """
+    if correlation not in CORRELATIONS:
+        raise InputError(
+            f"Unknown correlation {correlation!r}; use one of {', '.join(CORRELATIONS)}."
+        )
+    latents = _means(means)
+    numbers = float_array("factors", factors, booleans=True)
+    check_shape("factors", numbers, points=len(latents), factors=None)
+    for k, column in enumerate(numbers.T):
+        _check_varies(column, k)
+    if correlation == "spearman":
+        latents, numbers = rankdata(latents, axis=0), rankdata(numbers, axis=0)
+    correlations = np.minimum(np.abs(_unit_columns(latents).T @ _unit_columns(numbers)), 1)
+    chosen, of_factors = linear_sum_assignment(correlations, maximize=True)
+    matched = np.full(numbers.shape[1], -1)
+    matched[of_factors] = chosen
+    per_factor = np.zeros(numbers.shape[1])
+    per_factor[of_factors] = correlations[chosen, of_factors]
+    return Mcc(float(per_factor.mean()), per_factor, matched, correlations)
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class InfoMec(ByValue):
+    """Modularity, explicitness and compactness of a representation.
+
+    Attributes:
+        infom: modularity, in [0, 1]; 1 where each latent knows of one factor. NaN with one factor, or
+            where no latent is kept.
+        infoe: explicitness, at most 1; 1 where the factors can be read off linearly.
+        infoc: compactness, in [0, 1]; 1 where each factor is known to one latent. NaN where fewer than two
+            latents are kept.
+        nmi: [latents, factors], I(z_j; w_k) / H(w_k), about 0 to 1; the estimator is meant for latents whose
+            values do not repeat.
+        kept: indices of the latents whose range is above 1/20 of the largest one. infom and infoc are
+            over these.
+    """
+
+    infom: float
+    infoe: float
+    infoc: float
+    nmi: NDArray[np.float64]
+    kept: list[int]
+
+
+def infomec(
+    means: ArrayLike, factors: ArrayLike, factor_kinds: Sequence[str], seed: int = 0
+) -> InfoMec:
+    """InfoM, InfoE and InfoC of Hsu et al. 2023, for latents that are real numbers.
+
+    With N_jk = I(z_j; w_k) / H(w_k) by 10 nearest neighbours, where each value of a factor is a class:
+
+        InfoM = (mean_j (max_k N_jk / Σ_k N_jk) − 1/factors) / (1 − 1/factors)
+        InfoC = (mean_k (max_j N_jk / Σ_j N_jk) − 1/latents) / (1 − 1/latents)
+        InfoE = mean_k (1 − L(w_k | z) / L(w_k | constant))
+
+    L is the loss of the best linear prediction, fitted to these points: for a categorical factor the
+    cross-entropy of a logistic regression that weighs all classes alike, for a continuous one the squared
+    error, so that its term is R². A latent or factor without any information counts as one whose information is
+    spread evenly. A continuous factor with fewer than 11 points for a value counts in N by 20 steps of
+    equal width.
+
+    Where both factors are the same, no latent can tell them apart, and where both latents are the same, no
+    factor has one of its own:
+
+    >>> same = [[i, i] for i in range(9) for _ in range(20)]
+    >>> found = infomec([[10.0 * i + j] for i in range(9) for j in range(20)], same, ["continuous"] * 2)
+    >>> found.infom
+    0.0
+    >>> line = [[i] for i in range(60)]
+    >>> found = infomec([[i, i] for i in range(60)], line, ["continuous"])
+    >>> round(found.infoc, 2)
+    0.0
+
+    A latent that is the factor explains it:
+
+    >>> round(infomec(line, line, ["continuous"]).infoe, 9)
+    1.0
+
+    Args:
+        means: posterior means, [points, latents].
+        factors: [points, factors]; numbers, or for a categorical factor its classes, which may be strings.
+        factor_kinds: "continuous" or "categorical" for each factor.
+        seed: of the noise of 1e-10 that scikit-learn adds to latents so that no two are equal.
+
+    Raises:
+        InputError: shapes, lengths or kinds that do not fit, values that are not finite, strings in a
+            continuous factor, a factor that does not vary or whose every class has one point, or no
+            scikit-learn, which this measure needs.
+    """
+    latents = _means(means)
+    columns, kinds = _columns(factors, factor_kinds, len(latents))
+    ranges = np.ptp(latents, axis=0)
+    kept = np.flatnonzero(ranges > ranges.max() * _SMALL_RANGE)
+    latents = _standardized(latents)
+    nmi = _nmi(latents, columns, kinds, whole_number("seed", seed, 0))
+    terms = [_explained(latents, *of_factor) for of_factor in zip(columns, kinds, strict=True)]
+    return InfoMec(
+        infom=_concentration(nmi[kept]),
+        infoe=float(np.mean(terms)),
+        infoc=_concentration(nmi[kept].T),
+        nmi=nmi,
+        kept=kept.tolist(),
+    )
+
+
+def _concentration(rows: NDArray[np.float64]) -> float:
+    """How far each row is one entry alone: 1, or 0 where all entries are equal; NaN for one column."""
+    number = rows.shape[1]
+    if number < 2 or not len(rows):
+        return float("nan")
+    sums = rows.sum(axis=1)
+    shares = np.divide(rows.max(axis=1), sums, out=np.full_like(sums, 1 / number), where=sums > 0)
+    return float((shares.mean() - 1 / number) / (1 - 1 / number))
+
+
+def _nmi(
+    latents: NDArray[np.float64], columns: list[NDArray[np.float64]], kinds: list[str], seed: int
+) -> NDArray[np.float64]:
+    selection = _scikit_learn().feature_selection
+    varying = latents.any(axis=0)
+    result = np.zeros((latents.shape[1], len(columns)))
+    for k, (column, kind) in enumerate(zip(columns, kinds, strict=True)):
+        classes, counts = _classes(column, kind)
+        if counts.max() < 2:
+            raise InputError(
+                f"Every class of factor {k} has one point only, so that it has no nearest neighbours. Take "
+                "more points or, if it is a number on a scale, call it continuous in factor_kinds."
+            )
+        if varying.any():
+            shares = counts / len(classes)
+            result[varying, k] = selection.mutual_info_classif(
+                latents[:, varying],
+                classes,
+                discrete_features=False,
+                n_neighbors=_NUM_NEIGHBORS,
+                random_state=seed,
+            ) / -(shares @ np.log(shares))
+    return result
+
+
+def _classes(column: NDArray[np.float64], kind: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
+    """The class of each point, and the number of points of each class."""
+    values, classes = np.unique(column, return_inverse=True)
+    if kind == "continuous" and len(values) * (_NUM_NEIGHBORS + 1) > len(column):
+        width = (values[-1] - values[0]) / _NUM_STEPS
+        steps = np.minimum((column - values[0]) // width, _NUM_STEPS - 1)
+        classes = np.unique(steps, return_inverse=True)[1]
+    return classes, np.bincount(classes)
+
+
+def _explained(latents: NDArray[np.float64], column: NDArray[np.float64], kind: str) -> float:
+    """1 − loss of the best linear prediction over that of the best constant."""
+    sklearn = _scikit_learn()
+    if kind == "continuous":
+        model = sklearn.linear_model.LinearRegression().fit(latents, column)
+        return float(model.score(latents, column))
+    classes = np.unique(column, return_inverse=True)[1]
+    model = sklearn.linear_model.LogisticRegression(C=np.inf, class_weight="balanced")
+    with warnings.catch_warnings():
+        # Classes that can be told apart have no best weights; the loss is small long before.
+        warnings.simplefilter("ignore", sklearn.exceptions.ConvergenceWarning)
+        model.fit(latents, classes)
+    loss = sklearn.metrics.log_loss(classes, model.predict_proba(latents))
+    # With equal weights of the classes, the best constant predicts all alike.
+    return float(1 - loss / np.log(classes.max() + 1))
+
+
+def _scikit_learn() -> Any:
+    try:
+        import sklearn.exceptions
+        import sklearn.feature_selection
+        import sklearn.linear_model
+        import sklearn.metrics
+    except ModuleNotFoundError as error:
+        raise InputError("infomec needs scikit-learn: pip install scikit-learn.") from error
+    return sklearn
+
+
+def _means(means: ArrayLike) -> NDArray[np.float64]:
+    latents = float_array("means", means)
+    check_shape("means", latents, points=None, latents=None)
+    return latents
+
+
+def _columns(
+    factors: ArrayLike, factor_kinds: Sequence[str], points: int
+) -> tuple[list[NDArray[np.float64]], list[str]]:
+    """The factors as numbers, and their kinds."""
+    table = _factor_table(factors)
+    check_shape("factors", table, points=points, factors=None)
+    kinds = [factor_kinds] if isinstance(factor_kinds, str) else list(factor_kinds)
+    if len(kinds) != table.shape[1]:
+        raise InputError(f"factor_kinds has {len(kinds)} entries for {table.shape[1]} factors.")
+    columns = []
+    for k, kind in enumerate(kinds):
+        if kind not in KINDS:
+            raise InputError(f"factor_kinds[{k}] is {kind!r}; use {' or '.join(KINDS)}.")
+        columns.append(_values(table, k, kind, f"factor {k}"))
+        _check_varies(columns[-1], k)
+    return columns, kinds
+
+
+def _check_varies(column: NDArray[np.float64], k: int) -> None:
+    if np.ptp(column) == 0:
+        raise InputError(
+            f"factors[:, {k}] has one value only, so that no latent can know of it: leave it out, or take "
+            "more points."
+        )
+
+
+def _unit_columns(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The columns less their means, of length 1; constant ones as zeros."""
+    constant = np.ptp(array, axis=0) == 0
+    # Scaled first, so that no square leaves float64's range.
+    scale = np.abs(array).max(axis=0)
+    centred = array / np.where(constant, 1, scale)
+    centred = np.where(constant, 0, centred - centred.mean(axis=0))
+    return np.asarray(centred / np.where(constant, 1, np.linalg.norm(centred, axis=0)))
+
+
+def _standardized(array: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The columns with mean 0 and standard deviation 1; constant ones as zeros."""
+    return np.asarray(_unit_columns(array) * np.sqrt(len(array)))
