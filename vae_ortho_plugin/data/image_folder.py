@@ -12,7 +12,8 @@ from pathlib import Path
 import gin
 import numpy as np
 
-from vae_ortho_plugin.data import image_file, own_data
+from vae_ortho_plugin.data import own_data
+from vae_ortho_plugin.data.files import image_file
 from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import contents
 from vae_ortho_plugin.data.own_data import OwnData

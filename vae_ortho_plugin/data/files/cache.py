@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Hashable
 from pathlib import Path
 from typing import TypeVar
 
-from vae_ortho_plugin.data import read_files
+from vae_ortho_plugin.data.files import read_files
 
 Content = TypeVar("Content")
 

@@ -11,7 +11,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from vae_ortho_plugin.data import read_files
+from vae_ortho_plugin.data.files import read_files
 from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.unpack import MOST_PER_BYTE
 from vae_ortho_plugin.errors import InputError
