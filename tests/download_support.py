@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from vae_ortho_plugin.data import mnist_files
-from vae_ortho_plugin.data.files import catalog, download
+from vae_ortho_plugin.data.files import download, remote
 from vae_ortho_plugin.data.files.location import VARIABLE
 
 SHAPES = {"train-images-idx3-ubyte": (60, 28, 28), "t10k-labels-idx1-ubyte": (10,)}
@@ -68,29 +68,28 @@ class Handler(http.server.BaseHTTPRequestHandler):
 def offer(monkeypatch, **data_sets):
     """Makes the command know these data sets alone."""
     known = {
-        name: catalog.DataSet(remotes, "1 MB", "MIT", "https://example.org", "put it into {root}")
+        name: remote.Download(remotes, "1 MB", "MIT", "https://example.org", "put it into {root}")
         for name, remotes in data_sets.items()
     }
-    for module in (catalog, download):
-        monkeypatch.setattr(module, "DATA_SETS", known)
+    monkeypatch.setattr(download, "DATA_SETS", known)
 
 
 @pytest.fixture
 def server(monkeypatch, tmp_path):
     """Serves small files of MNIST at two mirrors, /a and /b; the data root is `tmp_path`."""
     monkeypatch.setattr(mnist_files, "SHAPES", SHAPES)
-    sums = {file: int(array.sum()) for file, array in ARRAYS.items()}
-    monkeypatch.setitem(mnist_files.SUMS, "mnist", sums)
+    facts = tuple(
+        (int(array.sum()), hashlib.sha256(idx_gzip(array)).hexdigest()) for array in ARRAYS.values()
+    )
+    monkeypatch.setitem(mnist_files.PUBLISHED, "mnist", facts)
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    monkeypatch.setattr(download.time, "sleep", lambda seconds: None)
-    hashes = {file: hashlib.sha256(idx_gzip(array)).hexdigest() for file, array in ARRAYS.items()}
-    monkeypatch.setitem(catalog._IDX_SHA256, "mnist", hashes)
+    monkeypatch.setattr(remote.time, "sleep", lambda seconds: None)
     monkeypatch.setenv("NO_PROXY", "127.0.0.1")
     with Server() as server:
         server.files = {
             f"/{mirror}/{file}.gz": idx_gzip(a) for mirror in "ab" for file, a in ARRAYS.items()
         }
-        remotes = catalog._idx_files("mnist", f"{server.url}/a", f"{server.url}/b")
+        remotes = mnist_files.remotes("mnist", f"{server.url}/a", f"{server.url}/b")
         offer(monkeypatch, mnist=remotes)
         thread = threading.Thread(target=server.serve_forever)
         thread.start()

@@ -13,7 +13,7 @@ from download_support import offer, server  # noqa: F401
 
 from vae_ortho_plugin.data import cars3d
 from vae_ortho_plugin.data.files import download
-from vae_ortho_plugin.data.files.catalog import DATA_SETS
+from vae_ortho_plugin.data.files.download import DATA_SETS
 
 
 def remote_at(server, remote, content):

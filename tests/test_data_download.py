@@ -6,14 +6,12 @@ import subprocess
 import sys
 
 import numpy as np
-import pooch
 import pytest
 from disentanglement_lib.data.ground_truth import named_data
 from download_support import ARRAYS, SHAPES, idx_gzip, offer, server  # noqa: F401
 
 from vae_ortho_plugin.data import dsprites, mnist_files, render_dsprites
-from vae_ortho_plugin.data.files import catalog, download
-from vae_ortho_plugin.data.files.catalog import DATA_SETS
+from vae_ortho_plugin.data.files import download, remote
 from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.locks import locked
@@ -25,16 +23,17 @@ def stored(tmp_path):
     return sorted(path.name for path in (tmp_path / "mnist").iterdir())
 
 
-def test_files_arrive_at_their_places_under_the_data_root(server, tmp_path):
-    assert download.main(["mnist"]) == 0
+def check_all_arrived(tmp_path):
     assert stored(tmp_path) == sorted(f"{file}.gz" for file in SHAPES)
     for file, array in ARRAYS.items():
-        path = mnist_files.find_file(tmp_path / "mnist", file)
-        np.testing.assert_array_equal(mnist_files.read_idx(path), array)
+        np.testing.assert_array_equal(
+            mnist_files.read_idx(tmp_path / "mnist" / f"{file}.gz"), array
+        )
 
 
-def test_good_files_are_not_fetched_again(server, capsys):
-    download.main([])
+def test_files_arrive_at_their_places_and_are_not_fetched_again(server, tmp_path, capsys):
+    assert download.main(["mnist"]) == 0
+    check_all_arrived(tmp_path)
     server.requests.clear()
     assert download.main([]) == 0
     assert server.requests == []
@@ -49,9 +48,7 @@ def test_a_broken_connection_is_resumed_where_it_broke(server, tmp_path):
         (f"/a/{IMAGES}.gz", None),
         (f"/a/{IMAGES}.gz", f"bytes={size // 2 + 1}-"),
     ]
-    np.testing.assert_array_equal(
-        mnist_files.read_idx(tmp_path / "mnist" / f"{IMAGES}.gz"), ARRAYS[IMAGES]
-    )
+    check_all_arrived(tmp_path)
 
 
 def test_the_next_call_goes_on_where_the_last_one_gave_up(server, tmp_path, capsys):
@@ -66,30 +63,18 @@ def test_the_next_call_goes_on_where_the_last_one_gave_up(server, tmp_path, caps
     server.requests.clear()
     assert download.main([]) == 0
     assert server.requests[0] == (f"/a/{IMAGES}.gz", "bytes=5000-")
-    assert stored(tmp_path) == sorted(f"{file}.gz" for file in SHAPES)
+    check_all_arrived(tmp_path)
 
 
-def test_a_server_without_ranges_sends_everything_again(server, tmp_path):
-    server.cut_after = 1000
-    download.main([])
-    server.cut_after, server.ranges = None, False
-    assert download.main([]) == 0
-    np.testing.assert_array_equal(
-        mnist_files.read_idx(tmp_path / "mnist" / f"{IMAGES}.gz"), ARRAYS[IMAGES]
-    )
-
-
-@pytest.mark.parametrize("length", [100, 10**6])
-def test_a_wrong_part_is_thrown_away_and_fetched_anew(server, tmp_path, length):
+@pytest.mark.parametrize("length, ranges", [(1000, False), (100, True), (10**6, True)])
+def test_a_part_that_cannot_be_used_is_fetched_anew(server, tmp_path, length, ranges):
     server.cut_after = 1000
     download.main([])
     for part in (tmp_path / "mnist").glob(f"{IMAGES}.gz.*.part"):
         part.write_bytes(bytes(length))
-    server.cut_after = None
+    server.cut_after, server.ranges = None, ranges
     assert download.main([]) == 0
-    np.testing.assert_array_equal(
-        mnist_files.read_idx(tmp_path / "mnist" / f"{IMAGES}.gz"), ARRAYS[IMAGES]
-    )
+    check_all_arrived(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +113,7 @@ def test_a_process_that_ends_while_it_computes_the_hash_loses_nothing(
         raise KeyboardInterrupt
 
     with monkeypatch.context() as patch:
-        patch.setattr(pooch.core, "hash_matches", interrupt)
+        patch.setattr(remote, "has_hash", interrupt)
         assert download.main([]) == 130
     (part,) = stored(tmp_path)
     assert part.startswith(f"{IMAGES}.gz.") and part.endswith(".part")
@@ -150,23 +135,19 @@ def test_the_second_address_serves_where_the_first_is_wrong_or_gone(server, tmp_
     server.files[f"/a/{IMAGES}.gz"] = b"moved"
     del server.files["/a/t10k-labels-idx1-ubyte.gz"]
     assert download.main([]) == 0
-    assert stored(tmp_path) == sorted(f"{file}.gz" for file in SHAPES)
+    check_all_arrived(tmp_path)
 
 
-def test_a_damaged_file_is_replaced(server, tmp_path, capsys):
+def test_damaged_files_are_replaced_and_plain_ones_give_way(server, tmp_path, capsys):
     download.main([])
     path = tmp_path / "mnist" / f"{IMAGES}.gz"
     path.write_bytes(path.read_bytes()[:-20])
+    plain = tmp_path / "mnist" / IMAGES
+    plain.write_text("damaged")
     assert download.main([]) == 0
     assert f"{path}: damaged or truncated" in capsys.readouterr().out
-    np.testing.assert_array_equal(mnist_files.read_idx(path), ARRAYS[IMAGES])
-
-
-def test_a_damaged_plain_file_gives_way_to_the_fetched_one(server, tmp_path):
-    (tmp_path / "mnist").mkdir()
-    (tmp_path / "mnist" / IMAGES).write_text("damaged")
-    assert download.main([]) == 0
-    assert mnist_files.find_file(tmp_path / "mnist", IMAGES).suffix == ".gz"
+    plain.unlink()
+    check_all_arrived(tmp_path)
 
 
 def test_a_rendered_file_is_replaced_by_the_official_file(server, tmp_path, monkeypatch):
@@ -178,10 +159,9 @@ def test_a_rendered_file_is_replaced_by_the_official_file(server, tmp_path, monk
     content[comment : comment + 8] = b"official"
     server.files["/dsprites.npz"] = bytes(content)
     known_hash = "md5:" + hashlib.md5(content).hexdigest()
-    remote = catalog.Remote(
-        dsprites.FILE, (f"{server.url}/dsprites.npz",), known_hash, catalog._check_dsprites
-    )
-    offer(monkeypatch, dsprites=(remote,))
+    url = f"{server.url}/dsprites.npz"
+    official = remote.Remote(dsprites.FILE, (url,), known_hash, dsprites.check_published)
+    offer(monkeypatch, dsprites=(official,))
     assert download.main(["dsprites"]) == 0
     assert path.read_bytes() == bytes(content)
 
@@ -197,18 +177,11 @@ def test_every_data_set_of_dlib_has_a_command():
         named_data.get_named_ground_truth_data("none")
     known = set(str(error.value).partition("Known: ")[2].partition(".")[0].split(", "))
     assert {"mpi3d_real", "cars3d"} < known
-    made = {
-        "abstract_dsprites",
-        "dummy_data",
-        "image_folder",
-        "npz",
-        "synth_linear",
-        "synth_nonlinear",
-    }
-    for name in known - made:
-        assert catalog.needed(name)
-    assert catalog.needed("scream_dsprites") == ["dsprites", "scream"]
-    assert catalog.needed("all") == list(DATA_SETS)
+    made = {"dummy_data", "image_folder", "npz", "synth_linear", "synth_nonlinear"}
+    for name in known - made - {"abstract_dsprites"}:
+        assert download.needed(name)
+    assert download.needed("scream_dsprites") == ["dsprites", "scream"]
+    assert download.needed("all") == list(download.DATA_SETS)
 
 
 def test_the_list_has_sizes_licences_and_places(tmp_path, capsys):
@@ -219,27 +192,23 @@ def test_the_list_has_sizes_licences_and_places(tmp_path, capsys):
     assert list(tmp_path.iterdir()) == []
 
 
-def test_an_unknown_data_set_is_answered_with_the_known_ones(tmp_path, capsys):
+def test_an_unknown_data_set_and_a_root_that_cannot_be_written_are_named(tmp_path, capsys):
     assert download.main(["--root", str(tmp_path), "cifar"]) == 1
     error = capsys.readouterr().err
     assert "'cifar'" in error and "mnist, fashion_mnist, dsprites" in error
     assert list(tmp_path.iterdir()) == []
-
-
-def test_a_root_that_cannot_be_written_is_named(server, tmp_path, capsys):
     (tmp_path / "file").write_text("")
     assert download.main(["--root", str(tmp_path / "file")]) == 1
     assert str(tmp_path / "file") in capsys.readouterr().err
 
 
 def test_the_command_explains_itself_without_tensorflow():
-    check = "import sys; from vae_ortho_plugin.data import download, render_dsprites; "
-    check += "sys.exit('tensorflow' in sys.modules)"
-    subprocess.run([sys.executable, "-c", check], check=True)
-    result = subprocess.run(
-        [sys.executable, "-m", "vae_ortho_plugin.data.files.download", "--help"],
-        check=True,
-        capture_output=True,
-        text=True,
+    program = (
+        "import sys; from vae_ortho_plugin.data import render_dsprites; "
+        "from vae_ortho_plugin.data.files import download\n"
+        "try: download.main(['--help'])\n"
+        "finally: assert 'tensorflow' not in sys.modules"
     )
+    command = [sys.executable, "-c", program]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
     assert "fashion_mnist" in result.stdout and VARIABLE in result.stdout

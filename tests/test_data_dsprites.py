@@ -81,23 +81,21 @@ def box(image):
 
 
 @pytest.mark.parametrize(
-    "shape, areas",
+    "shape, areas, bounds",
     [
-        ("square", [100, 144, 196, 256, 324, 400]),
-        ("ellipse", [76, 104, 144, 184, 228, 288]),
-        ("heart", [58, 84, 108, 140, 182, 222]),
+        ("square", [100, 144, 196, 256, 324, 400], (6, 25, 6, 25)),
+        ("ellipse", [76, 104, 144, 184, 228, 288], (9, 22, 3, 28)),
+        ("heart", [58, 84, 108, 140, 182, 222], (7, 23, 6, 25)),
     ],
 )
-def test_sprites_have_the_areas_of_the_published_ones(shape, areas):
+def test_sprites_have_the_areas_and_bounding_boxes_of_the_published_ones(shape, areas, bounds):
     assert [sprite(shape, scale).sum() for scale in np.linspace(0.5, 1, 6)] == areas
-
-
-@pytest.mark.parametrize(
-    "shape, bounds",
-    [("square", (6, 25, 6, 25)), ("ellipse", (9, 22, 3, 28)), ("heart", (7, 23, 6, 25))],
-)
-def test_sprites_lie_in_the_bounding_boxes_of_the_published_ones(shape, bounds):
     assert box(sprite(shape)) == bounds
+    # The first and the last orientation are the same image.
+    for scale in np.linspace(0.5, 1, 6):
+        np.testing.assert_array_equal(
+            sprite(shape, scale, 0, 0.4, 0.7), sprite(shape, scale, 2 * np.pi, 0.4, 0.7)
+        )
 
 
 def test_sprites_turn_counter_clockwise():
@@ -115,15 +113,6 @@ def test_sprites_turn_counter_clockwise():
     assert quarter[:, 24].sum() < quarter[:, 8].sum()
 
 
-@pytest.mark.parametrize("shape", render_dsprites.OUTLINES)
-def test_the_first_and_the_last_orientation_are_the_same_image(shape):
-    first, *_, last = render_dsprites.factor_values()[3]
-    for scale in np.linspace(0.5, 1, 6):
-        np.testing.assert_array_equal(
-            sprite(shape, scale, first, 0.4, 0.7), sprite(shape, scale, last, 0.4, 0.7)
-        )
-
-
 def test_sprites_travel_32_pixels_and_lie_between_whole_pixels():
     first, last = sprite("heart"), sprite("heart", x=1.0, y=1.0)
     np.testing.assert_array_equal(np.roll(first, (32, 32), axis=(0, 1)), last)
@@ -135,7 +124,7 @@ def test_sprites_travel_32_pixels_and_lie_between_whole_pixels():
 
 
 def test_the_file_has_its_images_in_the_order_of_the_factors(rendered):
-    images, sizes = dsprites.load_dsprites(rendered)
+    images, sizes, *_ = dsprites.load_dsprites(rendered)
     assert sizes == SIZES
     _, _, scales, orientations, xs, ys = render_dsprites.factor_values(SIZES)
     for shape, scale, orientation, x, y in [(0, 0, 0, 0, 0), (1, 1, 2, 2, 0), (2, 0, 1, 1, 1)]:
@@ -198,7 +187,7 @@ def test_our_initializer_gives_dlib_the_same_object_without_reading_again(
     dlib_own = dlib_dsprites.DSprites([2, 3, 4, 5])
     monkeypatch.setattr(dlib_dsprites.DSprites, "__init__", dsprites.initialize)
     ours = dlib_dsprites.DSprites([2, 3, 4, 5])
-    assert set(vars(ours)) == set(vars(dlib_own))
+    assert vars(dlib_own).keys() <= vars(ours).keys()
     for a, b in zip(
         ours.sample(30, np.random.RandomState(0)),
         dlib_own.sample(30, np.random.RandomState(0)),
@@ -214,10 +203,10 @@ def test_our_initializer_gives_dlib_the_same_object_without_reading_again(
 
 
 def test_a_changed_file_is_read_again(rendered, tmp_path):
-    images, _ = dsprites.load_dsprites(rendered)
-    assert dsprites.load_dsprites(rendered)[0] is images
+    images = dsprites.load_dsprites(rendered).images
+    assert dsprites.load_dsprites(rendered).images is images
     other = rewritten(rendered, tmp_path, imgs=1 - images)
-    np.testing.assert_array_equal(dsprites.load_dsprites(other)[0], 1 - images)
+    np.testing.assert_array_equal(dsprites.load_dsprites(other).images, 1 - images)
 
 
 def test_a_file_is_published_by_its_hash_rendered_by_its_comment_or_neither(
@@ -237,36 +226,23 @@ def test_a_file_is_published_by_its_hash_rendered_by_its_comment_or_neither(
 
 
 def test_a_whole_official_file_passes_its_check(rendered, monkeypatch):
-    with pytest.raises(InputError, match=r"imgs to be uint8 of shape \(737280, 64, 64\)"):
+    with pytest.raises(InputError, match=r"expected factors of sizes \(1, 3, 6, 40, 32, 32\)"):
         dsprites.check_official(rendered)
     monkeypatch.setattr(dsprites, "SIZES", SIZES)
     dsprites.check_official(rendered)
 
 
-def damaged(path):
-    content = bytearray(path.read_bytes())
-    content[len(content) // 2] ^= 0xFF
-    return bytes(content)
-
-
-@pytest.mark.parametrize(
-    "content, message",
-    [
-        (lambda path: b"", "damaged or truncated npz"),
-        (lambda path: b"<html>", "damaged or truncated npz"),
-        (lambda path: path.read_bytes()[:-1000], "damaged or truncated npz"),
-        (damaged, "damaged"),
-    ],
-    ids=["empty", "html", "truncated", "one byte"],
-)
-def test_a_damaged_file_is_named(rendered, tmp_path, monkeypatch, content, message):
+def test_a_damaged_file_is_named(rendered, tmp_path, monkeypatch):
     path = tmp_path / "file.npz"
-    path.write_bytes(content(rendered))
     monkeypatch.setattr(dsprites, "SIZES", SIZES)
-    for read in (dsprites.load_dsprites, dsprites.check_official):
-        with pytest.raises(InputError, match=message) as error:
-            read(path)
-        assert str(path) in str(error.value)
+    good = rendered.read_bytes()
+    half = len(good) // 2
+    one_byte = good[:half] + bytes([good[half] ^ 0xFF]) + good[half + 1 :]
+    for content in (b"", b"<html>", good[:-1000], one_byte):
+        path.write_bytes(content)
+        for read in (dsprites.load_dsprites, dsprites.check_official):
+            with pytest.raises(InputError, match=f"{path}: .*damaged"):
+                read(path)
 
 
 @pytest.mark.parametrize(
@@ -299,20 +275,17 @@ def test_a_missing_file_is_reported_with_the_commands_that_get_it(dlib_file, tmp
         assert part in str(error.value)
 
 
-def test_rendering_does_not_replace_a_file_unasked(rendered, capsys):
-    root, before = rendered.parent.parent, rendered.read_bytes()
-    assert render_dsprites.main(["--root", str(root), "--grid", "1", "1", "1", "1", "1"]) == 1
-    assert f"{rendered} exists; --overwrite" in capsys.readouterr().err
-    assert rendered.read_bytes() == before
-
-
-def test_overwrite_replaces_the_file(tmp_path, monkeypatch):
+def test_only_overwrite_replaces_a_file(tmp_path, monkeypatch, capsys):
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     path = tmp_path / dsprites.FILE
     path.parent.mkdir()
     path.write_text("old")
-    assert render_dsprites.main(["--overwrite", "--grid", "1", "1", "1", "2", "1"]) == 0
-    assert dsprites.load_dsprites(path)[1] == (1, 1, 1, 1, 2, 1)
+    grid = ["--grid", "1", "1", "1", "2", "1"]
+    assert render_dsprites.main(grid) == 1
+    assert f"{path} exists; --overwrite" in capsys.readouterr().err
+    assert path.read_text() == "old"
+    assert render_dsprites.main(["--overwrite", *grid]) == 0
+    assert dsprites.load_dsprites(path).sizes == (1, 1, 1, 1, 2, 1)
 
 
 @pytest.mark.parametrize("grid", [("4", "1", "1", "1", "1"), ("3", "0", "1", "1", "1")])

@@ -253,7 +253,7 @@ def test_one_mpi3d_set_does_not_pass_for_another(root, monkeypatch):
     middle = (size - sample) // 2
     parts = content[:sample] + content[middle : middle + sample] + content[-sample:]
     published = hashlib.md5(size.to_bytes(8, "big") + parts).hexdigest()
-    monkeypatch.setitem(mpi3d.SHORT_MD5, "mpi3d_realistic", published)
+    monkeypatch.setitem(mpi3d.PUBLISHED, "mpi3d_realistic", ("", published, ()))
     with pytest.raises(
         InputError, match="expected the images of mpi3d_toy, found those of mpi3d_r"
     ):

@@ -20,8 +20,7 @@ from disentanglement_lib.visualize import visualize_irs, visualize_util
 from sklearn.neighbors import KNeighborsClassifier
 
 from vae_ortho_plugin.data.sampling.resident import resident_observations
-from vae_ortho_plugin.data.synthetic import NUM_STEPS, SynthLinear
-from vae_ortho_plugin.data.synthetic_maps import linear_matrix
+from vae_ortho_plugin.data.synthetic import NUM_STEPS, SynthLinear, linear_matrix
 
 SIZES = [1, 3, 2, 4, 2, 2]
 

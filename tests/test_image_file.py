@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from vae_ortho_plugin.data.image_file import read
+from vae_ortho_plugin.data.files.image_file import read
 from vae_ortho_plugin.errors import InputError
 
 COLOURS = np.array([[[200, 100, 50], [0, 0, 0]], [[255, 255, 255], [9, 9, 9]]], np.uint8)

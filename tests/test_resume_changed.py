@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from resume_support import Broken, broken_after, checkpoints, fresh_gin, train_small  # noqa: F401
 
-from vae_ortho_plugin.data import read_files
+from vae_ortho_plugin.data.files import read_files
 from vae_ortho_plugin.dlib.steps import made_of
 from vae_ortho_plugin.engine.checkpoints import CannotContinue
 from vae_ortho_plugin.gin_files import gin_config

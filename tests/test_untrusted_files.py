@@ -40,7 +40,7 @@ def test_a_norb_header_that_states_more_than_the_file_takes_no_memory(tmp_path, 
     path = tmp_path / "images.mat"
     path.write_bytes(gzip.compress(content) if packed else content)
     with pytest.raises(InputError, match="its header states 9,903,520,"):
-        smallnorb._read(path)
+        smallnorb.read_matrix(path)
 
 
 def npz_of(path, header, content, compression):

@@ -7,12 +7,13 @@ the gin configurables of the same names. It is imported on first use, because it
 TensorFlow, which reading, downloading and rendering files do not need.
 """
 
+import importlib
 from collections.abc import Callable
 
 from vae_ortho_plugin.errors import InputError
 
 # Names in dlib that no other data set may take.
-_OF_DLIB = (
+_DLIB = (
     "cars3d",
     "color_dsprites",
     "dsprites_full",
@@ -26,14 +27,15 @@ _OF_DLIB = (
     "shapes3d",
     "smallnorb",
 )
-_OF_THE_PLUGIN = (
-    "fashion_mnist",
-    "image_folder",
-    "mnist",
-    "npz",
-    "synth_linear",
-    "synth_nonlinear",
-)
+# Modules and classes of the plugin's.
+_PLUGIN = {
+    "synth_linear": ("synthetic", "SynthLinear"),
+    "synth_nonlinear": ("synthetic", "SynthNonlinear"),
+    "mnist": ("mnist", "MNIST"),
+    "fashion_mnist": ("mnist", "FashionMNIST"),
+    "npz": ("npz_data", "NpzData"),
+    "image_folder": ("image_folder", "ImageFolder"),
+}
 
 _registered: dict[str, Callable[[], object]] = {}
 
@@ -56,7 +58,7 @@ def register(name: str, function: Callable[[], object]) -> None:
     """
     if not (isinstance(name, str) and name.isidentifier()):
         raise InputError(f"{name!r} is no name for a data set; take a Python identifier.")
-    if name in _OF_DLIB or name in _OF_THE_PLUGIN or name == "auto":
+    if name in (*_DLIB, *_PLUGIN, "auto"):
         raise InputError(f"The name {name!r} belongs to another data set; take another one.")
     if not callable(function):
         raise InputError(f"register({name!r}, ...) needs a function that returns the data set.")
@@ -66,16 +68,7 @@ def register(name: str, function: Callable[[], object]) -> None:
 def __getattr__(name: str):
     if name != "NAMED":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from vae_ortho_plugin.data.image_folder import ImageFolder
-    from vae_ortho_plugin.data.mnist import MNIST, FashionMNIST
-    from vae_ortho_plugin.data.npz_data import NpzData
-    from vae_ortho_plugin.data.synthetic import SynthLinear, SynthNonlinear
-
     return {
-        "synth_linear": SynthLinear,
-        "synth_nonlinear": SynthNonlinear,
-        "mnist": MNIST,
-        "fashion_mnist": FashionMNIST,
-        "npz": NpzData,
-        "image_folder": ImageFolder,
+        data_set: getattr(importlib.import_module(f"{__name__}.{module}"), made)
+        for data_set, (module, made) in _PLUGIN.items()
     } | _registered

@@ -1,28 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of Cars3D, and dlib's class that uses them."""
+"""Cars3D: one MATLAB file a car."""
 
 import math
 from pathlib import Path
 
 import numpy as np
 
-from vae_ortho_plugin.data.files import npz
-from vae_ortho_plugin.data.files.kept import ScaledImages, keep
-from vae_ortho_plugin.data.files.location import contents, dlib_path, remedy
+from vae_ortho_plugin.data.files import npz, unpack
+from vae_ortho_plugin.data.files.cache import cached
+from vae_ortho_plugin.data.files.location import contents
+from vae_ortho_plugin.data.files.remote import Download, Remote
+from vae_ortho_plugin.data.stored_images import (
+    ScaledImages,
+    StoredFiles,
+    StoredImages,
+    check_array,
+    grid,
+)
 from vae_ortho_plugin.errors import InputError
 
-# Below the data root: one MATLAB file a car.
+# Below the data root.
 FOLDER = Path("cars")
 # Numbers of values of elevation, azimuth and object type.
 SIZES = (4, 24, 183)
 
 
 def find_files(folder: Path) -> list[Path]:
-    """The MATLAB files, sorted by name, so that object types have the same number everywhere.
-
-    Raises:
-        InputError: not as many as there are cars; the message says what is there.
-    """
+    """The MATLAB files, sorted by name, so that object types have the same number everywhere."""
     try:
         files = sorted(folder.glob("*.mat"))
     except OSError:
@@ -38,44 +42,38 @@ def find_files(folder: Path) -> list[Path]:
 def check_folder(folder: Path) -> None:
     """Raises InputError unless the folder holds one readable file a car."""
     for file in find_files(folder):
-        _shape(file)
+        arrays = {name: (kind, shape) for name, shape, kind in _matlab(file, "whosmat")}
+        _check(file, *arrays.get("im", ("nothing", ())))
 
 
-def load_cars3d(folder: Path) -> np.ndarray:
-    """The images, uint8 [4 * 24 * 183, 64, 64, 3], read-only, the object type fastest.
+def load_cars3d(folder: Path) -> StoredImages:
+    """The images, uint8 [4 * 24 * 183, 64, 64, 3], the object type fastest.
 
-    A process reads unchanged files once and keeps the images.
-
-    Raises:
-        InputError: a file is missing, damaged or not in the layout of Cars3D.
+    dlib numbers the object types in the order in which the file system lists the files.
     """
     files = find_files(folder)
-    return keep("cars3d", files, lambda: _load(files))
+    images = cached("cars3d", files, lambda: _load(files))
+    return StoredImages(ScaledImages(images), SIZES, grid(SIZES))
 
 
-def initialize(self) -> None:
-    """Replaces dlib's `cars3d.Cars3D.__init__`: the same attributes, images kept as bytes.
-
-    dlib's function fails on today's Pillow, holds the images as float64, and numbers the object
-    types in the order in which the file system lists the files.
-
-    Raises:
-        InputError: the files are not good; the message says how to get them.
-    """
-    from disentanglement_lib.data.ground_truth import cars3d, util
-
-    folder = dlib_path(cars3d, "CARS3D_PATH", FOLDER)
-    try:
-        self.images = ScaledImages(load_cars3d(folder))
-    except InputError as error:
-        raise InputError(f"{error} {remedy('cars3d', folder)}") from error
-    self.factor_sizes = list(SIZES)
-    self.latent_factor_indices = [0, 1, 2]
-    self.num_total_factors = len(SIZES)
-    features = np.indices(SIZES).reshape(len(SIZES), -1).T
-    self.index = util.StateSpaceAtomIndex(self.factor_sizes, features)
-    self.state_space = util.SplitDiscreteStateSpace(self.factor_sizes, self.latent_factor_indices)
-    self.data_shape = [64, 64, 3]
+FILES = StoredFiles("cars3d", FOLDER, load_cars3d, ("cars3d", "CARS3D_PATH"))
+DOWNLOAD = Download(
+    (
+        Remote(
+            FOLDER,
+            ("http://www.scottreed.info/files/nips2015-analogy-data.tar.gz",),
+            "md5:4e866a7919c1beedf53964e6f7a23686",
+            check_folder,
+            FOLDER / "nips2015-analogy-data.tar.gz",
+            unpack.cars3d,
+        ),
+    ),
+    "not stated",
+    "none stated",
+    "http://www.scottreed.info",
+    f"put nips2015-analogy-data.tar.gz into {{root}}/{FOLDER} and run the command again,"
+    f" or unpack its folder data/cars as {{root}}/{FOLDER}",
+)
 
 
 def _load(files: list[Path]) -> np.ndarray:
@@ -90,9 +88,8 @@ def _read(file: Path) -> np.ndarray:
     """The images of one car in dlib's size, uint8 [elevations, azimuths, 64, 64, 3]."""
     from PIL import Image
 
-    mesh = _matlab(file, "loadmat", variable_names=["im"])
-    found = mesh.get("im", np.zeros(0))
-    _check(file, found.shape, found.dtype.name)
+    found = _matlab(file, "loadmat", variable_names=["im"]).get("im", np.zeros(0))
+    _check(file, found.dtype.name, found.shape)
     views = found.transpose(4, 3, 0, 1, 2)
     result = np.empty((*SIZES[:2], 64, 64, 3), np.uint8)
     for view in np.ndindex(*SIZES[:2]):
@@ -103,18 +100,10 @@ def _read(file: Path) -> np.ndarray:
     return result
 
 
-def _shape(file: Path) -> None:
-    arrays = {name: (shape, kind) for name, shape, kind in _matlab(file, "whosmat")}
-    _check(file, *arrays.get("im", ((0,), "uint8")))
-
-
-def _check(file: Path, shape: tuple[int, ...], kind: str) -> None:
-    square = len(shape) == 5 and shape[0] == shape[1] >= 64
-    if not square or shape[2:] != (3, SIZES[1], SIZES[0]) or kind != "uint8":
-        raise InputError(
-            f"{file}: expected an array 'im', uint8 of shape (128, 128, 3, {SIZES[1]}, {SIZES[0]}),"
-            f" found {kind} of shape {shape}."
-        )
+def _check(file: Path, dtype: str, shape: tuple[int, ...]) -> None:
+    # Smaller images than the published ones will do.
+    side = shape[0] if len(shape) == 5 and shape[0] >= 64 else 128
+    check_array(file, "an array 'im'", (dtype, shape), "uint8", (side, side, 3, *SIZES[1::-1]))
 
 
 def _matlab(file: Path, function: str, **arguments):

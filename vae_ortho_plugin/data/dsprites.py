@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The file of dSprites, read without pickle and once per process, and dlib's classes for it."""
+"""The file of dSprites, read without pickle, and the painting of dlib's scream_dsprites."""
 
-import functools
 import math
 import zipfile
 from pathlib import Path
@@ -9,8 +8,11 @@ from pathlib import Path
 import numpy as np
 
 from vae_ortho_plugin.data.files import npz
-from vae_ortho_plugin.data.files.location import check_file, dlib_path, remedy
+from vae_ortho_plugin.data.files.cache import cached
+from vae_ortho_plugin.data.files.location import check_file
 from vae_ortho_plugin.data.files.origin import has_hash
+from vae_ortho_plugin.data.files.remote import Download, Remote
+from vae_ortho_plugin.data.stored_images import StoredFiles, StoredImages, grid
 from vae_ortho_plugin.errors import InputError
 
 # As in dlib, below the data root.
@@ -33,23 +35,9 @@ def is_rendered(path: str | Path) -> bool:
         return False
 
 
-def official_path() -> Path:
-    """Where dlib's data sets look for the file."""
-    from disentanglement_lib.data.ground_truth import dsprites
-
-    return dlib_path(dsprites, "DSPRITES_PATH", FILE)
-
-
-def scream_path() -> Path:
-    """Where dlib's scream_dsprites looks for the painting."""
-    from disentanglement_lib.data.ground_truth import dsprites
-
-    return dlib_path(dsprites, "SCREAM_PATH", SCREAM_FILE)
-
-
 def origin(data_set: str) -> str | None:
     """What the file of dlib's data set of this name is; None if it is the published one."""
-    path = official_path()
+    path = FILES.path()
     if "dsprites" not in data_set or not path.is_file() or has_hash(path, KNOWN_HASH):
         return None
     return RENDERED if is_rendered(path) else f"{path.name} is not the published file"
@@ -60,42 +48,32 @@ def check_official(path: Path) -> None:
 
     It decompresses the whole archive block by block and compares its checksums.
     """
+    if _checked_sizes(path) != SIZES:
+        raise InputError(f"{path}: expected factors of sizes {SIZES}.")
     with npz.opened(path, "dSprites") as archive:
-        npz.check_shape(path, archive, "imgs", "uint8", (math.prod(SIZES), 64, 64))
         npz.check_shape(path, archive, "latents_values", "float64", (math.prod(SIZES), len(SIZES)))
-        if _sizes(path, archive) != SIZES:
-            raise InputError(f"{path}: expected factors of sizes {SIZES}.")
         npz.check_shape(path, archive, "metadata", "object", ())
         damaged = archive.testzip()
-        if damaged:
-            raise InputError(f"{path}: {damaged} in it is damaged.")
+    if damaged:
+        raise InputError(f"{path}: {damaged} in it is damaged.")
 
 
-def check_scream(path: Path) -> None:
-    """Raises InputError unless `path` is an image of more than 64 x 64 pixels in dlib's size."""
-    load_scream(path)
+def check_published(path: Path) -> None:
+    """As `check_official`; a rendered file is refused."""
+    if is_rendered(path):
+        raise InputError(f"{path} is rendered.")
+    check_official(path)
 
 
-def load_dsprites(path: str | Path) -> tuple[np.ndarray, tuple[int, ...]]:
-    """The images, uint8 [n, 64, 64], read-only, and the numbers of values of the six factors.
-
-    A process reads an unchanged file once and keeps the images.
-
-    Raises:
-        InputError: there is no such file, or it is damaged or not in the layout of dSprites.
-    """
-    path = Path(path)
+def load_dsprites(path: Path) -> StoredImages:
+    """The images, uint8 [n, 64, 64]. dlib assumes the official sizes."""
     check_file(path)
-    sizes = _checked_sizes(path, path.stat().st_mtime_ns)
-    return npz.large_array(path, "dSprites", "imgs"), sizes
+    sizes = cached("sizes of dSprites", [path], lambda: _checked_sizes(path), small=True)
+    return StoredImages(npz.large_array(path, "dSprites", "imgs"), sizes)
 
 
 def load_scream(path: Path) -> np.ndarray:
-    """The painting in the size that dlib reduces it to, float64 [height, width, 3] in [0, 1].
-
-    Raises:
-        InputError: there is no such file, or it is no image or too small for crops of 64 x 64.
-    """
+    """The painting in the size that dlib reduces it to, float64 [height, width, 3] in [0, 1]."""
     from PIL import Image, UnidentifiedImageError
 
     check_file(path)
@@ -114,68 +92,66 @@ def load_scream(path: Path) -> np.ndarray:
     return np.array(scream) / 255.0
 
 
+FILES = StoredFiles(
+    "dsprites",
+    FILE,
+    load_dsprites,
+    ("dsprites", "DSPRITES_PATH"),
+    "or `vae_ortho_render_dsprites` to draw the same images without a network",
+)
+_HOMEPAGE = "https://github.com/google-deepmind/dsprites-dataset"
+DOWNLOAD = Download(
+    (Remote(FILE, (f"{_HOMEPAGE}/raw/master/{FILE.name}",), KNOWN_HASH, check_published),),
+    "some 30 MB",
+    "Apache 2.0",
+    _HOMEPAGE,
+    f"take {FILE.name} from the homepage and put it at {{root}}/{FILE}",
+    ("dsprites_full", "dsprites_noshape", "color_dsprites", "noisy_dsprites", "scream_dsprites"),
+)
+SCREAM = StoredFiles("scream", SCREAM_FILE, load_scream, ("dsprites", "SCREAM_PATH"))
+SCREAM_DOWNLOAD = Download(
+    (
+        Remote(
+            SCREAM_FILE,
+            ("https://upload.wikimedia.org/wikipedia/commons/f/f4/The_Scream.jpg",),
+            None,
+            load_scream,
+        ),
+    ),
+    "an image",
+    "public domain",
+    "https://commons.wikimedia.org/wiki/File:The_Scream.jpg",
+    f"any photograph of Edvard Munch's The Scream serves; put it at {{root}}/{SCREAM_FILE}",
+    ("scream_dsprites",),
+)
+
+
 def initialize(self, latent_factor_indices: list[int] | None = None) -> None:
-    """Replaces dlib's `dsprites.DSprites.__init__`: the same attributes from `load_dsprites`.
+    """Replaces dlib's `dsprites.DSprites.__init__`.
 
-    dlib's function reads the file again for every object, in 20 seconds and with twice its size in
-    memory, and assumes the official `full_factor_sizes`.
-
-    Raises:
-        InputError: there is no good file; the message says how to get it.
+    dlib reads the file for every object, in 20 seconds and with twice its size in memory.
     """
-    from disentanglement_lib.data.ground_truth import util
-
-    path = official_path()
-    try:
-        self.images, sizes = load_dsprites(path)
-    except InputError as error:
-        by_hand = "or `vae_ortho_render_dsprites` to draw the same images without a network"
-        raise InputError(f"{error} {remedy('dsprites', path.parent, by_hand)}") from error
-    if latent_factor_indices is None:
-        latent_factor_indices = list(range(len(sizes)))
-    self.latent_factor_indices = latent_factor_indices
-    self.data_shape = [64, 64, 1]
-    self.full_factor_sizes = list(sizes)
-    self.factor_sizes = np.array(sizes)
-    self.factor_bases = np.prod(sizes) / np.cumprod(sizes)
-    self.state_space = util.SplitDiscreteStateSpace(self.factor_sizes, self.latent_factor_indices)
+    FILES.initialize(self, latent_factor_indices)
+    self.full_factor_sizes = self.factor_sizes
 
 
 def initialize_scream(self, latent_factor_indices: list[int] | None = None) -> None:
-    """Replaces dlib's `dsprites.ScreamDSprites.__init__`, which fails on today's Pillow.
-
-    Raises:
-        InputError: dSprites or the painting are missing or broken.
-    """
+    """Replaces dlib's `dsprites.ScreamDSprites.__init__`, which fails on today's Pillow."""
     initialize(self, latent_factor_indices)
     self.data_shape = [64, 64, 3]
-    path = scream_path()
-    try:
-        self.scream = load_scream(path)
-    except InputError as error:
-        raise InputError(f"{error} {remedy('scream', path.parent)}") from error
+    self.scream = SCREAM.content()
 
 
-@functools.lru_cache(maxsize=4)
-def _checked_sizes(path: Path, _mtime: int) -> tuple[int, ...]:
+def _checked_sizes(path: Path) -> tuple[int, ...]:
+    """Numbers of values of the factors, from latents_classes: metadata is a pickle."""
     with npz.opened(path, "dSprites") as archive:
-        sizes = _sizes(path, archive)
+        classes = npz.small_array(archive, "latents_classes")
+        sizes = ()
+        if classes.ndim == 2 and len(classes) and classes.shape[1] == len(SIZES):
+            sizes = tuple((classes.max(axis=0) + 1).tolist())
+        if not (sizes and np.array_equal(classes, grid(sizes))):
+            raise InputError(
+                f"{path}: its latents_classes are not all combinations of six factors in order."
+            )
         npz.check_shape(path, archive, "imgs", "uint8", (math.prod(sizes), 64, 64))
     return sizes
-
-
-def _sizes(path: Path, archive: zipfile.ZipFile) -> tuple[int, ...]:
-    """Numbers of values of the factors, from latents_classes: metadata is a pickle."""
-    classes = npz.small_array(archive, "latents_classes")
-    if classes.ndim == 2 and len(classes) and classes.shape[1] == len(SIZES):
-        sizes = tuple((classes.max(axis=0) + 1).tolist())
-        if is_grid(classes, sizes):
-            return sizes
-    raise InputError(
-        f"{path}: its latents_classes are not all combinations of six factors in order."
-    )
-
-
-def is_grid(classes: np.ndarray, sizes: tuple[int, ...]) -> bool:
-    """Whether [n, factors] are all combinations of class numbers, the last factor fastest."""
-    return np.array_equal(classes, np.indices(sizes).reshape(len(sizes), -1).T)

@@ -12,8 +12,9 @@ from pathlib import Path
 import gin
 import numpy as np
 
-from vae_ortho_plugin.data import image_file, own_data
-from vae_ortho_plugin.data.files.kept import keep
+from vae_ortho_plugin.data import own_data
+from vae_ortho_plugin.data.files import image_file
+from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import contents
 from vae_ortho_plugin.data.own_data import OwnData
 from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
@@ -72,7 +73,7 @@ class ImageFolder(OwnData):
             )
         key = f"image_folder {sides} {grey} {seed} {background}"
         read = functools.partial(image_file.read, sides=sides, grey=grey, background=background)
-        images = keep(key, files, functools.partial(_read, files, count, read, seed))
+        images = cached(key, files, functools.partial(_read, files, count, read, seed))
         super().__init__(images, 1 / 255 if images.dtype == np.uint8 else 1.0, None)
 
 

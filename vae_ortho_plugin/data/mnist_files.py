@@ -1,16 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of MNIST and Fashion-MNIST: their contents and places, and how they are read."""
+"""The files of MNIST and Fashion-MNIST: their contents and places, and how they are read.
 
-import functools
+They need no dlib, so that the commands that look for files start at once.
+"""
+
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 
-from vae_ortho_plugin.data import read_files
+from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.idx import read_idx
 from vae_ortho_plugin.data.files.location import check_file as check_readable
 from vae_ortho_plugin.data.files.location import contents, exists
 from vae_ortho_plugin.data.files.origin import has_hash, note
+from vae_ortho_plugin.data.files.remote import Download, Remote
 from vae_ortho_plugin.errors import InputError
 
 SHAPES = {
@@ -19,13 +23,22 @@ SHAPES = {
     "train-labels-idx1-ubyte": (60_000,),
     "t10k-labels-idx1-ubyte": (10_000,),
 }
-# The data sets have the same shapes. Sums of the values tell them apart, whatever the order of the
-# images.
-SUMS = {
-    "mnist": dict(zip(SHAPES, (1_567_298_545, 264_923_200, 267_236, 44_434), strict=True)),
-    "fashion_mnist": dict(zip(SHAPES, (3_431_114_169, 573_469_082, 270_000, 45_000), strict=True)),
+# Of each file in the order of SHAPES: the sum of its values, which tells the data sets apart in any
+# order of the images, and the SHA-256 of the published gzip file.
+PUBLISHED = {
+    "mnist": (
+        (1_567_298_545, "440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609"),
+        (264_923_200, "8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6"),
+        (267_236, "3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c"),
+        (44_434, "f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6"),
+    ),
+    "fashion_mnist": (
+        (3_431_114_169, "3aede38d61863908ad78613f6a32ed271626dd12800ba2636569512369268a84"),
+        (573_469_082, "346e55b948d973a97e58d2351dde16a484bd415d4595297633bb08f03db6a073"),
+        (270_000, "a04f17134ac03560a47e3764e11b92fc97de4d1bfaf8ba1a3aa29af54cc90845"),
+        (45_000, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
+    ),
 }
-
 # SHA-256 and size of KMNIST's packed training images (TensorFlow Datasets, url_checksums/).
 _KMNIST = ("51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4", 18_165_135)
 _TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
@@ -33,12 +46,50 @@ _TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
 
 def check_file(path: Path, name: str, file: str) -> None:
     """Raises InputError unless `path` has the content of the file `file` of the data set `name`."""
-    found, expected = int(read_idx(path, SHAPES[file]).sum()), SUMS[name][file]
+    found = int(read_idx(path, SHAPES[file]).sum())
+    expected, _ = PUBLISHED[name][list(SHAPES).index(file)]
     if found != expected:
         raise InputError(
             f"{path}: these are not the values of {name}; expected the sum {expected:,}, "
             f"found {found:,}."
         )
+
+
+def remotes(name: str, *mirrors: str) -> tuple[Remote, ...]:
+    """The four gzip files of a data set, which all mirrors have."""
+    return tuple(
+        Remote(
+            Path(name, f"{file}.gz"),
+            tuple(f"{mirror}/{file}.gz" for mirror in mirrors),
+            sha256,
+            partial(check_file, name=name, file=file),
+        )
+        for file, (_, sha256) in zip(SHAPES, PUBLISHED[name], strict=True)
+    )
+
+
+DOWNLOADS = {
+    "mnist": Download(
+        remotes(
+            "mnist",
+            "https://storage.googleapis.com/cvdf-datasets/mnist",
+            "https://ossci-datasets.s3.amazonaws.com/mnist",
+        ),
+        "12 MB",
+        "CC BY-SA 3.0",
+        "http://yann.lecun.com/exdb/mnist/",
+    ),
+    "fashion_mnist": Download(
+        remotes(
+            "fashion_mnist",
+            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
+            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+        ),
+        "31 MB",
+        "MIT",
+        "https://github.com/zalandoresearch/fashion-mnist",
+    ),
+}
 
 
 def find_file(directory: Path, file: str) -> Path:
@@ -50,25 +101,15 @@ def find_file(directory: Path, file: str) -> Path:
     Args:
         directory: mnist/ or fashion_mnist/ below a data root.
         file: a key of SHAPES.
-
-    Raises:
-        InputError: there is no such file; the message says what the directory holds.
     """
     torchvision = Path(_TORCHVISION.get(directory.name, ""), "raw")
-    folders = [
-        directory,
-        directory / "raw",
-        directory / torchvision,
-        directory.parent / torchvision,
-    ]
-    # A packed file comes first: vae_ortho_download_data writes it where a plain one is damaged.
-    names = [
-        f"{name}{suffix}" for name in (file, file.replace("-idx", ".idx")) for suffix in (".gz", "")
-    ]
-    for folder in folders:
-        for name in names:
-            if exists(folder / name):
-                return folder / name
+    beside = directory.parent / torchvision
+    for folder in (directory, directory / "raw", directory / torchvision, beside):
+        for name in (file, file.replace("-idx", ".idx")):
+            # The packed file first: vae_ortho_download_data writes it where a plain one is damaged.
+            for path in (folder / f"{name}.gz", folder / name):
+                if exists(path):
+                    return path
     plain = directory / file
     raise InputError(f"Neither {plain}.gz nor {plain} exists. {contents(directory)}")
 
@@ -76,30 +117,23 @@ def find_file(directory: Path, file: str) -> Path:
 def load_shuffled(directory: Path, name: str, seed: int) -> tuple[np.ndarray, np.ndarray]:
     """Training and test images together, uint8 [70000, 28, 28, 1], and labels uint8 [70000].
 
-    A process reads unchanged files once per data set and seed. Results say so if the values are
-    not the published ones.
-
-    Raises:
-        InputError: a file is missing, damaged or of another data set.
+    Results say so if the values are not the published ones.
     """
-    paths = tuple(find_file(directory, file) for file in SHAPES)
+    paths = [find_file(directory, file) for file in SHAPES]
     for path in paths:
         check_readable(path)
-    read_files.note(paths)
-    mtimes = tuple(path.stat().st_mtime_ns for path in paths)
-    images, labels, published = _load_shuffled(paths, mtimes, name, seed)
+    images, labels, published = cached(
+        f"{name} {seed}", paths, lambda: _load_shuffled(paths, name, seed)
+    )
     note(
         name, None if published else f"other values than the published {name} in {paths[0].parent}"
     )
     return images, labels
 
 
-@functools.lru_cache(maxsize=2)
-def _load_shuffled(
-    paths: tuple[Path, ...], _mtimes: tuple[int, ...], name: str, seed: int
-) -> tuple[np.ndarray, np.ndarray, bool]:
+def _load_shuffled(paths: list[Path], name: str, seed: int) -> tuple[np.ndarray, np.ndarray, bool]:
     train, test, *labels = arrays = list(map(read_idx, paths, SHAPES.values()))
-    published = [int(array.sum()) for array in arrays] == list(SUMS[name].values())
+    published = [int(array.sum()) for array in arrays] == [total for total, _ in PUBLISHED[name]]
     found = None if published else _other_data_set(name, paths[0], train, labels[0])
     if found:
         raise InputError(f"{paths[0]}: expected the images of {name}, found those of {found}.")
@@ -110,8 +144,8 @@ def _load_shuffled(
 
 def _other_data_set(name: str, path: Path, train: np.ndarray, labels: np.ndarray) -> str | None:
     """Which data set of the same shapes the files are of, if that can be told."""
-    for other, sums in SUMS.items():
-        if other != name and train.sum() == sums["train-images-idx3-ubyte"]:
+    for other, ((train_sum, _), *_) in PUBLISHED.items():
+        if other != name and train.sum() == train_sum:
             return other
     if has_hash(path, *_KMNIST):
         return "KMNIST"

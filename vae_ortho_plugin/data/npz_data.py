@@ -8,7 +8,7 @@ import numpy as np
 
 from vae_ortho_plugin.data import own_data
 from vae_ortho_plugin.data.files import npz
-from vae_ortho_plugin.data.files.kept import keep
+from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import check_file
 from vae_ortho_plugin.data.own_data import KINDS, OwnData
 from vae_ortho_plugin.data.sampling.factor_column import factor_column, is_number
@@ -48,7 +48,7 @@ class NpzData(OwnData):
         check_whole("npz.seed", seed)
         file = own_data.find(path, "npz.path")
         check_file(file)
-        super().__init__(*keep(f"npz {seed}", [file], lambda: _read(file, seed)))
+        super().__init__(*cached(f"npz {seed}", [file], lambda: _read(file, seed)))
 
 
 def _read(file: Path, seed: int) -> tuple:

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """vae_ortho_render_dsprites: draws dSprites, for machines that cannot download it.
 
-The published images were drawn by a graphics card. What follows draws the same, by two facts that
-were found from the images of the animation in the data set's public repository:
+The published images were drawn by a graphics card. This module draws the same images by two facts,
+found from the images of the animation in the data set's public repository:
 
 - the shapes are polygons (`OUTLINES`), scaled, turned counter-clockwise and moved to
   16 + 32 position, in float64;
@@ -26,6 +26,7 @@ import numpy as np
 from vae_ortho_plugin import streams
 from vae_ortho_plugin.data.dsprites import FILE, RENDERED, SIZES
 from vae_ortho_plugin.data.files.location import VARIABLE, data_root
+from vae_ortho_plugin.data.stored_images import grid
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import written_beside
 
@@ -35,29 +36,20 @@ _IMAGE = 64
 _UNITS = 256
 
 
-def _circle(corners: int) -> np.ndarray:
-    return 2 * np.pi * np.arange(corners) / corners
-
-
-def _ellipse() -> np.ndarray:
-    t = _circle(64)
-    return np.stack([12.78 * np.cos(t), 7.2206 * np.sin(t)], axis=1)
-
-
-def _heart() -> np.ndarray:
-    t = _circle(150)
+def _outlines() -> dict[str, np.ndarray]:
+    t = 2 * np.pi * np.arange(64) / 64
+    ellipse = np.stack([12.78 * np.cos(t), 7.2206 * np.sin(t)], axis=1)
+    t = 2 * np.pi * np.arange(150) / 150
     y = 13 * np.cos(t) - 5 * np.cos(2 * t) - 2 * np.cos(3 * t) - np.cos(4 * t)
-    return np.stack([9.6 * np.sin(t) ** 3, -0.66212 * y - 1.44], axis=1)
+    heart = np.stack([9.6 * np.sin(t) ** 3, -0.66212 * y - 1.44], axis=1)
+    square = 9.59855 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]])
+    return {"square": square, "ellipse": ellipse, "heart": heart}
 
 
 # Corners [corners, (x, y)] at scale 1 and orientation 0, in pixels from the centre, y downwards;
 # in the order of the factor's values. Their sizes are fitted to the 240 images and, in the last
 # digits, to the number of white pixels.
-OUTLINES = {
-    "square": 9.59855 * np.array([[-1, -1], [1, -1], [1, 1], [-1, 1]]),
-    "ellipse": _ellipse(),
-    "heart": _heart(),
-}
+OUTLINES = _outlines()
 
 
 def sprite_images(
@@ -98,15 +90,8 @@ def sprite_images(
 
 def factor_values(sizes: tuple[int, ...] = SIZES) -> list[np.ndarray]:
     """The values of the six factors on a grid of these sizes, as in the official metadata."""
-    colors, shapes, scales, orientations, xs, ys = sizes
-    return [
-        np.arange(1.0, colors + 1),
-        np.arange(1.0, shapes + 1),
-        np.linspace(0.5, 1, scales),
-        np.linspace(0, 2 * np.pi, orientations),
-        np.linspace(0, 1, xs),
-        np.linspace(0, 1, ys),
-    ]
+    ends = ((1, sizes[0]), (1, sizes[1]), (0.5, 1), (0, 2 * np.pi), (0, 1), (0, 1))
+    return [np.linspace(*two, size) for two, size in zip(ends, sizes, strict=True)]
 
 
 def render(path: Path, sizes: tuple[int, ...] = SIZES) -> None:
@@ -118,7 +103,7 @@ def render(path: Path, sizes: tuple[int, ...] = SIZES) -> None:
     """
     values = factor_values(sizes)
     arrays = {
-        "latents_classes": np.indices(sizes).reshape(len(sizes), -1).T.copy(),
+        "latents_classes": grid(sizes).copy(),
         "latents_values": np.stack(np.meshgrid(*values, indexing="ij"), -1).reshape(-1, len(sizes)),
     }
     metadata = {
@@ -145,17 +130,14 @@ def render(path: Path, sizes: tuple[int, ...] = SIZES) -> None:
                 np.lib.format.write_array(file, array)
         with archive.open("metadata.npy", "w") as file:
             _write_header(file, "|O", ())
-            file.write(_pickled_for_every_numpy(np.array(metadata)))
+            pickled = pickle.dumps(np.array(metadata), protocol=2)
+            # NumPy 1 and 2 have a module of this name.
+            file.write(pickled.replace(b"cnumpy._core.", b"cnumpy.core."))
 
 
 def _write_header(file, descr: str, shape: tuple[int, ...]) -> None:
     header = {"descr": descr, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
-
-
-def _pickled_for_every_numpy(array: np.ndarray) -> bytes:
-    """A pickle of Python 2 and later by a name of NumPy's module that NumPy 1 and 2 have."""
-    return pickle.dumps(array, protocol=2).replace(b"cnumpy._core.", b"cnumpy.core.")
 
 
 def _images(values: list[np.ndarray]) -> Iterator[np.ndarray]:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Shapes3D from the public 3dshapes.h5 or from dlib's npz file, and dlib's class that uses it.
+"""Shapes3D, from the public 3dshapes.h5 or from dlib's npz file.
 
 dlib's class reads a npz file that was never published, and holds the images as float32: 24 GB.
 """
@@ -10,9 +10,17 @@ from pathlib import Path
 import numpy as np
 
 from vae_ortho_plugin.data.files import npz
-from vae_ortho_plugin.data.files.kept import ScaledImages, keep
-from vae_ortho_plugin.data.files.location import check_file, dlib_path, exists, remedy
-from vae_ortho_plugin.data.files.origin import has_hash, note
+from vae_ortho_plugin.data.files.cache import cached
+from vae_ortho_plugin.data.files.location import check_file, exists
+from vae_ortho_plugin.data.files.origin import has_hash
+from vae_ortho_plugin.data.files.remote import Download, Remote
+from vae_ortho_plugin.data.stored_images import (
+    ScaledImages,
+    StoredFiles,
+    StoredImages,
+    check_array,
+    grid,
+)
 from vae_ortho_plugin.errors import InputError
 
 # Below the data root.
@@ -22,16 +30,8 @@ NPZ_FILE = FILE.with_name(
 )
 # Numbers of values of floor hue, wall hue, object hue, object size, object type and azimuth.
 SIZES = (10, 10, 10, 8, 4, 15)
-SHA256 = "0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785"
-SIZE_BYTES = 267_573_662
-
-
-def find_file() -> Path:
-    """dlib's npz file where it exists, else 3dshapes.h5, which need not exist."""
-    from disentanglement_lib.data.ground_truth import shapes3d
-
-    path = dlib_path(shapes3d, "SHAPES3D_PATH", NPZ_FILE)
-    return path if exists(path) else path.with_name(FILE.name)
+_SHA256 = "0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785"
+_SIZE_BYTES = 267_573_662
 
 
 def check_public(path: Path) -> None:
@@ -40,51 +40,38 @@ def check_public(path: Path) -> None:
         _check_h5(path, file)
 
 
-def load_shapes3d(path: Path) -> np.ndarray:
-    """The images, uint8 [n, 64, 64, 3], read-only, the last of the six factors fastest.
+def load_shapes3d(path: Path) -> StoredImages:
+    """The images, uint8 [n, 64, 64, 3], the last of the six factors fastest.
 
-    A process reads an unchanged file once and keeps the images.
-
-    Raises:
-        InputError: there is no such file, or it is damaged or not in the layout of Shapes3D.
+    Args:
+        path: of dlib's npz file; where there is none, 3dshapes.h5 beside it is read.
     """
+    path = path if exists(path) else path.with_name(FILE.name)
     check_file(path)
-    if _is_npz(path):
-        return _load_npz(path)
-    return keep("shapes3d", [path], lambda: _load_h5(path))
-
-
-def initialize(self) -> None:
-    """Replaces dlib's `shapes3d.Shapes3D.__init__`: the same attributes, images kept as bytes.
-
-    Raises:
-        InputError: there is no good file; the message says how to get it.
-    """
-    from disentanglement_lib.data.ground_truth import util
-
-    path = find_file()
-    try:
-        self.images = ScaledImages(load_shapes3d(path))
-    except InputError as error:
-        raise InputError(f"{error} {remedy('shapes3d', path.parent)}") from error
-    note("shapes3d", _origin(path))
-    self.factor_sizes = list(SIZES)
-    self.latent_factor_indices = list(range(len(SIZES)))
-    self.num_total_factors = len(SIZES)
-    self.state_space = util.SplitDiscreteStateSpace(self.factor_sizes, self.latent_factor_indices)
-    self.factor_bases = np.prod(SIZES) / np.cumprod(SIZES)
-
-
-def _is_npz(path: Path) -> bool:
     with open(path, "rb") as file:
-        return file.read(2) == b"PK"
+        is_npz = file.read(2) == b"PK"
+    origin = None  # nothing is published that dlib's npz file could be compared with
+    if not is_npz and not has_hash(path, _SHA256, _SIZE_BYTES):
+        origin = f"{path.name} is not the published file"
+    images = _load_npz(path) if is_npz else cached("shapes3d", [path], lambda: _load_h5(path))
+    return StoredImages(ScaledImages(images), SIZES, origin=origin)
 
 
-def _origin(path: Path) -> str | None:
-    """Nothing is published that dlib's npz file could be compared with."""
-    if _is_npz(path) or has_hash(path, SHA256, SIZE_BYTES):
-        return None
-    return f"{path.name} is not the published file"
+FILES = StoredFiles("shapes3d", NPZ_FILE, load_shapes3d, ("shapes3d", "SHAPES3D_PATH"))
+DOWNLOAD = Download(
+    (
+        Remote(
+            FILE,
+            (f"https://storage.googleapis.com/3d-shapes/{FILE.name}",),
+            _SHA256,
+            check_public,
+        ),
+    ),
+    "268 MB",
+    "Apache 2.0",
+    "https://github.com/google-deepmind/3d-shapes",
+    f"take {FILE.name} from the homepage's link and put it at {{root}}/{FILE}",
+)
 
 
 def _opened_h5(path: Path):
@@ -98,33 +85,24 @@ def _opened_h5(path: Path):
 
 def _check_h5(path: Path, file) -> None:
     number = math.prod(SIZES)
-    for key, shape, dtype in (
-        ("images", (number, 64, 64, 3), "uint8"),
-        ("labels", (number, len(SIZES)), "float64"),
-    ):
+    expected = {"images": ("uint8", (number, 64, 64, 3)), "labels": ("float64", (number, 6))}
+    for key, (dtype, shape) in expected.items():
         if key not in file:
             raise InputError(
                 f"{path}: not in the layout of Shapes3D (there is no array {key!r}; it has "
                 f"{', '.join(file) or 'none'})."
             )
-        if (file[key].shape, file[key].dtype.name) != (shape, dtype):
-            raise InputError(
-                f"{path}: expected {key} to be {dtype} of shape {shape}, found "
-                f"{file[key].dtype.name} of shape {file[key].shape}."
-            )
+        check_array(path, key, (file[key].dtype.name, file[key].shape), dtype, shape)
     _check_labels(path, file["labels"][()])
 
 
 def _check_labels(path: Path, labels: np.ndarray) -> None:
     """Raises InputError unless labels [n, 6] are all combinations, the last factor fastest."""
-    for factor, size in enumerate(SIZES):
-        values, classes = np.unique(labels[:, factor], return_inverse=True)
-        repeats = math.prod(SIZES[factor + 1 :])
-        expected = np.arange(len(labels)) // repeats % size
-        if len(values) != size or not np.array_equal(classes.ravel(), expected):
-            raise InputError(
-                f"{path}: its labels are not all combinations of factors of sizes {SIZES} in order."
-            )
+    classes = [np.unique(column, return_inverse=True)[1].ravel() for column in labels.T]
+    if not np.array_equal(np.stack(classes, 1), grid(SIZES)):
+        raise InputError(
+            f"{path}: its labels are not all combinations of factors of sizes {SIZES} in order."
+        )
 
 
 def _load_h5(path: Path) -> np.ndarray:
@@ -148,16 +126,17 @@ def _load_npz(path: Path) -> np.ndarray:
     number = math.prod(SIZES)
     with npz.opened(path, "Shapes3D") as archive:
         labels = npz.small_array(archive, "labels")
+    labels = _reshaped(path, "labels", labels, labels.dtype.name, (number, 6))
+    _check_labels(path, labels)
     images = npz.large_array(path, "Shapes3D", "images")
-    if images.size != number * 64 * 64 * 3 or images.dtype != np.uint8:
-        raise InputError(
-            f"{path}: expected images to be {number:,} uint8 images of 64 x 64 x 3, found "
-            f"{images.dtype.name} of shape {images.shape}."
-        )
-    if labels.size != number * len(SIZES):
-        raise InputError(
-            f"{path}: expected labels of {number:,} x {len(SIZES)} factors, found shape "
-            f"{labels.shape}."
-        )
-    _check_labels(path, labels.reshape(number, len(SIZES)))
-    return images.reshape(number, 64, 64, 3)
+    return _reshaped(path, "images", images, "uint8", (number, 64, 64, 3))
+
+
+def _reshaped(
+    path: Path, key: str, array: np.ndarray, dtype: str, shape: tuple[int, ...]
+) -> np.ndarray:
+    """An array of dlib's file, which may have an axis for each factor."""
+    if array.size == math.prod(shape):
+        array = array.reshape(shape)
+    check_array(path, key, (array.dtype.name, array.shape), dtype, shape)
+    return array

@@ -1,103 +1,123 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The files of SmallNORB, and dlib's class that uses them."""
+"""SmallNORB: two chunks of images, each in three files of NORB's binary format."""
 
-import gzip
 import math
-import zlib
 from pathlib import Path
 from typing import BinaryIO
 
 import numpy as np
 
-from vae_ortho_plugin.data.files import npz
-from vae_ortho_plugin.data.files.kept import ScaledImages, keep
-from vae_ortho_plugin.data.files.location import check_file, dlib_path, exists, remedy
-from vae_ortho_plugin.data.files.unpack import MOST_PER_BYTE
+from vae_ortho_plugin.data.files import npz, unpack
+from vae_ortho_plugin.data.files.cache import cached
+from vae_ortho_plugin.data.files.location import check_file, exists
+from vae_ortho_plugin.data.files.remote import Download, Remote
+from vae_ortho_plugin.data.stored_images import ScaledImages, StoredFiles, StoredImages
 from vae_ortho_plugin.errors import InputError
 
 # Below the data root, with the chunk and "dat", "cat" or "info".
 TEMPLATE = Path("small_norb", "smallnorb-{}-{}.mat")
 CHUNKS = ("5x46789x9x18x6x2x96x96-training", "5x01235x9x18x6x2x96x96-testing")
-KINDS = ("dat", "cat", "info")
 # Numbers of values of category, instance, elevation, azimuth and lighting.
 SIZES = (5, 10, 9, 18, 6)
 
+# SHA-256 of the files packed by gzip, by kind for each chunk.
+_SHA256 = {
+    "dat": (
+        "5ffd6272a07d32695ee1082a26a41a93a37aab8c28da047f8c34ed348d214873",
+        "cf7104eed3e51174d2f65b66d1e5878b9da233b886f161b0d88f4510ba2c7474",
+    ),
+    "cat": (
+        "2784e542c1922060691090952b6cd6278879a216c90f81476f0f00256d42cdaa",
+        "ecaf6d5bb8c3bc5eab9cf0258f6d2198dd474e016e374836fc097f2e5ff509ff",
+    ),
+    "info": (
+        "de7eb932ebe7a4ee16217fead60660d0eb3d23632c2f4d1c51f88c501c17bf32",
+        "16adf314226327ee006d1a44db8cfef52773c06c829951d5653a9f6f310248a2",
+    ),
+}
+_HOMEPAGE = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/"
 _DTYPES = {507333717: "u1", 507333716: "<i4"}  # magic numbers of bytes and integers
-_GZIP_MAGIC = b"\x1f\x8b"
+
+
+def _file(template: Path, chunk: str, kind: str) -> Path:
+    return Path(str(template).format(chunk, kind))
+
+
+def _packed(path: Path) -> Path:
+    return path.with_name(f"{path.name}.gz")
 
 
 def find_files(template: Path) -> list[Path]:
-    """The six files, each plain or with .gz at its end.
-
-    Raises:
-        InputError: a file is missing, empty or not readable.
-    """
+    """The six files, each plain or with .gz at its end."""
     files = []
     for chunk in CHUNKS:
-        for kind in KINDS:
-            plain = Path(str(template).format(chunk, kind))
-            packed = plain.with_name(f"{plain.name}.gz")
+        for kind in _SHA256:
+            plain = _file(template, chunk, kind)
+            packed = _packed(plain)
             files.append(packed if exists(packed) and not exists(plain) else plain)
             check_file(files[-1])
     return files
 
 
-def check_matrix(path: Path) -> None:
-    """Raises InputError unless `path` is a whole file of the kind that its name says."""
-    _read(path)
-
-
-def load_smallnorb(template: Path) -> tuple[np.ndarray, np.ndarray]:
-    """Images uint8 [n, 64, 64], read-only, and the class numbers of their factors, int32 [n, 5].
-
-    A process reads unchanged files once and keeps the images.
-
-    Raises:
-        InputError: a file is missing, damaged or not in the layout of SmallNORB.
-    """
+def load_smallnorb(template: Path) -> StoredImages:
+    """The images, uint8 [n, 64, 64], and the class numbers of their factors, int32 [n, 5]."""
     files = find_files(template)
-    return keep("smallnorb", files, lambda: _load(files))
+    images, features = cached("smallnorb", files, lambda: _load(files))
+    return StoredImages(ScaledImages(images), SIZES, features)
 
 
-def initialize(self) -> None:
-    """Replaces dlib's `norb.SmallNORB.__init__`: the same attributes, images kept as bytes.
+def read_matrix(path: Path) -> np.ndarray:
+    """The array in a file of NORB's binary format."""
 
-    dlib's function fails on today's Pillow and NumPy and holds the images as float64.
+    def header(file: BinaryIO) -> tuple[np.dtype, tuple[int, ...]]:
+        """Of a header: magic, number of dimensions, at least 3 sizes."""
+        start = file.read(8)
+        magic, dimensions = np.frombuffer(start, "<i4").tolist() if len(start) == 8 else (0, 0)
+        if magic not in _DTYPES or not 1 <= dimensions <= 4:
+            raise InputError(
+                f"{path}: not a file of NORB's binary format; it begins with {start.hex(' ')}."
+            )
+        sizes = file.read(4 * max(3, dimensions))
+        if len(sizes) < 4 * max(3, dimensions):
+            raise InputError(f"{path}: truncated within its header.")
+        return np.dtype(_DTYPES[magic]), tuple(np.frombuffer(sizes, "<u4")[:dimensions].tolist())
 
-    Raises:
-        InputError: the files are not good; the message says how to get them.
-    """
-    from disentanglement_lib.data.ground_truth import norb, util
-
-    template = dlib_path(norb, "SMALLNORB_TEMPLATE", TEMPLATE)
-    try:
-        images, features = load_smallnorb(template)
-        self.index = _index(util, template, features)
-    except InputError as error:
-        raise InputError(f"{error} {remedy('smallnorb', template.parent)}") from error
-    self.images = ScaledImages(images)
-    self.factor_sizes = list(SIZES)
-    # As in dlib, the instance is drawn at random.
-    self.latent_factor_indices = [0, 2, 3, 4]
-    self.num_total_factors = len(SIZES)
-    self.state_space = util.SplitDiscreteStateSpace(self.factor_sizes, self.latent_factor_indices)
+    return unpack.read_array(path, header)
 
 
-def _index(util, template: Path, features: np.ndarray):
-    try:
-        return util.StateSpaceAtomIndex(list(SIZES), features)
-    except (ValueError, IndexError) as error:
-        raise InputError(
-            f"{template.parent}: the files 'cat' and 'info' are not all combinations of factors of "
-            f"sizes {SIZES}."
-        ) from error
+def _remote(chunk: str, kind: str, sha256: str) -> Remote:
+    path = _file(TEMPLATE, chunk, kind)
+    archive = _packed(path)
+    url = f"{_HOMEPAGE}{archive.name}"
+    return Remote(path, (url,), sha256, read_matrix, archive, unpack.gunzip)
+
+
+FILES = StoredFiles(
+    "smallnorb",
+    TEMPLATE,
+    load_smallnorb,
+    ("norb", "SMALLNORB_TEMPLATE"),
+    shown=(0, 2, 3, 4),  # as in dlib, the instance is drawn at random
+)
+DOWNLOAD = Download(
+    tuple(
+        _remote(chunk, kind, hashes[number])
+        for number, chunk in enumerate(CHUNKS)
+        for kind, hashes in _SHA256.items()
+    ),
+    "263 MB, unpacked 900 MB",
+    "research purposes; it cannot be sold",
+    _HOMEPAGE,
+    f"take the six files .mat.gz from the homepage and put them into {{root}}/{TEMPLATE.parent}; "
+    "they need not be unpacked",
+)
 
 
 def _load(files: list[Path]) -> tuple[np.ndarray, np.ndarray]:
     images, features = npz.aligned((math.prod(SIZES), 64, 64)), []
     filled = 0
     for dat, cat, info in zip(files[::3], files[1::3], files[2::3], strict=True):
-        photos, categories, others = _read(dat), _read(cat), _read(info)
+        photos, categories, others = map(read_matrix, (dat, cat, info))
         if not (
             photos.ndim == 4
             and categories.shape == (len(photos),)
@@ -112,11 +132,15 @@ def _load(files: list[Path]) -> tuple[np.ndarray, np.ndarray]:
         _reduce(photos[:, 0], images[filled : filled + len(photos)])
         filled += len(photos)
         features.append(np.column_stack([categories, others]))
-    if filled < len(images):
-        raise InputError(f"{files[0].parent}: expected {len(images):,} images, found {filled:,}.")
-    images.flags.writeable = False
     features = np.concatenate(features)
     features[:, 3] //= 2  # azimuths are 0, 2, 4, ..., 34
+    inside = ((features >= 0) & (features < SIZES)).all()
+    if not inside or len(np.unique(features, axis=0)) < len(images):
+        raise InputError(
+            f"{files[0].parent}: the files 'cat' and 'info' are not all {len(images):,} "
+            f"combinations of factors of sizes {SIZES}."
+        )
+    images.flags.writeable = False
     return images, features
 
 
@@ -131,47 +155,3 @@ def _reduce(photos: np.ndarray, images: np.ndarray) -> None:
     for photo, image in zip(photos, images, strict=True):
         wide = Image.fromarray(photo.astype(np.int32)).resize((64, 64), Image.Resampling.LANCZOS)
         image[:] = np.clip(np.array(wide), 0, 255)
-
-
-def _read(path: Path) -> np.ndarray:
-    """The array in a file of NORB's binary format, mapped into memory where it is not packed.
-
-    Raises:
-        InputError: damaged, truncated or too long.
-    """
-    try:
-        with open(path, "rb") as file:
-            packed = file.read(2) == _GZIP_MAGIC
-        with (gzip.open if packed else open)(path, "rb") as file:
-            dtype, shape, begin = _header(file, path)
-            size = math.prod(shape) * dtype.itemsize
-            fits = size <= path.stat().st_size * MOST_PER_BYTE
-            content = file.read(size + 1) if packed and fits else b""
-        found = len(content) if packed else path.stat().st_size - begin
-    except (OSError, EOFError, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: damaged, or cannot be read ({error}).") from error
-    if found != size:
-        raise InputError(
-            f"{path}: its header states {size:,} bytes of shape {shape}, found {found:,}."
-        )
-    if packed:
-        return np.frombuffer(content, dtype).reshape(shape)
-    return np.memmap(path, dtype, "r", begin, shape)
-
-
-def _header(file: BinaryIO, path: Path) -> tuple[np.dtype, tuple[int, ...], int]:
-    """Type, shape and length of the header: magic, number of dimensions, at least 3 sizes."""
-    start = file.read(8)
-    magic, dimensions = np.frombuffer(start, "<i4") if len(start) == 8 else (0, 0)
-    if int(magic) not in _DTYPES or not 1 <= dimensions <= 4:
-        raise InputError(
-            f"{path}: not a file of NORB's binary format; it begins with {start.hex(' ')}."
-        )
-    stored = max(3, int(dimensions))
-    sizes = file.read(4 * stored)
-    if len(sizes) < 4 * stored:
-        raise InputError(f"{path}: truncated within its header.")
-    shape = tuple(np.frombuffer(sizes, "<i4")[:dimensions].tolist())
-    return np.dtype(_DTYPES[int(magic)]), shape, 8 + 4 * stored

@@ -1,27 +1,82 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Synth. Lin. and Synth. Non-Lin. of Rolinek et al. (CVPR 2019): the unit square in R^3 and R^6."""
+"""Synth. Lin. and Synth. Non-Lin. of Rolinek et al. (CVPR 2019): the unit square in R^3 and R^6.
 
+The maps follow Suppl. B. Random numbers come from `numpy.random.RandomState`, whose streams NumPy
+keeps unchanged. All arithmetic is float64.
+"""
+
+import itertools
 import numbers
 from typing import ClassVar
 
 import gin
 import numpy as np
+from scipy.spatial.transform import Rotation
 
-from vae_ortho_plugin.data import synthetic_maps
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
 
 NUM_STEPS = 20
 
+Layers = list[tuple[np.ndarray, np.ndarray]]
+_LAWS = ("normal", "uniform", "fan_in")
+_TANH = ("all", "hidden")
+
+
+def linear_matrix(axis_ratio: float = 2.0) -> np.ndarray:
+    """The matrix [3, 2] of Synth. Lin.
+
+    It stretches the first axis by `axis_ratio`, embeds the plane in R^3 and rotates by 45 degrees
+    (right-handed) about (1, -1, 1); its columns are orthogonal, of length `axis_ratio` and 1.
+    """
+    axis = np.array([1.0, -1.0, 1.0]) / np.sqrt(3.0)
+    rotation = Rotation.from_rotvec(np.pi / 4 * axis).as_matrix()
+    return rotation[:, :2] * np.array([axis_ratio, 1.0])
+
+
+def random_layers(
+    weight_seed: int, sizes: tuple[int, ...] = (2, 10, 6), law: str = "normal"
+) -> Layers:
+    """Kernels [in, out] and biases [out] of a random MLP with independent entries.
+
+    Args:
+        weight_seed: of the random numbers.
+        sizes: of the layers, the input's first.
+        law: of every entry: 'normal', N(0, 1); 'uniform', U(0, 1); 'fan_in', uniform in
+            ±1/sqrt(in), PyTorch's initial weights.
+    """
+    random_state = np.random.RandomState(weight_seed)
+
+    def drawn(inputs: int, *shape: int) -> np.ndarray:
+        if law == "normal":
+            return random_state.standard_normal(shape)
+        values = random_state.random_sample(shape)
+        return values if law == "uniform" else (2 * values - 1) / np.sqrt(inputs)
+
+    return [(drawn(m, m, n), drawn(m, n)) for m, n in itertools.pairwise(sizes)]
+
+
+def mlp_map(points: np.ndarray, layers: Layers, tanh: str = "all") -> np.ndarray:
+    """Synth. Non-Lin.: points [n, 2] -> observations [n, 6].
+
+    Args:
+        points: [n, 2].
+        layers: from `random_layers`.
+        tanh: 'all' for a tanh after every layer, 'hidden' for a linear last layer.
+    """
+    *hidden, (kernel, bias) = layers
+    for weights, offsets in hidden:
+        points = np.tanh(points @ weights + offsets)
+    points = points @ kernel + bias
+    return np.tanh(points) if tanh == "all" else points
+
 
 class EmbeddedSquare(SplitGroundTruthData):
     """Points w ~ U([0, 1]^2) and their images under `observations_of`.
 
-    The factors w are continuous. dlib's metrics and pictures expect class numbers (classifiers
-    refuse real-valued targets, and the picture of interventions compares all pairs of values).
-    Therefore dlib gets for each factor its step 0 ... 19 on a grid of NUM_STEPS = 20 cells, as many
-    as dlib's discretizer has bins; the position within the cell is noise to dlib. `split` returns w
-    itself.
+    The factors w are continuous, and `split` returns them. dlib's metrics and pictures need class
+    numbers: they get the cell 0 ... 19 of each factor on a grid of NUM_STEPS = 20 cells, as many as
+    dlib's discretizer has bins. The position within the cell is noise to dlib.
     """
 
     factor_names: ClassVar = ["w1", "w2"]
@@ -47,22 +102,22 @@ class EmbeddedSquare(SplitGroundTruthData):
         """Observations float32 [n, dimensions, 1, 1] of any factor values [n, 2].
 
         Args:
-            factors: floating-point numbers are values of w in [0, 1]; integers are dlib's steps
-                0 ... 19, and each point is drawn uniformly from its cell.
+            factors: floating-point numbers are values of w in [0, 1]; integers are cells 0 ... 19,
+                from which the points are drawn uniformly.
             random_state: used for integers only.
 
         Raises:
             InputError: a factor lies outside its range.
         """
         factors = np.asarray(factors)
-        steps = np.issubdtype(factors.dtype, np.integer)
-        largest = NUM_STEPS - 1 if steps else 1
+        cells = np.issubdtype(factors.dtype, np.integer)
+        largest = NUM_STEPS - 1 if cells else 1
         if not np.all((factors >= 0) & (factors <= largest)):
             raise InputError(
                 f"Factors between {factors.min()} and {factors.max()}: {factors.dtype} values of "
                 f"{', '.join(self.factor_names)} must lie between 0 and {largest}."
             )
-        if steps:
+        if cells:
             factors = (factors + random_state.random_sample(factors.shape)) / NUM_STEPS
         return _as_images(self.observations_of(factors))
 
@@ -72,7 +127,7 @@ class EmbeddedSquare(SplitGroundTruthData):
 
 @gin.configurable("synth_linear", allowlist=["axis_ratio", "num_points", "seed"])
 class SynthLinear(EmbeddedSquare):
-    """Synth. Lin.: the square stretched, embedded in R^3 and rotated (`linear_map`).
+    """Synth. Lin.: the square stretched, embedded in R^3 and rotated (`linear_matrix`).
 
     Args:
         axis_ratio: stretch of the first axis, > 0; the paper's is 2, Suppl. C uses 1, 1.2 and 1.5.
@@ -83,11 +138,11 @@ class SynthLinear(EmbeddedSquare):
     def __init__(self, axis_ratio: float = 2.0, num_points: int = 50_000, seed: int = 0):
         if not (isinstance(axis_ratio, numbers.Real) and 0 < axis_ratio < np.inf):
             raise InputError(f"axis_ratio = {axis_ratio!r}; it must be a positive number.")
-        self.axis_ratio = axis_ratio
+        self.axis_ratio, self._matrix = axis_ratio, linear_matrix(axis_ratio)
         super().__init__(num_points, seed)
 
     def observations_of(self, points: np.ndarray) -> np.ndarray:
-        return synthetic_maps.linear_map(points, self.axis_ratio)
+        return points @ self._matrix.T
 
 
 @gin.configurable(
@@ -96,9 +151,9 @@ class SynthLinear(EmbeddedSquare):
 class SynthNonlinear(EmbeddedSquare):
     """Synth. Non-Lin.: the square mapped to R^6 by a fixed random MLP 2-10-6 (`mlp_map`).
 
-    The paper gives neither the weights nor their distribution nor the position of the tanh. Our
-    assumption: N(0, 1) weights and biases fixed by `weight_seed`, tanh after both layers. The
-    default seed is the one of 0 to 8 whose beta-VAE is closest to the paper's in Table 2.
+    The paper states neither the weights nor their distribution nor where the tanh is. We assume
+    N(0, 1) weights and biases, and tanh after both layers. The default `weight_seed` is the one of
+    0 to 8 whose beta-VAE is closest to the paper's in Table 2.
 
     Args:
         num_points: points in all splits together.
@@ -117,9 +172,9 @@ class SynthNonlinear(EmbeddedSquare):
         tanh: str = "all",
     ):
         check_whole("weight_seed", weight_seed)
-        check_one_of("weight_law", weight_law, synthetic_maps.LAWS)
-        check_one_of("tanh", tanh, synthetic_maps.TANH)
-        self._layers = synthetic_maps.random_layers(weight_seed, law=weight_law)
+        check_one_of("weight_law", weight_law, _LAWS)
+        check_one_of("tanh", tanh, _TANH)
+        self._layers = random_layers(weight_seed, law=weight_law)
         self._tanh = tanh
         super().__init__(num_points, seed)
 
@@ -129,7 +184,7 @@ class SynthNonlinear(EmbeddedSquare):
         return [{"kernel": k.tolist(), "bias": b.tolist()} for k, b in self._layers]
 
     def observations_of(self, points: np.ndarray) -> np.ndarray:
-        return synthetic_maps.mlp_map(points, self._layers, self._tanh)
+        return mlp_map(points, self._layers, self._tanh)
 
 
 def _as_images(vectors: np.ndarray) -> np.ndarray:

@@ -5,15 +5,11 @@ The rule is dlib's; it is applied when a data set is made, not when dlib is impo
 """
 
 import os
-import types
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
 
 VARIABLE = "DISENTANGLEMENT_LIB_DATA"
-
-# dlib's path constants as they were when it was imported.
-_AT_IMPORT: dict[tuple[str, str], str] = {}
 
 
 def data_root(root: str | Path | None = None) -> Path:
@@ -28,23 +24,6 @@ def describe_root(root: str | Path | None = None) -> str:
     if VARIABLE in os.environ:
         return f"{VARIABLE} = {os.environ[VARIABLE]!r}"
     return f"{VARIABLE} is not set, so the current directory {str(data_root())!r} is used"
-
-
-def dlib_path(module: types.ModuleType, constant: str, below_root: str | Path) -> Path:
-    """The path that dlib's module takes from `constant`, below today's data root.
-
-    dlib computes the constant from the environment when it is imported. A variable that is set
-    later has its effect here. A constant that was assigned later is used as it is.
-
-    Args:
-        module: module of dlib; the first call should come right after its import.
-        constant: name of the constant in it.
-        below_root: what dlib appends to the data root.
-    """
-    current = getattr(module, constant)
-    if current != _AT_IMPORT.setdefault((module.__name__, constant), current):
-        return Path(current)
-    return data_root() / below_root
 
 
 def remedy(data_set: str, place: Path, by_hand: str = "", root: str | Path | None = None) -> str:
@@ -76,11 +55,7 @@ def exists(path: Path) -> bool:
 
 
 def check_file(path: Path) -> None:
-    """Checks that a file is there, not empty, and readable for this user.
-
-    Raises:
-        InputError: it is not; for a missing file, the message says what the folder holds.
-    """
+    """Checks that a file is there, not empty, and readable for this user."""
     try:
         if path.is_dir():
             raise InputError(f"{path}: a directory, where a file is expected.")

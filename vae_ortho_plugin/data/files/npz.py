@@ -11,8 +11,8 @@ from typing import BinaryIO
 
 import numpy as np
 
-from vae_ortho_plugin.data import read_files
-from vae_ortho_plugin.data.files.kept import keep
+from vae_ortho_plugin.data.files import read_files
+from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.unpack import MOST_PER_BYTE
 from vae_ortho_plugin.errors import InputError
 
@@ -115,7 +115,7 @@ def large_array(path: Path, layout: str, key: str) -> np.ndarray:
             array.flags.writeable = False
             return array
 
-        return keep(key, [path], read)
+        return cached(key, [path], read)
 
 
 def _data_offset(path: Path, info: zipfile.ZipInfo) -> int:

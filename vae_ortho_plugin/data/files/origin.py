@@ -1,18 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Where the data of a name come from, if they are not the published ones."""
+"""Whether a file is the published one, and what results say of data that are not."""
 
-import functools
 from pathlib import Path
 
+from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.engine import progress
 
 _noted: dict[str, str] = {}
 
 
 def note(name: str, origin: str | None) -> None:
-    """Records for this process that the data set last read as `name` is not the published one.
+    """Records for this process what the data set is that was last read as `name`.
 
-    The user is told once.
+    The user is told once of data that are not the published ones.
 
     Args:
         name: of the data set in dlib.
@@ -33,24 +33,17 @@ def origin(name: str) -> str | None:
 
 
 def has_hash(path: Path, known: str, size: int | None = None) -> bool:
-    """Whether a file has this hash and, where it is given, this size in bytes.
-
-    The hash of an unchanged file is computed once.
+    """Whether a file has this hash.
 
     Args:
         path: of the file.
         known: a SHA-256, or another hash behind its algorithm's name and a colon.
-        size: of the file that has the hash.
+        size: in bytes of the file that has the hash; it spares reading files of another size.
     """
-    status = path.stat()
-    algorithm, _, digest = known.rpartition(":")
-    return size in (None, status.st_size) and digest == _hash(
-        path, status.st_mtime_ns, algorithm or "sha256"
-    )
-
-
-@functools.lru_cache
-def _hash(path: Path, _mtime: int, algorithm: str) -> str:
     import pooch
 
-    return pooch.file_hash(str(path), algorithm)
+    algorithm, _, digest = known.rpartition(":")
+    algorithm = algorithm or "sha256"
+    return size in (None, path.stat().st_size) and digest == cached(
+        algorithm, [path], lambda: pooch.file_hash(str(path), algorithm), small=True
+    )

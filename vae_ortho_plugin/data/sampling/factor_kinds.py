@@ -19,60 +19,20 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 from vae_ortho_plugin.errors import InputError
 
 _SAMPLE = 10_000
-_CONTINUOUS, _CATEGORICAL = "continuous", "categorical"
-
-_DSPRITES = {
-    "color": _CATEGORICAL,
-    "shape": _CATEGORICAL,
-    "scale": _CONTINUOUS,
-    "orientation": _CONTINUOUS,
-    "position x": _CONTINUOUS,
-    "position y": _CONTINUOUS,
-}
-_ANY_TEN = {f"factor {k}": _CONTINUOUS for k in range(10)}
-
-# In the order of dlib's columns. A data set of dSprites or SmallNORB may have only some of them.
+_TEN = ", ".join(f"factor {k}" for k in range(10))
+# In the order of dlib's columns; a star marks the categorical ones. A data set of dSprites or
+# SmallNORB may have only some of them. The background colors of abstract sprites are grey levels.
 _DLIB_FACTORS = {
-    dsprites.DSprites: _DSPRITES,
-    dsprites.AbstractDSprites: {
-        "background color": _CONTINUOUS,  # five grey levels
-        "object color": _CATEGORICAL,
-        "shape": _CATEGORICAL,
-        "scale": _CONTINUOUS,
-        "position x": _CONTINUOUS,
-        "position y": _CONTINUOUS,
-    },
-    norb.SmallNORB: {
-        "category": _CATEGORICAL,
-        "instance": _CATEGORICAL,
-        "elevation": _CONTINUOUS,
-        "azimuth": _CONTINUOUS,
-        "lighting": _CATEGORICAL,
-    },
-    cars3d.Cars3D: {
-        "elevation": _CONTINUOUS,
-        "azimuth": _CONTINUOUS,
-        "object type": _CATEGORICAL,
-    },
-    shapes3d.Shapes3D: {
-        "floor hue": _CONTINUOUS,
-        "wall hue": _CONTINUOUS,
-        "object hue": _CONTINUOUS,
-        "object size": _CONTINUOUS,
-        "object type": _CATEGORICAL,
-        "azimuth": _CONTINUOUS,
-    },
-    mpi3d.MPI3D: {
-        "object color": _CATEGORICAL,
-        "object shape": _CATEGORICAL,
-        "object size": _CONTINUOUS,
-        "camera height": _CONTINUOUS,
-        "background color": _CATEGORICAL,
-        "first DOF": _CONTINUOUS,
-        "second DOF": _CONTINUOUS,
-    },
-    dummy_data.DummyData: _ANY_TEN,
-    dummy_data.IdentityObservationsData: _ANY_TEN,
+    dsprites.DSprites: "color*, shape*, scale, orientation, position x, position y",
+    dsprites.AbstractDSprites: "background color, object color*, shape*, scale, position x, "
+    "position y",
+    norb.SmallNORB: "category*, instance*, elevation, azimuth, lighting*",
+    cars3d.Cars3D: "elevation, azimuth, object type*",
+    shapes3d.Shapes3D: "floor hue, wall hue, object hue, object size, object type*, azimuth",
+    mpi3d.MPI3D: "object color*, object shape*, object size, camera height, background color*, "
+    "first DOF, second DOF",
+    dummy_data.DummyData: _TEN,
+    dummy_data.IdentityObservationsData: _TEN,
 }
 
 
@@ -96,10 +56,13 @@ def named_kinds(data: GroundTruthData, measure: str = "comparison with them") ->
             "categorical is unknown: give it the attributes factor_names and factor_kinds, lists "
             "of names and of 'continuous' or 'categorical'."
         )
-    if len(table) == data.num_factors:
-        return table
-    names = list(table)
-    return {names[i]: table[names[i]] for i in data.latent_factor_indices}
+    factors = table.split(", ")
+    if len(factors) != data.num_factors:
+        factors = [factors[k] for k in data.latent_factor_indices]
+    return {
+        factor.rstrip("*"): "categorical" if factor.endswith("*") else "continuous"
+        for factor in factors
+    }
 
 
 def need_factors(data: GroundTruthData, measure: str, least: int = 1) -> None:

@@ -28,7 +28,7 @@ class NumberedImages:
         return np.array(np.dot(everything, self._data.factor_bases), dtype=np.int64)
 
     def observations(self, numbers: np.ndarray) -> np.ndarray:
-        """The images [n, *observation_shape], as `sample_observations_from_factors` returns them."""
+        """The images [n, *observation_shape] as `sample_observations_from_factors` returns them."""
         images = self._data.images[numbers]
         # dlib's MPI3D holds bytes and divides what it returns.
         scaled = images / 255.0 if _is_mpi3d(self._data) else images.astype(np.float32)
@@ -36,7 +36,7 @@ class NumberedImages:
 
 
 def numbered_images(data: GroundTruthData) -> NumberedImages | None:
-    """The images by number, None for other data sets; the variants of dSprites add noise or colour."""
+    """The images by number; None for other data sets: variants of dSprites add noise or colour."""
     # Imported here, because dlib's data sets import the module whose patch imports this one.
     from disentanglement_lib.data.ground_truth import cars3d, dsprites, norb, shapes3d
 

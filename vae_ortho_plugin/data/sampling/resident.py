@@ -7,9 +7,10 @@ import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin.data.files import npz
-from vae_ortho_plugin.data.files.kept import ScaledImages, is_kept, keep
+from vae_ortho_plugin.data.files.cache import cached, is_cached
 from vae_ortho_plugin.data.sampling.numbered import numbered_images
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
+from vae_ortho_plugin.data.stored_images import ScaledImages
 from vae_ortho_plugin.engine import progress
 
 # Share of the available memory that a copy of mapped images may take.
@@ -52,24 +53,24 @@ def in_memory(images: np.ndarray) -> np.ndarray | None:
         return images
     files = [Path(images.filename)]
     room = _room()
-    if room is not None and images.nbytes > _LARGEST_SHARE * room and not is_kept(_COPY, files):
+    if room is not None and images.nbytes > _LARGEST_SHARE * room and not is_cached(_COPY, files):
         progress.say(
             f"{images.filename} has {images.nbytes / 1e9:.1f} GB of images, "
             f"and {room / 1e9:.1f} GB of memory are available: they are read from the file as "
             "training needs them, which is slower."
         )
         return None
-    return keep(_COPY, files, lambda: _read(images))
 
+    def read() -> np.ndarray:
+        # Not through the mapping, whose pages would count as this process's memory.
+        copy = npz.aligned(images.shape, images.dtype)
+        with open(images.filename, "rb") as file:
+            file.seek(images.offset)
+            npz.read_into(file, copy)
+        copy.flags.writeable = False
+        return copy
 
-def _read(mapped: np.memmap) -> np.ndarray:
-    # From the file and not through the mapping, whose pages would count as this process's memory.
-    images = npz.aligned(mapped.shape, mapped.dtype)
-    with open(mapped.filename, "rb") as file:
-        file.seek(mapped.offset)
-        npz.read_into(file, images)
-    images.flags.writeable = False
-    return images
+    return cached(_COPY, files, read)
 
 
 def _room() -> int | None:

@@ -34,10 +34,10 @@ class SplitGroundTruthData(ground_truth_data.GroundTruthData):
         scale: float = 1.0,
         sizes: tuple[int, int, int] | None = None,
     ):
-        """Splits the points by position; the caller shuffles them with its seed.
+        """Splits the points in their order; the caller has shuffled them.
 
         Args:
-            observations: [n, height, width, channels], uint8 or float32, kept as it is.
+            observations: [n, height, width, channels], uint8 or float32; it is not copied.
             factors: [n, num_factors]; None for data without factors.
             scale: factor from stored values to observations.
             sizes: numbers of training, validation and test points; None for 80 %, 10 %, 10 %.

@@ -8,40 +8,36 @@ those of the plugin and of the user.
 
 import functools
 import types
+from collections.abc import Callable
 
 import gin
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin import data
 from vae_ortho_plugin.data import cars3d, dsprites, mpi3d, shapes3d, smallnorb
-from vae_ortho_plugin.data.files.location import dlib_path
 from vae_ortho_plugin.data.sampling.binning import as_dlib_needs
+from vae_ortho_plugin.data.stored_images import StoredFiles
 from vae_ortho_plugin.dlib.gin_wrapper import replace_wrapped
 from vae_ortho_plugin.errors import InputError, did_you_mean
 
 _ABSTRACT = "abstract_dsprites"
 
 
+def _stored(class_name: str, files: StoredFiles) -> Callable[[types.ModuleType], None]:
+    """The patch of a module whose class has the images of these files."""
+
+    def patch(module: types.ModuleType) -> None:
+        getattr(module, class_name).__init__ = lambda self: files.initialize(self)
+        files.path()  # takes note of dlib's constant as it is after the import
+
+    return patch
+
+
 def _dsprites(module: types.ModuleType) -> None:
     module.DSprites.__init__ = dsprites.initialize
     module.ScreamDSprites.__init__ = dsprites.initialize_scream
-    dlib_path(module, "DSPRITES_PATH", dsprites.FILE)
-    dlib_path(module, "SCREAM_PATH", dsprites.SCREAM_FILE)
-
-
-def _cars3d(module: types.ModuleType) -> None:
-    module.Cars3D.__init__ = cars3d.initialize
-    dlib_path(module, "CARS3D_PATH", cars3d.FOLDER)
-
-
-def _norb(module: types.ModuleType) -> None:
-    module.SmallNORB.__init__ = smallnorb.initialize
-    dlib_path(module, "SMALLNORB_TEMPLATE", smallnorb.TEMPLATE)
-
-
-def _shapes3d(module: types.ModuleType) -> None:
-    module.Shapes3D.__init__ = shapes3d.initialize
-    dlib_path(module, "SHAPES3D_PATH", shapes3d.NPZ_FILE)
+    for files in (dsprites.FILES, dsprites.SCREAM):
+        files.path()
 
 
 def _mpi3d(module: types.ModuleType) -> None:
@@ -127,9 +123,9 @@ def _is_name(constant: object) -> bool:
 
 PATCHES = {
     "dsprites": _dsprites,
-    "cars3d": _cars3d,
-    "norb": _norb,
-    "shapes3d": _shapes3d,
+    "cars3d": _stored("Cars3D", cars3d.FILES),
+    "norb": _stored("SmallNORB", smallnorb.FILES),
+    "shapes3d": _stored("Shapes3D", shapes3d.FILES),
     "mpi3d": _mpi3d,
     "named_data": _named_data,
 }

@@ -19,7 +19,7 @@ import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin import files
-from vae_ortho_plugin.data import read_files
+from vae_ortho_plugin.data.files import read_files
 from vae_ortho_plugin.dlib import script
 
 FILE = "made_of.json"

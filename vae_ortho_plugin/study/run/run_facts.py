@@ -47,8 +47,8 @@ def data_facts(training_gin: Path) -> dict:
     Args:
         training_gin: operative configuration of the training.
     """
-    from vae_ortho_plugin.data import synthetic_maps
     from vae_ortho_plugin.data.files.origin import origin
+    from vae_ortho_plugin.data.synthetic import random_layers
 
     bindings = read_bindings(training_gin)
     name = bindings["dataset.name"]
@@ -59,7 +59,7 @@ def data_facts(training_gin: Path) -> dict:
         facts["weight_seed"] = bindings["synth_nonlinear.weight_seed"]
         for name, default in (("weight_law", "normal"), ("tanh", "all")):
             facts[name] = bindings.get(f"synth_nonlinear.{name}", default)
-        layers = synthetic_maps.random_layers(facts["weight_seed"], law=facts["weight_law"])
+        layers = random_layers(facts["weight_seed"], law=facts["weight_law"])
         facts["weights"] = [{"kernel": k.tolist(), "bias": b.tolist()} for k, b in layers]
     return facts
 
