@@ -43,6 +43,7 @@ setup(
     # vae_ortho_plugin/gin_configs is a link to the gin_configs directory at the root.
     package_data={
         "vae_ortho_plugin": ["gin_configs/*.gin", "gin_configs/*/*.gin", "py.typed"],
+        "vae_ortho_plugin.study.report": ["sources.md", "style.css"],
         "vae_ortho_plugin.study.run.cluster": ["Snakefile"],
     },
     cmdclass={"build_py": BuildPyWithPth},
@@ -50,8 +51,6 @@ setup(
     # Their modules are named in vae_ortho_plugin/dlib/hook.py too.
     install_requires=[
         "absl-py",
-        # 3.30 added locks that name their holder and that the holder renews.
-        "filelock>=3.30",
         # 0.4 does not import on Python 3.10 or later.
         "gin-config>=0.5",
         # TensorFlow asks for it, too; Shapes3D is read with it.

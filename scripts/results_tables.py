@@ -13,28 +13,15 @@ from pathlib import Path
 
 import pandas as pd
 
-from vae_ortho_plugin.study.report import paper_targets
+from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES, TABLE_VARIANTS
+from vae_ortho_plugin.study.report import paper_targets, tables
 from vae_ortho_plugin.study.report.paper_targets import Target
-from vae_ortho_plugin.study.report.statistics import LEAST_VALUES
+from vae_ortho_plugin.study.report.statistics import LEAST_VALUES, Summary
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PLACE = re.compile(r"(<!-- table (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
-DATA_SETS = {
-    "dsprites": "dSprites",
-    "synth_linear": "Synth. Lin.",
-    "synth_nonlinear": "Synth. Non-Lin.",
-    "mnist": "MNIST",
-    "fashion_mnist": "Fashion-MNIST",
-}
-MODELS = {
-    "beta_vae": "β-VAE",
-    "vae": "VAE",
-    "autoencoder": "AE",
-    "beta_vae_sigma": "β-VAE_Σ",
-    "polarized_vae": "polarized KL",
-    "linearized_vae": "`linearized_vae`, λ = 1",
-    "random_decoder": "random decoder",
-}
+DATA_SETS = {data.data_set: data.title for data in TABLE_VARIANTS}
+MODELS = MODEL_TITLES | {"linearized_vae": "`linearized_vae`, λ = 1"}
 NO_RUN = "no run yet"
 # A header, and the text of a row's cell.
 Column = tuple[str, Callable[[pd.Series], str]]
@@ -70,9 +57,7 @@ def markdown(rows: pd.DataFrame, columns: list[Column]) -> str:
 
 
 def lined(headers: list[str], lines: list[list[str]]) -> str:
-    """The text of a table."""
-    table = [headers, ["---"] * len(headers), *lines]
-    return "".join(f"| {' | '.join(line)} |\n" for line in table)
+    return tables.markdown(headers, lines) + "\n"
 
 
 def mean(name: str) -> Callable[[pd.Series], str]:
@@ -107,17 +92,13 @@ def paper(
         if int(row["n"].split()[0]) < LEAST_VALUES or not row[name]:
             return text
         low, high = float(row[name + "_low"]), float(row[name + "_high"])
-        agrees = low - target.rounding <= target.mean <= high + target.rounding
-        return f"{text} {'✓' if agrees else '✗'}"
+        return f"{text} {'✓' if target.agrees_with(low, high) else '✗'}"
 
     return cell
 
 
 def shown(target: Target | None, digits: int = 2) -> str:
-    if target is None:
-        return "–"
-    sd = "" if target.sd is None else f" ± {target.sd:.{digits}f}"
-    return f"{target.mean:.{digits}f}{sd}"
+    return target.text(f".{digits}f") if target else "–"
 
 
 def of_table_2(measure: str) -> Callable[[pd.Series], Target | None]:
@@ -219,7 +200,7 @@ def fallen(name: str) -> Callable[[pd.Series], str]:
 def dsprites() -> str:
     """A line for each model and number of epochs, and for each model of the paper without a run."""
     runs = read("dsprites_runs")
-    names = list(paper_targets.TABLE_2["dsprites"]["dto"])
+    names = [model for data_set, model in paper_targets.TABLE_2 if data_set == "dsprites"]
     lines = [(name, part, rows) for (name, part), rows in runs.groupby(["model", "epochs"])]
     lines += [(name, "", runs[:0]) for name in names if name not in set(runs["model"])]
     lines.sort(key=lambda line: (list(MODELS).index(line[0]), float(line[1] or 0)))
@@ -255,9 +236,7 @@ def over_runs(values: pd.Series, digits: int) -> str:
     numbers = pd.to_numeric(values[values != ""])
     if numbers.empty:
         return NO_RUN if values.empty else "–"
-    if len(numbers) == 1:
-        return f"{numbers.iloc[0]:.{digits}f} (one seed)"
-    return f"{numbers.mean():.{digits}f} ± {numbers.std():.{digits}f}"
+    return Summary.of(numbers.to_list()).text(f".{digits}f")
 
 
 def text(name: str) -> Callable[[pd.Series], str]:

@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 
+from vae_ortho_plugin.locks import holder_of
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
-from vae_ortho_plugin.study.run.status import holder_of
 
 SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "one_machine_slurm.sh"
 # Set by ./run_tests.sh --cluster: a test that cannot run has failed.
@@ -141,7 +141,7 @@ def wait_until(condition, process: subprocess.Popen, seconds: float) -> None:
 
 def kill_launcher_and_engine(process: subprocess.Popen, output: Path) -> None:
     """SIGKILL to both, the engine first, so that it notices nothing."""
-    os.kill(holder_of(ResultsFolder(output).engine_lock).process, signal.SIGKILL)
+    os.kill(holder_of(ResultsFolder(output).engine_lock).pid, signal.SIGKILL)
     process.kill()
     process.communicate()
 

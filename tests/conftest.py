@@ -2,6 +2,7 @@
 """The option --long and the marker `long` of tests that a default run skips; the order of the files."""
 
 import os
+import sys
 
 import pytest
 
@@ -16,6 +17,19 @@ _FIRST = (
     "test_models.py",
     "test_engine.py",
     "test_hook.py",
+)
+
+
+# The environment's variables that libraries set when they are imported, and pytest by itself.
+_SET_BY_LIBRARIES = (
+    *(
+        "CUDA_",
+        "ENABLE_RUNTIME_UPTIME_TELEMETRY",
+        "HDF5_PLUGIN_PATH",
+        "KMP_",
+        "PYTEST_CURRENT_TEST",
+    ),
+    *("TF2_", "TF_", "TPU_"),
 )
 
 
@@ -37,3 +51,21 @@ def pytest_collection_modifyitems(config, items):
     for item in items:
         if "long" in item.keywords:
             item.add_marker(skip)
+
+
+@pytest.fixture(autouse=True)
+def process_is_left_as_it_was():
+    """No test changes what the tests after it find: the environment, the directory, gin's configuration."""
+    before = _process()
+    yield
+    after = _process()
+    assert after == before, "The test has left the process changed."
+
+
+def _process():
+    environment = {
+        name: value for name, value in os.environ.items() if not name.startswith(_SET_BY_LIBRARIES)
+    }
+    gin = sys.modules.get("gin")
+    bound = {key: dict(values) for key, values in gin.config._CONFIG.items()} if gin else {}
+    return environment, os.getcwd(), bound

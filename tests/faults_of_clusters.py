@@ -13,8 +13,8 @@ from cluster_support import STUDY, NoSlurm, missing_module, one_machine_slurm
 from faults_of_studies import Study, Undisturbed, kill_until_finished, of_sixty_runs
 from faults_support import Impossible
 
+from vae_ortho_plugin.locks import holder_of, is_abandoned
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
-from vae_ortho_plugin.study.run.status import holder_of
 
 
 class SlurmStudy(Study):
@@ -44,8 +44,8 @@ class SlurmStudy(Study):
 
     def engine(self) -> list[int]:
         """Process id of the Snakemake that is at work."""
-        holder = holder_of(ResultsFolder(self.output).engine_lock)
-        return [holder.process] if holder is not None and holder.lives else []
+        lock = ResultsFolder(self.output).engine_lock
+        return [] if is_abandoned(lock) else [holder_of(lock).pid]
 
     def jobs(self) -> list[int]:
         """Process ids of the jobs that are at work."""

@@ -71,7 +71,6 @@ def test_the_environment_has_the_three_packages_alone(bare):
     found = run(bare, "-c", "import tensorflow")
     assert "No module named 'tensorflow'" in found.stderr
     assert "No module named 'gin'" in run(bare, "-c", "import gin").stderr
-    assert "No module named 'filelock'" in run(bare, "-c", "import filelock").stderr
 
 
 def test_the_measures_work_there(bare):

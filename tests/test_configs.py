@@ -9,7 +9,7 @@ from disentanglement_lib.methods.unsupervised import train  # noqa: F401, regist
 from disentanglement_lib.postprocessing import postprocess  # noqa: F401
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.gin_files import gin_config, read_bindings
+from vae_ortho_plugin.gin_files import Reference, gin_config, read_bindings
 
 MODELS = (
     *("beta_vae", "vae", "autoencoder", "beta_vae_sigma", "polarized_vae", "random_decoder"),
@@ -69,10 +69,30 @@ def test_a_data_set_file_sets_steps_and_beta_of_whichever_model(model, data_set,
 
 
 @pytest.mark.parametrize("data_set", DATA_SETS)
+def test_a_data_set_file_replaces_every_parameter_of_what_it_uses_in_any_file_before_it(data_set):
+    own = of_data_set(data_set)
+    used = {value.name for value in own.values() if isinstance(value, Reference)}
+    used |= {name.partition(".")[0] for name in own}
+    replaced = {*own, "model.model", "model.random_seed", "model.training_steps"}
+    replaced.add("linearized_vae.orthogonality")
+    if own.get("mlp_encoder.layers") == own.get("mlp_decoder.layers") == []:
+        replaced |= {"mlp_encoder.activation", "mlp_decoder.activation"}  # of no layer
+    place = gin_config("vae.gin").parent
+    files = [
+        path for folder in (".", "datasets", "protocols") for path in place.glob(f"{folder}/*.gin")
+    ]
+    assert len(files) > 20
+    left = {file.name: read_bindings(file).keys() - replaced for file in files}
+    assert {
+        (file, name) for file in left for name in left[file] if name.partition(".")[0] in used
+    } == set()
+
+
+@pytest.mark.parametrize("data_set", DATA_SETS)
 def test_data_set_files_set_the_same_things_so_that_the_last_one_wins(data_set):
-    networks = ("mlp_", "AdamOptimizer.", "AdagradOptimizer.")
-    assert {key for key in of_data_set(data_set) if not key.startswith(networks)} == {
-        key for key in of_data_set("synth_linear") if not key.startswith(networks)
+    own = ("mlp_", "AdamOptimizer.", "AdagradOptimizer.", "synth_nonlinear.")
+    assert {key for key in of_data_set(data_set) if not key.startswith(own)} == {
+        key for key in of_data_set("synth_linear") if not key.startswith(own)
     }
 
 

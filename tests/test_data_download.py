@@ -10,11 +10,11 @@ import pytest
 from disentanglement_lib.data.ground_truth import named_data
 from download_support import ARRAYS, SHAPES, idx_gzip, offer, server  # noqa: F401
 
-from vae_ortho_plugin import files
 from vae_ortho_plugin.data import dsprites, mnist_files, render_dsprites
 from vae_ortho_plugin.data.files import download, remote
 from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.locks import locked
 
 IMAGES = "train-images-idx3-ubyte"
 
@@ -125,7 +125,7 @@ def test_a_process_that_ends_while_it_computes_the_hash_loses_nothing(
 
 def test_two_processes_do_not_download_one_file_at_once(server, tmp_path, capsys):
     lock = tmp_path / "mnist" / f"{IMAGES}.gz.lock"
-    with files.locked(lock, "the test"):
+    with locked(lock, "the test"):
         assert download.main([]) == 1
     assert "Another process is at work" in capsys.readouterr().err
     assert server.requests == []

@@ -17,6 +17,7 @@ from disentanglement_lib.evaluation import evaluate
 from disentanglement_lib.methods.unsupervised import train as dlib_train
 from disentanglement_lib.postprocessing import postprocess
 
+from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import gin_config, step_config
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
@@ -139,6 +140,65 @@ def test_text_where_a_number_belongs_is_named(tmp_path, binding):
 )
 def test_an_infinite_number_is_named(tmp_path, binding, expected):
     assert f"{expected}; it must be finite." in refusal(tmp_path, *binding.split("\n"))
+
+
+@pytest.fixture
+def bound():
+    """Binds parameters and checks them, without a step."""
+
+    def bind(*bindings):
+        gin.parse_config_files_and_bindings([FILE], list(bindings))
+        gin_values.check()
+
+    gin.clear_config()
+    yield bind
+    gin.clear_config()
+
+
+@pytest.mark.parametrize(
+    ("binding", "expected"),
+    [
+        ("training_loop.checkpoint_seconds = '600'", "a number or None"),
+        ("training_loop.checkpoint_steps = 'ten'", "a whole number or None"),
+        ("training_loop.threads = 1.5", "a whole number or None"),
+        ("training_loop.resume = 'no'", "True or False"),
+        ("training_loop.xla = 1", "text in quotes"),
+        ("synth_linear.axis_ratio = 'wide'", "a number"),
+        ("synth_linear.num_points = None", "a whole number"),
+        ("polarized_vae.decay = [0.9]", "a number"),
+        ("L2Adam.l2 = True", "a number"),
+        ("dto.solver = 5", "text in quotes"),
+        ("ima_contrast.beta = 'own'", "a number or None"),
+        ("other/dto_while_training.every = 0.5", "a whole number"),
+        ("npz.path = 7", "text in quotes"),
+    ],
+)
+def test_a_setting_of_the_plugin_of_another_type_is_named(bound, binding, expected):
+    with pytest.raises(InputError) as error:
+        bound(binding)
+    assert str(error.value) == f"{binding}; it must be {expected}."
+
+
+def test_settings_of_the_plugin_may_be_whole_floating_point_numbers_and_none(bound):
+    bound(
+        "synth_linear.num_points = 1e4", "ima_contrast.beta = None", "training_loop.threads = None"
+    )
+    assert repr(gin.query_parameter("synth_linear.num_points")) == "10000"
+
+
+def test_the_value_of_a_macro_is_checked_like_any_other(bound):
+    with pytest.raises(InputError, match="vae.beta = 'big'; it must be a number"):
+        bound("weight = 'big'", "vae.beta = %weight")
+
+
+@pytest.mark.parametrize("binding", ["gamma = 'scale'", "epsilon = None", "learning_rate = 0"])
+def test_a_users_own_configurable_may_mean_anything_by_a_name(bound, binding):
+    bound(f"my_svm_metric.{binding}")
+
+
+@gin.configurable(module="test_gin_values")
+def my_svm_metric(gamma, epsilon, learning_rate):
+    """A metric of a user."""
 
 
 @pytest.mark.parametrize("wrong", ["0", "-0.001"])

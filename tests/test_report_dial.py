@@ -4,15 +4,17 @@
 import csv
 import json
 
+import numpy as np
 import pytest
 from study_output import add_run
 from test_report import line, section
 
+from vae_ortho_plugin.measures import point_distances
 from vae_ortho_plugin.study.plan import data_variants, experiments
 from vae_ortho_plugin.study.plan.experiments import Experiment, Run, dial_experiment
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.report import write_report
-from vae_ortho_plugin.study.report.random_matrix import RANDOM_MATRICES, distances
+from vae_ortho_plugin.study.report.sections.table_2 import RANDOM_MATRICES
 
 LINEAR = experiments.SYNTH_LINEAR_64
 
@@ -94,7 +96,8 @@ def test_random_matrices_stand_below_the_untrained_decoders(tmp_path):
 @pytest.mark.parametrize("matrix", dict.fromkeys(RANDOM_MATRICES.values()))
 def test_the_numbers_of_random_matrices_are_right(matrix):
     number = 200 if matrix.outputs > 1000 else 1000
-    found = distances(matrix.outputs, matrix.latents, number, seed=1)
+    entries = np.random.default_rng(1).random((number, matrix.outputs, matrix.latents))
+    found = point_distances(entries)
     assert abs(found.mean() - matrix.mean) < 4 * found.std() / number**0.5
     assert found.std() == pytest.approx(matrix.sd, rel=0.25)
 

@@ -5,32 +5,33 @@ import pytest
 from scipy import stats
 
 from vae_ortho_plugin.study.plan.experiments import MNIST, SYNTH_LINEAR, Experiment
-from vae_ortho_plugin.study.report import statistics
-from vae_ortho_plugin.study.report.entries import number_columns
+from vae_ortho_plugin.study.report import order, tables
 from vae_ortho_plugin.study.report.paper_targets import Target, target
-from vae_ortho_plugin.study.report.statistics import Entry, summarize
+from vae_ortho_plugin.study.report.statistics import Summary
+from vae_ortho_plugin.study.report.tables import Entry
 
+DTO = tables.of_table_2(tables.DTO)
 MODELS = ("beta_vae", "autoencoder", "beta_vae_sigma", "random_decoder")
 
 
 def test_a_summary_is_mean_and_sample_standard_deviation_over_seeds():
-    assert summarize([0.1, 0.2, 0.3]) == pytest.approx((0.2, 0.1, 3))
+    assert Summary.of([0.1, 0.2, 0.3]) == pytest.approx((0.2, 0.1, 3))
 
 
 def test_nothing_has_no_summary_and_a_single_value_no_spread():
-    assert summarize([]) is None
-    assert summarize([0.1]) == (0.1, None, 1)
-    assert summarize([0.1]).interval is None
+    assert Summary.of([]) is None
+    assert Summary.of([0.1]) == (0.1, None, 1)
+    assert Summary.of([0.1]).interval is None
 
 
 def test_the_interval_is_that_of_students_t():
     values = [0.3, 0.1, 0.25, 0.4]
     expected = stats.ttest_1samp(values, 0).confidence_interval(0.95)
-    assert summarize(values).interval == pytest.approx(tuple(expected))
+    assert Summary.of(values).interval == pytest.approx(tuple(expected))
 
 
 def agrees(values, paper, variant=SYNTH_LINEAR):
-    return Entry(Experiment(variant, "beta_vae"), "dto", summarize(values), 3, paper).agrees
+    return Entry(Experiment(variant, "beta_vae"), DTO, Summary.of(values), 3, paper).agrees
 
 
 def test_the_papers_mean_agrees_if_it_lies_in_the_interval():
@@ -54,23 +55,22 @@ def test_there_is_no_agreement_to_claim_without_an_interval_a_target_or_the_pape
 
 def test_two_values_agree_with_nothing_and_the_table_says_that_they_are_too_few():
     # Their interval is 0.10 to 0.20 ± 0.64.
-    two = Entry(
-        Experiment(SYNTH_LINEAR, "beta_vae"), "dto", summarize([0.1, 0.2]), 3, Target(0.7, 0)
-    )
+    experiment = Experiment(SYNTH_LINEAR, "beta_vae")
+    two = Entry(experiment, DTO, Summary.of([0.1, 0.2]), 3, Target(0.7, 0))
     assert two.agrees is None and two.too_few
-    assert number_columns(two)[2].endswith("(too few)")
-    three = two._replace(ours=summarize([0.1, 0.2, 0.3]))
+    assert two.cells()[2].endswith("(too few)")
+    three = two._replace(ours=Summary.of([0.1, 0.2, 0.3]))
     assert three.agrees is False and not three.too_few
     assert not two._replace(paper=None).too_few
 
 
 def comparisons(values):
     """Of Synth. Lin.; model -> its DtO over seeds."""
-    return statistics.compare_order(
+    return order.compare_order(
         Entry(
             Experiment(SYNTH_LINEAR, model),
-            "dto",
-            summarize(values.get(model, [])),
+            DTO,
+            Summary.of(values.get(model, [])),
             3,
             target("synth_linear", "dto", model),
         )
@@ -82,7 +82,7 @@ def order_line(beta, ae, sigma, random, spread=0.01):
     """The line on the order of Synth. Lin. for three runs of each model around these DtO."""
     centers = dict(zip(MODELS, (beta, ae, sigma, random), strict=True))
     values = {model: [dto - spread, dto, dto + spread] for model, dto in centers.items()}
-    return statistics.order_to_markdown(comparisons(values))
+    return order.order_to_markdown(comparisons(values))
 
 
 def test_the_papers_order_is_recognized():
@@ -118,4 +118,4 @@ def test_runs_without_any_spread_are_told_apart():
 
 
 def test_no_order_is_claimed_without_runs():
-    assert "Synth. Lin.: incomplete" in statistics.order_to_markdown(comparisons({}))
+    assert "Synth. Lin.: incomplete" in order.order_to_markdown(comparisons({}))

@@ -26,6 +26,7 @@ from resume_support import (  # noqa: F401
 
 from vae_ortho_plugin.dlib.steps import made_of
 from vae_ortho_plugin.dlib.steps.training_directory import resumable
+from vae_ortho_plugin.engine import checkpoints as engine_checkpoints
 from vae_ortho_plugin.engine import interruption
 from vae_ortho_plugin.engine.checkpoints import Checkpoints, kept_in
 from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
@@ -123,6 +124,22 @@ def test_the_two_checkpoints_that_stay_are_undamaged_and_the_written_one_is_amon
     write_damaged(tmp_path / "700")
     write(900)
     assert steps() == [500, 900]
+
+
+def test_a_checkpoint_that_cannot_be_read_now_is_not_deleted(tmp_path, monkeypatch):
+    kept = Checkpoints(tmp_path)
+    for step in (500, 700):
+        kept.write(step, 3000, lambda prefix: Path(prefix).touch(), Path.touch, [])
+    read = engine_checkpoints._read
+
+    def unreadable(directory):
+        if directory.name == "700":
+            raise PermissionError(13, "Permission denied")
+        return read(directory)
+
+    monkeypatch.setattr(engine_checkpoints, "_read", unreadable)
+    kept.write(900, 3000, lambda prefix: Path(prefix).touch(), Path.touch, [])
+    assert sorted(int(path.name) for path in tmp_path.iterdir()) == [500, 700, 900]
 
 
 def write_damaged(checkpoint):

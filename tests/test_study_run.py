@@ -7,7 +7,7 @@ import pytest
 
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
-from vae_ortho_plugin.study.run import memory, missing_runs, schedule
+from vae_ortho_plugin.study.run import control_groups, memory, missing_runs, schedule
 
 
 @pytest.fixture
@@ -36,26 +36,62 @@ def test_the_limit_of_a_control_group_counts_where_it_is_lower(machine, monkeypa
     assert schedule.default_jobs(select("full")) == 2
 
 
+@pytest.fixture
+def granted(tmp_path, monkeypatch):
+    """Puts this process into control groups whose files it is called with."""
+
+    def granted(groups, **files):
+        for path, text in files.items():
+            (tmp_path / path).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / path).write_text(text)
+        monkeypatch.setattr(control_groups, "_ROOT", tmp_path)
+        monkeypatch.setattr(control_groups, "_own_groups", groups.splitlines)
+        monkeypatch.setattr(os, "sched_getaffinity", lambda _: range(64))
+
+    return granted
+
+
 @pytest.mark.parametrize(
     ("groups", "file"),
     [("0::/job/step\n", "job/memory.max"), ("5:memory:/job\n", "memory/job/memory.limit_in_bytes")],
 )
-def test_control_groups_of_either_version_are_read_up_to_the_root(
-    groups, file, tmp_path, monkeypatch
-):
-    (tmp_path / file).parent.mkdir(parents=True)
-    (tmp_path / file).write_text("1000\n")
-    (tmp_path / "memory.max").write_text("max\n")
-    monkeypatch.setattr(memory, "_CONTROL_GROUPS", tmp_path)
-    monkeypatch.setattr(memory, "_own_groups", groups.splitlines)
+def test_control_groups_of_either_version_are_read_up_to_the_root(groups, file, granted):
+    granted(groups, **{file: "1000\n", "memory.max": "max\n"})
     ((limit, what),) = memory.control_group_limits()
     assert limit == 1000
     assert what.endswith("/job")
 
 
-def test_other_runs_take_a_core_each(machine):
-    machine(8)
-    assert schedule.default_jobs(select("synthetic")) == 8
+V1 = "3:cpu,cpuacct:/docker/1"
+QUOTA, PERIOD = "cpu/cpu.cfs_quota_us", "cpu/cpu.cfs_period_us"
+
+
+@pytest.mark.parametrize(
+    ("groups", "files", "cores"),
+    [
+        ("0::/", {"cpu.max": "200000 100000\n"}, 2),
+        ("0::/", {"cpu.max": "max 100000\n"}, 64),
+        ("0::/", {"cpu.max": "150000 100000\n"}, 2),
+        ("0::/", {"cpu.max": "1000 100000\n"}, 1),
+        ("0::/", {"cpu.max": "9900000 100000\n"}, 64),
+        ("0::/a/b", {"a/cpu.max": "300000 100000\n", "a/b/cpu.max": "400000 100000\n"}, 3),
+        ("0::/a", {"a/memory.max": "1\n"}, 64),
+        (V1, {QUOTA: "400000\n", PERIOD: "100000\n"}, 4),
+        (V1, {QUOTA: "-1\n", PERIOD: "100000\n"}, 64),
+        ("", {}, 64),
+    ],
+)
+def test_a_quota_of_the_processor_counts_where_it_is_lower_than_the_cores(
+    groups, files, cores, granted
+):
+    granted(groups, **files)
+    assert schedule.available_cores() == cores
+
+
+@pytest.mark.parametrize(("gigabytes", "jobs"), [(1, 1), (5, 4), (16, 8)])
+def test_other_runs_take_a_core_each_where_the_memory_holds_them(machine, gigabytes, jobs):
+    machine(gigabytes)
+    assert schedule.default_jobs(select("synthetic")) == jobs
 
 
 def test_every_experiment_has_a_seed_before_any_has_two_and_the_long_runs_of_a_seed_come_first(

@@ -3,14 +3,13 @@
 
 import json
 import os
-import socket
 import subprocess
 import sys
 import time
 
 import pytest
 
-from vae_ortho_plugin.files import locked
+from vae_ortho_plugin.locks import locked
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.run import command, status
@@ -25,29 +24,34 @@ def folder(tmp_path):
     return folder
 
 
-def dead_process():
-    process = subprocess.Popen([sys.executable, "-c", ""])
+def killed_holder(lock):
+    """Leaves the lock of a process of this host that was killed."""
+    program = (
+        "import os, pathlib, sys; from vae_ortho_plugin.locks import locked\n"
+        "with locked(pathlib.Path(sys.argv[1]), 'the run'): os._exit(0)"
+    )
+    process = subprocess.Popen([sys.executable, "-c", program, lock])
     process.wait()
-    return process.pid
+    assert lock.exists()
 
 
 def test_the_holder_of_a_lock_is_running_and_after_its_end_the_run_is_begun(folder):
     with locked(folder.run(RUNS[0]).lock, "the run"):
         found = status.status_of(RUNS, folder)
-        assert found.running[RUNS[0]].process == os.getpid()
+        assert found.running[RUNS[0]].pid == os.getpid()
         assert found.waiting == [RUNS[1]]
     assert status.status_of(RUNS, folder).stopped == [RUNS[0]]
 
 
 def test_a_process_of_this_host_that_is_gone_is_not_running(folder):
-    folder.run(RUNS[0]).lock.write_text(f"{dead_process()}\n{socket.gethostname()}\n1\n")
+    killed_holder(folder.run(RUNS[0]).lock)
     assert status.status_of(RUNS, folder).stopped == [RUNS[0]]
 
 
 @pytest.mark.parametrize(("age", "running"), [(10, 1), (200, 0)])
 def test_a_lease_of_another_host_counts_as_long_as_it_is_renewed(folder, age, running):
     lock = folder.run(RUNS[0]).lock
-    lock.write_text("filelock/2\npid=4711\nhost=node7\nmode=lease\ntoken=a\nduration=180.0\n")
+    lock.write_text("pid=4711\nhost=node7\n")
     os.utime(lock, (time.time() - age, time.time() - age))
     assert len(status.status_of(RUNS, folder).running) == running
 
@@ -61,7 +65,7 @@ def test_an_unreadable_lock_or_an_empty_error_is_no_traceback(folder, capsys):
 
 def test_the_time_left_is_shared_by_the_runs_at_work(folder, capsys):
     for run in RUNS:
-        folder.run(run).lock.write_text("4711\nnode7\n1\n")
+        folder.run(run).lock.write_text("pid=4711\nhost=node7\n")
     done = select("quick", ["beta_vae"], ["synth_linear"], [7])
     folder.run(done[0]).directory.mkdir()
     folder.run(done[0]).facts.write_text(json.dumps({"seconds": 600.0}))
@@ -105,24 +109,22 @@ def test_a_run_without_its_run_json_is_not_taken_for_finished(folder, capsys):
 
 def test_the_next_call_deletes_what_killed_processes_have_left(folder, capsys):
     left = [
-        folder.engine_lock,
         folder.path / ".results.4711.partial.json",
         folder.path / "tables" / ".table_2.4711.partial.csv",
     ]
     for path in left:
         path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(f"pid={dead_process()}\nhost={socket.gethostname()}\nduration=180.0\n")
+        path.write_text("")
+    killed_holder(folder.engine_lock)
     kept = folder.path / "tables" / "table_2.csv"
     kept.write_text("")
     study = ["--study", "quick", "--output", str(folder.path), "--report-only"]
     command.main(study)
-    assert not any(path.exists() for path in left)
+    assert not any(path.exists() for path in [*left, folder.engine_lock])
     assert kept.exists()
 
 
 def test_the_lock_of_a_snakemake_that_works_stays(folder, capsys):
-    folder.engine_lock.write_text(
-        f"pid={os.getpid()}\nhost={socket.gethostname()}\nduration=180.0\n"
-    )
-    command.main(["--study", "quick", "--output", str(folder.path), "--report-only"])
-    assert folder.engine_lock.exists()
+    with locked(folder.engine_lock, "the jobs"):
+        command.main(["--study", "quick", "--output", str(folder.path), "--report-only"])
+        assert folder.engine_lock.exists()

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Files and directories that are complete or absent, their check sums, and locks.
+"""Files and directories that are complete or absent, and their check sums.
 
 Everything is written beside its place and renamed at the end. A rename within a directory is atomic on local
 and on shared file systems, so that a reader never meets a half-written result.
@@ -10,37 +10,63 @@ import fnmatch
 import hashlib
 import os
 import shutil
-import socket
-import time
+import sys
 from collections.abc import Collection, Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from vae_ortho_plugin.engine import progress
 from vae_ortho_plugin.errors import InputError
-
-if TYPE_CHECKING:
-    from filelock import SoftFileLease
 
 # In a finished directory: the SHA-256 of each file, as `sha256sum --check` reads them.
 SUMS = "SHA256SUMS"
 
 
+def behind_links(path: Path) -> Path:
+    """Where links lead from `path`, as an absolute path; nothing need be there yet.
+
+    Raises:
+        InputError: the links lead in a circle.
+    """
+    real = Path(os.path.realpath(path))
+    if real.is_symlink():
+        raise InputError(f"{path} is a link that leads back to itself. Name another place.")
+    return real
+
+
 def write_text(path: Path, text: str) -> None:
     """Writes a text file, durably; a reader sees the old file or the new one."""
+    if _is_standard_output(path):
+        sys.stdout.write(text)
+        return
     with written_beside(path) as partial:
         partial.write_text(text, encoding="utf-8")
+
+
+def _is_standard_output(path: Path) -> bool:
+    """Such as /dev/stdout. Replaced, it would lose what else a shell sends there."""
+    try:
+        return os.path.samefile(path, 1)
+    except OSError:  # no such file, or no standard output
+        return False
 
 
 @contextlib.contextmanager
 def written_beside(path: Path) -> Iterator[Path]:
     """Within: a path beside `path` to write the file to. At the end it becomes `path`.
 
-    After an error the partial file is deleted and `path` is unchanged.
+    After an error the partial file is deleted and `path` is unchanged. A link stays, and the file that it
+    leads to is replaced. A device or a pipe is the path to write to itself.
 
     Args:
         path: of the file; its directory is made where it is missing.
+
+    Raises:
+        InputError: as `behind_links`.
     """
+    real = behind_links(path)
+    if path.exists() and not real.is_file():
+        yield path
+        return
+    path = real
     path.parent.mkdir(parents=True, exist_ok=True)
     # The suffix is kept, because matplotlib and NumPy choose the format by it.
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
@@ -131,121 +157,6 @@ def sha256(path: Path) -> str:
         while block := file.read(2**20):
             digest.update(block)
     return digest.hexdigest()
-
-
-# Seconds after which a lock that its holder has not renewed is taken over. The holder renews it three times
-# as often. A minute of this is for shared file systems, which may show old attributes that long.
-LEASE_SECONDS = 180.0
-_POLL_SECONDS = 0.5
-
-
-@contextlib.contextmanager
-def locked(path: Path, what: str, timeout: float = 0.0) -> Iterator[None]:
-    """Within: this process alone holds the lock file `path`.
-
-    The lock is the existence of the file (O_EXCL), which shared file systems honour too. It names the
-    holder's host and process, and the holder renews its time stamp. A lock whose process is gone is taken
-    over: at once where it ran on this host, else when LEASE_SECONDS passed without renewal while this
-    process waited, so that a host that died blocks nobody for longer. Clocks of hosts are not compared.
-    A process that finds its lock taken over, because it was stopped that long, exits.
-
-    Args:
-        path: of the lock file.
-        what: what the lock protects, for the error message.
-        timeout: seconds to wait for the holder; -1: as long as it lives.
-
-    Raises:
-        InputError: another process holds the lock; names its host and process.
-    """
-    # Late, because the measures do without filelock.
-    from filelock import SoftFileLease
-
-    path.parent.mkdir(parents=True, exist_ok=True)
-
-    def end(lost: object) -> None:
-        progress.say(f"this process ends: it has lost {path}, the lock of {what}.")
-        os._exit(1)
-
-    lock = SoftFileLease(path, lease_duration=LEASE_SECONDS, on_compromise=end)
-    if not _acquired(lock, path, timeout):
-        owner = lock.owner
-        holder = f"process {owner.pid} on host {owner.hostname}" if owner else "unknown"
-        raise InputError(
-            f"Another process is at work in {what}: {holder}. Wait for it, or end it. If it has "
-            f"ended on another machine, delete {path}."
-        )
-    try:
-        yield
-    finally:
-        lock.release()
-
-
-def _acquired(lock: "SoftFileLease", path: Path, timeout: float) -> bool:
-    """Acquires the lock within `timeout` seconds; whether that succeeded."""
-    from filelock import Timeout
-
-    begun = time.monotonic()
-    seen, since = None, begun
-    while True:
-        try:
-            lock.acquire(timeout=0)
-            return True
-        except Timeout:
-            pass
-        now = time.monotonic()
-        if (found := _identity(path)) is None:
-            continue  # released; filelock before 4.2 also says so of a dead holder's lock
-        if found != seen:
-            seen, since = found, now
-        # filelock takes over by an exchange of two names, which NFS and most of FUSE cannot do.
-        if _is_gone(lock) or now - since >= LEASE_SECONDS:
-            _remove(path, found)
-            continue
-        if 0 <= timeout <= now - begun:
-            return False
-        time.sleep(_POLL_SECONDS)
-
-
-def _identity(path: Path) -> tuple[int, int] | None:
-    """What changes when a lock file is renewed or replaced; None where there is no file."""
-    try:
-        status = path.lstat()
-    except OSError:
-        return None
-    return status.st_ino, status.st_mtime_ns
-
-
-def _is_gone(lock: "SoftFileLease") -> bool:
-    """Whether the holder of a lock was a process of this host and has ended."""
-    owner = lock.owner
-    return owner is not None and has_ended(owner.pid, owner.hostname)
-
-
-def has_ended(process: int, host: str) -> bool:
-    """Whether a process has certainly ended; of another host, that cannot be known here."""
-    if host != socket.gethostname():
-        return False
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return True
-    except PermissionError:  # another user's
-        pass
-    return False
-
-
-def _remove(path: Path, judged: tuple[int, int]) -> None:
-    """Removes an abandoned lock file, unless another process has just taken it over.
-
-    Of several processes, the rename succeeds for one.
-    """
-    aside = path.with_name(f"{path.name}.{socket.gethostname()}.{os.getpid()}.abandoned")
-    with contextlib.suppress(FileNotFoundError):
-        path.rename(aside)
-        if _identity(aside) != judged:
-            with contextlib.suppress(FileExistsError):
-                os.link(aside, path)
-        aside.unlink()
 
 
 def _synchronize(path: Path) -> None:

@@ -172,7 +172,7 @@ def _check_output(output: str | None) -> None:
     path = Path(output)
     if path.is_dir():
         raise InputError(f"--output {output} is a directory. Name a file in it.")
-    existing = next(parent for parent in path.absolute().parents if parent.exists())
+    existing = next(parent for parent in files.behind_links(path).parents if parent.exists())
     if not existing.is_dir():
         raise InputError(f"--output {output}: {existing} is a file. Name another place.")
 

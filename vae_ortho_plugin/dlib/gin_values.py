@@ -5,8 +5,11 @@ dlib takes them as they are: text as a learning rate ends in TensorFlow, -5 step
 """
 
 import functools
+import inspect
 import math
 import numbers
+import types
+import typing
 from collections.abc import Callable
 
 import gin
@@ -31,8 +34,8 @@ _WHOLE = {
     "model.training_steps": 0,
     "postprocess.random_seed": 0,
 }
-# Parameters of these names are numbers in every model and optimizer. The weights are those of a term of the
-# loss, which has no least value at a weight below 0.
+# Parameters of these names are numbers in every model and optimizer of dlib, the plugin and TensorFlow. The
+# weights are those of a term of the loss, which has no least value at a weight below 0.
 _WEIGHTS = {"beta", "gamma", "lambda_d_factor", "lambda_od"}
 _NUMBERS = {
     *_WEIGHTS,
@@ -43,6 +46,15 @@ _NUMBERS = {
     "epsilon",
     "iteration_threshold",
     "learning_rate",
+}
+_WITH_THESE_NUMBERS = ("disentanglement_lib", "tensorflow")
+# What a value of a type is called.
+_KINDS: dict[type, str] = {
+    bool: "True or False",
+    int: "a whole number",
+    float: "a number",
+    str: "text in quotes",
+    types.NoneType: "None",
 }
 # Parameters that hold a model or function, and whether gin calls it.
 _REFERENCES = {
@@ -80,13 +92,15 @@ def check() -> None:
     for binding, value in found.items():
         parameter = binding.rpartition("/")[2]
         if isinstance(value, Macro):
+            value = found.get(value.name, value)
+        if isinstance(value, Macro):
             continue
         if parameter in _WHOLE:
             _check_whole(binding, value, _WHOLE[parameter])
         elif parameter in _REFERENCES:
             _check_reference(binding, value, _REFERENCES[parameter])
-        elif parameter.rpartition(".")[2] in _NUMBERS and "." in parameter:
-            _check_number(binding, value)
+        elif kinds := _kinds(parameter):
+            _check_kind(binding, value, kinds)
     _check_data_set(found.get("dataset.name"))
 
 
@@ -110,23 +124,61 @@ def _is_finite(value: object) -> bool:
 
 
 def _check_whole(binding: str, value: object, at_least: int) -> None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-        with gin.unlock_config():
-            gin.bind_parameter(binding, value)
-    check_whole(binding, value, at_least)
+    check_whole(binding, _made_whole(binding, value), at_least)
 
 
-def _check_number(binding: str, value: object) -> None:
+def _made_whole(binding: str, value: object) -> object:
+    """The value, as int where it is a whole number such as 3e5; gin has it so then."""
+    if not isinstance(value, float) or not value.is_integer():
+        return value
+    with gin.unlock_config():
+        gin.bind_parameter(binding, int(value))
+    return int(value)
+
+
+def _kinds(parameter: str) -> list[type]:
+    """The types that a parameter's value may have; none where they are not known here.
+
+    Those of the plugin's configurables follow from their annotations. What users register themselves may
+    mean anything by a name.
+    """
+    selector, _, name = parameter.rpartition(".")
+    configurable = gin.config._REGISTRY.get_match(selector) if selector else None
+    if configurable is None:
+        return []
+    function = configurable.wrapped
+    package = (getattr(function, "__module__", None) or "").partition(".")[0]
+    if package == "vae_ortho_plugin":
+        function = function.__init__ if inspect.isclass(function) else function
+        hint = typing.get_type_hints(function).get(name)
+        union = isinstance(hint, types.UnionType)
+        kinds = list(typing.get_args(hint)) if union else [hint]
+        return kinds if all(kind in _KINDS for kind in kinds) else []
+    return [float] if package in _WITH_THESE_NUMBERS and name in _NUMBERS else []
+
+
+def _check_kind(binding: str, value: object, kinds: list[type]) -> None:
     # A reference may be a schedule.
     if isinstance(value, Reference):
         return
-    if isinstance(value, bool) or not isinstance(value, numbers.Real):
-        raise InputError(f"{binding} = {value!r}; it must be a number.")
+    if int in kinds and float not in kinds:
+        value = _made_whole(binding, value)
+    if not any(_is_of(kind, value) for kind in kinds):
+        expected = " or ".join(_KINDS[kind] for kind in kinds)
+        raise InputError(f"{binding} = {value!r}; it must be {expected}.")
+    if not isinstance(value, numbers.Real):
+        return
     if value <= 0 and binding.endswith(".learning_rate"):
         raise InputError(f"{binding} = {value!r}; it must be above 0.")
     if value < 0 and binding.rpartition(".")[2] in _WEIGHTS:
         raise InputError(f"{binding} = {value!r}; it must be 0 or more.")
+
+
+def _is_of(kind: type, value: object) -> bool:
+    number = {int: numbers.Integral, float: numbers.Real}.get(kind)
+    if number is not None:
+        return isinstance(value, number) and not isinstance(value, bool)
+    return isinstance(value, kind)
 
 
 def _check_reference(binding: str, value: object, called: bool) -> None:

@@ -20,7 +20,6 @@ PACKAGE = "disentanglement_lib"
 # The modules of the packages in setup.py's install_requires.
 REQUIRED = (
     "absl",
-    "filelock",
     "gin",
     "h5py",
     "imageio",

@@ -154,10 +154,16 @@ class Checkpoints:
             if path == written:
                 continue
             if not has_fallback:
-                with contextlib.suppress(*_DAMAGED):
+                try:
                     _read(path)
                     has_fallback = True
                     continue
+                except FileNotFoundError:
+                    pass
+                except OSError:  # it may be whole: a file server may answer again
+                    continue
+                except _DAMAGED:
+                    pass
             shutil.rmtree(path, ignore_errors=True)
 
     def _directories(self) -> list[Path]:

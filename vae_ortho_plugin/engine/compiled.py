@@ -26,18 +26,21 @@ def kept() -> Iterator[None]:
 
     To be entered before TensorFlow is imported, which reads the flag once.
     """
-    before = os.environ.get("TF_XLA_FLAGS", "")
-    if _FLAG in before:  # the user's own
+    before = os.environ.get("TF_XLA_FLAGS")
+    if before and _FLAG in before:  # the user's own
         yield
         return
     with tempfile.TemporaryDirectory(prefix="vae_ortho_plugin_xla_") as directory:
-        os.environ["TF_XLA_FLAGS"] = f"{before} {_FLAG}={directory}".strip()
+        os.environ["TF_XLA_FLAGS"] = f"{before or ''} {_FLAG}={directory}".strip()
         _directories.append(directory)
         try:
             yield
         finally:
             _directories.remove(directory)
-            os.environ["TF_XLA_FLAGS"] = before
+            if before is None:
+                del os.environ["TF_XLA_FLAGS"]
+            else:
+                os.environ["TF_XLA_FLAGS"] = before
 
 
 @contextlib.contextmanager

@@ -13,7 +13,8 @@ from pathlib import Path
 from vae_ortho_plugin.data.files.location import exists
 from vae_ortho_plugin.data.files.origin import has_hash
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.files import locked, publish
+from vae_ortho_plugin.files import behind_links, publish
+from vae_ortho_plugin.locks import locked
 
 _TIMEOUT_SECONDS = 60
 _ATTEMPTS = 5
@@ -77,7 +78,7 @@ def fetch(remote: Remote, root: Path) -> None:
         InputError: no address gave the right content (the message says what each gave), or
             another process is downloading the file.
     """
-    target = root / remote.path
+    target = behind_links(root / remote.path)
     if exists(target):
         try:
             remote.check(target)
@@ -85,7 +86,7 @@ def fetch(remote: Remote, root: Path) -> None:
             return
         except InputError as error:
             print(f"{error} It will be replaced.")
-    downloaded = root / (remote.archive or remote.path)
+    downloaded = behind_links(root / (remote.archive or remote.path))
     folder = downloaded.parent
     folder.mkdir(parents=True, exist_ok=True)
     try:

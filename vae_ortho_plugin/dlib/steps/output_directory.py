@@ -10,7 +10,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from vae_ortho_plugin import files
+from vae_ortho_plugin import files, locks
 from vae_ortho_plugin.errors import InputError, check_no_pattern
 
 _MAKE_ROOM = "Make room there, and start again"
@@ -50,13 +50,19 @@ def refuse_existing(path: str, overwrite: bool) -> None:
     """Checks that a step may write its output directory.
 
     Raises:
-        InputError: it exists and overwrite is False, it is a file, or its path is a pattern to TensorFlow.
+        InputError: it exists and overwrite is False, it is a file or cannot be renamed, or its path is a
+            pattern to TensorFlow.
     """
-    check_no_pattern(path)
+    check_no_pattern(files.behind_links(Path(path)))
     if os.path.isdir(path) and not overwrite:
         raise InputError(
             f"The output directory {path} exists and was left untouched. Name another one, or replace "
             "it with --overwrite."
+        )
+    if os.path.ismount(path):
+        raise InputError(
+            f"The output directory {path} is the root of a file system, which cannot be replaced. Name "
+            "a directory in it."
         )
     if os.path.exists(path) and not os.path.isdir(path):
         raise InputError(f"The output directory {path} is a file. Name another one.")
@@ -66,14 +72,14 @@ def refuse_existing(path: str, overwrite: bool) -> None:
 def unfinished(path: str, overwrite: bool) -> Iterator[str]:
     """Within: a path beside `path` to write the directory to. At the end it becomes `path`.
 
-    After an error it is deleted, and an older directory `path` is unchanged.
+    After an error it is deleted, and an older directory `path` is unchanged. Where `path` is a link, it
+    stays, and the directory that it leads to is written.
 
     Raises:
         InputError: as `refuse_existing`, or another process writes the same directory.
     """
-    directory = Path(path)
-    partial = directory.with_name(f"{directory.name}.unfinished")
-    with locked(directory):
+    with locked(path) as directory:
+        partial = partial_of(directory)
         refuse_existing(path, overwrite)
         shutil.rmtree(partial, ignore_errors=True)
         try:
@@ -85,21 +91,30 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         files.publish(partial, directory)
 
 
+def partial_of(directory: Path) -> Path:
+    """Where a directory is while it is unfinished."""
+    return directory.with_name(f"{directory.name}.unfinished")
+
+
 @contextlib.contextmanager
-def locked(directory: Path) -> Iterator[None]:
-    """Within: this process alone writes the directory, and the directory that holds it exists.
+def locked(path: str) -> Iterator[Path]:
+    """Within: this process alone writes the yielded directory, and the directory that holds it exists.
+
+    Args:
+        path: of the directory; links are followed, so that two names of it have one lock.
 
     Raises:
         InputError: another process writes it, or it cannot be written.
     """
+    directory = files.behind_links(Path(path))
     lock = directory.with_name(f".{directory.name}.lock")
     with (
         write_errors_explained(directory),
         _made_parents(directory),
-        files.locked(lock, str(directory)),
+        locks.locked(lock, str(directory)),
     ):
         files.restore_replaced(directory)
-        yield
+        yield directory
 
 
 def written_when_complete(step: Callable, argument: str) -> Callable:

@@ -87,10 +87,9 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         InputError: `path` exists and overwrite is False; another process trains into it; an
             unfinished training with another configuration is there.
     """
-    directory = Path(path)
-    partial = directory.with_name(f"{directory.name}.unfinished")
     resume = training_loop().resume
-    with output_directory.locked(directory):
+    with output_directory.locked(path) as directory:
+        partial = output_directory.partial_of(directory)
         output_directory.refuse_existing(path, overwrite)
         if not (resume and _can_continue(partial, overwrite)):
             shutil.rmtree(partial, ignore_errors=True)
@@ -108,7 +107,7 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
             _keep_or_delete(partial, error)
             raise
         files.publish(partial / _MODEL, directory)
-        progress.say(f"the model is in {directory}")
+        progress.say(f"the model is in {path}")
         shutil.rmtree(partial, ignore_errors=True)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Data sets as the study trains on them, and what it changes of them; needs neither TensorFlow nor dlib.
+"""Data sets as the study trains on them; needs neither TensorFlow nor dlib.
 
 Epochs, β and batch size of a data set are those of its file in gin_configs/datasets.
 """
@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from vae_ortho_plugin.gin_files import bindings, gin_config, read_bindings
 
 _WITHOUT_FACTORS = ("mnist", "fashion_mnist")
-_WITH_AN_OPTIMIZER_OF_THE_DIAL = ("synth_linear", "synth_nonlinear")
+# The linearized VAE has an optimizer of its own there.
+_WITH_OPTIMIZER_OF_DIAL = ("synth_linear", "synth_nonlinear")
 
 
 @functools.cache
@@ -78,9 +79,9 @@ class DataVariant:
         """The variant that the study plans."""
         return self.changed_from or self
 
-    def shortened(self, epochs: int) -> "DataVariant":
-        """The variant trained for this number of epochs; itself where it is no longer than that."""
-        if epochs >= self.epochs:
+    def shortened(self, epochs: int | None) -> "DataVariant":
+        """The variant trained for at most this number of epochs; None: for its own number."""
+        if epochs is None or epochs >= self.epochs:
             return self
         return dataclasses.replace(
             self,
@@ -98,6 +99,10 @@ class DataVariant:
             remarks=(*self.remarks, remark),
             changed_from=self.as_planned,
         )
+
+    def remarked_as(self, other: "DataVariant") -> "DataVariant":
+        """The variant with the remarks of another."""
+        return dataclasses.replace(self, remarks=other.remarks)
 
 
 def _variant(
@@ -123,33 +128,25 @@ def with_beta(data: DataVariant, value: float) -> DataVariant:
     return _variant(data, f"beta_{text}", f"β = {text}", f"vae.beta = {value}")
 
 
+@functools.cache
 def with_orthogonality(data: DataVariant, weight: float) -> DataVariant:
-    """The variant whose linearized VAE weighs orthogonality by this λ; its optimizer is the dial's for the data set."""
+    """The variant whose linearized VAE has this λ, with the dial's own optimizer where the data set has one."""
+    optimizer: list[str] = []
+    if data.data_set in _WITH_OPTIMIZER_OF_DIAL:
+        optimizer = bindings(gin_config(f"protocols/dial_{data.data_set}.gin"))
     return _variant(
         data,
         f"lambda_{weight:g}",
         f"λ = {weight:g}",
-        *_optimizer_of_the_dial(data.data_set),
+        *optimizer,
         f"linearized_vae.orthogonality = {weight}",
     )
 
 
-@functools.cache
-def _optimizer_of_the_dial(data_set: str) -> list[str]:
-    """Bindings of the optimizer, where it is not the data set's."""
-    if data_set not in _WITH_AN_OPTIMIZER_OF_THE_DIAL:
-        return []
-    return bindings(gin_config(f"protocols/dial_{data_set}.gin"))
-
-
 def with_axis_ratio(data: DataVariant, ratio: float) -> DataVariant:
     """Synth. Lin. with another ratio of its axes (Suppl. C)."""
-    return _variant(
-        data,
-        f"axis_ratio_{ratio}",
-        f"axis ratio {ratio}",
-        f"synth_linear.axis_ratio = {ratio}",
-    )
+    binding = f"synth_linear.axis_ratio = {ratio}"
+    return _variant(data, f"axis_ratio_{ratio}", f"axis ratio {ratio}", binding)
 
 
 def with_epochs(data: DataVariant, number: int) -> DataVariant:

@@ -46,9 +46,7 @@ class VaePcaV1(study.Study):
         """
         run = experiments.run_of(model_num)
         self._experiment = run.experiment
-        data = run.experiment.data
-        if self._epochs is not None:
-            data = data.shortened(self._epochs)
+        data = run.experiment.data.shortened(self._epochs)
         model_bindings = [
             *bindings(gin_config(f"datasets/{data.data_set}.gin")),
             *_length(data),

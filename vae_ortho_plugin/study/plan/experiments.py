@@ -40,6 +40,10 @@ class Experiment:
         """The experiment that the study plans."""
         return Experiment(self.data.as_planned, self.model)
 
+    def shortened(self, epochs: int | None) -> "Experiment":
+        """The experiment trained for at most this number of epochs; None: for its own number."""
+        return Experiment(self.data.shortened(epochs), self.model)
+
 
 @dataclass(frozen=True)
 class Run:
@@ -64,7 +68,7 @@ class Run:
         return f"{self.experiment.data.name}/{self.experiment.model}/{self.seed}"
 
 
-def _of_the_paper(
+def _paper_data(
     data_set: str, title: str, name: str = "", batch_size: int | None = None
 ) -> DataVariant:
     return DataVariant(
@@ -75,13 +79,13 @@ def _of_the_paper(
 # The paper does not give its batch size. Ours, 16, is that of the data sets' files: more of the paper's numbers agree
 # with it than with dlib's 64 (docs/notes/protocols.md). With 64, a training run has a quarter of the steps. The names
 # without a size are those of 64, because results were published with them.
-SYNTH_LINEAR = _of_the_paper("synth_linear", "Synth. Lin.", "synth_linear_batch_16")
-SYNTH_NONLINEAR = _of_the_paper("synth_nonlinear", "Synth. Non-Lin.", "synth_nonlinear_batch_16")
-SYNTH_LINEAR_64 = _of_the_paper("synth_linear", "Synth. Lin., batch 64", batch_size=64)
-SYNTH_NONLINEAR_64 = _of_the_paper("synth_nonlinear", "Synth. Non-Lin., batch 64", batch_size=64)
-MNIST = _of_the_paper("mnist", "MNIST")
-FASHION_MNIST = _of_the_paper("fashion_mnist", "Fashion-MNIST")
-DSPRITES = _of_the_paper("dsprites", "dSprites")
+SYNTH_LINEAR = _paper_data("synth_linear", "Synth. Lin.", "synth_linear_batch_16")
+SYNTH_NONLINEAR = _paper_data("synth_nonlinear", "Synth. Non-Lin.", "synth_nonlinear_batch_16")
+SYNTH_LINEAR_64 = _paper_data("synth_linear", "Synth. Lin., batch 64", batch_size=64)
+SYNTH_NONLINEAR_64 = _paper_data("synth_nonlinear", "Synth. Non-Lin., batch 64", batch_size=64)
+MNIST = _paper_data("mnist", "MNIST")
+FASHION_MNIST = _paper_data("fashion_mnist", "Fashion-MNIST")
+DSPRITES = _paper_data("dsprites", "dSprites")
 MNIST_SHORT = DataVariant("mnist_short", "MNIST (short: 5 of 400 epochs)", "mnist", epochs=5)
 
 MODEL_TITLES = {
@@ -158,8 +162,9 @@ def dial_experiment(data: DataVariant, weight: float) -> Experiment:
 TABLE_VARIANTS = (DSPRITES, SYNTH_LINEAR, SYNTH_NONLINEAR, MNIST, FASHION_MNIST)
 # The synthetic sets with larger batches.
 BATCH_64_VARIANTS = (SYNTH_LINEAR_64, SYNTH_NONLINEAR_64)
-# What stands beside the paper's numbers in full, and with the short one what has rows of its own.
+# Data whose numbers stand beside the paper's.
 COMPARED_VARIANTS = (*TABLE_VARIANTS, *BATCH_64_VARIANTS)
+# Data with rows of their own in the report's tables.
 SHOWN_VARIANTS = (*COMPARED_VARIANTS, MNIST_SHORT)
 
 _SYNTHETIC_MODELS = ("beta_vae", "autoencoder", "beta_vae_sigma", "random_decoder")

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Every path of a study's results folder. Needs the standard library and errors.py alone.
+"""Every path of a study's results folder; needs the standard library and errors.py alone.
 
     OUTPUT/
         runs/DATA/MODEL/SEED/            a finished run, see `RunFiles`
@@ -12,6 +12,18 @@
         .snakemake.lock                  held by the Snakemake that a study has started
         logs/snakemake.log               what it printed
         cluster/N/                       files of the last launches on a cluster, see `Launch`
+
+A run's directory holds what dlib_reproduce writes, and
+
+    run.json                             its model number, epochs, seconds, versions, facts about the
+                                         data, training curves
+    plan.json                            what an unfinished run is to become, and the seconds spent on it
+    error.txt                            the error that ended the last attempt at an unfinished run
+    model/tf_checkpoint/                 checkpoints and TensorBoard events
+    model/results/gin/train.gin          the operative configuration of the training
+    model/results/json/train_results.json    what dlib and the trackers measured while the model trained
+    metrics/mean/METRIC/                 results of a metric on the posterior means
+    visualizations/                      dlib's pictures; latent_grid.npz, the means of a grid of two factors
 
 DATA is the name of a data variant. A directory is complete when it has its final name.
 """
@@ -33,46 +45,30 @@ RESULT_PATTERN = f"runs/*/*/[0-9]*/{METRIC_PATTERN}"
 LATENT_GRID_FILE = "latent_grid.npz"
 
 
+class _Inside:
+    """An attribute of a folder: the path of a file or directory in it."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
+
+    def __get__(self, folder: "ResultsFolder | RunFiles", owner: type) -> Path:
+        return folder.path / self._name
+
+
 @dataclass(frozen=True)
 class ResultsFolder:
     """The results of studies: what `vae_ortho_study --output` names."""
 
     path: Path
 
-    @property
-    def lock(self) -> Path:
-        """Lock file of the study that works here."""
-        return self.path / ".study.lock"
-
-    @property
-    def engine_lock(self) -> Path:
-        """Lock file of the Snakemake that a study has started."""
-        return self.path / ".snakemake.lock"
-
-    @property
-    def engine_log(self) -> Path:
-        """What Snakemake printed."""
-        return self.logs / "snakemake.log"
-
-    @property
-    def launches(self) -> Path:
-        """Directory of the numbered launches on a cluster."""
-        return self.path / "cluster"
-
-    @property
-    def aggregated_results(self) -> Path:
-        """Every metric of every run, as dlib_aggregate_results writes it."""
-        return self.path / "results.json"
-
-    @property
-    def report(self) -> Path:
-        """The report as Markdown."""
-        return self.path / "report.md"
-
-    @property
-    def report_page(self) -> Path:
-        """The report as one HTML page."""
-        return self.path / "report.html"
+    lock = _Inside(".study.lock")
+    engine_lock = _Inside(".snakemake.lock")
+    engine_log = _Inside("logs/snakemake.log")
+    launches = _Inside("cluster")
+    aggregated_results = _Inside("results.json")
+    report = _Inside("report.md")
+    report_page = _Inside("report.html")
+    logs = _Inside("logs")
 
     def table(self, name: str, suffix: str) -> Path:
         """A table of the report; `suffix` is '.csv' or '.tex'."""
@@ -85,11 +81,6 @@ class ResultsFolder:
     def link(self, path: Path) -> str:
         """How the report refers to a file of this folder."""
         return path.relative_to(self.path).as_posix()
-
-    @property
-    def logs(self) -> Path:
-        """Directory of the runs' logs."""
-        return self.path / "logs"
 
     def log(self, run: "Run") -> Path:
         """What the run printed."""
@@ -112,7 +103,7 @@ class ResultsFolder:
         return True
 
     def leftovers(self) -> Iterator[Path]:
-        """Partial files of the report and the like, which a process that was killed has left."""
+        """Partial files of the report and of results.json, which a killed process has left."""
         for directory in (self.path, self.path / "tables", self.path / "pictures"):
             yield from directory.glob(".*.partial*")
 
@@ -135,6 +126,22 @@ class RunFiles:
 
     directory: Path
 
+    facts = _Inside("run.json")
+    plan = _Inside("plan.json")
+    error = _Inside("error.txt")
+    model = _Inside("model")
+    checkpoints = _Inside("model/tf_checkpoint")
+    training_gin = _Inside("model/results/gin/train.gin")
+    training_results = _Inside("model/results/json/train_results.json")
+    visualizations = _Inside("visualizations")
+    latent_grid = _Inside(f"visualizations/{LATENT_GRID_FILE}")
+    traversals = _Inside("visualizations/traversals/traversals0.jpg")
+    reconstructions = _Inside("visualizations/reconstructions/reconstructions.jpg")
+
+    @property
+    def path(self) -> Path:
+        return self.directory
+
     @property
     def partial(self) -> "RunFiles":
         """Where the run is made before it is complete and renamed."""
@@ -145,21 +152,6 @@ class RunFiles:
         """Lock file of the process that makes the run."""
         return self.directory.with_name(f".{self.directory.name}.lock")
 
-    @property
-    def plan(self) -> Path:
-        """What an unfinished run is to become: its configuration, and the seconds spent on it."""
-        return self.directory / "plan.json"
-
-    @property
-    def error(self) -> Path:
-        """The error that ended the last attempt at an unfinished run."""
-        return self.directory / "error.txt"
-
-    @property
-    def facts(self) -> Path:
-        """Model number, epochs, seconds, versions, facts about the data, training curves."""
-        return self.directory / "run.json"
-
     def check_complete(self) -> None:
         """Raises InputError where the directory has no run.json, with which every finished run appears."""
         if not self.facts.is_file():
@@ -168,55 +160,11 @@ class RunFiles:
                 "study then makes the run again."
             )
 
-    @property
-    def model(self) -> Path:
-        """The trained model's directory."""
-        return self.directory / "model"
-
-    @property
-    def checkpoints(self) -> Path:
-        """Directory of the checkpoints and of the training's TensorBoard events."""
-        return self.model / "tf_checkpoint"
-
-    @property
-    def training_gin(self) -> Path:
-        """Operative configuration of the training."""
-        return self.model / "results" / "gin" / "train.gin"
-
-    @property
-    def training_results(self) -> Path:
-        """dlib's results of the training, with the tracked measures."""
-        return self.model / "results" / "json" / "train_results.json"
+    def metric(self, name: str) -> Path:
+        """Results of one metric; the name may be a pattern."""
+        return self.directory / f"metrics/mean/{name}/results/json/evaluation_results.json"
 
     def metrics(self) -> dict[str, Path]:
         """Name of each evaluated metric -> its results."""
-        return {
-            path.parents[2].name: path
-            for path in self.directory.glob("metrics/mean/*/results/json/evaluation_results.json")
-        }
-
-    def metric(self, name: str) -> Path:
-        """Results of one metric."""
-        return (
-            self.directory / "metrics/mean" / name / "results" / "json" / "evaluation_results.json"
-        )
-
-    @property
-    def visualizations(self) -> Path:
-        """Directory of the model's pictures."""
-        return self.directory / "visualizations"
-
-    @property
-    def latent_grid(self) -> Path:
-        """Posterior means of a grid of two factors."""
-        return self.visualizations / LATENT_GRID_FILE
-
-    @property
-    def traversals(self) -> Path:
-        """dlib's picture of latent traversals."""
-        return self.visualizations / "traversals" / "traversals0.jpg"
-
-    @property
-    def reconstructions(self) -> Path:
-        """dlib's picture of reconstructions."""
-        return self.visualizations / "reconstructions" / "reconstructions.jpg"
+        pattern = self.metric("*").relative_to(self.directory)
+        return {path.parents[2].name: path for path in self.directory.glob(str(pattern))}

@@ -4,47 +4,38 @@
 from collections.abc import Collection, Iterable, Mapping
 
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.study.plan import experiments
 from vae_ortho_plugin.study.plan.experiments import (
-    AXIS_RATIOS,
-    BATCH_64_VARIANTS,
-    COMPARED_VARIANTS,
-    DIAL,
-    DIAL_VARIANTS,
     EXPERIMENTS,
-    FIGURE_4_EPOCHS,
-    MNIST_SHORT,
     SEEDS_PER_EXPERIMENT,
-    SWEPT_BETAS,
-    SYNTH_LINEAR_64,
-    TABLE_VARIANTS,
     Experiment,
     Run,
-    axis_ratio_experiment,
-    beta_experiment,
     dial_experiment,
-    figure_4_experiment,
-    table_1_experiments,
 )
 
 # Experiment -> planned number of seeds.
 Plan = Mapping[Experiment, int]
 
-_TABLE_1 = {experiment: 10 for data in TABLE_VARIANTS for experiment in table_1_experiments(data)}
-_TABLE_2 = {experiment: 10 for experiment in EXPERIMENTS if experiment.data in COMPARED_VARIANTS}
-_FIGURE_4 = {figure_4_experiment(number): 10 for number in FIGURE_4_EPOCHS}
+_TABLE_1 = {
+    experiment: 10
+    for data in experiments.TABLE_VARIANTS
+    for experiment in experiments.table_1_experiments(data)
+}
+_TABLE_2 = {one: 10 for one in EXPERIMENTS if one.data in experiments.COMPARED_VARIANTS}
+_FIGURE_4 = dict.fromkeys(map(experiments.figure_4_experiment, experiments.FIGURE_4_EPOCHS), 10)
 _SUPPLEMENT_C = {
     **{
-        beta_experiment(data, beta): 5
-        for data in TABLE_VARIANTS
-        for beta in SWEPT_BETAS.get(data, ())
+        experiments.beta_experiment(data, beta): 5
+        for data in experiments.TABLE_VARIANTS
+        for beta in experiments.SWEPT_BETAS.get(data, ())
     },
-    **{axis_ratio_experiment(ratio): 5 for ratio in AXIS_RATIOS},
+    **dict.fromkeys(map(experiments.axis_ratio_experiment, experiments.AXIS_RATIOS), 5),
 }
 _DIAL = {
-    experiment: 10 if data in BATCH_64_VARIANTS else 3
-    for data, models in DIAL_VARIANTS.items()
+    experiment: 10 if data.has_factors else 3
+    for data, models in experiments.DIAL_VARIANTS.items()
     for experiment in (
-        *(dial_experiment(data, weight) for weight in DIAL),
+        *(dial_experiment(data, weight) for weight in experiments.DIAL),
         *(Experiment(data, model) for model in models),
     )
 }
@@ -52,21 +43,14 @@ _FULL = {**_SUPPLEMENT_C, **_TABLE_1, **_TABLE_2, **_FIGURE_4}
 
 
 def _on(*data_sets: str) -> Plan:
-    return {
-        experiment: seeds
-        for experiment, seeds in _FULL.items()
-        if experiment.data.data_set in data_sets
-    }
+    return {one: seeds for one, seeds in _FULL.items() if one.data.data_set in data_sets}
 
 
-# The names are described in study/names.py.
+# descriptions.py says what they are.
 STUDIES: dict[str, Plan] = {
     "quick": {
-        **{
-            experiment: 1 if experiment.data == MNIST_SHORT else 5
-            for experiment in EXPERIMENTS[:10]
-        },
-        **{dial_experiment(SYNTH_LINEAR_64, weight): 5 for weight in (0.0, 1.0, 4.0)},
+        **{one: 1 if one.data == experiments.MNIST_SHORT else 5 for one in EXPERIMENTS[:10]},
+        **{dial_experiment(experiments.SYNTH_LINEAR_64, weight): 5 for weight in (0.0, 1.0, 4.0)},
     },
     "synthetic": _on("synth_linear", "synth_nonlinear"),
     "mnist": _on("mnist", "fashion_mnist"),
@@ -98,7 +82,7 @@ def select(
     seeds: Iterable[int] | None = None,
     epochs: int | None = None,
 ) -> list[Run]:
-    """Runs of a study. An argument that is None selects everything the study has.
+    """Runs of a study; an argument that is None selects everything that the study has.
 
     Args:
         study: name of the study.
@@ -131,16 +115,10 @@ def select(
     if epochs is not None and epochs < 1:
         raise InputError(f"--epochs {epochs}: at least one epoch.")
     return [
-        Run(_shortened(experiment, epochs), seed)
+        Run(experiment.shortened(epochs), seed)
         for experiment in selected
         for seed in (range(plan[experiment]) if seeds is None else seeds)
     ]
-
-
-def _shortened(experiment: Experiment, epochs: int | None) -> Experiment:
-    if epochs is None:
-        return experiment
-    return Experiment(experiment.data.shortened(epochs), experiment.model)
 
 
 def _check(kind: str, names: Iterable[str], known: Iterable[str]) -> None:

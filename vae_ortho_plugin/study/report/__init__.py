@@ -7,10 +7,6 @@ from pathlib import Path
 from vae_ortho_plugin.study.plan.experiments import Experiment
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import plan_of
-from vae_ortho_plugin.study.report import document
-from vae_ortho_plugin.study.report.finished import read_finished
-from vae_ortho_plugin.study.report.results import Results
-from vae_ortho_plugin.study.report.sections import section_functions
 
 
 def write_report(
@@ -27,6 +23,12 @@ def write_report(
     Raises:
         InputError: there is no such study, or a file of a finished run cannot be read.
     """
+    # Here, so that a status that reads one file of a run loads neither pandas nor matplotlib.
+    from vae_ortho_plugin.study.report import document
+    from vae_ortho_plugin.study.report.finished import read_finished
+    from vae_ortho_plugin.study.report.results import Results
+    from vae_ortho_plugin.study.report.sections import SECTIONS
+
     plan = plan_of(study)
     folder = ResultsFolder(output)
     finished = read_finished(folder, plan)
@@ -34,7 +36,7 @@ def write_report(
         covered = {*experiments, *(item.experiment.as_planned for item in finished)}
         plan = {experiment: seeds for experiment, seeds in plan.items() if experiment in covered}
     results = Results.of(study, plan, finished)
-    sections = [section(results) for section in section_functions()]
+    sections = [section(results) for section in SECTIONS]
     return document.write(
         f"Report of study {study}", [section for section in sections if section], folder
     )

@@ -4,35 +4,49 @@
 import base64
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
 import markdown
 from markdown.extensions.toc import TocExtension
+from matplotlib.figure import Figure
 
 from vae_ortho_plugin.files import write_text
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.report import pictures
-from vae_ortho_plugin.study.report.section import Picture, Section, Table
+from vae_ortho_plugin.study.report.tables import Table
 
-_STYLE = """
-body { font: 16px/1.55 system-ui, sans-serif; color: #222; max-width: 72rem; margin: 2rem auto;
-       padding: 0 1.2rem; }
-h1, h2, h3 { line-height: 1.25; }
-h2 { margin-top: 2.6rem; border-bottom: 1px solid #ccc; padding-bottom: .2rem; }
-a { color: #0b5394; }
-nav { background: #f5f6f8; padding: .6rem 1.2rem; border-radius: 6px; }
-nav ul { margin: .2rem 0; padding-left: 1.2rem; }
-table { border-collapse: collapse; display: block; overflow-x: auto; font-size: .875rem;
-        font-variant-numeric: tabular-nums; }
-th, td { padding: .28rem .6rem; text-align: left; white-space: nowrap; }
-thead th { border-bottom: 2px solid #888; }
-tbody tr:nth-child(even) { background: #f5f6f8; }
-img { max-width: 100%; }
-code { background: #f0f1f3; padding: 0 .25rem; border-radius: 3px; }
-"""
 _SCRIPT_LINK = re.compile(r'href="\s*(?!https?:|#)[^"/]*(?::|&#)[^"]*"', re.IGNORECASE)
 _TYPES = {".csv": "text/csv", ".tex": "text/plain", ".png": "image/png"}
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture of the report.
+
+    Attributes:
+        name: of its file.
+        title: what it shows, also for readers who cannot see it.
+        figure: the picture.
+    """
+
+    name: str
+    title: str
+    figure: Figure
+
+
+@dataclass(frozen=True)
+class Section:
+    """A section of the report.
+
+    Attributes:
+        title: heading.
+        blocks: its content in order; a text is Markdown.
+    """
+
+    title: str
+    blocks: Sequence[str | Table | Picture]
 
 
 def write(title: str, sections: Sequence[Section], folder: ResultsFolder) -> Path:
@@ -64,7 +78,7 @@ def _block(block: str | Table | Picture, folder: ResultsFolder) -> str:
 def to_html(title: str, text: str, folder: ResultsFolder) -> str:
     """One page that needs no other file: it embeds the folder's files that the Markdown refers to."""
     converter = markdown.Markdown(extensions=["tables", TocExtension(toc_depth="2-3")])
-    # Texts from the runs' files must stay texts: HTML in them is shown, not carried out.
+    # Texts from the runs' files must stay texts: HTML in them is shown, not interpreted.
     converter.preprocessors.deregister("html_block")
     converter.inlinePatterns.deregister("html")
     body = converter.convert(text)
@@ -79,10 +93,11 @@ def to_html(title: str, text: str, folder: ResultsFolder) -> str:
         download = f' download="{Path(name).name}"' if attribute == "href" else ""
         return f'{attribute}="data:{_TYPES[Path(name).suffix]};base64,{data}"{download}'
 
+    style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
     page = re.sub(r'(src|href)="([^":#]+)"', embed, _SCRIPT_LINK.sub('href="#"', rest))
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>{_STYLE}</style>\n</head>\n<body>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
         f"{heading}\n<nav>{converter.toc}</nav>\n{page}\n</body>\n</html>\n"
     )

@@ -3,7 +3,7 @@
 
 import json
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
@@ -19,22 +19,22 @@ class FinishedRun:
     Attributes:
         run: the run; its experiment says what differs from the plan.
         metrics: name of a metric's gin file -> what the metric returned.
-        training: dlib's results of the training, with the tracked measures.
+        training: what dlib and the trackers measured while the model trained.
         curves: training curves, tag -> [steps, values].
         data_facts: facts about the data that a reader must know, such as random weights.
         seconds: how long it took.
         versions: of what made it, name -> version.
-        files: its directory; None for numbers without files.
+        files: its directory.
     """
 
     run: Run
     metrics: dict[str, dict]
-    training: dict = field(default_factory=dict)
-    curves: dict[str, list[list[float]]] = field(default_factory=dict)
-    data_facts: dict = field(default_factory=dict)
-    seconds: float = 0.0
-    versions: dict[str, str] = field(default_factory=dict)
-    files: RunFiles | None = None
+    training: dict
+    curves: dict[str, list[list[float]]]
+    data_facts: dict
+    seconds: float
+    versions: dict[str, str]
+    files: RunFiles
 
     @property
     def experiment(self) -> Experiment:
@@ -45,11 +45,11 @@ class FinishedRun:
         return self.metrics.get(name, {}).get(key or name)
 
     def tracked(self, name: str, key: str) -> list | float | None:
-        """What was tracked while the model trained; None where nothing was."""
+        """What a tracker measured while the model trained; None where it did not run."""
         return self.training.get(name, {}).get(key)
 
     def last_tracked(self, name: str, key: str) -> float | None:
-        """The last of the values that were tracked while the model trained; None without any."""
+        """The last value of a tracker; None where it has none."""
         values = self.tracked(name, key)
         return values[-1] if values else None
 
@@ -65,14 +65,11 @@ def read_finished(folder: ResultsFolder, planned: Iterable[Experiment]) -> list[
     """
     order = {experiment: position for position, experiment in enumerate(planned)}
     found = [_read(files, order) for files in folder.finished_runs()]
-    return sorted(
-        filter(None, found),
-        key=lambda item: (
-            order[item.experiment.as_planned],
-            -item.experiment.data.epochs,
-            item.run.seed,
-        ),
-    )
+
+    def place(item: FinishedRun) -> tuple[int, int, int]:
+        return order[item.experiment.as_planned], -item.experiment.data.epochs, item.run.seed
+
+    return sorted((item for item in found if item), key=place)
 
 
 def _read(files: RunFiles, planned: Iterable[Experiment]) -> FinishedRun | None:
@@ -86,15 +83,13 @@ def _read(files: RunFiles, planned: Iterable[Experiment]) -> FinishedRun | None:
         experiment = planned_run.experiment
         if experiment not in planned:
             return None
-        data = experiment.data
-        if facts.get("epochs") is not None:
-            data = data.shortened(facts["epochs"])
+        data = experiment.data.shortened(facts.get("epochs"))
         if "origin" in data_facts:
             data = data.remarked(data_facts["origin"].partition(";")[0])
         training = files.training_results
         return FinishedRun(
-            Run(Experiment(data, experiment.model), planned_run.seed),
-            {name: read_json(path) for name, path in files.metrics().items()},
+            run=Run(Experiment(data, experiment.model), planned_run.seed),
+            metrics={name: read_json(path) for name, path in files.metrics().items()},
             training=read_json(training) if training.is_file() else {},
             curves=facts["curves"],
             data_facts=data_facts,

@@ -1,11 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the paper reports, and what it leaves open."""
+"""The numbers that the paper reports."""
 
 from typing import NamedTuple
 
 
 class Target(NamedTuple):
-    """A number of the paper, with its standard deviation over restarts where it has one.
+    """A number of the paper, with its standard deviation over restarts where the paper gives one.
 
     Attributes:
         rounding: half a unit of the last printed digit.
@@ -15,68 +15,45 @@ class Target(NamedTuple):
     sd: float | None
     rounding: float = 0.005
 
+    def agrees_with(self, low: float, high: float) -> bool:
+        """Whether the mean, as exactly as it is printed, lies in an interval."""
+        return abs(self.mean - (low + high) / 2) <= (high - low) / 2 + self.rounding
 
-# Table 2: data set -> measure -> model -> target. The number of restarts is not given.
-TABLE_2: dict[str, dict[str, dict[str, Target]]] = {
-    "dsprites": {
-        "disentanglement_score": {
-            "beta_vae": Target(0.33, 0.15),
-            "vae": Target(0.21, 0.10),
-            "autoencoder": Target(0.09, 0.04),
-            "beta_vae_sigma": Target(0.12, 0.06),
-        },
-        "dto": {
-            "beta_vae": Target(0.76, 0.08),
-            "vae": Target(1.08, 0.15),
-            "autoencoder": Target(1.62, 0.03),
-            "beta_vae_sigma": Target(1.73, 0.14),
-            "random_decoder": Target(1.86, 0.11),
-        },
-    },
-    "synth_linear": {
-        "disentanglement_score": {
-            "beta_vae": Target(0.99, 0.01),
-            "autoencoder": Target(0.71, 0.19),
-            "beta_vae_sigma": Target(0.71, 0.31),
-        },
-        "dto": {
-            "beta_vae": Target(0.00, 0.00),
-            "autoencoder": Target(0.33, 0.18),
-            "beta_vae_sigma": Target(0.34, 0.35),
-            "random_decoder": Target(0.79, 0.21),
-        },
-    },
-    "synth_nonlinear": {
-        "disentanglement_score": {
-            "beta_vae": Target(0.73, 0.16),
-            "autoencoder": Target(0.59, 0.30),
-            "beta_vae_sigma": Target(0.42, 0.24),
-        },
-        "dto": {
-            "beta_vae": Target(0.18, 0.02),
-            "autoencoder": Target(0.54, 0.13),
-            "beta_vae_sigma": Target(0.55, 0.02),
-            "random_decoder": Target(0.89, 0.16),
-        },
-    },
-    "mnist": {
-        "dto": {
-            "vae": Target(1.59, 0.08),
-            "autoencoder": Target(1.83, 0.05),
-            "beta_vae_sigma": Target(1.93, 0.08),
-            "random_decoder": Target(2.11, 0.11),
-        },
-    },
-    "fashion_mnist": {
-        "dto": {
-            "vae": Target(1.36, 0.05),
-            "autoencoder": Target(1.87, 0.03),
-            "beta_vae_sigma": Target(2.02, 0.08),
-            "random_decoder": Target(2.11, 0.11),
-        },
-    },
+    def text(self, form: str = ".2f") -> str:
+        """Such as '0.33 ± 0.15' or '97.8'."""
+        return f"{self.mean:{form}}" + (f" ± {self.sd:{form}}" if self.sd is not None else "")
+
+
+def _dto_and_score(*numbers: float) -> dict[str, Target]:
+    """Mean and standard deviation of DtO and, where the paper gives them, of the disentanglement score."""
+    found = {"dto": Target(*numbers[:2])}
+    return found | ({"disentanglement_score": Target(*numbers[2:])} if numbers[2:] else {})
+
+
+# Table 2: data set and model -> measure -> target.
+TABLE_2: dict[tuple[str, str], dict[str, Target]] = {
+    ("dsprites", "beta_vae"): _dto_and_score(0.76, 0.08, 0.33, 0.15),
+    ("dsprites", "vae"): _dto_and_score(1.08, 0.15, 0.21, 0.10),
+    ("dsprites", "autoencoder"): _dto_and_score(1.62, 0.03, 0.09, 0.04),
+    ("dsprites", "beta_vae_sigma"): _dto_and_score(1.73, 0.14, 0.12, 0.06),
+    ("dsprites", "random_decoder"): _dto_and_score(1.86, 0.11),
+    ("synth_linear", "beta_vae"): _dto_and_score(0.00, 0.00, 0.99, 0.01),
+    ("synth_linear", "autoencoder"): _dto_and_score(0.33, 0.18, 0.71, 0.19),
+    ("synth_linear", "beta_vae_sigma"): _dto_and_score(0.34, 0.35, 0.71, 0.31),
+    ("synth_linear", "random_decoder"): _dto_and_score(0.79, 0.21),
+    ("synth_nonlinear", "beta_vae"): _dto_and_score(0.18, 0.02, 0.73, 0.16),
+    ("synth_nonlinear", "autoencoder"): _dto_and_score(0.54, 0.13, 0.59, 0.30),
+    ("synth_nonlinear", "beta_vae_sigma"): _dto_and_score(0.55, 0.02, 0.42, 0.24),
+    ("synth_nonlinear", "random_decoder"): _dto_and_score(0.89, 0.16),
+    ("mnist", "vae"): _dto_and_score(1.59, 0.08),
+    ("mnist", "autoencoder"): _dto_and_score(1.83, 0.05),
+    ("mnist", "beta_vae_sigma"): _dto_and_score(1.93, 0.08),
+    ("mnist", "random_decoder"): _dto_and_score(2.11, 0.11),
+    ("fashion_mnist", "vae"): _dto_and_score(1.36, 0.05),
+    ("fashion_mnist", "autoencoder"): _dto_and_score(1.87, 0.03),
+    ("fashion_mnist", "beta_vae_sigma"): _dto_and_score(2.02, 0.08),
+    ("fashion_mnist", "random_decoder"): _dto_and_score(2.11, 0.11),
 }
-
 
 LATENTS = {"dsprites": 5, "synth_linear": 2, "synth_nonlinear": 2, "mnist": 6, "fashion_mnist": 6}
 
@@ -94,63 +71,12 @@ TABLE_1: dict[str, tuple[Target, Target]] = {
 
 # Suppl. C, at second hand: axis ratio of Synth. Lin. -> measure -> target.
 AXIS_RATIOS: dict[float, dict[str, Target]] = {
-    1.0: {"disentanglement_score": Target(0.51, 0.28), "dto": Target(0.49, 0.32)},
-    1.2: {"disentanglement_score": Target(0.76, 0.25), "dto": Target(0.20, 0.24)},
-    1.5: {"disentanglement_score": Target(0.98, 0.06), "dto": Target(0.01, 0.06)},
+    1.0: _dto_and_score(0.49, 0.32, 0.51, 0.28),
+    1.2: _dto_and_score(0.20, 0.24, 0.76, 0.25),
+    1.5: _dto_and_score(0.01, 0.06, 0.98, 0.06),
 }
 
 
 def target(data_set: str, measure: str, model: str) -> Target | None:
     """The paper's value, or None where its table has none."""
-    return TABLE_2.get(data_set, {}).get(measure, {}).get(model)
-
-
-# [S]: taken from the paper's supplement as quoted by others, not checked against the original.
-SECOND_HAND = (
-    "layer widths, activations and latent dimensions",
-    "optimizers, learning rates, epochs and β",
-    "the 80/10/10 split and reporting on the test part",
-    "the construction of the synthetic data sets (not the random weights of Synth. Non-Lin.)",
-    "the disentanglement score (Eqs. 65–70)",
-)
-
-# [A]: our choice where the paper is silent.
-ASSUMED = (
-    "batch size 64; on the synthetic data sets 16, with which more of the paper's numbers agree; the rows “batch 64” have as many epochs",
-    "losses summed over the observation and averaged over the batch",
-    "the Jacobian is that of the image, after the output activation",
-    (
-        "initial weights and biases uniform in ±1/√(inputs of a layer) (gin: "
-        "mlp_encoder.initial_weights, mlp_decoder.initial_weights); disentanglement_lib's own "
-        "networks, of dSprites, keep theirs"
-    ),
-    "batches drawn with replacement, as in disentanglement_lib",
-    (
-        "the random weights of Synth. Non-Lin.: normal, by that of the seeds 0 to 8 whose β-VAE comes "
-        "nearest the paper's (gin: synth_nonlinear.weight_seed)"
-    ),
-    "the other parameters of the optimizers: TensorFlow's defaults (AdaGrad starts its sums at 0.1)",
-    (
-        "seeds: one run's seed draws its initial weights, batches and noise; the data and their split "
-        "are the same in all runs"
-    ),
-    (
-        "dSprites: disentanglement_lib draws all of it in training and 10,000 random images in "
-        "measuring, without a split; shape is categorical, every other factor continuous"
-    ),
-    "Δ_KL and DtO over training: on 1,000 fixed training points, every 500 and every 5,000 steps",
-    (
-        "β-VAE_Σ: any triangular factor of Σ with a positive diagonal; its Δ_KL compares the KL term of Σ "
-        "with Eq. 10 of Σ's diagonal"
-    ),
-    (
-        "polarized KL: σ is at most 1, since Eq. 10 alone lets it grow; active latents by running averages"
-    ),
-    (
-        "β of the models with 10 latents, of β-VAE_Σ and of polarized KL: the β-VAE's; on MNIST and "
-        "Fashion-MNIST it is 1, so that VAE and β-VAE are the same"
-    ),
-    "the values of β in the sweeps, between the ends that the supplement gives",
-    "a latent that predicts a factor worse than a constant counts 0",
-    "factor scores are clipped to [0, 1]",
-)
+    return TABLE_2.get((data_set, model), {}).get(measure)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What our pictures have in common: colours, panels, the grid in latent space, saving."""
+"""What the pictures have in common: colours, panels, the grid in latent space, saving."""
 
 from pathlib import Path
 
@@ -9,11 +9,34 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
 from vae_ortho_plugin.files import written_beside
+from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES
+from vae_ortho_plugin.study.report.finished import FinishedRun
 
 # Okabe and Ito's palette, which colour-blind readers can tell apart.
 BLUE, VERMILION, GREEN, SKY = "#0072B2", "#D55E00", "#009E73", "#56B4E9"
 ORANGE, PURPLE, GREY = "#E69F00", "#CC79A7", "#555555"
 COLORS = (BLUE, VERMILION, GREEN, SKY, ORANGE, PURPLE, GREY)
+
+# Model -> colour and marker; the marker repeats what the colour says.
+STYLES = {
+    "beta_vae": (BLUE, "o"),
+    "vae": (SKY, "s"),
+    "autoencoder": (VERMILION, "^"),
+    "beta_vae_sigma": (GREEN, "D"),
+    "polarized_vae": (ORANGE, "P"),
+    "linearized_vae": (PURPLE, "v"),
+    "random_decoder": (GREY, "X"),
+}
+
+
+def model_title(model: str) -> str:
+    """The model's title, with the subscript as matplotlib sets it."""
+    return MODEL_TITLES[model].replace("_Σ", r"$_\Sigma$")
+
+
+def run_title(item: FinishedRun) -> str:
+    """Title of a panel that shows one run."""
+    return f"{model_title(item.experiment.model)}, seed {item.run.seed}"
 
 
 def panels(number: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
@@ -25,6 +48,13 @@ def panels(number: int, width: float, height: float) -> tuple[Figure, list[Axes]
     for empty in axes[number:]:
         empty.set_axis_off()
     return figure, axes[:number]
+
+
+def label_axes(axes: Axes, x: str, y: str) -> None:
+    """Names the axes and draws a grid."""
+    axes.set_xlabel(x)
+    axes.set_ylabel(y)
+    axes.grid(alpha=0.25)
 
 
 def draw_latent_grid(axes: Axes, latents: np.ndarray, every: int = 5) -> None:

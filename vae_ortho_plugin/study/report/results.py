@@ -18,7 +18,8 @@ class Results:
 
     Attributes:
         study: its name.
-        plan: experiment -> planned number of seeds, including shortened experiments and the like.
+        plan: experiment -> planned number of seeds; also of the experiments of finished runs that
+            differ from the plan, such as shortened ones.
         finished: the finished runs of these experiments.
     """
 
@@ -33,9 +34,9 @@ class Results:
         A planned variant that has only changed runs (shortened ones, for example) is replaced by
         the changed variants.
         """
-        made: dict[DataVariant, dict[DataVariant, None]] = {}
-        for item in finished:
-            made.setdefault(item.experiment.data.as_planned, {})[item.experiment.data] = None
+        made: dict[DataVariant, list[DataVariant]] = {}
+        for data in grouped(finished, "data"):
+            made.setdefault(data.as_planned, []).append(data)
         return cls(
             study,
             {
@@ -47,7 +48,7 @@ class Results:
         )
 
     @property
-    def variants(self) -> list[DataVariant]:
+    def _variants(self) -> list[DataVariant]:
         """Each data variant once, grouped by data set, those with the data set's batch size first."""
         variants = list(dict.fromkeys(experiment.data for experiment in self.plan))
         data_sets = [data.data_set for data in variants]
@@ -67,19 +68,15 @@ class Results:
             variants: only those whose planned data variant is one of these.
             planned: only those whose planned experiment is one of these.
         """
-        chosen = [
-            experiment
-            for experiment in self.plan
-            if (variants is None or experiment.data.as_planned in variants)
-            and (planned is None or experiment.as_planned in planned)
-        ]
-        order = self.variants
+        order = self._variants
         return sorted(
-            chosen,
-            key=lambda experiment: (
-                order.index(experiment.data),
-                _MODELS.index(experiment.model),
+            (
+                experiment
+                for experiment in self.plan
+                if (variants is None or experiment.data.as_planned in variants)
+                and (planned is None or experiment.as_planned in planned)
             ),
+            key=lambda one: (order.index(one.data), _MODELS.index(one.model)),
         )
 
     def runs(self, experiments: Iterable[Experiment]) -> list[FinishedRun]:
@@ -99,6 +96,9 @@ class Results:
         return [value for value in found if value is not None]
 
 
-def finished_variants(runs: Iterable[FinishedRun]) -> list[DataVariant]:
-    """The data variants of runs, each once, in the order of the runs."""
-    return list(dict.fromkeys(item.experiment.data for item in runs))
+def grouped(runs: Iterable[FinishedRun], by: str) -> dict:
+    """Runs by their experiment's "data" or "model", in the order of the runs."""
+    groups: dict = {}
+    for item in runs:
+        groups.setdefault(getattr(item.experiment, by), []).append(item)
+    return groups

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study.plan.names import STUDY_DESCRIPTIONS
+from vae_ortho_plugin.study.plan.descriptions import STUDY_DESCRIPTIONS
 
 
 def parser() -> argparse.ArgumentParser:

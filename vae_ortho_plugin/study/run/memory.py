@@ -3,9 +3,8 @@
 
 import os
 import resource
-from pathlib import Path
 
-_CONTROL_GROUPS = Path("/sys/fs/cgroup")
+from vae_ortho_plugin.study.run import control_groups
 
 
 def memory_limit() -> tuple[int, str]:
@@ -20,31 +19,13 @@ def memory_limit() -> tuple[int, str]:
 
 def control_group_limits() -> list[tuple[int, str]]:
     """The limits of this process' control groups (containers, Slurm, systemd) and of those above."""
-    files = []
-    for line in _own_groups():
-        _, controllers, group = line.split(":", 2)
-        if not controllers:
-            root, name = _CONTROL_GROUPS, "memory.max"
-        elif "memory" in controllers.split(","):
-            root, name = _CONTROL_GROUPS / "memory", "memory.limit_in_bytes"
-        else:
-            continue
-        directory = root / group.lstrip("/")
-        files += [above / name for above in (directory, *directory.parents) if above != root.parent]
     limits = []
-    for file in files:
+    for file in control_groups.files("memory", "memory.max", "memory.limit_in_bytes"):
         try:
             limits.append((int(file.read_text()), f"the limit of the control group {file.parent}"))
         except (OSError, ValueError):  # no such file in a container, or the text "max"
             continue
     return limits
-
-
-def _own_groups() -> list[str]:
-    try:
-        return Path("/proc/self/cgroup").read_text().splitlines()
-    except OSError:  # not on Linux
-        return []
 
 
 def describe_limit() -> str:

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from vae_ortho_plugin import streams
 from vae_ortho_plugin.errors import InputError, check_no_pattern
-from vae_ortho_plugin.files import locked
+from vae_ortho_plugin.files import behind_links
+from vae_ortho_plugin.locks import is_abandoned, locked
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
@@ -53,7 +54,7 @@ def carry_out(options: argparse.Namespace, command: str) -> int:
     if options.retries < 0:
         raise InputError(f"--retries {options.retries}: none or more.")
     time_limit = parse_duration(options.time_limit)
-    folder = ResultsFolder((options.output or Path("results", options.study)).absolute())
+    folder = ResultsFolder(behind_links(options.output or Path("results", options.study)))
     selected = {run.experiment.as_planned for run in runs}
     if options.status:
         if not folder.path.is_dir():
@@ -69,7 +70,12 @@ def carry_out(options: argparse.Namespace, command: str) -> int:
 
     if not options.report_only:
         runs = _with_data(runs, options)
-    folder.path.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.path.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise InputError(
+            f"--output {folder.path}: {error.filename} is a file. Name a directory."
+        ) from None
     with locked(folder.lock, f"the results folder {folder.path}"):
         _delete_leftovers(folder)
         failures = []
@@ -97,8 +103,7 @@ def _delete_leftovers(folder: ResultsFolder) -> None:
     """Deletes what processes that were killed have left; the caller holds the folder's lock."""
     for left in folder.leftovers():
         left.unlink(missing_ok=True)
-    engine = status.holder_of(folder.engine_lock)
-    if engine is not None and not engine.lives:
+    if is_abandoned(folder.engine_lock):
         folder.engine_lock.unlink(missing_ok=True)
 
 

@@ -4,12 +4,11 @@
 import os
 import re
 import statistics
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vae_ortho_plugin.files import has_ended
+from vae_ortho_plugin.locks import Holder, holder_of, is_abandoned
 from vae_ortho_plugin.study.plan.durations import duration
 from vae_ortho_plugin.study.plan.experiments import Experiment, Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
@@ -20,30 +19,6 @@ _STEP = re.compile(r"step ([\d,]*\d) of ([\d,]*\d)")
 _LOG_TAIL = 20_000
 # Finished runs of an experiment that are read for the time of those that are left.
 _RUNS_FOR_TIME = 5
-
-
-@dataclass(frozen=True)
-class Holder:
-    """A process that makes a run, as its lock file names it.
-
-    Attributes:
-        process: its number.
-        host: where it runs.
-        seconds: since it took the lock or renewed it, by the clock of this host.
-        lease: seconds after which a lock that is not renewed is void; None for a lock that is never renewed.
-    """
-
-    process: int
-    host: str
-    seconds: float
-    lease: float | None = None
-
-    @property
-    def lives(self) -> bool:
-        """Whether the process may still be at work, as far as it can be seen from this host."""
-        if self.lease is not None and self.seconds > self.lease:
-            return False
-        return not has_ended(self.process, self.host)
 
 
 @dataclass
@@ -70,11 +45,10 @@ def show(runs: Sequence[Run], folder: ResultsFolder) -> None:
         f"{folder.path}: {len(status.finished)} of {len(runs)} runs finished, {len(status.running)} running, "
         f"{len(status.failed)} failed, {len(status.stopped)} begun, {len(status.waiting)} waiting"
     )
-    study = holder_of(folder.lock)
-    if study is not None and study.lives:
-        print(f"study: process {study.process} on {study.host} works here")
+    if study := _at_work(folder.lock):
+        print(f"study: {study} works here")
     for run, holder in status.running.items():
-        print(f"running: {run}, process {holder.process} on {holder.host}{_step(folder, run)}")
+        print(f"running: {run}, {holder}{_step(folder, run)}")
     for run, error in status.failed.items():
         print(f"failed: {run}: {error}")
     rest = [*status.running, *status.failed, *status.stopped, *status.waiting]
@@ -91,12 +65,11 @@ def status_of(runs: Sequence[Run], folder: ResultsFolder) -> Status:
     status = Status()
     for run in runs:
         files = folder.run(run)
-        holder = holder_of(files.lock)
         if files.facts.is_file():
             status.finished.append(run)
         elif files.directory.exists():
             status.failed[run] = f"{files.directory} has no {files.facts.name}; move it away"
-        elif holder is not None and holder.lives:
+        elif holder := _at_work(files.lock):
             status.running[run] = holder
         elif (error := _first_line(files.partial.error)) is not None:
             status.failed[run] = error
@@ -107,22 +80,9 @@ def status_of(runs: Sequence[Run], folder: ResultsFolder) -> Status:
     return status
 
 
-def holder_of(lock: Path) -> Holder | None:
-    """The process that a lock file of filelock names; None without a readable one."""
-    try:
-        text, changed = lock.read_text(encoding="utf-8"), lock.stat().st_mtime
-    except (OSError, UnicodeDecodeError):
-        return None
-    seconds = time.time() - changed
-    # A lease has lines such as `pid=4711`, a lock the values alone.
-    named = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
-    try:
-        if named:
-            return Holder(int(named["pid"]), named["host"], seconds, float(named["duration"]))
-        process, host, *_ = text.splitlines()
-        return Holder(int(process), host, seconds)
-    except (ValueError, KeyError):
-        return None
+def _at_work(lock: Path) -> Holder | None:
+    """The process that holds a lock; None where nobody does."""
+    return None if is_abandoned(lock) else holder_of(lock)
 
 
 def _first_line(path: Path) -> str | None:

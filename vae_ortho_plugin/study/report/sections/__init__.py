@@ -1,35 +1,38 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The sections of a report, one module each.
+"""The sections of a report: functions of the results; None leaves a section out."""
 
-A section's module has a function `section(results: Results) -> Section | None`; None leaves the
-section out. Its name in ORDER registers it.
-"""
-
-import importlib
 from collections.abc import Callable
 
+from vae_ortho_plugin.study.report.document import Section
 from vae_ortho_plugin.study.report.results import Results
-from vae_ortho_plugin.study.report.section import Section
-
-ORDER = (
-    "overview",
-    "table_1",
-    "table_2",
-    "dto_disentanglement",
-    "dial",
-    "figure_4",
-    "over_training",
-    "latent_space",
-    "images",
-    "pca",
-    "mechanism",
-    "beta_sweep",
-    "axis_ratios",
-    "missing",
-    "provenance",
+from vae_ortho_plugin.study.report.sections import (
+    basis,
+    dial,
+    dto_and_score,
+    images,
+    latent_space,
+    over_training,
+    supplement_c,
+    table_1,
+    table_2,
+    theory,
 )
 
-
-def section_functions() -> list[Callable[[Results], Section | None]]:
-    """The functions that make the sections, in the order of the report."""
-    return [importlib.import_module(f"{__name__}.{name}").section for name in ORDER]
+# In the order of the report.
+SECTIONS: tuple[Callable[[Results], Section | None], ...] = (
+    basis.overview,
+    table_1.section,
+    table_2.section,
+    dto_and_score.every_run,
+    dial.section,
+    dto_and_score.figure_4,
+    over_training.section,
+    latent_space.section,
+    images.section,
+    theory.alignment_with_pca,
+    theory.mechanism,
+    supplement_c.beta_sweep,
+    supplement_c.axis_ratios,
+    basis.missing,
+    basis.sources,
+)

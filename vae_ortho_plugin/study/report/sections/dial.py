@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The dial: the linearized VAE over its weight of orthogonality, beside the sampled models."""
 
-from collections.abc import Callable
-from statistics import median
-from typing import NamedTuple
+from dataclasses import replace
+from statistics import median, median_low
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -16,18 +15,21 @@ from vae_ortho_plugin.study.plan.experiments import (
     Experiment,
     dial_experiment,
 )
-from vae_ortho_plugin.study.report import entries
+from vae_ortho_plugin.study.report import pictures, tables
+from vae_ortho_plugin.study.report.document import Picture, Section
 from vae_ortho_plugin.study.report.finished import FinishedRun
-from vae_ortho_plugin.study.report.model_styles import STYLES, model_title
+from vae_ortho_plugin.study.report.pictures import STYLES, model_title
 from vae_ortho_plugin.study.report.results import Results
-from vae_ortho_plugin.study.report.section import Picture, Section, Table
-from vae_ortho_plugin.study.report.statistics import Entry
+from vae_ortho_plugin.study.report.tables import DTO, SCORE, Measure, Table
 
-_WEIGHTS = {
-    dial_experiment(data, weight): (data, weight) for data in DIAL_VARIANTS for weight in DIAL
-}
-_SAMPLED = {
-    Experiment(data, model): data for data, models in DIAL_VARIANTS.items() for model in models
+# Planned experiment -> its data without the dial, and λ; None of a sampled model.
+_WEIGHTS: dict[Experiment, tuple[DataVariant, float | None]] = {
+    **{dial_experiment(data, weight): (data, weight) for data in DIAL_VARIANTS for weight in DIAL},
+    **{
+        Experiment(data, model): (data, None)
+        for data, models in DIAL_VARIANTS.items()
+        for model in models
+    },
 }
 # DtO counts as reached where it stays below.
 _REACHED = 0.05
@@ -40,38 +42,6 @@ _TEXT = (
     "images weighs by 1/(p(1 − p)) at each pixel. Squared error: of what is decoded from the posterior's mean, summed over "
     "the observation."
 )
-
-
-class _Series(NamedTuple):
-    """A data set with everything that was trained on it.
-
-    Attributes:
-        data: its planned variant.
-        title: with the remarks on its runs.
-        dial: λ -> experiment, by λ.
-        sampled: the other models' experiments.
-    """
-
-    data: DataVariant
-    title: str
-    dial: dict[float, Experiment]
-    sampled: list[Experiment]
-
-
-class _Measure(NamedTuple):
-    """A column of the table and of the picture.
-
-    Attributes:
-        form: of a number, as for `format`.
-        scale: of its axis.
-        get: the value of a run.
-    """
-
-    name: str
-    title: str
-    form: str
-    scale: str
-    get: Callable[[FinishedRun], float | None]
 
 
 def _contrast(item: FinishedRun) -> float | None:
@@ -88,48 +58,47 @@ def _squared_error(item: FinishedRun) -> float | None:
 
 
 _MEASURES = (
-    _Measure("dto", "DtO ↓", ".2g", "log", lambda item: item.metric("dto")),
-    _Measure("ima_contrast", "IMA contrast ↓", ".2g", "log", _contrast),
-    _Measure(
-        "disentanglement_score",
-        "Disent. ↑",
-        ".2f",
-        "linear",
-        lambda item: item.metric("disentanglement_score"),
-    ),
-    _Measure("squared_error", "squared error ↓", ".2g", "log", _squared_error),
+    DTO._replace(form=".2g"),
+    Measure("ima_contrast", "IMA contrast ↓", _contrast, ".2g"),
+    SCORE,
+    Measure("squared_error", "squared error ↓", _squared_error, ".2g"),
 )
 
 
 def section(results: Results) -> Section | None:
-    found = [series for series in _all_series(results) if len(series.dial) > 1]
+    found = _series(results)
     if not found:
         return None
-    blocks: list = [_TEXT]
-    finished = [
-        series for series in found if results.runs([*series.dial.values(), *series.sampled])
-    ]
-    if finished:
-        blocks.append(Picture("dial", "Orthogonality over λ", _draw(results, finished)))
-    return Section("The dial: orthogonality on request", [*blocks, _table(results, found)])
+    finished = {title: one for title, one in found.items() if results.runs(one)}
+    picture = (
+        [Picture("dial", "Orthogonality over λ", _draw(results, finished))] if finished else []
+    )
+    table = _table(results, [experiment for one in found.values() for experiment in one])
+    return Section("The dial: orthogonality on request", [_TEXT, *picture, table])
 
 
-def _all_series(results: Results) -> list[_Series]:
-    series: dict[tuple[DataVariant, tuple[str, ...]], _Series] = {}
-    for experiment in results.experiments(planned={*_WEIGHTS, *_SAMPLED}):
-        planned, remarks = experiment.as_planned, experiment.data.remarks
-        data = _WEIGHTS[planned][0] if planned in _WEIGHTS else _SAMPLED[planned]
-        title = data.plain_title + (f" ({', '.join(remarks)})" if remarks else "")
-        one = series.setdefault((data, remarks), _Series(data, title, {}, []))
-        if planned in _WEIGHTS:
-            one.dial[_WEIGHTS[planned][1]] = experiment
-        else:
-            one.sampled.append(experiment)
-    return [one._replace(dial=dict(sorted(one.dial.items()))) for one in series.values()]
+def _weight(experiment: Experiment) -> float | None:
+    return _WEIGHTS[experiment.as_planned][1]
 
 
-def _entry(results: Results, experiment: Experiment, measure: _Measure) -> Entry:
-    return entries.entry(results, experiment, measure.name, measure.get, None)
+def _title(experiment: Experiment) -> str:
+    """Of the data without the dial, with the remarks on the experiment's runs."""
+    return _WEIGHTS[experiment.as_planned][0].remarked_as(experiment.data).title
+
+
+def _series(results: Results) -> dict[str, list[Experiment]]:
+    """Title of data with two λ or more -> the linearized VAEs by λ, then the sampled models."""
+    series: dict[str, list[Experiment]] = {}
+    for experiment in results.experiments(planned=_WEIGHTS):
+        series.setdefault(_title(experiment), []).append(experiment)
+    for experiments in series.values():
+        experiments.sort(key=lambda one: (_weight(one) is None, _weight(one) or 0))
+    return {title: one for title, one in series.items() if len(_by_weight(one)) > 1}
+
+
+def _by_weight(experiments: list[Experiment]) -> dict[float, Experiment]:
+    weights = {_weight(experiment): experiment for experiment in experiments}
+    return {weight: experiment for weight, experiment in weights.items() if weight is not None}
 
 
 def _steps(item: FinishedRun) -> float | None:
@@ -146,55 +115,51 @@ def _steps(item: FinishedRun) -> float | None:
 
 def _steps_text(results: Results, experiment: Experiment) -> str:
     """Such as '45,000 (9 of 10)'."""
-    runs = results.runs([experiment])
-    reached = sorted(results.values(experiment, _steps))
-    if not reached:
-        return f"– (0 of {len(runs)})"
-    return f"{reached[(len(reached) - 1) // 2]:,} ({len(reached)} of {len(runs)})"
+    reached = results.values(experiment, _steps)
+    middle = f"{median_low(reached):,}" if reached else "–"
+    return f"{middle} ({len(reached)} of {len(results.runs([experiment]))})"
 
 
 def _label(weight: float) -> str:
     return _FRACTIONS.get(weight, f"{weight:g}")
 
 
-def _table(results: Results, found: list[_Series]) -> Table:
-    rows, records = [], []
-    for series in found:
-        names = {experiment: f"λ = {_label(weight)}" for weight, experiment in series.dial.items()}
-        names |= {experiment: MODEL_TITLES[experiment.model] for experiment in series.sampled}
-        for experiment, name in names.items():
-            line = [_entry(results, experiment, measure) for measure in _MEASURES]
-            texts = [
-                entries.ours_text(entry, measure.form)
-                if entry.ours or series.data.has_factors or measure.name != "disentanglement_score"
-                else "no factors"
-                for entry, measure in zip(line, _MEASURES, strict=True)
-            ]
-            count = entries.count_column(line[0])
-            rows.append([series.title, name, count, *texts, _steps_text(results, experiment)])
-            weight = _WEIGHTS.get(experiment.as_planned, (None, None))[1]
-            records += [{"orthogonality": weight, **entries.record(entry)} for entry in line]
-    columns = ["data set", "model", "n", *(measure.title for measure in _MEASURES), "steps"]
-    return Table("dial", columns, rows, records)
+def _model(experiment: Experiment) -> str:
+    weight = _weight(experiment)
+    return MODEL_TITLES[experiment.model] if weight is None else f"λ = {_label(weight)}"
 
 
-def _draw(results: Results, found: list[_Series]) -> Figure:
+def _table(results: Results, experiments: list[Experiment]) -> Table:
+    rows = tables.rows(results, experiments, _MEASURES)
+    labels = {"data set": _title, "model": _model}
+    table = tables.table("dial", rows, labels, orthogonality=_weight)
+    steps = [_steps_text(results, experiment) for experiment in experiments]
+    return replace(
+        table,
+        headings=[*table.headings, "steps"],
+        lines=[[*line, text] for line, text in zip(table.lines, steps, strict=True)],
+    )
+
+
+def _draw(results: Results, found: dict[str, list[Experiment]]) -> Figure:
     figure = Figure(figsize=(3.6 * len(_MEASURES), 2.9 * len(found) + 0.4), layout="constrained")
     grid = figure.subplots(len(found), len(_MEASURES), squeeze=False)
     handles = {}
-    for line, series in zip(grid, found, strict=True):
+    for line, (title, experiments) in zip(grid, found.items(), strict=True):
         for axes, measure in zip(line, _MEASURES, strict=True):
-            handles |= _draw_panel(axes, results, series, measure)
-            axes.set_ylabel(measure.title)
-        line[0].set_title(series.title, loc="left")
+            handles |= _draw_panel(axes, results, experiments, measure)
+        line[0].set_title(title, loc="left")
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
-def _draw_panel(axes: Axes, results: Results, series: _Series, measure: _Measure) -> dict:
+def _draw_panel(
+    axes: Axes, results: Results, experiments: list[Experiment], measure: Measure
+) -> dict:
     """Draws one measure; returns what it drew by the label for the legend."""
     drawn = {}
-    for experiment in series.sampled:
+    dial = _by_weight(experiments)
+    for experiment in experiments[len(dial) :]:
         values = results.values(experiment, measure.get)
         if values:
             color = STYLES[experiment.model][0]
@@ -202,7 +167,7 @@ def _draw_panel(axes: Axes, results: Results, series: _Series, measure: _Measure
             drawn[label] = axes.axhline(median(values), color=color, linestyle="--")
     color, marker = STYLES["linearized_vae"]
     medians = {}
-    for place, experiment in enumerate(series.dial.values()):
+    for place, experiment in enumerate(dial.values()):
         values = results.values(experiment, measure.get)
         if values:
             axes.scatter([place] * len(values), values, color=color, marker=marker, alpha=0.5, s=14)
@@ -213,8 +178,7 @@ def _draw_panel(axes: Axes, results: Results, series: _Series, measure: _Measure
     if not drawn:
         axes.set_axis_off()
         return {}
-    axes.set_yscale(measure.scale)
-    axes.set_xticks(range(len(series.dial)), [_label(weight) for weight in series.dial])
-    axes.set_xlabel("λ")
-    axes.grid(alpha=0.25)
+    axes.set_yscale("linear" if measure is SCORE else "log")
+    axes.set_xticks(range(len(dial)), list(map(_label, dial)))
+    pictures.label_axes(axes, "λ", measure.title)
     return drawn

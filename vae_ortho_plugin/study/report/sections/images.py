@@ -6,47 +6,36 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from vae_ortho_plugin.study.plan.experiments import SHOWN_VARIANTS
+from vae_ortho_plugin.study.report.document import Picture, Section
 from vae_ortho_plugin.study.report.finished import FinishedRun
-from vae_ortho_plugin.study.report.model_styles import run_title
-from vae_ortho_plugin.study.report.results import Results, finished_variants
-from vae_ortho_plugin.study.report.section import Picture, Section
+from vae_ortho_plugin.study.report.pictures import run_title
+from vae_ortho_plugin.study.report.results import Results, grouped
 
-# Of the 8 x 8 pairs that disentanglement_lib shows.
+# disentanglement_lib's picture has 8 rows of pairs.
 _PAIR_ROWS, _SHOWN_PAIR_ROWS = 8, 2
+_TEXT = (
+    "The lowest finished seed of each model. Traversals: a column a latent, moved from −1 to 1 from top to "
+    "bottom while the others keep the code of one image. Reconstructions: pairs of an image and its "
+    "reconstruction."
+)
 
 
 def section(results: Results) -> Section | None:
     runs = [
         item
-        for item in results.runs(results.experiments(variants=SHOWN_VARIANTS))
+        for item in results.runs(results.experiments(SHOWN_VARIANTS))
         if item.files.traversals.is_file()
     ]
     if not runs:
         return None
-    blocks: list = [
-        (
-            "The lowest finished seed of each model. Traversals: a column a latent, moved from −1 to 1 from top to "
-            "bottom while the others keep the code of one image. Reconstructions: pairs of an image and its "
-            "reconstruction."
-        )
-    ]
-    for variant in finished_variants(runs):
-        first: dict[str, FinishedRun] = {}
-        for item in runs:
-            if item.experiment.data == variant:
-                first.setdefault(item.experiment.model, item)
-        shown = list(first.values())
-        blocks += [
-            f"### {variant.title}",
-            Picture(
-                f"traversals_{variant.name}", f"Traversals, {variant.title}", _traversals(shown)
-            ),
-            Picture(
-                f"reconstructions_{variant.name}",
-                f"Reconstructions, {variant.title}",
-                _reconstructions(shown),
-            ),
-        ]
+    blocks: list = [_TEXT]
+    for data, of_data in grouped(runs, "data").items():
+        shown = [of_model[0] for of_model in grouped(of_data, "model").values()]
+        blocks.append(f"### {data.title}")
+        for kind, draw in (("Traversals", _traversals), ("Reconstructions", _reconstructions)):
+            blocks.append(
+                Picture(f"{kind.lower()}_{data.name}", f"{kind}, {data.title}", draw(shown))
+            )
     return Section("Traversals and reconstructions", blocks)
 
 

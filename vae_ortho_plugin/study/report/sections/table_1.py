@@ -10,92 +10,63 @@ from vae_ortho_plugin.study.plan.experiments import (
     Experiment,
     table_1_experiments,
 )
-from vae_ortho_plugin.study.report import entries
-from vae_ortho_plugin.study.report.finished import FinishedRun
+from vae_ortho_plugin.study.report import tables
+from vae_ortho_plugin.study.report.document import Section
 from vae_ortho_plugin.study.report.paper_targets import LATENTS, TABLE_1, Target
 from vae_ortho_plugin.study.report.results import Results
-from vae_ortho_plugin.study.report.section import Section, Table
-from vae_ortho_plugin.study.report.statistics import Entry
+from vae_ortho_plugin.study.report.tables import Measure
 
-_VARIANTS = [
-    variant for variant in SHOWN_VARIANTS for variant in (variant, with_10_latents(variant))
-]
+_WITH_10_LATENTS = {with_10_latents(data) for data in COMPARED_VARIANTS}
 _TARGETS = {
     experiment: target
-    for variant in COMPARED_VARIANTS
-    for experiment, target in zip(
-        table_1_experiments(variant), TABLE_1[variant.data_set], strict=True
-    )
+    for data in COMPARED_VARIANTS
+    for experiment, target in zip(table_1_experiments(data), TABLE_1[data.data_set], strict=True)
 } | {Experiment(MNIST_SHORT, "vae"): TABLE_1["mnist"][0]}
-
-
-def section(results: Results) -> Section | None:
-    experiments = [
-        experiment
-        for experiment in results.experiments(variants=_VARIANTS)
-        if experiment.model in MODELS_WITH_POSTERIOR
-    ]
-    if not experiments:
-        return None
-    found = [
-        (
-            entries.entry(
-                results, experiment, "share_below_3_percent", _share, _target(experiment)
-            ),
-            entries.entry(results, experiment, "last_delta_kl", _last("delta_kl"), None),
-            entries.entry(results, experiment, "last_num_active", _last("num_active"), None),
-        )
-        for experiment in experiments
-    ]
-    return Section(
-        "Table 1: the polarized regime",
-        [
-            (
-                "Percentage of training after which Δ_KL, the relative difference between the KL term and that of "
-                "the polarized regime (Eq. 30), stays below 3 % to the end; evaluated every 500 steps. Of "
-                "β-VAE_Σ, the KL term is that of the full covariance and the polarized one that of its diagonal."
-            ),
-            Table(
-                "table_1",
-                [
-                    *(
-                        "data set",
-                        "model",
-                        "latents",
-                        "n",
-                        "% of training",
-                        "95 %",
-                        "paper",
-                    ),
-                    *("Δ_KL at the end", "active latents"),
-                ],
-                [_columns(*line) for line in found],
-                [entries.record(entry) for line in found for entry in line],
-            ),
-        ],
-    )
-
-
-def _columns(share: Entry, delta: Entry, active: Entry) -> list[str]:
-    experiment = share.experiment
-    ten = experiment.data.as_planned in map(with_10_latents, COMPARED_VARIANTS)
-    return [
-        *entries.name_columns(experiment, ours_alone=share.paper is None),
-        str(10 if ten else LATENTS[experiment.data.data_set]),
-        entries.count_column(share),
-        *entries.number_columns(share, form=".1f"),
-        entries.ours_text(delta, form=".2g"),
-        entries.ours_text(active, form=".1f"),
-    ]
+_TEXT = (
+    "Percentage of training after which Δ_KL, the relative difference between the KL term and that of "
+    "the polarized regime (Eq. 30), stays below 3 % to the end; evaluated every 500 steps. Of "
+    "β-VAE_Σ, the KL term is that of the full covariance and the polarized one that of its diagonal."
+)
 
 
 def _target(experiment: Experiment) -> Target | None:
     return _TARGETS.get(experiment.as_planned)
 
 
-def _share(item: FinishedRun) -> float | None:
-    return item.tracked("polarized_regime", "share_below_3_percent")
+def _last(key: str, title: str, form: str) -> Measure:
+    """The last value of a measure of the polarized regime."""
+    return Measure(
+        f"last_{key}", title, lambda item: item.last_tracked("polarized_regime", key), form
+    )
 
 
-def _last(key: str):
-    return lambda item: item.last_tracked("polarized_regime", key)
+_MEASURES = [
+    Measure(
+        "share_below_3_percent",
+        "% of training",
+        lambda item: item.tracked("polarized_regime", "share_below_3_percent"),
+        ".1f",
+        _target,
+    ),
+    _last("delta_kl", "Δ_KL at the end", ".2g"),
+    _last("num_active", "active latents", ".1f"),
+]
+
+
+def section(results: Results) -> Section | None:
+    experiments = [
+        experiment
+        for experiment in results.experiments({*SHOWN_VARIANTS, *_WITH_10_LATENTS})
+        if experiment.model in MODELS_WITH_POSTERIOR
+    ]
+    if not experiments:
+        return None
+    labels = {
+        "data set": tables.data_label,
+        "model": lambda one: tables.marked_model_label(one, _target(one)),
+        "latents": lambda one: str(
+            10 if one.data.as_planned in _WITH_10_LATENTS else LATENTS[one.data.data_set]
+        ),
+    }
+    table = tables.table("table_1", tables.rows(results, experiments, _MEASURES), labels)
+    return Section("Table 1: the polarized regime", [_TEXT, table])

@@ -1,14 +1,37 @@
 # SPDX-License-Identifier: Apache-2.0
 """Table 2: DtO and disentanglement of each model on each data set."""
 
-from vae_ortho_plugin.study.plan.experiments import COMPARED_VARIANTS, SHOWN_VARIANTS, Experiment
-from vae_ortho_plugin.study.report import entries, statistics
-from vae_ortho_plugin.study.report.finished import FinishedRun
-from vae_ortho_plugin.study.report.random_matrix import RANDOM_MATRICES
-from vae_ortho_plugin.study.report.results import Results
-from vae_ortho_plugin.study.report.section import Section, Table
-from vae_ortho_plugin.study.report.statistics import Entry
+from dataclasses import replace
+from typing import NamedTuple
 
+from vae_ortho_plugin.study.plan.experiments import COMPARED_VARIANTS, SHOWN_VARIANTS, Experiment
+from vae_ortho_plugin.study.report import order, tables
+from vae_ortho_plugin.study.report.document import Section
+from vae_ortho_plugin.study.report.finished import FinishedRun
+from vae_ortho_plugin.study.report.results import Results
+from vae_ortho_plugin.study.report.tables import DTO, SCORE, Entry, Measure, Row, Table
+
+_MEASURES = [tables.of_table_2(DTO), tables.of_table_2(SCORE)]
+
+
+class RandomMatrix(NamedTuple):
+    """DtO of `number` matrices, outputs x latents, of independent U(0, 1) entries."""
+
+    outputs: int
+    latents: int
+    mean: float
+    sd: float
+    number: int
+
+
+# Data set -> matrices of the size of its Jacobians.
+RANDOM_MATRICES = {
+    "synth_linear": RandomMatrix(3, 2, 0.801, 0.219, 20_000),
+    "synth_nonlinear": RandomMatrix(6, 2, 0.890, 0.151, 20_000),
+    "dsprites": RandomMatrix(4096, 5, 1.861, 0.116, 2_000),
+    "mnist": RandomMatrix(784, 6, 2.109, 0.114, 6_000),
+    "fashion_mnist": RandomMatrix(784, 6, 2.109, 0.114, 6_000),
+}
 # Share of points with nearly equal singular values from which a DtO is marked.
 _MARKED_FROM = 0.1
 _TEXT = (
@@ -30,75 +53,50 @@ _HEADROOM = (
     "factor with 90 % of one class scores 0.11. Divided by what a perfect predictor has above the constant, "
     "these are 0.44 and 1.0."
 )
+_ORDER = (
+    f"Pairs of models whose mean DtO differ by {order.APART} or more in the paper. `?`: our seeds "
+    "do not tell the two apart (Welch's t-test, p above 5 %)."
+)
 
 
 def section(results: Results) -> Section | None:
-    experiments = results.experiments(variants=SHOWN_VARIANTS)
+    experiments = results.experiments(SHOWN_VARIANTS)
     if not experiments:
         return None
-    found = entries.dto_and_score(results, experiments)
-    comparisons = statistics.compare_order(found)
-    order = [
-        "### Order",
-        (
-            f"Pairs of models whose mean DtO differ by {statistics.APART} or more in the paper. `?`: our seeds "
-            "do not tell the two apart (Welch's t-test, p above 5 %)."
-        ),
-        statistics.order_to_markdown(comparisons),
-    ]
+    rows = tables.rows(results, experiments, _MEASURES)
+    notes = [_EQUAL] if any(_is_arbitrary(results, one) for one in experiments) else []
+    notes += [_RANDOM] if any(map(_has_random_matrix, experiments)) else []
+    comparisons = order.compare_order(dto for dto, _ in rows)
     return Section(
         "Table 2: distance to orthogonality and disentanglement",
         [
             _TEXT,
-            _table(results, found),
-            " ".join(_notes(results, experiments)),
+            _table(results, rows),
+            " ".join(notes),
             *_headroom(results, experiments),
-            *(order if comparisons else []),
+            *(["### Order", _ORDER, order.order_to_markdown(comparisons)] if comparisons else []),
         ],
     )
 
 
-def _table(results: Results, found: list[Entry]) -> Table:
-    rows = []
-    for dto in found:
-        if dto.measure != "dto":
-            continue
-        score = [
-            other for other in found if other.experiment == dto.experiment and other is not dto
-        ]
-        ours, *others = entries.number_columns(dto)
-        rows.append(
-            [
-                *entries.name_columns(dto.experiment, ours_alone=dto.paper is None),
-                entries.count_column(dto),
-                ours + " ‡" * _is_arbitrary(results, dto.experiment),
-                *others,
-                *(entries.number_columns(score[0]) if score else ["no factors", "–", "–"]),
-            ]
-        )
-        if _has_random_matrix(dto.experiment):
-            rows.append(_random_matrix(dto))
-    return Table(
+def _table(results: Results, rows: list[Row]) -> Table:
+    """The table with marks on arbitrary DtO, and with random matrices below random decoders."""
+    table = tables.table(
         "table_2",
-        [
-            "data set",
-            "model",
-            "n",
-            "DtO ↓",
-            "95 %",
-            "paper",
-            "Disent. ↑",
-            "95 %",
-            "paper",
-        ],
         rows,
-        [entries.record(entry) for entry in found],
+        {
+            "data set": tables.data_label,
+            "model": lambda one: tables.marked_model_label(one, _MEASURES[0].paper(one)),
+        },
     )
-
-
-def _notes(results: Results, experiments: list[Experiment]) -> list[str]:
-    notes = [_EQUAL] if any(_is_arbitrary(results, one) for one in experiments) else []
-    return notes + [_RANDOM] * any(map(_has_random_matrix, experiments))
+    ours = table.headings.index(DTO.title)
+    lines = []
+    for (dto, _), line in zip(rows, table.lines, strict=True):
+        line[ours] += " ‡" * _is_arbitrary(results, dto.experiment)
+        lines.append(line)
+        if _has_random_matrix(dto.experiment):
+            lines.append(_random_matrix(dto))
+    return replace(table, lines=lines)
 
 
 def _is_arbitrary(results: Results, experiment: Experiment) -> bool:
@@ -112,56 +110,27 @@ def _has_random_matrix(experiment: Experiment) -> bool:
 
 def _random_matrix(decoder: Entry) -> list[str]:
     """The line of random matrices below that of a random decoder."""
-    matrix = RANDOM_MATRICES[decoder.experiment.data.data_set]
-    return [
-        decoder.experiment.data.title,
-        "random matrix, U(0,1)",
-        f"{matrix.number:,}",
-        f"{matrix.mean:.2f} ± {matrix.sd:.2f}",
-        "–",
-        entries.number_columns(decoder._replace(ours=None))[2],
-        *("–", "–", "–"),
-    ]
+    data, matrix = decoder.experiment.data, RANDOM_MATRICES[decoder.experiment.data.data_set]
+    dto = [f"{matrix.mean:.2f} ± {matrix.sd:.2f}", "–", decoder.paper.text()]
+    return [data.title, "random matrix, U(0,1)", f"{matrix.number:,}", *dto, *"–––"]
+
+
+def _headroom_score(item: FinishedRun) -> float | None:
+    """The score by the other normalizer, where a factor is categorical."""
+    kinds = item.metric("disentanglement_score", "factor_kinds") or []
+    return (
+        item.metric("disentanglement_score", "headroom_score") if "categorical" in kinds else None
+    )
 
 
 def _headroom(results: Results, experiments: list[Experiment]) -> list[str | Table]:
-    """Both normalizers of the score where a factor is categorical."""
-
-    def of_both(item: FinishedRun) -> float | None:
-        kinds = item.metric("disentanglement_score", "factor_kinds") or []
-        return (
-            item.metric("disentanglement_score", "headroom_score")
-            if "categorical" in kinds
-            else None
-        )
-
-    found = [
-        [
-            entries.entry(
-                results,
-                one,
-                "disentanglement_score",
-                lambda item: item.metric("disentanglement_score"),
-                None,
-            ),
-            entries.entry(results, one, "headroom_score", of_both, None),
-        ]
-        for one in experiments
-        if results.values(one, of_both)
+    """Both normalizers of the score, where a factor is categorical."""
+    measures = [
+        SCORE._replace(title="Disent. as in the paper ↑"),
+        Measure("headroom_score", "by what can be predicted ↑", _headroom_score),
     ]
-    if not found:
+    experiments = [one for one in experiments if results.values(one, _headroom_score)]
+    if not experiments:
         return []
-    table = Table(
-        "headroom",
-        ["data set", "model", "n", "Disent. as in the paper ↑", "by what can be predicted ↑"],
-        [
-            [
-                *entries.name_columns(pair[0].experiment, ours_alone=False),
-                entries.count_column(pair[0]),
-                *map(entries.ours_text, pair),
-            ]
-            for pair in found
-        ],
-        [entries.record(entry) for pair in found for entry in pair],
-    )
+    table = tables.table("headroom", tables.rows(results, experiments, measures))
     return ["### Another normalizer of the score", _HEADROOM, table]

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from vae_ortho_plugin.files import write_text
-from vae_ortho_plugin.study.plan.experiments import Experiment, Run, run_of
+from vae_ortho_plugin.study.plan.experiments import Run, run_of
 from vae_ortho_plugin.study.run.cluster.costs import COSTS, expected_seconds
 from vae_ortho_plugin.study.run.schedule import LONGEST_FIRST
 
@@ -104,10 +104,7 @@ def read_plan(path: Path) -> Plan:
 
 def _run(model_num: int, epochs: int | None) -> Run:
     run = run_of(model_num)
-    if epochs is None:
-        return run
-    experiment = run.experiment
-    return Run(Experiment(experiment.data.shortened(epochs), experiment.model), run.seed)
+    return Run(run.experiment.shortened(epochs), run.seed)
 
 
 def plan_of(runs: Sequence[Run], output: Path, retries: int) -> Plan:

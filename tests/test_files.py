@@ -1,0 +1,112 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Files and directories that are written through links, to devices and to pipes."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from vae_ortho_plugin import files
+from vae_ortho_plugin.dlib.steps import output_directory
+from vae_ortho_plugin.errors import InputError
+
+
+def write_model(path, text, overwrite=False):
+    with output_directory.unfinished(str(path), overwrite) as partial:
+        os.mkdir(partial)
+        with open(os.path.join(partial, "weights"), "w") as file:
+            file.write(text)
+
+
+@pytest.mark.parametrize("target", ["there", "not there", "two links"])
+def test_a_file_is_written_through_links(tmp_path, target):
+    real, link = tmp_path / "scratch" / "result.json", tmp_path / "result.json"
+    if target == "there":
+        real.parent.mkdir()
+        real.write_text("old")
+    link.symlink_to("scratch/result.json")
+    path = link
+    if target == "two links":
+        path = tmp_path / "second"
+        path.symlink_to(link)
+    files.write_text(path, "new")
+    assert path.is_symlink() and real.read_text() == "new"
+    assert [child.name for child in real.parent.iterdir()] == ["result.json"]
+
+
+def test_a_device_stays_a_device(tmp_path):
+    link = tmp_path / "null"
+    link.symlink_to("/dev/null")
+    for path in (link, files.Path("/dev/null")):
+        files.write_text(path, "text")
+        assert path.is_char_device()
+
+
+def test_a_reader_of_a_pipe_gets_the_text(tmp_path):
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    files.write_text(pipe, "text")
+    reader.join()
+    assert read == ["text"] and pipe.is_fifo()
+
+
+@pytest.mark.parametrize("to_file", [False, True])
+def test_the_standard_output_gets_the_text_by_its_name(tmp_path, to_file):
+    program = (
+        "import sys; from pathlib import Path; from vae_ortho_plugin import files;"
+        "print('before'); files.write_text(Path('/dev/stdout'), 'text\\n'); print('after')"
+    )
+    with open(tmp_path / "out", "w+") as out:
+        process = subprocess.run(
+            [sys.executable, "-c", program], stdout=out if to_file else subprocess.PIPE, check=True
+        )
+        out.seek(0)
+        assert (out.read().encode() if to_file else process.stdout) == b"before\ntext\nafter\n"
+
+
+def test_links_in_a_circle_are_refused(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with pytest.raises(InputError, match="a is a link that leads back to itself"):
+        files.write_text(tmp_path / "a", "text")
+
+
+@pytest.mark.parametrize("there", [False, True])
+def test_a_directory_is_written_through_a_link_as_often_as_it_is_asked_for(tmp_path, there):
+    real, link = tmp_path / "scratch" / "m", tmp_path / "m"
+    if there:
+        write_model(real, "0")
+    link.symlink_to(real)
+    for text in "12":
+        write_model(link, text, overwrite=True)
+        assert link.is_symlink() and (real / "weights").read_text() == text
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m", "scratch"]
+    assert [path.name for path in real.parent.iterdir()] == ["m"]
+
+
+def test_two_names_of_a_directory_have_one_lock(tmp_path):
+    (tmp_path / "scratch").mkdir()
+    (tmp_path / "m").symlink_to("scratch/m")
+    with (
+        output_directory.locked(str(tmp_path / "scratch" / "m")),
+        pytest.raises(InputError, match="Another process is at work"),
+        output_directory.locked(str(tmp_path / "m")),
+    ):
+        pass
+
+
+def test_the_current_directory_can_be_written(tmp_path, monkeypatch):
+    (tmp_path / "m").mkdir()
+    monkeypatch.chdir(tmp_path / "m")
+    write_model(".", "new", overwrite=True)
+    assert (tmp_path / "m" / "weights").read_text() == "new"
+
+
+def test_the_root_of_a_file_system_is_refused_before_anything_is_written():
+    with pytest.raises(InputError, match="the root of a file system"):
+        write_model("/proc", "new", overwrite=True)

@@ -1,0 +1,136 @@
+# SPDX-License-Identifier: Apache-2.0
+"""DtO against disentanglement: of every run beside the paper's means, and over restarts (Figure 4)."""
+
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.lines import Line2D
+from scipy import stats
+
+from vae_ortho_plugin.study.plan.experiments import (
+    FIGURE_4_EPOCHS,
+    SHOWN_VARIANTS,
+    Experiment,
+    figure_4_experiment,
+)
+from vae_ortho_plugin.study.report import pictures
+from vae_ortho_plugin.study.report.document import Picture, Section
+from vae_ortho_plugin.study.report.finished import FinishedRun
+from vae_ortho_plugin.study.report.paper_targets import target
+from vae_ortho_plugin.study.report.results import Results, grouped
+
+_FIGURE_4 = [figure_4_experiment(number) for number in FIGURE_4_EPOCHS]
+_MARKERS = "osD^vP"
+_AXES = ("distance to orthogonality (DtO)", "disentanglement score")
+
+
+def every_run(results: Results) -> Section | None:
+    runs = _scored(results, results.experiments(SHOWN_VARIANTS))
+    title = "DtO against disentanglement"
+    picture = Picture("dto_disentanglement", title, _draw_models(runs)) if runs else None
+    return Section(title, [picture]) if picture else None
+
+
+def figure_4(results: Results) -> Section | None:
+    """Figure 4: restarts of dSprites' β-VAE with 10, 30 and 50 epochs."""
+    experiments = results.experiments(planned=_FIGURE_4)
+    if not experiments:
+        return None
+    runs = _scored(results, experiments)
+    lengths = "; ".join(
+        f"{one.data.title}: {sum(item.experiment == one for item in runs)} runs"
+        for one in experiments
+    )
+    text = (
+        "Each point is a restart of dSprites' β-VAE (β = 4) with 10, 30 or 50 epochs, where the paper "
+        f"finds a low DtO to go with a high disentanglement score. {lengths}."
+    )
+    blocks: list = [text]
+    if runs:
+        blocks.append(Picture("figure_4", "Figure 4", _draw_restarts(runs)))
+    # Rendered and published files are two data sets.
+    for origin in dict.fromkeys(map(_origin, runs)) or [""]:
+        chosen = [item for item in runs if _origin(item) == origin]
+        blocks.append(f"Correlation{origin}: {correlation(chosen)}")
+    return Section("Figure 4: orthogonality and disentanglement", blocks)
+
+
+def _scored(results: Results, experiments: list[Experiment]) -> list[FinishedRun]:
+    """The runs that have a disentanglement score."""
+    runs = results.runs(experiments)
+    return [item for item in runs if item.metric("disentanglement_score") is not None]
+
+
+def correlation(runs: list[FinishedRun]) -> str:
+    """Both coefficients of DtO and disentanglement, or why there are none."""
+    dto, score = _points(runs)
+    if len(runs) < 3 or len(set(dto)) < 2 or len(set(score)) < 2:
+        return "none yet; it takes at least three runs that differ."
+    pearson, spearman = stats.pearsonr(dto, score), stats.spearmanr(dto, score)
+    text = f"{len(runs)} runs, Pearson {pearson.statistic:.2f} (p = {pearson.pvalue:.2g}"
+    if len(runs) > 3:
+        low, high = pearson.confidence_interval()
+        text += f", 95 % interval {low:.2f} to {high:.2f}"
+    return f"{text}), Spearman {spearman.statistic:.2f} (p = {spearman.pvalue:.2g})."
+
+
+def _points(runs: list[FinishedRun]) -> tuple[list, list]:
+    """DtO and disentanglement score of each run."""
+    return tuple([item.metric(name) for item in runs] for name in ("dto", "disentanglement_score"))
+
+
+def _origin(item: FinishedRun) -> str:
+    return f", {item.data_facts['origin']}" if "origin" in item.data_facts else ""
+
+
+def _draw_restarts(runs: list[FinishedRun]) -> Figure:
+    figure = Figure(figsize=(6, 4.6), layout="constrained")
+    axes = figure.subplots()
+    for index, (data, chosen) in enumerate(grouped(runs, "data").items()):
+        axes.scatter(
+            *_points(chosen),
+            color=pictures.COLORS[index % len(pictures.COLORS)],
+            marker=_MARKERS[index % len(_MARKERS)],
+            alpha=0.8,
+            label=f"{data.epochs} epoch{'s' * (data.epochs > 1)}{_origin(chosen[0])}",
+        )
+    pictures.label_axes(axes, *_AXES)
+    figure.legend(loc="outside lower center", ncols=1, frameon=False)
+    return figure
+
+
+def _draw_models(runs: list[FinishedRun]) -> Figure:
+    variants = grouped(runs, "data")
+    figure, panels = pictures.panels(len(variants), width=4.6, height=4.2)
+    labels = {}
+    for axes, (data, of_data) in zip(panels, variants.items(), strict=True):
+        for model, chosen in grouped(of_data, "model").items():
+            color, marker = pictures.STYLES[model]
+            points = axes.scatter(*_points(chosen), color=color, marker=marker, alpha=0.8)
+            labels[pictures.model_title(model)] = points
+            _draw_paper(axes, data.data_set, model)
+        axes.set_title(data.title)
+        axes.set_ylim(-0.05, 1.05)
+        pictures.label_axes(axes, *_AXES)
+    labels["paper, mean ± sd"] = Line2D(
+        [], [], color="black", marker="o", markerfacecolor="none", linewidth=0.7
+    )
+    columns = min(len(labels), 3 * min(len(variants), 3))
+    figure.legend(labels.values(), labels, loc="outside lower center", ncols=columns, frameon=False)
+    return figure
+
+
+def _draw_paper(axes: Axes, data_set: str, model: str) -> None:
+    dto, score = (target(data_set, name, model) for name in ("dto", "disentanglement_score"))
+    if dto and score:
+        color, marker = pictures.STYLES[model]
+        axes.errorbar(
+            dto.mean,
+            score.mean,
+            xerr=dto.sd,
+            yerr=score.sd,
+            color=color,
+            marker=marker,
+            markersize=9,
+            markerfacecolor="none",
+            linewidth=0.7,
+        )
