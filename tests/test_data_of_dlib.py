@@ -87,10 +87,7 @@ def test_pictures_of_variations_of_each_factor_are_drawn(root, tmp_path):
 QUICK = ("cars3d", "mpi3d_toy", "scream_dsprites", "shapes3d", "smallnorb")
 
 
-@pytest.mark.parametrize(
-    "name",
-    long_but(QUICK, NAMES),
-)
+@pytest.mark.parametrize("name", long_but(QUICK, NAMES))
 def test_a_model_trains_on_it(name, root, tmp_path):
     bindings = [
         f"dataset.name = '{name}'",
@@ -113,7 +110,7 @@ def test_a_model_trains_on_it(name, root, tmp_path):
 
 
 @pytest.mark.parametrize("name", ["dsprites_full", *PICTURES])
-def test_images_are_kept_once_as_bytes_and_sampled_in_the_graph(name, root):
+def test_images_are_read_once_as_bytes_and_sampled_in_the_graph(name, root):
     first, second = (named_data.get_named_ground_truth_data(name) for _ in range(2))
     observations, scale = resident_observations(first)
     again, _ = resident_observations(second)
@@ -157,28 +154,24 @@ def test_an_uncompressed_file_of_the_published_size_is_mapped_and_not_read(empty
     assert resource_usage.getrusage(resource_usage.RUSAGE_SELF).ru_maxrss - before < 100_000
 
 
-def test_published_mpi3d_files_have_more_colours_than_dlib_says(empty):
+def test_mpi3d_files_have_the_factors_of_today_or_those_of_2019(empty):
     data_files.write_mpi3d(empty, "mpi3d_toy")
     data = named_data.get_named_ground_truth_data("mpi3d_toy")
     assert data.factors_num_values == list(mpi3d.SIZES)
     assert isinstance(data.images, np.memmap)
-
-
-def test_mpi3d_files_of_2019_keep_dlibs_factors(empty):
     data_files.write_mpi3d(empty, "mpi3d_realistic", data_files.MPI3D_2019, np.savez_compressed)
     data = named_data.get_named_ground_truth_data("mpi3d_realistic")
     assert data.factors_num_values == list(data_files.MPI3D_2019)
 
 
-def test_images_that_do_not_fit_into_memory_are_read_by_dlibs_generator(root, monkeypatch, capsys):
-    monkeypatch.setattr(resident, "_room", lambda: 1000)
+def test_images_are_copied_into_memory_where_they_fit_and_the_copy_is_used_again(
+    root, monkeypatch, capsys
+):
     data = named_data.get_named_ground_truth_data("mpi3d_toy")
-    assert resident_observations(data) is None
+    with monkeypatch.context() as patch:
+        patch.setattr(resident, "_room", lambda: 1000)
+        assert resident_observations(data) is None
     assert "of memory are available" in capsys.readouterr().err
-
-
-def test_a_copy_in_memory_is_used_again_where_a_second_one_would_not_fit(root, monkeypatch):
-    data = named_data.get_named_ground_truth_data("mpi3d_toy")
     first, _ = resident_observations(data)
     monkeypatch.setattr(resident, "_room", lambda: 1000)
     again, _ = resident_observations(data)
@@ -195,47 +188,36 @@ def test_smallnorb_is_read_from_packed_files_too(root, empty):
     np.testing.assert_array_equal(found, expected)
 
 
-FOLDERS = {
-    "cars3d": "cars",
-    "smallnorb": "small_norb",
-    "shapes3d": "3dshapes",
-    "scream_dsprites": "scream",
-    "dsprites_full": "dsprites",
-    "mpi3d_toy": "mpi3d_toy",
+# Folder of the files, and the name by which the command that gets them knows the data set.
+FILES = {
+    "cars3d": ("cars", "cars3d"),
+    "smallnorb": ("small_norb", "smallnorb"),
+    "shapes3d": ("3dshapes", "shapes3d"),
+    "scream_dsprites": ("scream", "scream"),
+    "dsprites_full": ("dsprites", "dsprites"),
+    "mpi3d_toy": ("mpi3d_toy", "mpi3d_toy"),
 }
 
 
-COMMANDS = {"scream_dsprites": "scream", "dsprites_full": "dsprites"}
+@pytest.mark.parametrize("name", FILES)
+def test_missing_and_broken_files_are_reported_with_the_command_that_gets_them(name, root, empty):
+    folder, command = FILES[name]
+    if name == "scream_dsprites":
+        shutil.copytree(root / "dsprites", empty / "dsprites")
 
+    def check_message(*parts):
+        with pytest.raises(InputError) as error:
+            named_data.get_named_ground_truth_data(name)
+        for part in (f"Run `vae_ortho_download_data {command}`", *parts):
+            assert part in str(error.value)
 
-@pytest.mark.parametrize("name", FOLDERS)
-def test_missing_files_are_reported_with_the_command_that_gets_them(name, empty):
-    data_files.render_dsprites.render(empty / dsprites.FILE, data_files.DSPRITES)
-    if name == "dsprites_full":
-        (empty / dsprites.FILE).unlink()
-    with pytest.raises(InputError) as error:
-        named_data.get_named_ground_truth_data(name)
-    message = str(error.value)
-    assert f"`vae_ortho_download_data {COMMANDS.get(name, name)}`" in message
-    assert str(empty / FOLDERS[name]) in message and VARIABLE in message
-    assert "dlib_download_data" not in message.replace("vae_ortho_download_data", "")
-
-
-@pytest.mark.parametrize("name", FOLDERS)
-@pytest.mark.parametrize("content", [b"", b"<html>Please log in</html>", None])
-def test_broken_files_are_reported_with_the_command_that_gets_them(
-    name, content, root, empty, monkeypatch
-):
-    monkeypatch.setenv(VARIABLE, str(empty))
-    shutil.copytree(root / "dsprites", empty / "dsprites")
-    shutil.copytree(root / FOLDERS[name], empty / FOLDERS[name], dirs_exist_ok=True)
-    broken = min((empty / FOLDERS[name]).iterdir())
+    check_message(str(empty / folder), VARIABLE)
+    shutil.copytree(root / folder, empty / folder)
+    broken = min((empty / folder).iterdir())
     good = broken.read_bytes()
-    broken.write_bytes(good[: len(good) // 2] if content is None else content)
-    with pytest.raises(InputError) as error:
-        named_data.get_named_ground_truth_data(name)
-    assert str(broken) in str(error.value)
-    assert f"`vae_ortho_download_data {COMMANDS.get(name, name)}`" in str(error.value)
+    for content in (b"", b"<html>Please log in</html>", good[: len(good) // 2]):
+        broken.write_bytes(content)
+        check_message(str(broken))
 
 
 def test_results_say_that_the_data_are_not_the_published_ones(root, capsys):

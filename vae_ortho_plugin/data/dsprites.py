@@ -66,7 +66,7 @@ def check_published(path: Path) -> None:
 
 
 def load_dsprites(path: Path) -> StoredImages:
-    """The images, uint8 [n, 64, 64]. dlib assumes the official sizes."""
+    """The images, uint8 [n, 64, 64], and the sizes that the file states; dlib assumes SIZES."""
     check_file(path)
     sizes = cached("sizes of dSprites", [path], lambda: _checked_sizes(path), small=True)
     return StoredImages(npz.large_array(path, "dSprites", "imgs"), sizes)

@@ -13,7 +13,7 @@ from vae_ortho_plugin.errors import InputError, check_whole
 class IdxImages(SplitGroundTruthData):
     """All 70,000 grey images [28, 28, 1] in [0, 1] of both files, shuffled together by a seed.
 
-    A process keeps the images once, as bytes, however often the data set is made. dlib's sampling
+    A process holds the images once, as bytes, however often the data set is made. dlib's sampling
     methods return factors [n, 0] and random training images.
     """
 

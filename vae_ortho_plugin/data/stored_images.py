@@ -72,7 +72,7 @@ class StoredFiles(Generic[Content]):
         place: of a file in the data set's folder, or of the folder, below the data root.
         read: what the files at a path hold; InputError where they are not good.
         constant: the module of dlib and the name of the path in it, where it has one.
-        by_hand: what can be done but download, a half sentence that begins with "or".
+        by_hand: what else than a download helps, a half sentence that begins with "or".
         shown: the factors that are not drawn at random; None for all.
     """
 
@@ -86,9 +86,9 @@ class StoredFiles(Generic[Content]):
     def path(self) -> Path:
         """Where dlib looks for the files.
 
-        dlib computes its constant from the environment when it is imported. A variable that is set
-        later has its effect here. A constant that was assigned later is used as it is; to know it
-        by that, the first call comes right after the import.
+        dlib computes its constant from the environment when it is imported. Here a variable that
+        is set later counts, too. A constant that was assigned later is used as it is; the first
+        call comes right after the import, so that this can be told.
         """
         if self.constant is not None:
             module, name = self.constant
@@ -99,7 +99,7 @@ class StoredFiles(Generic[Content]):
         return data_root() / self.place
 
     def content(self) -> Content:
-        """What the files hold; the message of an InputError says how to get them."""
+        """What the files hold; where they are not good, the InputError says how to get them."""
         path = self.path()
         try:
             return self.read(path)

@@ -26,8 +26,8 @@ DATA_SETS = {
     "shapes3d": shapes3d.DOWNLOAD,
     **mpi3d.DOWNLOADS,
 }
-# Downloaded when no data set is named.
-_OF_THE_PAPER = ("mnist", "fashion_mnist", "dsprites")
+# What is downloaded when no data set is named: those of the paper.
+_DEFAULT = ("mnist", "fashion_mnist", "dsprites")
 
 
 def needed(name: str) -> list[str]:
@@ -87,7 +87,7 @@ def main(argv: list[str] | None = None) -> int:
         nargs="*",
         metavar="DATA_SET",
         help=f"{', '.join(DATA_SETS)}, a name of dlib's such as scream_dsprites, or all "
-        f"(default: {' '.join(_OF_THE_PAPER)})",
+        f"(default: {' '.join(_DEFAULT)})",
     )
     parser.add_argument(
         "--root", help=f"directory that holds the data sets (default: ${VARIABLE}, else .)"
@@ -104,7 +104,7 @@ def main(argv: list[str] | None = None) -> int:
             show(root)
             return 0
         streams.drop_what_cannot_be_written("stdout", "stderr")
-        names = arguments.data_sets or [name for name in _OF_THE_PAPER if name in DATA_SETS]
+        names = arguments.data_sets or [name for name in _DEFAULT if name in DATA_SETS]
         for data_set in dict.fromkeys(key for name in names for key in needed(name)):
             _fetch_data_set(data_set, root)
     except (InputError, OSError) as error:

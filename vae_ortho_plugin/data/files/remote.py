@@ -70,9 +70,9 @@ class Download:
 def fetch(remote: Remote, root: Path) -> None:
     """Downloads a file to its place below `root`, unless it is there and good.
 
-    What has arrived so far is in a file that ends in .part; the next call resumes it. The file gets
-    its name when it is complete and checked. An archive is unpacked then, and deleted; one that was
-    there before stays.
+    What has arrived so far is in a file that ends in .part, which the next call resumes. The file
+    gets its name when it is complete and checked. An archive is then unpacked and deleted; one that
+    was there before stays.
 
     Raises:
         InputError: no address gave the right content (the message says what each gave), or
