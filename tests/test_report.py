@@ -296,9 +296,23 @@ def test_the_sweep_and_the_axis_ratios_have_tables(tmp_path):
     assert line(sweep, "Synth. Lin.", "0.001", "1 of 5", "0.10 (one seed)", "0.90 (one seed)")
     assert line(sweep, "Synth. Non-Lin.", "0.1", "0 of 5", "missing")
     assert "beta_sweep.png" in sweep
+    with open(tmp_path / "tables/beta_sweep.csv", newline="") as file:
+        assert {row["paper_mean"] for row in csv.DictReader(file)} == {""}
     ratios = section(text, "Supplement C: axis ratios")
     assert line(ratios, "Synth. Lin.", "1.5", "3 of 5", "0.01 ± 0.01")[5] == "0.01 ± 0.06 ✓"
     assert line(ratios, "Synth. Lin.", "2", "0 of 5")[5] == "0.00 ± 0.00"
+
+
+def test_a_single_shortened_run_of_a_sweep_has_a_row(tmp_path):
+    for planned in (
+        experiments.beta_experiment(experiments.SYNTH_LINEAR, 1e-3),
+        experiments.axis_ratio_experiment(1.5),
+    ):
+        add_run(tmp_path, Run(planned.shortened(7), 0), 0.1, 0.9)
+    text = write_report("supplement_c", tmp_path).read_text()
+    for title, value in (("sweep of β", "0.001"), ("axis ratios", "1.5")):
+        part = section(text, f"Supplement C: {title}")
+        assert line(part, "Synth. Lin. (7 of 600 epochs)", value, "1 of 5", "0.10 (one seed)")
 
 
 def test_no_sweep_is_reported_by_a_study_without_one(finished):

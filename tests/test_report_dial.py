@@ -74,6 +74,14 @@ def test_the_quick_study_has_three_weights_of_the_dial(tmp_path):
     assert {float(row["orthogonality"]) for row in rows} == {0, 1, 4}
 
 
+def test_no_number_of_the_score_stands_for_data_without_factors(tmp_path):
+    add(tmp_path, dial_experiment(experiments.MNIST_20, 1.0), 0.1, score=None)
+    write_report("dial", tmp_path)
+    with open(tmp_path / "tables/dial.csv", newline="") as file:
+        measures = {row["measure"] for row in csv.DictReader(file) if "mnist" in row["data_set"]}
+    assert measures == {"dto", "ima_contrast", "squared_error"}
+
+
 def test_dto_is_marked_where_singular_values_coincide(tmp_path):
     for model, share in (("beta_vae", 0.5), ("autoencoder", 0.01)):
         run = Run(Experiment(LINEAR, model), 0)

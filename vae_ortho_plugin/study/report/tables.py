@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Tables of our numbers over seeds, beside the paper's: a row an experiment, a column a measure."""
+"""Tables of our numbers over seeds, beside the paper's: a row an experiment, a column a number of its runs."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -48,7 +48,7 @@ _LATEX = str.maketrans(
 )
 
 
-class Measure(NamedTuple):
+class Column(NamedTuple):
     """A number of each run.
 
     Attributes:
@@ -67,43 +67,43 @@ class Measure(NamedTuple):
     paper: Callable[[Experiment], Target | None] | None = None
 
     @classmethod
-    def of_metric(cls, metric: str, name: str, title: str, form: str = ".2f") -> "Measure":
+    def of_metric(cls, metric: str, name: str, title: str, form: str = ".2f") -> "Column":
         """What a metric of dlib returns under `name`."""
         return cls(name, title, lambda item: item.metric(metric, name), form)
 
 
-DTO = Measure.of_metric("dto", "dto", "DtO ↓")
-SCORE = Measure.of_metric("disentanglement_score", "disentanglement_score", "Disent. ↑")
+DTO = Column.of_metric("dto", "dto", "DtO ↓")
+SCORE = Column.of_metric("disentanglement_score", "disentanglement_score", "Disent. ↑")
 
 
-def of_table_2(measure: Measure) -> Measure:
-    """The measure beside the numbers of the paper's Table 2."""
+def of_table_2(column: Column) -> Column:
+    """The column beside the numbers of the paper's Table 2."""
 
     def paper(experiment: Experiment) -> Target | None:
-        return target(experiment.data.data_set, measure.name, experiment.model)
+        return target(experiment.data.data_set, column.name, experiment.model)
 
-    return measure._replace(paper=paper)
+    return column._replace(paper=paper)
 
 
 class Entry(NamedTuple):
-    """A measure of an experiment.
+    """A cell: a number of an experiment's runs, over seeds.
 
     Attributes:
-        ours: None where no run has the measure.
+        ours: None where no run has the number.
         planned: number of seeds.
-        paper: None where the paper does not report the measure of this experiment.
+        paper: None where the paper does not report the number of this experiment.
     """
 
     experiment: Experiment
-    measure: Measure
+    column: Column
     ours: Summary | None
     planned: int
     paper: Target | None = None
 
     @property
     def is_defined(self) -> bool:
-        """Whether the experiment's data have what the measure needs."""
-        return self.experiment.data.has_factors or self.measure.name != SCORE.name
+        """Whether the experiment's data have what the number needs."""
+        return self.experiment.data.has_factors or self.column.name != SCORE.name
 
     @property
     def agrees(self) -> bool | None:
@@ -133,20 +133,20 @@ class Entry(NamedTuple):
 
     def cells(self) -> list[str]:
         """Our mean; with numbers of the paper also our interval and the paper's mean with a mark."""
-        if self.measure.paper is None:
+        if self.column.paper is None:
             return [self._mean()]
         low_high = self.ours and self.ours.interval
         interval = (
-            "{:{form}} to {:{form}}".format(*low_high, form=self.measure.form) if low_high else "–"
+            "{:{form}} to {:{form}}".format(*low_high, form=self.column.form) if low_high else "–"
         )
         mark = {True: " ✓", False: " ✗", None: " (too few)" * self.too_few}[self.agrees]
-        paper = "–" if self.paper is None else self.paper.text(self.measure.form) + mark
+        paper = "–" if self.paper is None else self.paper.text(self.column.form) + mark
         return [self._mean(), interval, paper]
 
     def _mean(self) -> str:
         if not self.is_defined:
             return "no factors"
-        return self.ours.text(self.measure.form) if self.ours else "missing"
+        return self.ours.text(self.column.form) if self.ours else "missing"
 
     def numbers(self) -> dict[str, object]:
         """The entry unrounded."""
@@ -160,7 +160,7 @@ class Entry(NamedTuple):
             "remarks": "; ".join(data.remarks),
             "epochs": data.epochs,
             "model": self.experiment.model,
-            "measure": self.measure.name,
+            "measure": self.column.name,
             "n": n,
             "planned": self.planned,
             "mean": mean,
@@ -172,14 +172,14 @@ class Entry(NamedTuple):
         }
 
 
-# A row of a table: an experiment's entry for each measure.
+# A row of a table: an experiment's entry for each column.
 Row = list[Entry]
 
 
 def rows(
     results: Results,
     experiments: Iterable[Experiment],
-    measures: Sequence[Measure],
+    columns: Sequence[Column],
     with_missing: bool = True,
 ) -> list[Row]:
     """What the finished runs of each experiment give; `with_missing`: also where they give nothing."""
@@ -187,12 +187,12 @@ def rows(
         [
             Entry(
                 experiment,
-                measure,
-                Summary.of(results.values(experiment, measure.get)),
+                column,
+                Summary.of(results.values(experiment, column.get)),
                 results.plan[experiment],
-                measure.paper and measure.paper(experiment),
+                column.paper and column.paper(experiment),
             )
-            for measure in measures
+            for column in columns
         ]
         for experiment in experiments
     ]
@@ -263,14 +263,14 @@ def table(
 
     Args:
         name: of its files.
-        found: rows of the same measures, at least one.
+        found: rows of the same columns, at least one.
         labels: columns before the numbers, heading -> text of an experiment; None: data set and model.
         facts: columns of the CSV file before the others.
     """
     labels = labels or {"data set": data_label, "model": model_label}
     headings = [*labels, "n"]
     for entry in found[0]:
-        headings += [entry.measure.title, *(("95 %", "paper") if entry.measure.paper else ())]
+        headings += [entry.column.title, *(("95 %", "paper") if entry.column.paper else ())]
     lines = [
         [
             *(text(row[0].experiment) for text in labels.values()),

@@ -20,7 +20,7 @@ from vae_ortho_plugin.study.report.document import Picture, Section
 from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.pictures import STYLES, model_title
 from vae_ortho_plugin.study.report.results import Results
-from vae_ortho_plugin.study.report.tables import DTO, SCORE, Measure, Table
+from vae_ortho_plugin.study.report.tables import DTO, SCORE, Column, Table
 
 # Planned experiment -> its data without the dial, and λ; None of a sampled model.
 _WEIGHTS: dict[Experiment, tuple[DataVariant, float | None]] = {
@@ -57,11 +57,11 @@ def _squared_error(item: FinishedRun) -> float | None:
     return item.metric("loss_decomposition", "deterministic_loss")
 
 
-_MEASURES = (
+_COLUMNS = (
     DTO._replace(form=".2g"),
-    Measure("ima_contrast", "IMA contrast ↓", _contrast, ".2g"),
+    Column("ima_contrast", "IMA contrast ↓", _contrast, ".2g"),
     SCORE,
-    Measure("squared_error", "squared error ↓", _squared_error, ".2g"),
+    Column("squared_error", "squared error ↓", _squared_error, ".2g"),
 )
 
 
@@ -130,7 +130,7 @@ def _model(experiment: Experiment) -> str:
 
 
 def _table(results: Results, experiments: list[Experiment]) -> Table:
-    rows = tables.rows(results, experiments, _MEASURES)
+    rows = tables.rows(results, experiments, _COLUMNS)
     labels = {"data set": _title, "model": _model}
     table = tables.table("dial", rows, labels, orthogonality=_weight)
     steps = [_steps_text(results, experiment) for experiment in experiments]
@@ -142,25 +142,25 @@ def _table(results: Results, experiments: list[Experiment]) -> Table:
 
 
 def _draw(results: Results, found: dict[str, list[Experiment]]) -> Figure:
-    figure = Figure(figsize=(3.6 * len(_MEASURES), 2.9 * len(found) + 0.4), layout="constrained")
-    grid = figure.subplots(len(found), len(_MEASURES), squeeze=False)
+    figure = Figure(figsize=(3.6 * len(_COLUMNS), 2.9 * len(found) + 0.4), layout="constrained")
+    grid = figure.subplots(len(found), len(_COLUMNS), squeeze=False)
     handles = {}
     for line, (title, experiments) in zip(grid, found.items(), strict=True):
-        for axes, measure in zip(line, _MEASURES, strict=True):
-            handles |= _draw_panel(axes, results, experiments, measure)
+        for axes, column in zip(line, _COLUMNS, strict=True):
+            handles |= _draw_panel(axes, results, experiments, column)
         line[0].set_title(title, loc="left")
     figure.legend(handles.values(), handles, loc="outside lower center", ncols=4, frameon=False)
     return figure
 
 
 def _draw_panel(
-    axes: Axes, results: Results, experiments: list[Experiment], measure: Measure
+    axes: Axes, results: Results, experiments: list[Experiment], column: Column
 ) -> dict:
-    """Draws one measure; returns what it drew by the label for the legend."""
+    """Draws the numbers of a column; returns what it drew by the label for the legend."""
     drawn = {}
     dial = _by_weight(experiments)
     for experiment in experiments[len(dial) :]:
-        values = results.values(experiment, measure.get)
+        values = results.values(experiment, column.get)
         if values:
             color = STYLES[experiment.model][0]
             label = f"{model_title(experiment.model)}, median"
@@ -168,7 +168,7 @@ def _draw_panel(
     color, marker = STYLES["linearized_vae"]
     medians = {}
     for place, experiment in enumerate(dial.values()):
-        values = results.values(experiment, measure.get)
+        values = results.values(experiment, column.get)
         if values:
             axes.scatter([place] * len(values), values, color=color, marker=marker, alpha=0.5, s=14)
             medians[place] = median(values)
@@ -178,7 +178,7 @@ def _draw_panel(
     if not drawn:
         axes.set_axis_off()
         return {}
-    axes.set_yscale("linear" if measure is SCORE else "log")
+    axes.set_yscale("linear" if column is SCORE else "log")
     axes.set_xticks(range(len(dial)), list(map(_label, dial)))
-    pictures.label_axes(axes, "λ", measure.title)
+    pictures.label_axes(axes, "λ", column.title)
     return drawn

@@ -17,7 +17,7 @@ from vae_ortho_plugin.study.report import paper_targets, pictures, tables
 from vae_ortho_plugin.study.report.document import Picture, Section
 from vae_ortho_plugin.study.report.paper_targets import Target
 from vae_ortho_plugin.study.report.results import Results
-from vae_ortho_plugin.study.report.tables import DTO, SCORE, Measure, Row
+from vae_ortho_plugin.study.report.tables import DTO, SCORE, Column, Row
 
 # Planned experiment -> the data whose parameter is swept, and the parameter's value.
 Sweep = dict[Experiment, tuple[DataVariant, float]]
@@ -83,7 +83,7 @@ def _series(sweep: Sweep, experiment: Experiment) -> DataVariant:
     return sweep[experiment.as_planned][0].remarked_as(experiment.data)
 
 
-def _rows(results: Results, sweep: Sweep, measures: list[Measure]) -> list[Row]:
+def _rows(results: Results, sweep: Sweep, columns: list[Column]) -> list[Row]:
     """By data, remarks and value, without the series that have experiments of Table 2 alone."""
     experiments = results.experiments(planned=sweep)
     series = {
@@ -98,17 +98,17 @@ def _rows(results: Results, sweep: Sweep, measures: list[Measure]) -> list[Row]:
         return data_order.index(data), experiment.data.remarks, value
 
     chosen = [experiment for experiment in experiments if _series(sweep, experiment) in series]
-    return tables.rows(results, sorted(chosen, key=place), measures)
+    return tables.rows(results, sorted(chosen, key=place), columns)
 
 
-def _of_supplement(measure: Measure) -> Measure:
-    """The measure beside the supplement's number; at ratio 2, the data of Table 2, beside that one's."""
+def _of_supplement(column: Column) -> Column:
+    """The column beside the supplement's numbers; ratio 2 stands beside Table 2's number."""
 
     def paper(experiment: Experiment) -> Target | None:
-        own = paper_targets.AXIS_RATIOS.get(_ratio(experiment), {}).get(measure.name)
-        return own or paper_targets.target("synth_linear", measure.name, experiment.model)
+        own = paper_targets.AXIS_RATIOS.get(_ratio(experiment), {}).get(column.name)
+        return own or paper_targets.target("synth_linear", column.name, experiment.model)
 
-    return measure._replace(paper=paper)
+    return column._replace(paper=paper)
 
 
 def _curves(rows: list[Row]) -> Figure:
@@ -128,7 +128,7 @@ def _curves(rows: list[Row]) -> Figure:
                 color=color,
                 marker=marker,
                 capsize=3,
-                label=entries[0].measure.title,
+                label=entries[0].column.title,
             )
         axes.set_title(title)
         axes.set_xscale("log")

@@ -14,7 +14,7 @@ from vae_ortho_plugin.study.report import tables
 from vae_ortho_plugin.study.report.document import Section
 from vae_ortho_plugin.study.report.paper_targets import LATENTS, TABLE_1, Target
 from vae_ortho_plugin.study.report.results import Results
-from vae_ortho_plugin.study.report.tables import Measure
+from vae_ortho_plugin.study.report.tables import Column
 
 _WITH_10_LATENTS = {with_10_latents(data) for data in COMPARED_VARIANTS}
 _TARGETS = {
@@ -33,15 +33,15 @@ def _target(experiment: Experiment) -> Target | None:
     return _TARGETS.get(experiment.as_planned)
 
 
-def _last(key: str, title: str, form: str) -> Measure:
-    """The last value of a measure of the polarized regime."""
-    return Measure(
+def _last(key: str, title: str, form: str) -> Column:
+    """The last value that the tracker of the polarized regime has."""
+    return Column(
         f"last_{key}", title, lambda item: item.last_tracked("polarized_regime", key), form
     )
 
 
-_MEASURES = [
-    Measure(
+_COLUMNS = [
+    Column(
         "share_below_3_percent",
         "% of training",
         lambda item: item.tracked("polarized_regime", "share_below_3_percent"),
@@ -68,5 +68,5 @@ def section(results: Results) -> Section | None:
             10 if one.data.as_planned in _WITH_10_LATENTS else LATENTS[one.data.data_set]
         ),
     }
-    table = tables.table("table_1", tables.rows(results, experiments, _MEASURES), labels)
+    table = tables.table("table_1", tables.rows(results, experiments, _COLUMNS), labels)
     return Section("Table 1: the polarized regime", [_TEXT, table])

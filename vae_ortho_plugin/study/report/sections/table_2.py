@@ -9,9 +9,9 @@ from vae_ortho_plugin.study.report import order, tables
 from vae_ortho_plugin.study.report.document import Section
 from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.results import Results
-from vae_ortho_plugin.study.report.tables import DTO, SCORE, Entry, Measure, Row, Table
+from vae_ortho_plugin.study.report.tables import DTO, SCORE, Column, Entry, Row, Table
 
-_MEASURES = [tables.of_table_2(DTO), tables.of_table_2(SCORE)]
+_COLUMNS = [tables.of_table_2(DTO), tables.of_table_2(SCORE)]
 
 
 class RandomMatrix(NamedTuple):
@@ -63,7 +63,7 @@ def section(results: Results) -> Section | None:
     experiments = results.experiments(SHOWN_VARIANTS)
     if not experiments:
         return None
-    rows = tables.rows(results, experiments, _MEASURES)
+    rows = tables.rows(results, experiments, _COLUMNS)
     notes = [_EQUAL] if any(_is_arbitrary(results, one) for one in experiments) else []
     notes += [_RANDOM] if any(map(_has_random_matrix, experiments)) else []
     comparisons = order.compare_order(dto for dto, _ in rows)
@@ -86,7 +86,7 @@ def _table(results: Results, rows: list[Row]) -> Table:
         rows,
         {
             "data set": tables.data_label,
-            "model": lambda one: tables.marked_model_label(one, _MEASURES[0].paper(one)),
+            "model": lambda one: tables.marked_model_label(one, _COLUMNS[0].paper(one)),
         },
     )
     ours = table.headings.index(DTO.title)
@@ -125,12 +125,12 @@ def _headroom_score(item: FinishedRun) -> float | None:
 
 def _headroom(results: Results, experiments: list[Experiment]) -> list[str | Table]:
     """Both normalizers of the score, where a factor is categorical."""
-    measures = [
+    columns = [
         SCORE._replace(title="Disent. as in the paper ↑"),
-        Measure("headroom_score", "by what can be predicted ↑", _headroom_score),
+        Column("headroom_score", "by what can be predicted ↑", _headroom_score),
     ]
     experiments = [one for one in experiments if results.values(one, _headroom_score)]
     if not experiments:
         return []
-    table = tables.table("headroom", tables.rows(results, experiments, measures))
+    table = tables.table("headroom", tables.rows(results, experiments, columns))
     return ["### Another normalizer of the score", _HEADROOM, table]

@@ -12,7 +12,7 @@ from vae_ortho_plugin.study.plan.experiments import (
 from vae_ortho_plugin.study.report import tables
 from vae_ortho_plugin.study.report.document import Section
 from vae_ortho_plugin.study.report.results import Results
-from vae_ortho_plugin.study.report.tables import Measure, Table
+from vae_ortho_plugin.study.report.tables import Column, Table
 
 _LINEAR_VARIANTS = [
     axis_ratio_experiment(ratio, data).data
@@ -69,6 +69,6 @@ def _tables(
     results: Results, experiments: list[Experiment], metric: str, titles: dict[str, str], form: str
 ) -> list[Table]:
     """The table of a metric's numbers; none where no run has them."""
-    measures = [Measure.of_metric(metric, name, title, form) for name, title in titles.items()]
-    rows = tables.rows(results, experiments, measures, with_missing=False)
+    columns = [Column.of_metric(metric, name, title, form) for name, title in titles.items()]
+    rows = tables.rows(results, experiments, columns, with_missing=False)
     return [tables.table(metric, rows)] if rows else []
