@@ -127,6 +127,7 @@ def _training(data_set: str, batch_size: int, linearized: float | None = None) -
 def _dto(latents: int) -> Row:
     widths = (latents, *_WIDTHS)
     task = {"kind": "dto", "data_set": "dsprites", "latents": latents, "widths": widths}
+    task["chunk"] = 256  # a batch
     return Row(
         f"dto-{latents}",
         f"DtO, dSprites fc decoder, {latents} latents",

@@ -198,7 +198,7 @@ class Bench:
         """How many items fill a measurement; finding it warms up."""
         if series.count is not None:
             return series.count
-        # Few steps of the plugin would measure its calls of the session.
+        # A few steps or points of the plugin would measure its calls of the session.
         seconds, fast = self._options.seconds, series.column in (PLUGIN, JAX)
         count = series.task.get("chunk", 1) if fast else 1
         peer.ask("run", count)

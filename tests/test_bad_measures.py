@@ -192,8 +192,8 @@ GOOD = {
     measures.ima_contrast: {"jacobians": IDENTITY},
     measures.infomec: {
         "means": NORMAL,
-        "factors": NORMAL[:, :1],
-        "factor_kinds": ["continuous"],
+        "factors": NORMAL,
+        "factor_kinds": ["continuous"] * 2,
         "seed": 0,
     },
     measures.latent_types: {"sigma": ONES},

@@ -16,7 +16,7 @@ from array_support import SIZES, files, grid  # noqa: F401
 from disentanglement_lib.data.ground_truth import ground_truth_data
 from disentanglement_lib.evaluation.metrics import mig, sap_score
 
-from vae_ortho_plugin import disentanglement_score
+from vae_ortho_plugin import disentanglement_score, infomec, mcc
 from vae_ortho_plugin.arrays import command, reading
 
 ALL_OF_DLIB = [
@@ -131,6 +131,19 @@ def test_the_disentanglement_score_is_that_of_the_function_on_the_same_points(fi
     # The points are in another order, and so is the random 20 %.
     assert ours["disentanglement_score"] == pytest.approx(theirs.disentanglement_score, abs=0.03)
     assert ours["num_points"] == 2000
+
+
+def test_mcc_and_infomec_are_those_of_the_functions_on_the_same_points(files):
+    factors = grid()
+    latents = mixed_latents(factors)
+    files.save(z=latents, w=factors)
+    kinds = ["categorical", *["continuous"] * (factors.shape[1] - 1)]
+    ours = files.metrics("--metrics", "mcc", "infomec", "--factor-kinds", *kinds)
+    # The points are in another order.
+    assert ours["mcc"]["mcc"] == pytest.approx(mcc(latents, factors[:, 1:]).mean, rel=1e-9)
+    explicit = infomec(latents, factors, kinds).infoe
+    assert ours["infomec"]["infoe"] == pytest.approx(explicit, rel=1e-3)
+    assert 0 < ours["infomec"]["infom"] < 1
 
 
 def test_continuous_factors_are_binned_and_the_result_says_how(files):

@@ -8,8 +8,6 @@ ROOT = Path(__file__).resolve().parent.parent
 LONGEST_FILE, LONGEST_FUNCTION = 350, 60
 # "FILE" or "FILE: FUNCTION" -> why it reads better in one piece.
 OUTLIERS = {
-    "benchmarks/peers/in_disent.py: train": "a peer's training is one program",
-    "benchmarks/peers/in_jax.py: train": "a peer's training is one program",
     "tests/test_bad_measures.py": "one list of bad arguments for all measures",
     "vae_ortho_plugin/study/run/missing_runs.py: carry_out": "the order of a study's steps",
 }

@@ -15,11 +15,8 @@ from disent.model import AutoEncoder, DisentDecoder, DisentEncoder
 from in_torch import OPTIONS, VAE, evaluated
 
 
-def train(network, points, scale, batch_size, seed=0, **_):
-    torch.manual_seed(seed)
-    images = np.moveaxis(np.load(points, mmap_mode="c"), -1, 1)
-    shape, latents = images.shape[1:], network["latents"]
-    vae = VAE(int(np.prod(shape)), network)
+def autoencoder(vae, shape, latents):
+    """disent's, with the layers of a VAE."""
 
     class Encoder(DisentEncoder):
         def __init__(self):
@@ -38,9 +35,18 @@ def train(network, points, scale, batch_size, seed=0, **_):
         def decode(self, z):
             return self.model(z).reshape(-1, *shape)
 
+    return AutoEncoder(Encoder(), Decoder())
+
+
+def train(network, points, scale, batch_size, seed=0, **_):
+    torch.manual_seed(seed)
+    images = np.moveaxis(np.load(points, mmap_mode="c"), -1, 1)
+    shape, latents = images.shape[1:], network["latents"]
+    vae = VAE(int(np.prod(shape)), network)
+
     optimizer = network["optimizer"]
     model = BetaVae(
-        model=AutoEncoder(Encoder(), Decoder()),
+        model=autoencoder(vae, shape, latents),
         cfg=BetaVae.cfg(
             optimizer=optimizer.removesuffix("Optimizer").lower(),
             optimizer_kwargs={"lr": network["learning_rate"], **OPTIONS[optimizer]},

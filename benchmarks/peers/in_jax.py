@@ -26,14 +26,8 @@ class State(NamedTuple):
     key: jax.Array
 
 
-def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", linearized=None, **_):
-    """Training in scans of `chunk` steps.
-
-    Args:
-        variant: 'ahead': batches and noise are drawn before a scan; 'in each step': where they are used.
-    """
-    observations = np.load(points)
-    data = jnp.asarray(observations.reshape(len(observations), -1))
+def losses_of(network, linearized):
+    """The losses of a batch: sampled (reconstruction, KL), and what is trained."""
     beta, latents = network["beta"], network["latents"]
     decoder_activation = ACTIVATIONS[network["decoder_activation"]]
     number_encoder = len(network["encoder"]) + 2
@@ -78,6 +72,20 @@ def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", li
             return linearized_loss(weights, batch)
         error, kl = losses(weights, batch, noise)
         return error + beta * kl
+
+    return losses, loss
+
+
+def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", linearized=None, **_):
+    """Training in scans of `chunk` steps.
+
+    Args:
+        variant: 'ahead': batches and noise are drawn before a scan; 'in each step': where they are used.
+    """
+    observations = np.load(points)
+    data = jnp.asarray(observations.reshape(len(observations), -1))
+    beta, latents = network["beta"], network["latents"]
+    losses, loss = losses_of(network, linearized)
 
     def draw(key, shape=()):
         rows, noise = jax.random.split(key)

@@ -102,7 +102,7 @@ def disentanglement_score(
             a continuous factor, too few points or latents, a factor that does not vary.
     """
     codes = float_array("latents", latents)
-    table = _factor_table(factors)
+    table = factor_table(factors)
     kinds = [factor_kinds] if isinstance(factor_kinds, str) else list(factor_kinds)
     if factor_names is None:
         names = [f"factor {k}" for k in range(table.shape[-1] if table.ndim == 2 else 0)]
@@ -115,7 +115,7 @@ def disentanglement_score(
 
     predictors = []
     for k, (kind, name) in enumerate(zip(kinds, names, strict=True)):
-        values = _values(table, k, kind, name)
+        values = factor_values(table, k, kind, name)
         predictors.append(_Factor(values[fitted], values[held_out], kind == "continuous"))
         if not predictors[-1].varies:
             raise InputError(
@@ -212,7 +212,7 @@ def _gap(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.asarray(ranked[-1] - ranked[-2])
 
 
-def _factor_table(factors: ArrayLike) -> NDArray[Any]:
+def factor_table(factors: ArrayLike) -> NDArray[Any]:
     """The factors as integers or in float64 or, where that would change them, as objects."""
     array = as_array("factors", factors)
     kind = array.dtype.kind
@@ -226,7 +226,7 @@ def _factor_table(factors: ArrayLike) -> NDArray[Any]:
     return np.asarray(factors if kind != "O" else array, dtype=object)
 
 
-def _values(table: NDArray[Any], k: int, kind: str, name: str) -> NDArray[np.float64]:
+def factor_values(table: NDArray[Any], k: int, kind: str, name: str) -> NDArray[np.float64]:
     """Column k in float64; classes as their places in sorted order, so that none are merged."""
     column = table[:, k]
     if column.dtype == object:

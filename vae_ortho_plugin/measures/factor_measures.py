@@ -3,7 +3,7 @@
 
 `mcc` is that of nonlinear ICA: Hyvarinen and Morioka, Unsupervised Feature Extraction by Time-Contrastive
 Learning and Nonlinear ICA, NeurIPS 2016. `infomec` is that of Hsu, Dorrell, Whittington, Wu and Finn,
-Disentanglement via Latent Quantization, NeurIPS 2023, Sec. 5.
+Disentanglement via Latent Quantization, NeurIPS 2023.
 """
 
 import dataclasses
@@ -18,7 +18,7 @@ from scipy.stats import rankdata
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.arrays import ByValue, check_shape, float_array, whole_number
-from vae_ortho_plugin.measures.disentanglement_score import KINDS, _factor_table, _values
+from vae_ortho_plugin.measures.disentanglement_score import KINDS, factor_table, factor_values
 
 CORRELATIONS = ("pearson", "spearman")
 
@@ -213,8 +213,8 @@ def _classes(column: NDArray[np.float64], kind: str) -> tuple[NDArray[np.intp], 
     """The class of each point, and the number of points of each class."""
     values, classes = np.unique(column, return_inverse=True)
     if kind == "continuous" and len(values) * (_NUM_NEIGHBORS + 1) > len(column):
-        width = (values[-1] - values[0]) / _NUM_STEPS
-        steps = np.minimum((column - values[0]) // width, _NUM_STEPS - 1)
+        shares = (column - values[0]) / (values[-1] - values[0])
+        steps = np.minimum(np.floor(shares * _NUM_STEPS), _NUM_STEPS - 1)
         classes = np.unique(steps, return_inverse=True)[1]
     return classes, np.bincount(classes)
 
@@ -223,8 +223,10 @@ def _explained(latents: NDArray[np.float64], column: NDArray[np.float64], kind: 
     """1 − loss of the best linear prediction over that of the best constant."""
     sklearn = _scikit_learn()
     if kind == "continuous":
-        model = sklearn.linear_model.LinearRegression().fit(latents, column)
-        return float(model.score(latents, column))
+        numbers = _standardized(column[:, None])
+        return float(
+            sklearn.linear_model.LinearRegression().fit(latents, numbers).score(latents, numbers)
+        )
     classes = np.unique(column, return_inverse=True)[1]
     model = sklearn.linear_model.LogisticRegression(C=np.inf, class_weight="balanced")
     with warnings.catch_warnings():
@@ -257,7 +259,7 @@ def _columns(
     factors: ArrayLike, factor_kinds: Sequence[str], points: int
 ) -> tuple[list[NDArray[np.float64]], list[str]]:
     """The factors as numbers, and their kinds."""
-    table = _factor_table(factors)
+    table = factor_table(factors)
     check_shape("factors", table, points=points, factors=None)
     kinds = [factor_kinds] if isinstance(factor_kinds, str) else list(factor_kinds)
     if len(kinds) != table.shape[1]:
@@ -266,7 +268,7 @@ def _columns(
     for k, kind in enumerate(kinds):
         if kind not in KINDS:
             raise InputError(f"factor_kinds[{k}] is {kind!r}; use {' or '.join(KINDS)}.")
-        columns.append(_values(table, k, kind, f"factor {k}"))
+        columns.append(factor_values(table, k, kind, f"factor {k}"))
         _check_varies(columns[-1], k)
     return columns, kinds
 
@@ -281,12 +283,13 @@ def _check_varies(column: NDArray[np.float64], k: int) -> None:
 
 def _unit_columns(array: NDArray[np.float64]) -> NDArray[np.float64]:
     """The columns less their means, of length 1; constant ones as zeros."""
-    constant = np.ptp(array, axis=0) == 0
-    # Scaled first, so that no square leaves float64's range.
-    scale = np.abs(array).max(axis=0)
-    centred = array / np.where(constant, 1, scale)
-    centred = np.where(constant, 0, centred - centred.mean(axis=0))
-    return np.asarray(centred / np.where(constant, 1, np.linalg.norm(centred, axis=0)))
+    shifted = array - array[0]  # exactly 0 where a column is constant
+    # Scaled, so that no square leaves float64's range.
+    scale = np.abs(shifted).max(axis=0)
+    shifted /= np.where(scale > 0, scale, 1)
+    centred = shifted - shifted.mean(axis=0)
+    norms = np.linalg.norm(centred, axis=0)
+    return np.asarray(centred / np.where(norms > 0, norms, 1))
 
 
 def _standardized(array: NDArray[np.float64]) -> NDArray[np.float64]:

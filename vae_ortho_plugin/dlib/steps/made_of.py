@@ -126,6 +126,8 @@ def _sources() -> dict[str, list[str]]:
 
 
 def _is_own(name: str, path: Path) -> bool:
+    if name == "__mp_main__":  # another name of __main__
+        return False
     if name == "__main__":  # the rest of a script may change
         return not script.is_console_script() and any(
             getattr(one.wrapped, "__module__", None) == name
