@@ -63,7 +63,7 @@ setup(
         "packaging",
         "pandas",
         "pillow",
-        "pooch",
+        "requests",
         "rich",
         "scikit-learn",
         # 1.18 moved hierarchy._plot_dendrogram, which disentanglement_lib's dendrogram calls.

@@ -30,7 +30,7 @@ REQUIRED = (
     "packaging",
     "pandas",
     "PIL",
-    "pooch",
+    "requests",
     "rich",
     "scipy",
     "seaborn",
