@@ -48,7 +48,8 @@ def distance_to_orthogonality(jacobians: ArrayLike, solver: str = "assignment") 
     """Mean distance of V from its nearest signed permutation, J = U S V^T (Eq. 29).
 
     0 where the columns of every Jacobian are orthogonal. V is not unique where singular values
-    are equal; columns that are all zero count as aligned. For DtO among some latents only, pass
+    are equal; columns that are all zero count as aligned, while tiny ones, as of passive latents, add an
+    arbitrary amount. For DtO among some latents only, such as the `active_latents`, pass
     `jacobians[:, :, latents]`. If the Jacobians of all points do not fit into memory, call
     `point_distances` on each batch and `summarize` on the concatenated distances.
 
