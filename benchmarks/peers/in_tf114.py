@@ -29,10 +29,6 @@ GIN_CONFIGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..
 # Models of the plugin, for which the data sets' gin files bind beta.
 UNKNOWN = ["full_covariance_vae", "polarized_vae", "linearized_vae"]
 
-# A new NumPy has pickled the metadata of the rendered stand-in for dSprites.
-sys.modules["numpy._core"] = np.core
-sys.modules["numpy._core.multiarray"] = np.core.multiarray
-
 
 class SavedPoints(ground_truth_data.GroundTruthData):
     """Points drawn with replacement from those in a file."""

@@ -14,7 +14,9 @@ _FILES_AT_A_TIME = 16
 
 
 def aggregate(folder: ResultsFolder) -> None:
-    """Writes results.json: every metric of every finished run. Paths in it are relative to the folder.
+    """Writes results.json, unless it is there: every metric of every finished run.
+
+    Paths in it are relative to the folder.
 
     Raises:
         InputError: a metric's file is damaged.
@@ -24,7 +26,10 @@ def aggregate(folder: ResultsFolder) -> None:
     found = sorted(folder.path.glob(RESULT_PATTERN))
     if found:
         names = [str(path.relative_to(folder.path)) for path in found]
-        write_text(folder.aggregated_results, json.dumps(columns_of(found, names)))
+        text = json.dumps(columns_of(found, names))
+        target = folder.aggregated_results
+        if not (target.is_file() and target.read_text(encoding="utf-8") == text):
+            write_text(target, text)
 
 
 def columns_of(files: Iterable[str | Path], names: Iterable[str]) -> dict[str, dict[str, object]]:
