@@ -12,7 +12,7 @@ from vae_ortho_plugin.engine import memory
 SIZE = 100 * 2**20
 
 on_glibc = pytest.mark.skipif(
-    platform.libc_ver()[0] != "glibc" or any(map(os.environ.get, memory._OF_THE_USER)),
+    platform.libc_ver()[0] != "glibc" or any(map(os.environ.get, memory._USER_VARIABLES)),
     reason="no glibc, or the environment sets what it keeps: nothing is done there, as the last tests check",
 )
 

@@ -36,11 +36,11 @@ def compute(
                 "determine V; DtO needs at least as many outputs as latents. Is the order "
                 "[points, outputs, latents]?"
             )
-        result = dto.of_factors(small, active)
+        result = dto.of_triangular_factors(small, active)
     elif name == "ima_contrast":
-        result = ima_contrast.of_factors(small, active)
+        result = ima_contrast.of_triangular_factors(small, active)
     elif sigma is not None:
-        result = precision_gap.of_factors(small, sigma, active)
+        result = precision_gap.of_triangular_factors(small, sigma, active)
     else:
         result = _of_columns(small, active)
     return result if latents is not None else _without_active(result)
@@ -49,7 +49,7 @@ def compute(
 def _of_columns(small: np.ndarray, active: np.ndarray) -> dict:
     """The part of the precision gap that does not depend on the noise."""
     ones = np.ones((len(small), small.shape[2]))
-    result = precision_gap.of_factors(small, ones, active)
+    result = precision_gap.of_triangular_factors(small, ones, active)
     of_noise = ("precision_gap", "precision_gap_sigma")
     dropped = _names(of_noise, ("", "_active"))
     return {name: value for name, value in result.items() if name not in dropped}

@@ -18,7 +18,7 @@ class _Model(Protocol):
     def close(self) -> None: ...
 
 
-# At most one model that nobody uses, by what tells it from others; None: none is kept.
+# The open model that is not in use, by its key: one at most. None outside of `kept_open`.
 _idle: ContextVar[dict[tuple, _Model] | None] = ContextVar("idle_models", default=None)
 
 
@@ -48,7 +48,7 @@ def give_back(key: tuple, model: _Model, keep: bool) -> None:
     Args:
         key: of `key_of`.
         model: what is no longer used.
-        keep: whether its next use gives what the use of a new one would.
+        keep: whether the model is as good as new, so that it may be used again.
     """
     idle = _idle.get()
     if idle is None or not keep:

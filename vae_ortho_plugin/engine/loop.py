@@ -17,7 +17,7 @@ from vae_ortho_plugin.engine.tracked import Probe
 from vae_ortho_plugin.engine.watched import Columns, KeptSummary, Summaries, Watch, check_hook
 
 # Compiled by XLA for a CPU, a convolution is many times slower than TensorFlow's own.
-_LOSE_UNDER_XLA_ON_CPU = ("Conv2D", "Conv3D", "DepthwiseConv2d", "MaxPool", "AvgPool")
+_SLOW_UNDER_XLA_ON_CPU = ("Conv2D", "Conv3D", "DepthwiseConv2d", "MaxPool", "AvgPool")
 _IMPOSSIBLE_UNDER_XLA = ("IteratorGetNext", "PyFunc", "EagerPyFunc", "PyFuncStateless")
 
 # Columns of a row; it must be known before the model is traced.
@@ -258,6 +258,6 @@ def why_not_xla(graph: tf.Graph, on_gpu: bool) -> str | None:
         for node in function.node_def:
             if node.op in _IMPOSSIBLE_UNDER_XLA:
                 return "its data come from a Python generator"
-            if not on_gpu and node.op.startswith(_LOSE_UNDER_XLA_ON_CPU):
+            if not on_gpu and node.op.startswith(_SLOW_UNDER_XLA_ON_CPU):
                 return f"{node.op} is faster without it on a CPU"
     return None

@@ -20,8 +20,8 @@ _KEEPING = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
 # A call of mallopt ends glibc's own adjustment of the thresholds. These are its highest values, which a process that
 # has freed large blocks has anyway. With the initial ones, 128 KB, every batch of DtO would be mapped anew.
 _AFTERWARDS = {_TRIM_THRESHOLD: 2 * _LARGE, _MMAP_THRESHOLD: _LARGE, _MMAP_MAX: 65_536}
-# By these the user sets them, and mallopt cannot tell what they are.
-_OF_THE_USER = (
+# Variables of the environment that set these parameters. mallopt cannot read what they were set to.
+_USER_VARIABLES = (
     "GLIBC_TUNABLES",
     "MALLOC_TRIM_THRESHOLD_",
     "MALLOC_MMAP_THRESHOLD_",
@@ -42,7 +42,7 @@ def kept(byte_count: int, at_least: int = _LARGE) -> Iterator[None]:
     """
     library = ctypes.CDLL(None)
     has_both = hasattr(library, "mallopt") and hasattr(library, "malloc_trim")
-    if byte_count < at_least or not has_both or any(map(os.environ.get, _OF_THE_USER)):
+    if byte_count < at_least or not has_both or any(map(os.environ.get, _USER_VARIABLES)):
         yield
         return
     _set(library, _KEEPING)

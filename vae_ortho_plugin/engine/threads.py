@@ -13,9 +13,9 @@ from vae_ortho_plugin.errors import InputError
 
 _OWN_POOLS = "TF_OVERRIDE_GLOBAL_THREADPOOL"
 _ALL_POOLS = "TF_NUM_INTRAOP_THREADS"
-# Of a forward pass through dense layers (docs/notes/performance_history.md, "Threads and XLA"). Within these bounds, one
-# thread is as fast as two, which wait for each other at full load. With fewer multiplications, XLA runs the loop on one
-# thread by itself, and the other threads draw its noise.
+# Multiplications of a forward pass through dense layers. Within these bounds, one thread is as fast as two, because two
+# wait for each other at full load (docs/notes/performance_history.md, "Threads and XLA"). With fewer multiplications,
+# XLA runs the loop on one thread by itself, and the other threads draw its noise.
 _MULTIPLICATIONS_OF_ONE_THREAD = range(10_000, 4_000_000)
 _can_choose: bool | None = None
 

@@ -14,9 +14,9 @@ from vae_ortho_plugin.measures.arrays import check_shape, real_array
 # A chunk of Jacobians, in float64, that stays in a core's cache: 1.5 to 2 times faster.
 _CHUNK_BYTES = 2**20
 
-# Of a column's squared length: the least that is far from underflow, and the share outside the span
-# of the columns before it with which R still has 9 right digits.
+# The smallest squared length of a column that is far from underflow.
 _LEAST_SQUARE = 1e-200
+# With a smaller share of it outside of the span of the columns before, R has fewer than 9 right digits.
 _LEAST_SHARE = 1e-6
 
 

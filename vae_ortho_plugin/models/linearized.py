@@ -96,7 +96,7 @@ class LinearizedVAE(PaperVAE):
     def gaussian_encoder(self, input_tensor, is_training):
         """μ(x) [batch, latents] and log σ² [points, latents].
 
-        The points are the batch, but in the loss of a training the first `penalty_points` of it.
+        The points are the whole batch, and in the training loss its first `penalty_points`.
         """
         mean, _ = super().gaussian_encoder(input_tensor, is_training)
         points = self._penalized(mean)

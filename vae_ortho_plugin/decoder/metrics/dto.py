@@ -54,14 +54,16 @@ def dto(
         factors = model.jacobian_factors(means, batch_size)
 
     return {
-        **of_factors(factors, measures.active_latents(means), solver),
+        **of_triangular_factors(factors, measures.active_latents(means), solver),
         "output": output,
         "solver": solver,
         "split": evaluated.split_name(ground_truth_data, split),
     }
 
 
-def of_factors(factors: np.ndarray, active: np.ndarray, solver: str = "assignment") -> dict:
+def of_triangular_factors(
+    factors: np.ndarray, active: np.ndarray, solver: str = "assignment"
+) -> dict:
     """The metric's result, without its settings, of given Jacobians.
 
     Args:

@@ -62,7 +62,7 @@ def ima_contrast(
         if beta is not None:
             regularized = measures.regularized_ima_contrast(of_loss, beta)
     return {
-        **of_factors(factors, measures.active_latents(means)),
+        **of_triangular_factors(factors, measures.active_latents(means)),
         **evaluated.summary("ima_contrast_of_loss", contrast),
         **evaluated.summary("ima_contrast_regularized", regularized),
         "loss_note": note,
@@ -72,7 +72,7 @@ def ima_contrast(
     }
 
 
-def of_factors(factors: np.ndarray, active: np.ndarray) -> dict:
+def of_triangular_factors(factors: np.ndarray, active: np.ndarray) -> dict:
     """The contrast and the cosine of given Jacobians, as in the metric's result.
 
     Args:

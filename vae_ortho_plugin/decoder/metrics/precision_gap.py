@@ -64,7 +64,7 @@ def precision_gap(
         jacobians = enumerate(model.jacobians(means, batch_size))
         factors = np.concatenate([small_jacobians(batch, i * batch_size) for i, batch in jacobians])
     return {
-        **of_factors(factors, sigma, measures.active_latents(means)),
+        **of_triangular_factors(factors, sigma, measures.active_latents(means)),
         "output": output,
         "split": evaluated.split_name(ground_truth_data, split),
     }
@@ -79,7 +79,7 @@ def _check_noise(sigma: np.ndarray, model_dir: str) -> None:
         )
 
 
-def of_factors(factors: np.ndarray, sigma: np.ndarray, active: np.ndarray) -> dict:
+def of_triangular_factors(factors: np.ndarray, sigma: np.ndarray, active: np.ndarray) -> dict:
     """The metric's result, without its settings, of given Jacobians.
 
     Args:

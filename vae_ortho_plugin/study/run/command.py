@@ -86,9 +86,9 @@ def main(arguments: list[str] | None = None) -> int:
         signal.signal(signal.SIGHUP, _interrupt)
     try:
         # Late, because --help must do without NumPy and gin.
-        from vae_ortho_plugin.study.run.missing_runs import carry_out
+        from vae_ortho_plugin.study.run.missing_runs import run_study
 
-        return carry_out(options, same_command(words))
+        return run_study(options, same_command(words))
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2

@@ -24,7 +24,7 @@ from vae_ortho_plugin.study.run.schedule import available_cores, default_jobs, i
 TIME_LIMIT_EXIT = 124
 
 
-def carry_out(options: argparse.Namespace, command: str) -> int:
+def run_study(options: argparse.Namespace, command: str) -> int:
     """Makes what the options ask for; returns the exit status.
 
     Args:
