@@ -4,7 +4,7 @@
     python -m benchmarks.data SCRATCH DATA_SET
 
 writes DATA_SET.npy, the observations that the plugin trains on, and DATA_SET.json: its path as "points", their "scale"
-and the "network" of the data set's gin file. dSprites is the rendered stand-in at its full size. MNIST has random bytes: no operation's
+and the "network" of the data set's gin file. dSprites is rendered at its full size. MNIST has random bytes: no operation's
 time depends on them.
 """
 

@@ -42,7 +42,7 @@ def versions() -> dict[str, str]:
 
 
 def data_facts(training_gin: Path) -> dict:
-    """What a reader must know of the data: whether they are a stand-in, their random weights.
+    """What a reader must know of the data: where they are not the published ones, their random weights.
 
     Args:
         training_gin: operative configuration of the training.
