@@ -4,6 +4,7 @@
 import itertools
 import json
 
+import gin
 import numpy as np
 import pytest
 
@@ -39,7 +40,10 @@ class Files:
             if name
             for part in (flag, self.path(name))
         ]
-        status = command.main([*given, *words])
+        try:
+            status = command.main([*given, *words])
+        finally:
+            gin.clear_config()
         printed, errors = self._capsys.readouterr()
         return status, json.loads(printed) if printed else None, errors
 

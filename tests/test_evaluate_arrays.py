@@ -319,6 +319,7 @@ def test_the_example_of_the_docs_gives_what_the_page_says(tmp_path, monkeypatch)
     script, *words = shlex.split(shell.replace("\\\n", ""))
     assert script == "vae_ortho_evaluate"
     assert command.main(words) == 0
+    gin.clear_config()
     metrics = json.loads(Path("result.json").read_text())["metrics"]
     assert metrics["mig"]["discrete_mig"] > 0.9
     assert metrics["dci"]["disentanglement"] > 0.9

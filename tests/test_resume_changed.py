@@ -22,7 +22,7 @@ ENCODER = """
 import gin
 import tensorflow.compat.v1 as tf
 @gin.configurable(denylist=["input_tensor", "num_latent", "is_training"])
-def own_encoder(input_tensor, num_latent, is_training=True):
+def changed_encoder(input_tensor, num_latent, is_training=True):
     hidden = tf.layers.dense(tf.layers.flatten(input_tensor), 16, activation=tf.nn.tanh)
     return tf.layers.dense(hidden, num_latent), tf.layers.dense(hidden, num_latent)
 """
@@ -45,7 +45,7 @@ def own(module, tmp_path, monkeypatch):
     return lambda **options: train_small(
         tmp_path / "model",
         "import own_encoder_of_a_test",
-        "encoder.encoder_fn = @own_encoder",
+        "encoder.encoder_fn = @changed_encoder",
         "dataset.name = 'npz'",
         "npz.path = 'mine.npz'",
         **options,

@@ -104,7 +104,7 @@ def test_the_status_counts_the_runs_by_what_their_files_say(tmp_path, capsys):
     finished, running, failed, begun, _ = map(folder.run, runs)
     finished.directory.mkdir(parents=True)
     finished.facts.write_text(json.dumps({"seconds": 100.0}))
-    running.lock.write_text("4711\nnode7\n123\n")
+    running.lock.write_text("pid=4711\nhost=node7\n")
     folder.logs.mkdir()
     folder.log(runs[1]).write_text("vae_ortho_plugin: step 1,000 of 2,000, loss 1\n")
     failed.partial.directory.mkdir()

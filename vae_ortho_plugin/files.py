@@ -27,7 +27,7 @@ def behind_links(path: Path) -> Path:
         InputError: the links lead in a circle.
     """
     real = Path(os.path.realpath(path))
-    if real.is_symlink():
+    if os.path.islink(real):
         raise InputError(f"{path} is a link that leads back to itself. Name another place.")
     return real
 

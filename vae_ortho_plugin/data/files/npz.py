@@ -80,7 +80,7 @@ def _checked_header(
     if dtype.hasobject:
         raise InputError(
             f"{archive.filename}: {key} is an array of Python objects, which are never loaded, because a "
-            f"pickle can run any code. Save it as numbers or texts, as in {key}={key}.astype(str)."
+            f"pickle can run any program. Save it as numbers or texts, as in {key}={key}.astype(str)."
         )
     info, size = archive.getinfo(f"{key}.npy"), math.prod(shape) * dtype.itemsize
     deflated = info.compress_type == zipfile.ZIP_DEFLATED

@@ -69,7 +69,8 @@ def _check_made_of(partial: Path, now: dict) -> None:
             f"Discard it with --overwrite, in a study by deleting {partial}, or name another directory with "
             f"--model_dir. If the results do not depend on the difference, delete {partial / made_of.FILE} to continue."
         )
-    made_of.write(partial, now)
+    if now != there:
+        made_of.write(partial, now)
 
 
 @contextlib.contextmanager
