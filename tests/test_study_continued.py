@@ -114,7 +114,7 @@ def test_the_status_counts_the_runs_by_what_their_files_say(tmp_path, capsys):
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("1 of 5 runs finished, 1 running, 1 failed, 1 begun, 1 waiting")
     assert lines[1:] == [
-        "running: synth_linear/beta_vae/1, process 4711 on node7, step 1,000 of 2,000",
+        "running: synth_linear/beta_vae/1, process 4711 on host node7, step 1,000 of 2,000",
         "failed: synth_linear/beta_vae/2: OSError: disk full",
         "left: 7 min of computing in one worker",
     ]
