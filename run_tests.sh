@@ -53,7 +53,7 @@ if [ -n "$upstream" ]; then
 fi
 if [ -n "$cluster" ]; then
     VAE_ORTHO_TESTS_NEED_CLUSTER=yes exec "$env/bin/python" -m pytest --long --durations=0 \
-        tests/test_cluster_study.py ${arguments[@]+"${arguments[@]}"}
+        tests/study/test_cluster_study.py ${arguments[@]+"${arguments[@]}"}
 fi
 status=0
 "$env/bin/ruff" check . || status=1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-PAGE = Path(__file__).resolve().parent.parent / "docs" / "own_model.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs" / "own_model.md"
 PROGRAMS = {
     title: program
     for title, program in re.findall(

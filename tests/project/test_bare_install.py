@@ -16,7 +16,7 @@ import pytest
 
 from vae_ortho_plugin.dlib import hook
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("numpy", "scipy", "threadpoolctl")
 
 

@@ -20,7 +20,7 @@ from dlib_support import fresh_gin  # noqa: F401
 
 from vae_ortho_plugin import data
 
-TESTS = Path(__file__).parent
+TESTS = Path(__file__).parents[1]
 PAGE = (TESTS.parent / "docs/dlib.md").read_text(encoding="utf-8")
 FILES = [str(file) for file in importlib.metadata.files("disentanglement-lib")]
 MODULES = [
@@ -45,7 +45,7 @@ def test_each_row_has_a_state_and_a_test():
 def test_every_test_that_the_page_names_is_there():
     ours = {
         name
-        for path in TESTS.glob("test_*.py")
+        for path in TESTS.rglob("test_*.py")
         for name in re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
     }
     dlibs = {module.rpartition(".")[2] for module in MODULES if module.endswith("_test")}
@@ -57,7 +57,7 @@ def test_every_test_that_the_page_names_is_there():
 def test_tests_that_a_default_run_skips_are_marked():
     for name in re.findall(r"`(test_\w+)` \(long\)", PAGE):
         marked = re.compile(rf"@pytest\.mark\.long\n(@.*\n)*def {name}\(")
-        assert any(marked.search(path.read_text(encoding="utf-8")) for path in TESTS.glob("*.py"))
+        assert any(marked.search(path.read_text(encoding="utf-8")) for path in TESTS.rglob("*.py"))
 
 
 def test_every_script_of_dlib_has_a_row():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-NOTEBOOK = Path(__file__).parents[1] / "docs/notebook.ipynb"
+NOTEBOOK = Path(__file__).parents[2] / "docs/notebook.ipynb"
 
 
 @pytest.mark.long

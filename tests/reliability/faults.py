@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Injects faults into trainings and studies, and compares what they end with.
 
-    python tests/faults.py --trials 100 --seed 0 kill
+    python tests/reliability/faults.py --trials 100 --seed 0 kill
 
 Each trial draws its faults from its seed, injects them for real, looks at what is on the disk after each,
 goes on until everything is made, and compares it with what an undisturbed process made. The exit status is
@@ -15,6 +15,9 @@ import sys
 import tempfile
 from pathlib import Path
 
+sys.path.append(str(Path(__file__).parents[1] / "support"))
+
+# isort: split
 import faults_of_clusters
 import faults_of_files
 import faults_of_processes

@@ -26,7 +26,7 @@ from vae_ortho_plugin.decoder.trained_model import TrainedModel, open_model
 from vae_ortho_plugin.engine import graphs, memory
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
 
-TF114 = Path(__file__).parent / "fixtures" / "tf114_model"
+TF114 = Path(__file__).parents[1] / "fixtures" / "tf114_model"
 
 
 @pytest.mark.parametrize("to_train", [False, True])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 from vae_ortho_plugin.study.report import write_report
 
-OLD = Path(__file__).parent / "fixtures" / "old_results"
+OLD = Path(__file__).parents[1] / "fixtures" / "old_results"
 
 
 def tables(folder):

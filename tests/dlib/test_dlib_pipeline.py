@@ -21,7 +21,8 @@ from disentanglement_lib.utils import aggregate_results, resources
 from vae_ortho_plugin.errors import InputError
 
 SCRIPTS = Path(sys.executable).parent
-TESTS = Path(__file__).parent
+HERE = Path(__file__).parent
+SUPPORT = HERE.parent / "support"
 STUDY = "unsupervised_study_v1"
 
 # Each method with a data set, so that each of both is there.
@@ -54,7 +55,7 @@ def scripts():
 
 
 def run(*arguments):
-    places = os.pathsep.join([str(TESTS.parent), str(TESTS), os.environ.get("PYTHONPATH", "")])
+    places = os.pathsep.join([str(HERE.parents[1]), str(SUPPORT), os.environ.get("PYTHONPATH", "")])
     environment = {**os.environ, "PYTHONPATH": places, "TF_CPP_MIN_LOG_LEVEL": "1"}
     process = subprocess.run(
         list(map(str, arguments)), check=False, capture_output=True, text=True, env=environment
@@ -89,7 +90,7 @@ def test_unsupervised_study_v1_runs_from_training_to_the_aggregated_file(tmp_pat
     with pytest.MonkeyPatch.context() as patch:
         small_sizes(patch)
         data_files.write_all(tmp_path / "data")
-    driver = [sys.executable, TESTS / "dlib_pipeline.py", SCRIPTS, tmp_path / "data", tmp_path]
+    driver = [sys.executable, HERE / "dlib_pipeline.py", SCRIPTS, tmp_path / "data", tmp_path]
     run(*driver, STUDY, *numbers.values())
     table = aggregated(tmp_path, f"{STUDY}/*/metrics/*/*/results/aggregate/evaluation.json")
     assert len(table) == len(PAIRS) * 2 * len(METRICS)
@@ -112,7 +113,7 @@ def test_the_other_studies_of_dlib_run_to_the_aggregated_file(tmp_path, study):
     with pytest.MonkeyPatch.context() as patch:
         small_sizes(patch)
         data_files.write_all(tmp_path / "data")
-    driver = [sys.executable, TESTS / "dlib_pipeline.py", SCRIPTS, tmp_path / "data", tmp_path]
+    driver = [sys.executable, HERE / "dlib_pipeline.py", SCRIPTS, tmp_path / "data", tmp_path]
     run(*driver, study, 0)
     table = aggregated(tmp_path, f"{study}/*/metrics/*/*/results/aggregate/evaluation.json")
     metrics = {Path(file).stem for file in reproduce.STUDIES[study].get_eval_config_files()}
@@ -148,11 +149,11 @@ CONFIG = "config/tests"
 def test_dlib_reproduce_jmlr_runs_on_a_users_own_files(tmp_path):
     (tmp_path / "models").mkdir()
     bindings = "model.training_steps = 5\nmodel.eval_steps = 2\nsynth_linear.num_points = 200"
-    source = TESTS.parent / "gin_configs/beta_vae.gin"
+    source = HERE.parents[1] / "gin_configs/beta_vae.gin"
     (tmp_path / "models/mine.gin").write_text(source.read_text())
     mean = resources.get_file(f"{CONFIG}/postprocessing/postprocess_test_configs/mean.gin")
     (tmp_path / "mean.gin").write_text(Path(mean).read_text().replace('"dummy_data"', '"auto"'))
-    (tmp_path / "dto.gin").write_text((TESTS.parent / "gin_configs/metrics/dto.gin").read_text())
+    (tmp_path / "dto.gin").write_text((HERE.parents[1] / "gin_configs/metrics/dto.gin").read_text())
     run(
         SCRIPTS / "dlib_reproduce_jmlr",
         f"--output_directory={tmp_path / 'out'}",

@@ -311,7 +311,7 @@ def test_the_command_writes_a_file_from_npz_files(tmp_path):
 
 
 def test_the_example_of_the_docs_gives_what_the_page_says(tmp_path, monkeypatch):
-    page = (Path(__file__).resolve().parent.parent / "docs" / "own_data.md").read_text()
+    page = (Path(__file__).resolve().parents[2] / "docs" / "own_data.md").read_text()
     section = page.partition("## Latents from elsewhere")[2]
     program, shell = re.findall(r"^```\w*\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)

@@ -32,8 +32,8 @@ METRICS = {
     "pca_alignment": pca_alignment,
     "precision_gap": precision_gap,
 }
-ROOT = Path(__file__).parents[1]
-TF114 = Path(__file__).parent / "fixtures" / "tf114_model" / "model"
+ROOT = Path(__file__).parents[2]
+TF114 = Path(__file__).parents[1] / "fixtures" / "tf114_model" / "model"
 
 # Eq. 24, and Sec. 4.2: M2 = M1 R45ᵀ.
 M1 = np.array([[4.0, 1], [-3, 1], [5, -1]])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent
+ROOT = Path(__file__).resolve().parents[2]
 PTH = "vae_ortho_plugin.pth"
 LOADED_MODULES = "import json, sys; print(json.dumps(sorted(sys.modules)))"
 

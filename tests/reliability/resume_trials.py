@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Kills trainings at random steps, continues them, and compares them with trainings that were left alone.
 
-    python tests/resume_trials.py --trials 30 --seed 0
+    python tests/reliability/resume_trials.py --trials 30 --seed 0
 
 Each trial draws a model, networks, data, intervals and several ends (SIGKILL between two session calls,
 SIGKILL while a checkpoint is written, SIGTERM, SIGINT, a damaged checkpoint) from its seed. Weights, optimizer

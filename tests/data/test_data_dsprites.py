@@ -142,7 +142,7 @@ def test_the_file_has_its_images_in_the_order_of_the_factors(rendered):
 
 def published_frames():
     """The file of published images, where one is: below the data root or beside the checkout."""
-    beside = Path(__file__).parents[2] / "shared" / "data"
+    beside = Path(__file__).parents[3] / "shared" / "data"
     for root in (data_root(), beside):
         if (root / "dsprites_frames" / "frames.npz").is_file():
             return root / "dsprites_frames" / "frames.npz"

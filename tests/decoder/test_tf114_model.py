@@ -17,7 +17,7 @@ from disentanglement_lib.postprocessing import postprocess
 
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
 
-FIXTURE = Path(__file__).parent / "fixtures" / "tf114_model"
+FIXTURE = Path(__file__).parents[1] / "fixtures" / "tf114_model"
 MODEL = FIXTURE / "model"
 
 

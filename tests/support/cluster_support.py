@@ -17,7 +17,7 @@ import pytest
 from vae_ortho_plugin.locks import holder_of
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 
-SCRIPT = Path(__file__).resolve().parent.parent / "scripts" / "one_machine_slurm.sh"
+SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "one_machine_slurm.sh"
 # Set by ./run_tests.sh --cluster: a test that cannot run has failed.
 REQUIRED = "VAE_ORTHO_TESTS_NEED_CLUSTER"
 DAEMONS = ("slurmctld", "slurmd", "sbatch", "munged")
