@@ -18,7 +18,7 @@ import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.data.synthetic import SynthLinear
 from vae_ortho_plugin.decoder.tracking import probe_points
-from vae_ortho_plugin.engine.inputs import ResidentDataset
+from vae_ortho_plugin.engine.in_graph.inputs import ResidentDataset
 
 DATA = SynthLinear(num_points=100)
 SEED = 3

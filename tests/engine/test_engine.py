@@ -30,7 +30,7 @@ from engine_support import (  # noqa: F401
 )
 
 from vae_ortho_plugin.data.synthetic import SynthLinear
-from vae_ortho_plugin.engine.training import seconds_per_call
+from vae_ortho_plugin.engine.training_run import seconds_per_call
 from vae_ortho_plugin.errors import NonFiniteLossError
 
 BINDINGS = [

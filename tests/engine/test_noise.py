@@ -13,7 +13,7 @@ import vae_ortho_plugin  # noqa: F401
 import tensorflow.compat.v1 as tf
 from engine_support import fresh_gin  # noqa: F401
 
-from vae_ortho_plugin.engine.noise import Noise
+from vae_ortho_plugin.engine.in_graph.noise import Noise
 
 
 def drawn(start, capacity, offsets, upper=50, key=7, count=None):

@@ -22,7 +22,7 @@ from dlib_support import fresh_gin  # noqa: F401
 from engine_support import assert_same, session_calls, variables  # noqa: F401
 
 from vae_ortho_plugin.decoder.trained_model import open_model
-from vae_ortho_plugin.engine import training_graph
+from vae_ortho_plugin.engine.in_graph import training_graph
 from vae_ortho_plugin.errors import InputError
 
 KERAS = {"keras_3": tf2.keras.layers, "keras_2": tf.keras.layers}

@@ -16,7 +16,7 @@ from disentanglement_lib.methods.unsupervised import train
 # isort: split
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.engine.training_graph import TrainingGraph
+from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
 from vae_ortho_plugin.gin_files import gin_config
 
 SMALL = [

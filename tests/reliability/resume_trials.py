@@ -33,8 +33,9 @@ import tensorflow.compat.v1 as tf
 from disentanglement_lib.methods.unsupervised import train
 from process_support import status_of
 
-from vae_ortho_plugin.engine import checkpoints, inputs, interruption
-from vae_ortho_plugin.engine.training_graph import TrainingGraph
+from vae_ortho_plugin.engine import checkpoints, interruption
+from vae_ortho_plugin.engine.in_graph import inputs
+from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
 
 MODELS = {
     "vae": ["vae.beta = 1e-3"],

@@ -31,7 +31,7 @@ from resume_support import (  # noqa: F401
 )
 
 from vae_ortho_plugin.engine import interruption
-from vae_ortho_plugin.engine.training_graph import TrainingGraph
+from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 
 TRIALS = Path(__file__).with_name("resume_trials.py")

@@ -30,8 +30,8 @@ from vae_ortho_plugin.engine import checkpoints as engine_checkpoints
 from vae_ortho_plugin.engine import interruption
 from vae_ortho_plugin.engine.checkpoints import Checkpoints, kept_in
 from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
-from vae_ortho_plugin.engine.reports import Reports
-from vae_ortho_plugin.engine.training_graph import TrainingGraph
+from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
+from vae_ortho_plugin.engine.training_log import Reports
 from vae_ortho_plugin.errors import InputError
 
 

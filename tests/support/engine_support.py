@@ -16,8 +16,8 @@ import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.data.synthetic import SynthLinear
 from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
-from vae_ortho_plugin.engine.inputs import ResidentDataset
-from vae_ortho_plugin.engine.training_graph import TrainingGraph
+from vae_ortho_plugin.engine.in_graph.inputs import ResidentDataset
+from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
 
 
 @pytest.fixture(autouse=True)

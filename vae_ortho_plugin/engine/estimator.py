@@ -17,10 +17,10 @@ import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.engine import evaluation, progress
 from vae_ortho_plugin.engine.checkpoints import Checkpoints
+from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
 from vae_ortho_plugin.engine.settings import training_loop
 from vae_ortho_plugin.engine.tracked import TrackedMeasures
-from vae_ortho_plugin.engine.training import Training
-from vae_ortho_plugin.engine.training_graph import TrainingGraph
+from vae_ortho_plugin.engine.training_run import Training
 
 # Called with the model function, the shape of an observation and the graph of the training.
 Check = Callable[[Callable, list[int] | None, tf.Graph], None]

@@ -5,9 +5,10 @@ from collections.abc import Callable
 
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.engine import graphs, inputs, tracing
-from vae_ortho_plugin.engine.noise import Noise
-from vae_ortho_plugin.engine.watched import Summaries
+from vae_ortho_plugin.engine import graphs, tracing
+from vae_ortho_plugin.engine.in_graph import inputs
+from vae_ortho_plugin.engine.in_graph.noise import Noise
+from vae_ortho_plugin.engine.in_graph.summaries import Summaries
 
 _MODE = "eval"
 

@@ -7,7 +7,8 @@ from collections.abc import Callable, Iterator
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.engine import graphs, inputs
+from vae_ortho_plugin.engine import graphs
+from vae_ortho_plugin.engine.in_graph import inputs
 from vae_ortho_plugin.errors import InputError, check_whole
 
 

@@ -21,7 +21,8 @@ from vae_ortho_plugin.dlib.patches import (
     visualize,
 )
 from vae_ortho_plugin.dlib.steps import data_set
-from vae_ortho_plugin.engine import inputs, progress
+from vae_ortho_plugin.engine import progress
+from vae_ortho_plugin.engine.in_graph import inputs
 from vae_ortho_plugin.errors import InputError
 
 

@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TextIO
 
 from vae_ortho_plugin import streams
-from vae_ortho_plugin.engine import compiled
+from vae_ortho_plugin.engine import xla_cache
 from vae_ortho_plugin.engine.interruption import Interrupted
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.run.memory import describe_limit
@@ -28,7 +28,7 @@ _LONGEST_ERROR = 10_000
 def main() -> None:
     """Answers the jobs of standard input."""
     streams.drop_what_cannot_be_written("stdout", "stderr")
-    with compiled.kept():
+    with xla_cache.kept():
         _answer_jobs()
 
 

@@ -14,10 +14,10 @@ import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.engine import interruption, memory, progress, threads
 from vae_ortho_plugin.engine.checkpoints import CannotContinue, Checkpoint, Checkpoints
-from vae_ortho_plugin.engine.reports import Reports
+from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
 from vae_ortho_plugin.engine.settings import TrainingLoop
 from vae_ortho_plugin.engine.tracked import TrackedMeasures
-from vae_ortho_plugin.engine.training_graph import TrainingGraph
+from vae_ortho_plugin.engine.training_log import Reports
 from vae_ortho_plugin.errors import NonFiniteLossError
 
 # Target duration of a session call, which cannot be interrupted: half a second, and more where the call copies

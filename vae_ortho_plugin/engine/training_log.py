@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.engine.loop import TrainLoop
+from vae_ortho_plugin.engine.in_graph.loop import TrainLoop
 from vae_ortho_plugin.engine.tracked import Probe, TrackedMeasures
 
 # Reporting the trackers' rows after each call makes the training of a small model 2 % longer.

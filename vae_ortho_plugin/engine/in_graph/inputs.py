@@ -15,7 +15,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from tensorflow.python.data.ops import dataset_ops
 
-from vae_ortho_plugin.engine.noise import Noise
+from vae_ortho_plugin.engine.in_graph.noise import Noise
 
 _recorder = None
 

@@ -11,16 +11,8 @@ import tensorflow.compat.v1 as tf
 from tensorflow.core.protobuf import rewriter_config_pb2
 from tensorflow.python.framework import random_seed
 
-from vae_ortho_plugin.engine import (
-    checkpoints,
-    compiled,
-    graphs,
-    inputs,
-    loop,
-    progress,
-    threads,
-    tracing,
-)
+from vae_ortho_plugin.engine import checkpoints, graphs, progress, threads, tracing, xla_cache
+from vae_ortho_plugin.engine.in_graph import inputs, loop
 from vae_ortho_plugin.engine.settings import TrainingLoop
 from vae_ortho_plugin.engine.tracked import Probe, TrackedMeasures
 
@@ -74,7 +66,7 @@ class TrainingGraph:
             self.capacity = max(1, min(max(asked, _STEPS_PER_CALL), _POINTS_PER_CALL // points))
         with graphs.building() as self.graph:
             tf.set_random_seed(estimator.seed)
-            with _seeds_by_order(estimator.seed), compiled.functions_named_by_order():
+            with _seeds_by_order(estimator.seed), xla_cache.functions_named_by_order():
                 self._build(input_fn, kind)
             if kind == "xla" and settings.xla == "auto":
                 self._check_that_xla_wins()
@@ -116,7 +108,7 @@ class TrainingGraph:
             except (tf.errors.OpError, tracing.CannotLoop) as error:
                 if by_xla is not None:
                     by_xla.close()
-                compiled.check(error)
+                xla_cache.check(error)
                 reason = tracing.reason(error)
         how = "without XLA" if reason is None else f"without XLA, because {reason}"
         try:

@@ -12,9 +12,15 @@ from collections.abc import Callable, Sequence
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.engine.noise import Noise
+from vae_ortho_plugin.engine.in_graph.noise import Noise
+from vae_ortho_plugin.engine.in_graph.summaries import (
+    Columns,
+    KeptSummary,
+    Summaries,
+    Watch,
+    check_hook,
+)
 from vae_ortho_plugin.engine.tracked import Probe
-from vae_ortho_plugin.engine.watched import Columns, KeptSummary, Summaries, Watch, check_hook
 
 # Compiled by XLA for a CPU, a convolution is many times slower than TensorFlow's own.
 _SLOW_UNDER_XLA_ON_CPU = ("Conv2D", "Conv3D", "DepthwiseConv2d", "MaxPool", "AvgPool")

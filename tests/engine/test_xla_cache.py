@@ -9,16 +9,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vae_ortho_plugin.engine import compiled
+from vae_ortho_plugin.engine import xla_cache
 from vae_ortho_plugin.errors import InputError
 
 # Trains seeds on the same graph, writes the weights of the last one and prints how many programs were kept.
 TRAIN = """
 import contextlib, os, sys
 from pathlib import Path
-from vae_ortho_plugin.engine import compiled
+from vae_ortho_plugin.engine import xla_cache
 kept, model, folder, *seeds = sys.argv[1:]
-with compiled.kept() if kept == "kept" else contextlib.nullcontext():
+with xla_cache.kept() if kept == "kept" else contextlib.nullcontext():
     import vae_ortho_plugin
     from disentanglement_lib.methods.unsupervised import train
     import numpy as np, tensorflow.compat.v1 as tf
@@ -31,7 +31,7 @@ with compiled.kept() if kept == "kept" else contextlib.nullcontext():
     reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(f"{folder}/{seeds[-1]}/tf_checkpoint"))
     np.savez(f"{folder}/weights.npz", **{name.replace("/", "|"): reader.get_tensor(name)
                                          for name in reader.get_variable_to_shape_map()})
-    print("programs:", sum(len(os.listdir(directory)) for directory in compiled._directories))
+    print("programs:", sum(len(os.listdir(directory)) for directory in xla_cache._directories))
 """
 
 
@@ -59,7 +59,7 @@ def test_a_seed_has_the_weights_of_a_process_of_its_own(tmp_path, model):
 
 def test_the_directory_is_gone_afterwards_and_the_variable_is_as_before(monkeypatch):
     monkeypatch.setenv("TF_XLA_FLAGS", "--tf_xla_clustering_debug")
-    with compiled.kept():
+    with xla_cache.kept():
         flags = os.environ["TF_XLA_FLAGS"].split()
         directory = Path(flags[1].partition("=")[2])
         assert flags[0] == "--tf_xla_clustering_debug" and directory.is_dir()
@@ -70,13 +70,13 @@ def test_the_directory_is_gone_afterwards_and_the_variable_is_as_before(monkeypa
 def test_a_users_own_directory_stays(monkeypatch):
     own = "--tf_xla_persistent_cache_directory=/somewhere"
     monkeypatch.setenv("TF_XLA_FLAGS", own)
-    with compiled.kept():
+    with xla_cache.kept():
         assert os.environ["TF_XLA_FLAGS"] == own
 
 
 def test_a_full_disk_is_named_and_other_errors_are_not_taken_for_one():
-    with compiled.kept():
+    with xla_cache.kept():
         directory = os.environ["TF_XLA_FLAGS"].partition("=")[2]
-        compiled.check(ValueError("not compilable"))
+        xla_cache.check(ValueError("not compilable"))
         with pytest.raises(InputError, match="Make room there"):
-            compiled.check(OSError(f"{directory}/program: No space left on device"))
+            xla_cache.check(OSError(f"{directory}/program: No space left on device"))
