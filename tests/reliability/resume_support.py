@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of interrupted trainings share."""
+"""What the tests of interrupted training runs share."""
 
+import functools
+import shutil
+import tempfile
+from pathlib import Path
 from unittest import mock
 
 import gin
@@ -62,11 +66,18 @@ def broken_after(batches):
     return mock.patch.object(TrainingGraph, "call_session", call_session)
 
 
+_unfinished: list[Path] = []
+
+
 @pytest.fixture
-def broken(tmp_path):
-    """A directory whose training was ended by an error after 45 of 60 steps."""
-    with broken_after(45), pytest.raises(Broken):
-        train_small(tmp_path / "model")
+def broken(tmp_path, tmp_path_factory):
+    """A directory whose training run was ended by an error after 45 of 60 steps."""
+    if not _unfinished:
+        made = tmp_path_factory.mktemp("broken") / "model"
+        with broken_after(45), pytest.raises(Broken):
+            train_small(made)
+        _unfinished.append(made.with_name("model.unfinished"))
+    shutil.copytree(_unfinished[0], tmp_path / "model.unfinished")
     return tmp_path / "model"
 
 
@@ -80,8 +91,13 @@ def variables(directory):
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
 
+@functools.cache
+def uninterrupted():
+    with tempfile.TemporaryDirectory() as directory:
+        train_small(Path(directory, "model"))
+        return variables(Path(directory, "model"))
+
+
 def assert_as_if_uninterrupted(directory):
-    train_small(directory.with_name("alone"))
-    expected = variables(directory.with_name("alone"))
     for name, value in variables(directory).items():
-        np.testing.assert_array_equal(value, expected[name], err_msg=name)
+        np.testing.assert_array_equal(value, uninterrupted()[name], err_msg=name)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Interrupted trainings at rarer moments."""
+"""Training runs that are interrupted at rarer moments."""
 
 import contextlib
 import os
@@ -28,30 +28,15 @@ from vae_ortho_plugin.dlib.steps import made_of
 from vae_ortho_plugin.dlib.steps.training_directory import resumable
 from vae_ortho_plugin.engine import checkpoints as engine_checkpoints
 from vae_ortho_plugin.engine import interruption
-from vae_ortho_plugin.engine.checkpoints import Checkpoints, kept_in
-from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
-from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
-from vae_ortho_plugin.engine.training_log import Reports
+from vae_ortho_plugin.engine.checkpoints import Checkpoints
+from vae_ortho_plugin.engine.estimator import (
+    RunConfig,
+    TPUEstimator,
+    TPUEstimatorSpec,
+    handed_over,
+)
+from vae_ortho_plugin.engine.training_log import TrainingLog
 from vae_ortho_plugin.errors import InputError
-
-
-def test_a_signal_in_the_last_session_call_ends_the_training_too(tmp_path):
-    call = TrainingGraph.call_session
-
-    def with_signal(graph, *arguments):
-        result = call(graph, *arguments)
-        if graph.batches == 60:
-            os.kill(os.getpid(), signal.SIGTERM)
-        return result
-
-    with (
-        mock.patch.object(TrainingGraph, "call_session", with_signal),
-        pytest.raises(interruption.Interrupted),
-    ):
-        train_small(tmp_path / "model")
-    assert checkpoints(tmp_path / "model")[-1] == 60
-    train_small(tmp_path / "model")
-    assert_as_if_uninterrupted(tmp_path / "model")
 
 
 def test_an_ignored_signal_stays_ignored():
@@ -89,14 +74,14 @@ def test_a_log_that_cannot_be_written_costs_nothing(broken, monkeypatch):
 
 
 def test_an_error_before_the_first_checkpoint_leaves_the_steps_that_were_done(tmp_path):
-    add_call = Reports.add_call
+    add_call = TrainingLog.add_call
 
-    def fail(reports, history, steps, batches):
+    def fail(log, history, steps, batches):
         if steps[-1] >= 45:
             raise Broken
-        add_call(reports, history, steps, batches)
+        add_call(log, history, steps, batches)
 
-    with mock.patch.object(Reports, "add_call", fail), pytest.raises(Broken):
+    with mock.patch.object(TrainingLog, "add_call", fail), pytest.raises(Broken):
         train_small(tmp_path / "model", "training_loop.checkpoint_steps = None")
     (step,) = checkpoints(tmp_path / "model")
     assert step >= 45
@@ -104,32 +89,31 @@ def test_an_error_before_the_first_checkpoint_leaves_the_steps_that_were_done(tm
     assert_as_if_uninterrupted(tmp_path / "model")
 
 
+def write(directory, step):
+    Checkpoints(directory).write(step, 3000, lambda prefix: Path(prefix).touch(), Path.touch, [])
+
+
+def steps(directory):
+    return sorted(int(path.name) for path in directory.iterdir())
+
+
 @pytest.mark.parametrize("damaged", [[1000], [1000, 2000], [400, 1000]])
 def test_the_two_checkpoints_that_stay_are_undamaged_and_the_written_one_is_among_them(
     tmp_path, damaged
 ):
-    kept = Checkpoints(tmp_path)
-
-    def write(step):
-        kept.write(step, 3000, lambda prefix: Path(prefix).touch(), Path.touch, [])
-
-    def steps():
-        return sorted(int(path.name) for path in tmp_path.iterdir())
-
-    write(500)
+    write(tmp_path, 500)
     for step in damaged:
         write_damaged(tmp_path / str(step))
-    write(700)
-    assert steps() == [500, 700]
+    write(tmp_path, 700)
+    assert steps(tmp_path) == [500, 700]
     write_damaged(tmp_path / "700")
-    write(900)
-    assert steps() == [500, 900]
+    write(tmp_path, 900)
+    assert steps(tmp_path) == [500, 900]
 
 
 def test_a_checkpoint_that_cannot_be_read_now_is_not_deleted(tmp_path, monkeypatch):
-    kept = Checkpoints(tmp_path)
-    for step in (500, 700):
-        kept.write(step, 3000, lambda prefix: Path(prefix).touch(), Path.touch, [])
+    write(tmp_path, 500)
+    write(tmp_path, 700)
     read = engine_checkpoints._read
 
     def unreadable(directory):
@@ -138,8 +122,8 @@ def test_a_checkpoint_that_cannot_be_read_now_is_not_deleted(tmp_path, monkeypat
         return read(directory)
 
     monkeypatch.setattr(engine_checkpoints, "_read", unreadable)
-    kept.write(900, 3000, lambda prefix: Path(prefix).touch(), Path.touch, [])
-    assert sorted(int(path.name) for path in tmp_path.iterdir()) == [500, 700, 900]
+    write(tmp_path, 900)
+    assert steps(tmp_path) == [500, 700, 900]
 
 
 def write_damaged(checkpoint):
@@ -157,7 +141,7 @@ def gamma_model(features, labels, mode, params):
     return TPUEstimatorSpec(mode=mode, loss=loss, train_op=train_op)
 
 
-def test_overwrite_starts_a_training_over_that_cannot_be_continued(tmp_path, capsys):
+def test_overwrite_starts_a_training_run_over_that_cannot_be_continued(tmp_path, capsys):
     gin.parse_config(["training_loop.checkpoint_steps = 3", "training_loop.xla = 'off'"])
 
     def train(model_dir, overwrite):
@@ -196,7 +180,7 @@ def test_local_variables_of_the_model_are_continued(tmp_path):
 
     def train_counting(name):
         estimator = TPUEstimator(counting_model, str(tmp_path / name), RunConfig(), 16)
-        with kept_in(tmp_path / f"{name} kept"):
+        with handed_over(tmp_path / f"{name} kept"):
             estimator.train(resident, steps=9)
 
     train_counting("alone")

@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Checkpoints from which an interrupted training continues.
+"""Checkpoints from which an interrupted training run continues.
 
 A checkpoint is a directory `<step>` with the weights, the rows of the trackers, the event files, a manifest
 and the SHA-256 of each file. It is written beside its place and renamed, so that it is complete or absent.
 """
 
-import contextlib
 import dataclasses
 import json
 import shutil
 import time
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+from collections.abc import Callable
 from pathlib import Path
 
 from vae_ortho_plugin import files
@@ -20,26 +18,14 @@ from vae_ortho_plugin.errors import InputError
 
 _MANIFEST = "manifest.json"
 _WEIGHTS = "weights"
-_TRACKED = "tracked.npz"
+_TRACKERS = "tracked.npz"
 _EVENTS = "events"
 # What `_read` raises of a damaged checkpoint.
 _DAMAGED = (OSError, ValueError, KeyError, TypeError)
 
-_directory: ContextVar[Path | None] = ContextVar("checkpoint_directory", default=None)
-
-
-@contextlib.contextmanager
-def kept_in(directory: Path) -> Iterator[None]:
-    """Within: trainings keep their checkpoints in `directory` and continue from the newest one there."""
-    token = _directory.set(directory)
-    try:
-        yield
-    finally:
-        _directory.reset(token)
-
 
 class CannotContinue(InputError):
-    """A checkpoint is there, and its training cannot be continued, only started over."""
+    """There is a checkpoint, but its training run cannot be continued, only started over."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -49,7 +35,7 @@ class Checkpoint:
     Attributes:
         directory: what holds it.
         step: global step.
-        last_step: global step at which its training ends.
+        last_step: global step at which its training run ends.
         saved_at: when it was written, in seconds since the epoch.
     """
 
@@ -64,9 +50,9 @@ class Checkpoint:
         return str(self.directory / _WEIGHTS)
 
     @property
-    def tracked(self) -> Path:
+    def trackers(self) -> Path:
         """File with the rows of the trackers."""
-        return self.directory / _TRACKED
+        return self.directory / _TRACKERS
 
     @property
     def events(self) -> list[Path]:
@@ -83,20 +69,10 @@ class Checkpoint:
 
 
 class Checkpoints:
-    """The checkpoints of one training.
-
-    Args:
-        directory: what holds them.
-    """
+    """The checkpoints of one training run, all in one directory."""
 
     def __init__(self, directory: Path):
         self.directory = directory
-
-    @classmethod
-    def configured(cls) -> "Checkpoints | None":
-        """Those of the directory of `kept_in`; None outside of it."""
-        directory = _directory.get()
-        return None if directory is None else cls(directory)
 
     def newest(self) -> Checkpoint | None:
         """The newest undamaged checkpoint; None without any. Says which ones are damaged."""
@@ -112,16 +88,16 @@ class Checkpoints:
         step: int,
         last_step: int,
         save_weights: Callable[[str], object],
-        save_tracked: Callable[[Path], object],
+        save_trackers: Callable[[Path], object],
         events: list[Path],
     ) -> Checkpoint:
         """Writes a checkpoint, and deletes all others but the newest undamaged one of them.
 
         Args:
             step: global step.
-            last_step: global step at which the training ends.
+            last_step: global step at which the training run ends.
             save_weights: writes the weights to files with this prefix.
-            save_tracked: writes the rows of the trackers to this file.
+            save_trackers: writes the rows of the trackers to this file.
             events: TensorBoard's event files.
 
         Raises:
@@ -129,41 +105,38 @@ class Checkpoints:
         """
         for left in self.directory.glob(".*.partial"):  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
-        partial = self.directory / f".{step}.partial"
+        partial, written = self.directory / f".{step}.partial", self.directory / str(step)
         try:
             (partial / _EVENTS).mkdir(parents=True)
             save_weights(str(partial / _WEIGHTS))
-            save_tracked(partial / _TRACKED)
+            save_trackers(partial / _TRACKERS)
             for path in events:
                 shutil.copyfile(path, partial / _EVENTS / path.name)
             facts = {"step": step, "last_step": last_step, "saved_at": time.time()}
             files.write_text(partial / _MANIFEST, json.dumps(facts, indent=1))
             files.seal(partial)
-            files.publish(partial, self.directory / str(step))
+            files.publish(partial, written)
         except OSError as error:
             raise cannot_be_written(self.directory, error) from error
         finally:
             shutil.rmtree(partial, ignore_errors=True)
-        written = self.directory / str(step)
-        self._delete_but_a_fallback_of(written)
+        self._delete_all_but_a_fallback_of(written)
         return Checkpoint(written, **facts)
 
-    def _delete_but_a_fallback_of(self, written: Path) -> None:
+    def _delete_all_but_a_fallback_of(self, written: Path) -> None:
         has_fallback = False
         for path in self._directories():
             if path == written:
                 continue
-            if not has_fallback:
-                try:
+            try:
+                if not has_fallback:
                     _read(path)
                     has_fallback = True
                     continue
-                except FileNotFoundError:
-                    pass
-                except OSError:  # it may be whole: a file server may answer again
+            except _DAMAGED as error:
+                # Another OSError may pass: a file server may answer again.
+                if isinstance(error, OSError) and not isinstance(error, FileNotFoundError):
                     continue
-                except _DAMAGED:
-                    pass
             shutil.rmtree(path, ignore_errors=True)
 
     def _directories(self) -> list[Path]:
@@ -182,11 +155,7 @@ def cannot_be_written(directory: Path | str, error: Exception) -> InputError:
 
 
 def _read(directory: Path) -> Checkpoint:
-    """The checkpoint in a directory.
-
-    Raises:
-        OSError, ValueError, KeyError, TypeError: it is damaged.
-    """
+    """The checkpoint in a directory; raises one of _DAMAGED."""
     if not (directory / files.SUMS).is_file():
         raise ValueError(f"it has no {files.SUMS}")
     files.check_seal(directory)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """A local estimator with the contract of TensorFlow 1's TPUEstimator, as far as dlib uses it.
 
-Training runs many steps inside the graph in each session call, as TPUEstimator does (see `loop`).
-Logging hooks and summaries report the steps they are due at, checkpoints come at their intervals. Where a
-model cannot run in such a loop, it is trained one step per session call.
+A session call trains many steps inside the graph, as TPUEstimator does (see `in_graph.loop`), or one where
+the model or its input cannot run in a loop. Hooks, summaries and checkpoints come at their intervals.
 """
 
 import contextlib
@@ -12,6 +11,7 @@ import inspect
 import os
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from pathlib import Path
 
 import tensorflow.compat.v1 as tf
 
@@ -19,23 +19,30 @@ from vae_ortho_plugin.engine import evaluation, progress
 from vae_ortho_plugin.engine.checkpoints import Checkpoints
 from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
 from vae_ortho_plugin.engine.settings import training_loop
-from vae_ortho_plugin.engine.tracked import TrackedMeasures
-from vae_ortho_plugin.engine.training_run import Training
+from vae_ortho_plugin.engine.tracker import Trackers
+from vae_ortho_plugin.engine.training_run import TrainingRun
 
-# Called with the model function, the shape of an observation and the graph of the training.
+# Called with the model function, the shape of an observation and the graph of the training run.
 Check = Callable[[Callable, list[int] | None, tf.Graph], None]
 
-_checks: ContextVar[tuple[Check, ...]] = ContextVar("checks", default=())
+_handed_over: ContextVar[tuple[Path | None, Check | None]] = ContextVar(
+    "handed_over_to_estimators", default=(None, None)
+)
 
 
 @contextlib.contextmanager
-def before_first_step(check: Check) -> Iterator[None]:
-    """Within: a training calls `check` when its graph has been built and no step has been done."""
-    token = _checks.set((*_checks.get(), check))
+def handed_over(checkpoints: Path | None, before_first_step: Check | None = None) -> Iterator[None]:
+    """Within: what every estimator gets, past dlib, which makes it.
+
+    Args:
+        checkpoints: directory of the checkpoints, the newest of which `train` continues from; None: there are none.
+        before_first_step: called when the graph has been built and no step has been done.
+    """
+    token = _handed_over.set((checkpoints, before_first_step))
     try:
         yield
     finally:
-        _checks.reset(token)
+        _handed_over.reset(token)
 
 
 class ModeKeys:
@@ -110,9 +117,8 @@ class TPUEstimator:
         self._model_fn = model_fn
         self._batch_sizes = {ModeKeys.TRAIN: train_batch_size, ModeKeys.EVAL: eval_batch_size}
         self._params = params or {}
-        self._tracked: TrackedMeasures | None = None
-        # Of the features, once the model is called.
-        self._observation_shape: list[int] | None = None
+        self._trackers: Trackers | None = None
+        self._observation_shape: list[int] | None = None  # known once the model is called
 
     @property
     def seed(self) -> int:
@@ -124,43 +130,44 @@ class TPUEstimator:
         return tf.train.latest_checkpoint(self.model_dir)
 
     def train(self, input_fn: Callable, steps: int | None = None, max_steps: int | None = None):
-        """Trains for `steps` more steps, or up to step `max_steps`; zero keeps the initial weights.
+        """Trains for `steps` more steps, or up to step `max_steps`; zero leaves the initial weights.
 
         Continues from the newest checkpoint in model_dir, if there is one.
 
         Raises:
             NonFiniteLossError: the loss became NaN or infinite; names the step and the last checkpoint.
-            InputError: a measure to be taken while the model trains does not fit the model.
+            InputError: a tracker does not fit the model.
         """
         if (steps is None) == (max_steps is None):
             raise ValueError("Give train() either steps or max_steps.")
-        params = self.params_for(ModeKeys.TRAIN)
         settings = training_loop()
+        directory, before_first_step = _handed_over.get()
         checkpoints = checkpoint = None
-        if steps == 0 or max_steps == 0:
+        trains = 0 not in (steps, max_steps)
+        if trains and settings.resume and directory and self.latest_checkpoint() is None:
+            checkpoints = Checkpoints(directory)
+            if checkpoint := checkpoints.newest():
+                progress.say(f"continuing from {checkpoint}")
+                trains = checkpoint.step < checkpoint.last_step
+        if not trains:
             settings = dataclasses.replace(settings, xla="off")
-        elif settings.resume and self.latest_checkpoint() is None:
-            checkpoints = Checkpoints.configured()
-            checkpoint = checkpoints and checkpoints.newest()
-        if checkpoint is not None:
-            progress.say(f"continuing from {checkpoint}")
-            if checkpoint.step >= checkpoint.last_step:
-                settings = dataclasses.replace(settings, xla="off")  # nothing is left to train
-        self._tracked = self._tracked or TrackedMeasures(self._model_fn, input_fn, params)
-        graph = TrainingGraph.fastest(self, input_fn, self._tracked, settings)
-        training = Training(
-            graph, self.model_dir, self.config, self._tracked, settings, checkpoints
-        )
+        if self._trackers is None:
+            params = self.params_for(ModeKeys.TRAIN)
+            self._trackers = Trackers(self._model_fn, input_fn, params)
+        graph = TrainingGraph.fastest(self, input_fn, self._trackers, settings)
         try:
-            for check in _checks.get():
-                check(self._model_fn, self._observation_shape, graph.graph)
+            if before_first_step is not None:
+                before_first_step(self._model_fn, self._observation_shape, graph.graph)
+            run = TrainingRun(
+                graph, self.model_dir, self.config, self._trackers, settings, checkpoints
+            )
             if checkpoint is not None:
-                training.continue_from(checkpoint)
-                training.train_to(checkpoint.last_step)
+                run.continue_from(checkpoint)
+                run.train_to(checkpoint.last_step)
             else:
-                training.train_to(max_steps if steps is None else graph.step + steps)
+                run.train_to(max_steps if steps is None else graph.step + steps)
         finally:
-            graph.close()
+            graph.session.close()
         return self
 
     def evaluate(
@@ -172,7 +179,7 @@ class TPUEstimator:
     ) -> dict[str, float | dict]:
         """Means of the model's evaluation metrics and of its loss over the input's batches.
 
-        After a training, the results of its trackers too, under their names.
+        After `train`, the results of its trackers too, under their names.
 
         Args:
             input_fn: makes the batches.
@@ -184,10 +191,9 @@ class TPUEstimator:
         if checkpoint is None:
             raise ValueError(f"There is no checkpoint in {self.model_dir}: train the model first.")
         directory = os.path.join(self.model_dir, "eval" if name is None else f"eval_{name}")
-        results = evaluation.evaluate(self, input_fn, steps, checkpoint)
-        evaluation.write_summary(directory, results)
-        if self._tracked is not None:
-            results |= self._tracked.results(results["global_step"])
+        results = evaluation.evaluate(self, input_fn, steps, checkpoint, directory)
+        if self._trackers is not None:
+            results |= self._trackers.results(results["global_step"])
         return results
 
     def params_for(self, mode: str) -> dict:

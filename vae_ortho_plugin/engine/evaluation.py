@@ -5,43 +5,44 @@ from collections.abc import Callable
 
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.engine import graphs, tracing
+from vae_ortho_plugin.engine import graphs
 from vae_ortho_plugin.engine.in_graph import inputs
 from vae_ortho_plugin.engine.in_graph.noise import Noise
-from vae_ortho_plugin.engine.in_graph.summaries import Summaries
+from vae_ortho_plugin.engine.in_graph.summaries import Summaries, of_scalars
 
 _MODE = "eval"
 
 
 def evaluate(
-    estimator, input_fn: Callable, steps: int | None, checkpoint: str
+    estimator, input_fn: Callable, steps: int | None, checkpoint: str, directory: str
 ) -> dict[str, float | int]:
     """Means of a model's evaluation metrics and loss, and the global step, by name.
 
     Args:
         estimator: the TPUEstimator.
-        input_fn: makes the batches.
         steps: largest number of batches; None: all that the input gives.
         checkpoint: path of the weights.
+        directory: of the event file, in which TensorBoard finds the means.
     """
     try:
-        return _evaluate(estimator, input_fn, steps, checkpoint, in_loop=True)
-    except tracing.CannotLoop:
-        return _evaluate(estimator, input_fn, steps, checkpoint, in_loop=False)
+        means, step = _evaluate(estimator, input_fn, steps, checkpoint, in_loop=True)
+    except graphs.CannotLoop:
+        means, step = _evaluate(estimator, input_fn, steps, checkpoint, in_loop=False)
+    with tf.Graph().as_default():
+        writer = tf.summary.FileWriter(directory)
+        writer.add_summary(of_scalars(means), step)
+        writer.close()
+    return {**means, "global_step": step}
 
 
 def _evaluate(
     estimator, input_fn: Callable, steps: int | None, checkpoint: str, in_loop: bool
-) -> dict[str, float | int]:
-    """As `evaluate`, with all batches in one session call where the data are in memory, or one in each.
-
-    Raises:
-        CannotLoop: the model cannot be evaluated in a loop.
-    """
+) -> tuple[dict[str, float], int]:
+    """The means and the global step. `in_loop`: by one session call, where the data are in memory."""
     params = estimator.params_for(_MODE)
 
-    def call_model(batch):
-        return estimator.call_model(batch, _MODE)
+    def updates_of(batch):
+        return _updates(estimator.call_model(batch, _MODE))
 
     with (
         graphs.building() as graph,
@@ -54,12 +55,11 @@ def _evaluate(
             limits = [limit for limit in (resident.num_batches, steps) if limit is not None]
             if not limits:
                 raise ValueError("Give evaluate() steps: the input has no end.")
-            count = min(limits)
-            with tracing.in_loop(graph):
-                updates = _loop(call_model, resident, estimator.seed, count)
+            with graphs.in_loop(graph):
+                updates = _loop(updates_of, resident, estimator.seed, min(limits))
         else:
             resident = None
-            updates = metric_updates(call_model(input_fn(params)))
+            updates = updates_of(input_fn(params))
         session.run([tf.local_variables_initializer(), tf.tables_initializer()])
         tf.train.Saver().restore(session, checkpoint)
         if resident is not None:
@@ -68,20 +68,17 @@ def _evaluate(
         else:
             values = _last_of(session, updates, steps)
         means = {name: float(value) for name, value in values.items()}
-        return {**means, "global_step": int(session.run(global_step))}
+        return means, int(session.run(global_step))
 
 
-def write_summary(directory: str, results: dict[str, float | int]) -> None:
-    """Writes what `evaluate` returned for TensorBoard."""
-    values = [
-        tf.Summary.Value(tag=tag, simple_value=value)
-        for tag, value in results.items()
-        if tag != "global_step"
-    ]
-    with tf.Graph().as_default():
-        writer = tf.summary.FileWriter(directory)
-        writer.add_summary(tf.Summary(value=values), results["global_step"])
-        writer.close()
+def _updates(spec) -> dict[str, tf.Tensor]:
+    """Name of each evaluation metric, the loss included -> its running mean, updated by a batch."""
+    metrics = {}
+    if spec.eval_metrics is not None:
+        metric_fn, tensors = spec.eval_metrics
+        metrics = metric_fn(**tensors) if isinstance(tensors, dict) else metric_fn(*tensors)
+    metrics["loss"] = tf.metrics.mean(spec.loss)
+    return {name: update for name, (_, update) in metrics.items()}
 
 
 def _last_of(session: tf.Session, updates: dict[str, tf.Tensor], steps: int | None) -> dict:
@@ -96,23 +93,15 @@ def _last_of(session: tf.Session, updates: dict[str, tf.Tensor], steps: int | No
     return values
 
 
-def _loop(call_model: Callable, model_input, seed: int, count: int) -> dict[str, tf.Tensor]:
-    """Name of each metric -> its value after `count` batches, by a loop in the graph.
-
-    Args:
-        call_model: takes a batch, returns the TPUEstimatorSpec of evaluation.
-        model_input: `inputs.ResidentInput`.
-        seed: seed of the noise.
-        count: number of batches.
-    """
+def _loop(updates_of: Callable, model_input, seed: int, count: int) -> dict[str, tf.Tensor]:
+    """Name of each metric -> its value after `count` batches, by a loop in the graph."""
     noise = Noise(seed, tf.constant(0, tf.int64), count)
     names = []
 
     def body(offset, row):
         # A loop cannot write summaries, and an evaluation has none.
         with noise.replace_stateful_ops(offset), Summaries().caught():
-            spec = call_model(model_input.next_batch(noise))
-        updates = metric_updates(spec)
+            updates = updates_of(model_input.next_batch(noise))
         names[:] = updates
         with tf.control_dependencies(list(updates.values())):
             return offset + 1, tf.stack(list(updates.values()))
@@ -125,13 +114,3 @@ def _loop(call_model: Callable, model_input, seed: int, count: int) -> dict[str,
         parallel_iterations=1,
     )
     return {name: row[index] for index, name in enumerate(names)}
-
-
-def metric_updates(spec) -> dict[str, tf.Tensor]:
-    """Name of each evaluation metric, the loss included -> its running value, updated by a batch."""
-    metrics = {}
-    if spec.eval_metrics is not None:
-        metric_fn, tensors = spec.eval_metrics
-        metrics = metric_fn(**tensors) if isinstance(tensors, dict) else metric_fn(*tensors)
-    metrics["loss"] = tf.metrics.mean(spec.loss)
-    return {name: update for name, (_, update) in metrics.items()}

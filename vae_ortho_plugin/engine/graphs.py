@@ -4,23 +4,24 @@
 import contextlib
 import threading
 from collections.abc import Iterator
+from unittest import mock
 
 import tensorflow.compat.v1 as tf
 from tensorflow.python import tf2
 from tensorflow.python.framework import tensor_shape
 from tensorflow.python.util import deprecation
 
+from vae_ortho_plugin.errors import InputError
+
 # The settings below are the process's. Two threads that build must not restore each other's.
 _lock = threading.RLock()
+# What TensorFlow puts before the line that says what is wrong.
+_PREAMBLES = ("Graph execution error", "Detected at node", "Node:", "File ", "[[", "2 root error")
 
 
 @contextlib.contextmanager
 def building(graph: tf.Graph | None = None) -> Iterator[tf.Graph]:
-    """Within: the default graph is `graph`, with the `settings` of dlib's models.
-
-    Args:
-        graph: None: a new one.
-    """
+    """Within: the default graph is `graph`, or a new one, with the `settings` of dlib's models."""
     graph = tf.Graph() if graph is None else graph
     with settings(), graph.as_default():
         yield graph
@@ -37,13 +38,7 @@ def settings() -> Iterator[None]:
     """
     with _lock, contextlib.ExitStack() as stack:
         stack.enter_context(without_deprecation_warnings())
-        stack.callback(
-            setattr,
-            tensor_shape,
-            "_TENSORSHAPE_V2_OVERRIDE",
-            tensor_shape._TENSORSHAPE_V2_OVERRIDE,
-        )
-        tensor_shape._TENSORSHAPE_V2_OVERRIDE = False
+        stack.enter_context(mock.patch.object(tensor_shape, "_TENSORSHAPE_V2_OVERRIDE", False))
         if tf2.enabled():
             tf2.disable()
             stack.callback(tf2.enable)
@@ -56,12 +51,35 @@ def settings() -> Iterator[None]:
         yield
 
 
-@contextlib.contextmanager
-def without_deprecation_warnings() -> Iterator[None]:
+def without_deprecation_warnings() -> contextlib.AbstractContextManager:
     """Within: TensorFlow does not warn of its deprecated functions, which dlib's user cannot change."""
-    before = deprecation._PRINT_DEPRECATION_WARNINGS
-    deprecation._PRINT_DEPRECATION_WARNINGS = False
+    return mock.patch.object(deprecation, "_PRINT_DEPRECATION_WARNINGS", False)
+
+
+class CannotLoop(Exception):
+    """The model function cannot be traced in the body of a loop."""
+
+
+@contextlib.contextmanager
+def in_loop(graph: tf.Graph) -> Iterator[None]:
+    """Within: a model is built in the body of a loop of `graph`.
+
+    Raises:
+        CannotLoop: TensorFlow or a layer of the model cannot do that.
+    """
     try:
         yield
-    finally:
-        deprecation._PRINT_DEPRECATION_WARNINGS = before
+    except InputError:
+        raise
+    # What TensorFlow and Keras raise, by case.
+    except (ValueError, TypeError, AttributeError, RuntimeError) as error:
+        raise CannotLoop(f"the model cannot loop: {reason(error)}") from error
+    if any(variable.graph is not graph for variable in tf.global_variables()):
+        raise CannotLoop("the model makes variables that cannot leave the loop")
+
+
+def reason(error: Exception) -> str:
+    """The line of TensorFlow's message that says what is wrong."""
+    lines = [line.strip() for line in str(error).splitlines()]
+    telling = [line for line in lines if line and not line.startswith(_PREAMBLES)]
+    return (telling or lines or [type(error).__name__])[0]

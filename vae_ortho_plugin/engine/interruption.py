@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Ctrl-C, SIGTERM, or the SIGHUP of a terminal that goes away while a model trains.
+"""SIGINT (Ctrl-C), SIGTERM, or the SIGHUP of a terminal that goes away, while a model trains.
 
 The session call ends first, so that a checkpoint can be written.
 """
@@ -20,7 +20,7 @@ _SAME_SIGNAL_SECONDS = 3.0
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal has stopped a training after a checkpoint.
+    """A signal has ended a training run after a checkpoint.
 
     Attributes:
         exit_code: what a script exits with, 128 + number of the signal.
@@ -38,17 +38,15 @@ class Signals:
         arrived: its number; None before any.
     """
 
-    def __init__(self):
-        self.arrived: int | None = None
-        self._when = 0.0
+    arrived: int | None = None
 
     @contextlib.contextmanager
     def noted(self) -> Iterator[None]:
-        """Within: the first SIGINT, SIGTERM or SIGHUP is noted in `arrived`; a later one acts as it did before.
+        """Within: the first SIGINT, SIGTERM or SIGHUP is noted in `arrived`; a later one acts as before.
 
         One that follows within 3 s counts as the same: a batch system signals every process of a job, and a
-        parent among them signals its children again. Signals that are ignored stay ignored. In other threads
-        than the main one, Python has no signals, and nothing changes.
+        parent among them signals its children again. Signals that are ignored stay ignored. Other threads
+        than the main one get no signals, and nothing changes there.
         """
         if threading.current_thread() is not threading.main_thread():
             yield
@@ -56,15 +54,17 @@ class Signals:
         handlers = {number: signal.getsignal(number) for number in SIGNALS}
         # None is a handler that is not Python's, which Python could not restore.
         previous = {n: h for n, h in handlers.items() if h not in (signal.SIG_IGN, None)}
+        when = 0.0
 
         def restore() -> None:
             for number, handler in previous.items():
                 signal.signal(number, handler)
 
         def note(number: int, frame: object) -> None:
+            nonlocal when
             if self.arrived is None:
-                self.arrived, self._when = number, time.monotonic()
-            elif time.monotonic() - self._when > _SAME_SIGNAL_SECONDS:
+                self.arrived, when = number, time.monotonic()
+            elif time.monotonic() - when > _SAME_SIGNAL_SECONDS:
                 restore()
                 os.kill(os.getpid(), number)
 

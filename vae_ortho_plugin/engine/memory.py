@@ -1,10 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps the memory that a training step, or a batch of Jacobians, frees for the next one.
+"""The memory that a training step, or a batch of Jacobians, frees is used again by the next one.
 
-A step on a large network frees buffers as large as its weights. The C library gives such blocks back to the system,
-depending on what else lies in its heap, and takes them anew in the next step: 75 MB in pages of 4 KB on dSprites' fully
-connected network, which then trained 10 steps a second instead of 16. DtO of its decoder lost a quarter of its speed
-in the same way, where a process had trained the network before (docs/notes/performance_history.md).
+A step on a large network frees buffers as large as its weights. The C library may give such blocks back to
+the system and take them anew in the next step: 75 MB in pages of 4 KB on dSprites' fully connected network,
+which then trained 10 steps a second instead of 16. DtO of its decoder lost a quarter of its speed in the same
+way, where a process had trained the network before (docs/notes/performance_history.md).
 """
 
 import contextlib
@@ -12,11 +12,11 @@ import ctypes
 import os
 from collections.abc import Iterator
 
-# glibc's mallopt(3): names of parameters.
+# Parameters of glibc's mallopt(3).
 _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 # glibc maps each larger block anew.
 _LARGE = 32 * 2**20
-_KEEPING = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
+_WITHIN = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
 # A call of mallopt ends glibc's own adjustment of the thresholds. These are its highest values, which a process that
 # has freed large blocks has anyway. With the initial ones, 128 KB, every batch of DtO would be mapped anew.
 _AFTERWARDS = {_TRIM_THRESHOLD: 2 * _LARGE, _MMAP_THRESHOLD: _LARGE, _MMAP_MAX: 65_536}
@@ -33,26 +33,23 @@ _USER_VARIABLES = (
 def kept(byte_count: int, at_least: int = _LARGE) -> Iterator[None]:
     """Within: freed memory stays with this process. Afterwards it goes back to the system.
 
-    Does nothing where little is freed, which glibc keeps by itself, with other C libraries, and where
-    the environment sets how glibc does it.
+    Does nothing for small blocks, which glibc uses again by itself, with other C libraries, and where the
+    environment sets glibc's parameters.
 
     Args:
-        byte_count: size of what is freed and taken anew again and again.
-        at_least: the size from which it is kept.
+        byte_count: size of what each step frees.
+        at_least: the size from which blocks are large.
     """
     library = ctypes.CDLL(None)
     has_both = hasattr(library, "mallopt") and hasattr(library, "malloc_trim")
     if byte_count < at_least or not has_both or any(map(os.environ.get, _USER_VARIABLES)):
         yield
         return
-    _set(library, _KEEPING)
+    for name, value in _WITHIN.items():
+        library.mallopt(name, value)
     try:
         yield
     finally:
-        _set(library, _AFTERWARDS)
+        for name, value in _AFTERWARDS.items():
+            library.mallopt(name, value)
         library.malloc_trim(0)
-
-
-def _set(library: ctypes.CDLL, parameters: dict[int, int]) -> None:
-    for name, value in parameters.items():
-        library.mallopt(name, value)

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a training says on standard error."""
+"""What a training run says on standard error."""
 
 import contextlib
 import sys
@@ -9,13 +9,13 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 
 def say(message: str) -> None:
-    """Prints a line of the plugin, where standard error can be written: no line is worth a training."""
+    """Prints a line of the plugin, or nothing where standard error cannot be written."""
     with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
         print(f"vae_ortho_plugin: {message}", file=sys.stderr, flush=True)
 
 
 class Progress:
-    """Lines about how far a training is, every ten seconds and at its end."""
+    """Lines about how far a training run is, every ten seconds and at its end."""
 
     def __init__(self, first_step: int, last_step: int):
         self._first_step, self._last_step = first_step, last_step

@@ -20,7 +20,7 @@ class TrainingLoop:
     checkpoint_steps: int | None
 
 
-# The parameters on which the results do not depend; the threads of a large network are in the last bits of its sums.
+# Parameters that do not change the results. (The threads of a large network change the last bits of its sums.)
 WITHOUT_EFFECT = (
     "training_loop.iterations_per_loop",
     "training_loop.threads",
@@ -43,19 +43,18 @@ def training_loop(
 
     Args:
         iterations_per_loop: largest number of steps in one session call, at most 5,000; None: 5,000.
-            A session call has at most as many steps as half a second allows, up to two where the weights are large.
+            A session call also ends after half a second, or up to two where the weights are large.
         xla: 'auto' (compile where that is faster), 'on' or 'off'.
-        threads: of the processor that share an operation; None: one for a network like that of Synth. Non-Lin., else all
-            cores, or as many as the environment's TF_NUM_INTRAOP_THREADS says.
-        resume: keep checkpoints while a model trains and continue from the newest one.
+        threads: that share an operation; None: one for a network like that of Synth. Non-Lin., else all cores,
+            or as many as the environment's TF_NUM_INTRAOP_THREADS says.
+        resume: write checkpoints while a model trains, and continue from the newest one.
         checkpoint_seconds: seconds from one checkpoint to the next; None: at no interval of time.
         checkpoint_steps: batches from one checkpoint to the next; None: at no interval of batches.
 
     Raises:
         InputError: a setting is not valid.
     """
-    if xla not in ("auto", "on", "off"):
-        raise InputError(f"training_loop.xla is {xla!r}; it must be 'auto', 'on' or 'off'.")
+    check_one_of("training_loop.xla", xla, ("auto", "on", "off"))
     check_one_of("training_loop.resume", resume, (True, False))
     for name, number in (
         ("iterations_per_loop", iterations_per_loop),

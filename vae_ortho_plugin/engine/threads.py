@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How many threads share an operation of a training: one for a small network, where more only wait for each other.
+"""How many threads share an operation: one for a small network, where several would wait for each other.
 
-TensorFlow gives all sessions of a process one pool of threads, as large as the first of them asks for, unless an
-environment variable says that each device has a pool of its own.
+TensorFlow gives all sessions of a process one pool of threads, as large as the first of them asks for. With
+an environment variable, each session has its own.
 """
 
 import os
@@ -13,15 +13,15 @@ from vae_ortho_plugin.errors import InputError
 
 _OWN_POOLS = "TF_OVERRIDE_GLOBAL_THREADPOOL"
 _ALL_POOLS = "TF_NUM_INTRAOP_THREADS"
-# Multiplications of a forward pass through dense layers. Within these bounds, one thread is as fast as two, because two
-# wait for each other at full load (docs/notes/performance_history.md, "Threads and XLA"). With fewer multiplications,
-# XLA runs the loop on one thread by itself, and the other threads draw its noise.
+# Multiplications of a forward pass through dense layers. Within these bounds, one thread is as fast as two,
+# because two wait for each other at full load (docs/notes/performance_history.md, "Threads and XLA"). With
+# fewer multiplications, XLA runs the loop on one thread by itself, and the other threads draw its noise.
 _MULTIPLICATIONS_OF_ONE_THREAD = range(10_000, 4_000_000)
 _can_choose: bool | None = None
 
 
 def let_sessions_have_their_own() -> None:
-    """From now on each session may have its number of threads, if TensorFlow has no device yet in this process."""
+    """Each session may have its number of threads from now on, if TensorFlow was not used before."""
     global _can_choose
     if _can_choose is None:
         from tensorflow.python.eager import context
@@ -38,21 +38,21 @@ def chosen(asked: int | None, batch_size: int) -> int:
         batch_size: points of a step.
 
     Raises:
-        InputError: the user has asked for a number, and it is too late.
+        InputError: the user has asked for a number, and TensorFlow was used before.
     """
     if asked is not None:
         if not _can_choose:
             raise InputError(
-                f"training_loop.threads = {asked} has no effect in this process, because TensorFlow was in use "
-                f"before disentanglement_lib was imported. Set {_ALL_POOLS}={asked} in the environment instead."
+                f"training_loop.threads = {asked} has no effect in this process, because TensorFlow was in "
+                "use before disentanglement_lib was imported. Set "
+                f"{_ALL_POOLS}={asked} in the environment instead."
             )
         return asked
     if not _can_choose or _ALL_POOLS in os.environ or tf.config.list_physical_devices("GPU"):
         return 0
     shapes = [variable.shape for variable in tf.trainable_variables()]
     multiplications = batch_size * sum(shape.num_elements() for shape in shapes)
-    # A weight of a convolution is used at many places.
-    convolves = any(shape.rank > 2 for shape in shapes)
+    convolves = any(shape.rank > 2 for shape in shapes)  # a weight is then used at many places
     return 1 if multiplications in _MULTIPLICATIONS_OF_ONE_THREAD and not convolves else 0
 
 

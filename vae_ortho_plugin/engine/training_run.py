@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""One training: its session calls, and what happens between them."""
+"""A training run: its session calls, and what happens between them."""
 
 import contextlib
+import functools
 import os
 import shutil
 import signal
@@ -16,8 +17,8 @@ from vae_ortho_plugin.engine import interruption, memory, progress, threads
 from vae_ortho_plugin.engine.checkpoints import CannotContinue, Checkpoint, Checkpoints
 from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
 from vae_ortho_plugin.engine.settings import TrainingLoop
-from vae_ortho_plugin.engine.tracked import TrackedMeasures
-from vae_ortho_plugin.engine.training_log import Reports
+from vae_ortho_plugin.engine.tracker import Trackers
+from vae_ortho_plugin.engine.training_log import TrainingLog
 from vae_ortho_plugin.errors import NonFiniteLossError
 
 # Target duration of a session call, which cannot be interrupted: half a second, and more where the call copies
@@ -26,16 +27,13 @@ _SECONDS_PER_CALL = 0.5, 2.0
 _BYTES_PER_SECOND_OF_CALL = 56e6
 
 
-class Training:
-    """Trains a graph.
+class TrainingRun:
+    """Trains a graph up to a step.
 
     Args:
-        graph: what is trained.
         model_dir: directory of dlib's checkpoints and of the event files.
         config: the estimator's `RunConfig`.
-        tracked: the measures to take.
-        settings: how it runs.
-        checkpoints: where it keeps checkpoints from which it can be continued; None: nowhere.
+        checkpoints: from which it can be continued; None: dlib's alone.
     """
 
     def __init__(
@@ -43,14 +41,14 @@ class Training:
         graph: TrainingGraph,
         model_dir: str,
         config,
-        tracked: TrackedMeasures,
+        trackers: Trackers,
         settings: TrainingLoop,
         checkpoints: Checkpoints | None,
     ):
         self._graph, self._model_dir, self._config = graph, model_dir, config
-        self._tracked, self._settings, self._checkpoints = tracked, settings, checkpoints
+        self._trackers, self._settings, self._checkpoints = trackers, settings, checkpoints
         self._good: str | None = None  # path of the newest checkpoint with finite weights
-        self._kept_step: int | None = None  # global step of the newest of `checkpoints`
+        self._written_step: int | None = None  # global step of the newest of `checkpoints`
         self._between_calls = False  # whether the weights are those after a whole session call
 
     def continue_from(self, checkpoint: Checkpoint) -> None:
@@ -59,15 +57,15 @@ class Training:
         Raises:
             CannotContinue: the model draws random numbers that do not depend on seed and step alone.
         """
-        if self._graph.train_loop.unkeyed:
+        if unkeyed := self._graph.train_loop.unkeyed:
             raise CannotContinue(
                 f"The training cannot be continued exactly from {checkpoint.directory}, because the "
-                f"model draws numbers by {', '.join(sorted(self._graph.train_loop.unkeyed))}. Start it over with "
-                "--overwrite, or bind training_loop.resume = False."
+                f"model draws numbers by {', '.join(sorted(unkeyed))}. Start it over with --overwrite, "
+                "or bind training_loop.resume = False."
             )
         self._graph.restore(checkpoint.weights)
-        self._good, self._kept_step = checkpoint.weights, checkpoint.step
-        self._tracked.load(checkpoint.tracked)
+        self._good, self._written_step = checkpoint.weights, checkpoint.step
+        self._trackers.load(checkpoint.trackers)
         os.makedirs(self._model_dir, exist_ok=True)
         for path in checkpoint.events:
             shutil.copy(path, self._model_dir)
@@ -82,30 +80,26 @@ class Training:
         """
         self._last_step = last_step
         os.makedirs(self._model_dir, exist_ok=True)
-        with self._graph.graph.as_default():
+        graph = self._graph
+        with graph.graph.as_default():
             writer = tf.summary.FileWriter(self._model_dir)
-        self._reports = Reports(
-            writer,
-            self._graph.train_loop,
-            self._tracked,
-            self._graph.probes,
-            self._config.save_summary_steps,
-        )
+        every = self._config.save_summary_steps
+        self._log = TrainingLog(writer, graph.train_loop.step, self._trackers, graph.probes, every)
         signals = interruption.Signals()
         try:
             with contextlib.nullcontext() if self._checkpoints is None else signals.noted():
-                with self._kept_after_an_error():
-                    with memory.kept(self._graph.variable_bytes):
+                with self._checkpoint_after_an_error():
+                    with memory.kept(graph.variable_bytes):
                         self._call_session_until_end(signals)
                     self._finish()
                 if signals.arrived is not None:
                     self._stop(signals.arrived)
         finally:
-            self._reports.flush()
+            self._log.flush()
             writer.close()
 
     @contextlib.contextmanager
-    def _kept_after_an_error(self) -> Iterator[None]:
+    def _checkpoint_after_an_error(self) -> Iterator[None]:
         """Within: after an error between two session calls, a checkpoint has the steps that were done."""
         try:
             yield
@@ -114,122 +108,114 @@ class Training:
         except Exception:
             if self._checkpoints is not None and self._between_calls:
                 with contextlib.suppress(Exception):  # the first error is the one to report
-                    self._keep()
+                    self._write_checkpoint()
             raise
 
     def _call_session_until_end(self, signals: interruption.Signals) -> None:
-        """Calls the session until the last step; reports and saves in between."""
-        self._good = self.save()
-        shown = progress.Progress(self._graph.step, self._last_step)
+        """Calls the session until the last step; logs and writes checkpoints in between."""
+        graph = self._graph
+        self._good = self._save_for_dlib()
+        shown = progress.Progress(graph.step, self._last_step)
         saved_at = time.monotonic()
-        if self._graph.step < self._last_step:
-            progress.say(f"training {threads.described(self._graph.threads)} {self._graph.how}")
+        if graph.step < self._last_step:
+            progress.say(f"training {threads.described(graph.threads)} {graph.how}")
             self._measure_between_calls()
-        limit = min(10, self._graph.capacity)
-        seconds = seconds_per_call(self._graph.variable_bytes)
-        while self._graph.step < self._last_step:
+        limit = min(10, graph.capacity)
+        seconds = seconds_per_call(graph.variable_bytes)
+        while graph.step < self._last_step:
             limit = min(limit, self._steps_until_pause())
-            first_step, batches, called = self._graph.step, self._graph.batches, time.monotonic()
+            first_step, batches, called = graph.step, graph.batches, time.monotonic()
             self._between_calls = False
-            done, step, history, probed = self._graph.call_session(limit, self._last_step)
+            done, step, history, probed = graph.call_session(limit, self._last_step)
             self._between_calls = True
             now = time.monotonic()
             steps = first_step + (np.arange(done) + 1) * ((step - first_step) // done)
-            self._reports.add_probed(probed, steps)
+            self._log.add_probed(probed, steps)
             _check_finite(history[:done, 0], steps, self._good)
-            self._reports.add_call(history, steps, batches)
-            if self._batches_until_summary() == self._config.save_summary_steps:
-                self._reports.add_serialized(self._graph.summary(), self._graph.step)
-            limit = int(np.clip(done * seconds / (now - called), 1, self._graph.capacity))
-            if self._graph.step < self._last_step:
+            self._log.add_call(history, steps, batches)
+            if self._batches_until_large_summaries() == self._config.save_summary_steps:
+                self._log.add(graph.large_summaries(), step)
+            limit = int(np.clip(done * seconds / (now - called), 1, graph.capacity))
+            if step < self._last_step:
                 self._measure_between_calls()
             if self._checkpoint_is_due(now - saved_at):
-                self._keep()
+                self._write_checkpoint()
                 saved_at = time.monotonic()
-            shown.show(self._graph.step, history[done - 1, 0])
-            if signals.arrived is not None and self._graph.step < self._last_step:
+            shown.show(step, history[done - 1, 0])
+            if signals.arrived is not None and step < self._last_step:
                 self._stop(signals.arrived)
         shown.end()
 
     def _steps_until_pause(self) -> int:
         """Steps until something is due between two session calls."""
-        due = [self._settings.iterations_per_loop or self._graph.capacity, self._graph.capacity]
-        if every := self._config.save_checkpoints_steps:
-            due.append(every - self._graph.step % every)
-        if every := self._settings.checkpoint_steps:
-            due.append(every - self._graph.batches % every)
-        if (left := self._batches_until_summary()) is not None:
-            due.append(left)
-        if (left := self._tracked.batches_left(self._graph.batches)) is not None:
-            due.append(left)
-        return min(due)
+        due = [
+            self._settings.iterations_per_loop,
+            self._graph.capacity,
+            _left(self._config.save_checkpoints_steps, self._graph.step),
+            _left(self._settings.checkpoint_steps, self._graph.batches),
+            self._batches_until_large_summaries(),
+            self._trackers.batches_left(self._graph.batches),
+        ]
+        return min(steps for steps in due if steps is not None)
 
-    def _batches_until_summary(self) -> int | None:
+    def _batches_until_large_summaries(self) -> int | None:
         """Batches until the next summary of images or the like, which comes after a session call."""
         every = self._config.save_summary_steps
-        if not (every and self._graph.train_loop.kept):
+        if not (every and self._graph.train_loop.step.large_summaries):
             return None
         # As for scalars, the first batch of every `every` ones has one.
         return 1 + -self._graph.batches % every
 
     def _checkpoint_is_due(self, seconds: float) -> bool:
         if self._checkpoints is None:
-            by_time, by_step = (
-                self._config.save_checkpoints_secs,
-                self._config.save_checkpoints_steps,
-            )
-            number = self._graph.step
+            config, number = self._config, self._graph.step
+            by_time, by_step = config.save_checkpoints_secs, config.save_checkpoints_steps
         else:
-            by_time, by_step = self._settings.checkpoint_seconds, self._settings.checkpoint_steps
-            number = self._graph.batches
+            settings, number = self._settings, self._graph.batches
+            by_time, by_step = settings.checkpoint_seconds, settings.checkpoint_steps
         return bool((by_time and seconds >= by_time) or (by_step and number % by_step == 0))
 
-    def _keep(self) -> None:
+    def _write_checkpoint(self) -> None:
         """Writes a checkpoint between two session calls."""
         if self._checkpoints is None:
-            self._good = self.save()
+            self._good = self._save_for_dlib()
             return
-        if self._kept_step == self._graph.step:
+        if self._written_step == self._graph.step:
             return
         self._check_weights()
-        self._reports.flush()
-        self._good = self._checkpoints.write(
-            self._graph.step,
-            self._last_step,
-            self._save_weights,
-            self._tracked.save,
-            self._events(),
-        ).weights
-        self._kept_step = self._graph.step
-
-    def _save_weights(self, prefix: str) -> None:
-        self._graph.save(prefix, write_meta_graph=False, write_state=False)
-
-    def _events(self) -> list[Path]:
-        return sorted(Path(self._model_dir).glob("events.out.tfevents.*"))
+        self._log.flush()
+        save_weights = functools.partial(
+            self._graph.save, write_meta_graph=False, write_state=False
+        )
+        events = sorted(Path(self._model_dir).glob("events.out.tfevents.*"))
+        written = self._checkpoints.write(
+            self._graph.step, self._last_step, save_weights, self._trackers.save, events
+        )
+        self._good, self._written_step = written.weights, written.step
 
     def _stop(self, number: int) -> None:
-        """Writes a checkpoint and ends the training because of a signal."""
-        self._keep()
+        """Writes a checkpoint and ends the training run because of a signal."""
+        self._write_checkpoint()
         message = (
-            f"stopped by {signal.Signals(number).name} at step {self._graph.step:,} of {self._last_step:,}; "
-            f"the checkpoint is in {self._checkpoints.directory}. To continue: {interruption.command()}"
+            f"stopped by {signal.Signals(number).name} at step {self._graph.step:,} of "
+            f"{self._last_step:,}; the checkpoint is in {self._checkpoints.directory}. To continue: "
+            f"{interruption.command()}"
         )
         progress.say(message)
         raise interruption.Interrupted(message, number)
 
     def _finish(self) -> None:
         """What comes after the last step: the trackers' last rows and the final checkpoint."""
-        self._reports.end()
+        self._log.end()
         self._measure_between_calls(at_end=True)
         for probe, final in zip(self._graph.probes, self._graph.finals, strict=True):
             if final is not None:
-                self._tracked.take_final(probe.tracker, self._graph.session.run(final))
-        self.save()
+                self._trackers.take_final(probe.tracker, self._graph.session.run(final))
+        self._save_for_dlib()
         if self._checkpoints is not None:
-            self._keep()
+            self._write_checkpoint()
 
-    def save(self) -> str:
+    def _save_for_dlib(self) -> str:
         """Path of a checkpoint of the current step in model_dir, saved now unless it is there already."""
         newest = tf.train.latest_checkpoint(self._model_dir)
         if newest is not None and newest.endswith(f"-{self._graph.step}"):
@@ -246,11 +232,15 @@ class Training:
             )
 
     def _measure_between_calls(self, at_end: bool = False) -> None:
-        measured = self._tracked.measure_due(
-            self._graph.session, self._graph.batches, self._graph.step, at_end
-        )
+        graph = self._graph
+        measured = self._trackers.measure_due(graph.session, graph.batches, graph.step, at_end)
         for scalars in measured:
-            self._reports.add(scalars, self._graph.step)
+            self._log.add(scalars, graph.step)
+
+
+def _left(every: int | None, done: int) -> int | None:
+    """From `done` to the next multiple of `every`; None: there is none."""
+    return every - done % every if every else None
 
 
 def seconds_per_call(variable_bytes: int) -> float:

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Programs that XLA has compiled, kept for trainings of the same graph with other seeds in the same process.
+"""A cache of what XLA compiles, for training runs of the same graph with other seeds in the same process.
 
-XLA takes seconds to compile a training loop. TensorFlow can keep what it has compiled in a directory, under a
-fingerprint of the graph. Seeds are no part of it, since initial weights and noise are drawn outside of the loop; the names of
-the loop's functions are.
+XLA takes seconds to compile a training loop. TensorFlow caches what it has compiled in a directory, under a
+fingerprint of the graph. Seeds are no part of it, since initial weights and noise are drawn outside of the
+loop; the names of the loop's functions are.
 """
 
 import contextlib
@@ -21,33 +21,31 @@ _directories: list[str] = []
 
 
 @contextlib.contextmanager
-def kept() -> Iterator[None]:
-    """Within: compiled programs are kept in a directory of this process alone.
+def used() -> Iterator[None]:
+    """Within: the cache is a directory of this process alone.
 
     To be entered before TensorFlow is imported, which reads the flag once.
     """
-    before = os.environ.get("TF_XLA_FLAGS")
-    if before and _FLAG in before:  # the user's own
+    before = os.environ.get("TF_XLA_FLAGS", "")
+    if _FLAG in before:  # the user's own
         yield
         return
-    with tempfile.TemporaryDirectory(prefix="vae_ortho_plugin_xla_") as directory:
-        os.environ["TF_XLA_FLAGS"] = f"{before or ''} {_FLAG}={directory}".strip()
+    with (
+        tempfile.TemporaryDirectory(prefix="vae_ortho_plugin_xla_") as directory,
+        mock.patch.dict(os.environ, TF_XLA_FLAGS=f"{before} {_FLAG}={directory}".strip()),
+    ):
         _directories.append(directory)
         try:
             yield
         finally:
             _directories.remove(directory)
-            if before is None:
-                del os.environ["TF_XLA_FLAGS"]
-            else:
-                os.environ["TF_XLA_FLAGS"] = before
 
 
 @contextlib.contextmanager
 def functions_named_by_order() -> Iterator[None]:
     """Within: functions of loops and branches are named by their order in the graph that is built.
 
-    TensorFlow names them by a count of the process, so that no graph would have the fingerprint of an earlier one.
+    TensorFlow names them by a count of the process: no graph would have the fingerprint of an earlier one.
     """
     from tensorflow.python.eager import context
     from tensorflow.python.framework import ops
@@ -70,10 +68,10 @@ def functions_named_by_order() -> Iterator[None]:
 
 
 def check(error: Exception) -> None:
-    """Raises InputError if a training could not be compiled because of the directory of compiled programs."""
+    """Raises InputError if the directory of the cache is why a loop could not be compiled."""
     for directory in _directories:
         if directory in str(error):
             raise InputError(
-                f"What XLA compiles cannot be kept in {directory}: {error}. Make room there, or name another "
-                "place for temporary files by TMPDIR."
+                f"What XLA compiles cannot be written to {directory}: {error}. Make room there, or name "
+                "another place for temporary files by TMPDIR."
             ) from error

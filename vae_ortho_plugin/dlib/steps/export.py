@@ -38,12 +38,11 @@ _prepared: ContextVar[_Prepared | None] = ContextVar("prepared_export", default=
 
 
 @contextlib.contextmanager
-def prepared_before_training() -> Iterator[None]:
-    """Within: each training first builds the export of its model, and dlib's export then takes that."""
+def prepared_before_training() -> Iterator[estimator.Check]:
+    """Within: dlib's export takes what the yielded function has built before the first step."""
     token = _prepared.set(_Prepared())
     try:
-        with estimator.before_first_step(_prepare):
-            yield
+        yield _prepare
     finally:
         _prepared.reset(token)
 

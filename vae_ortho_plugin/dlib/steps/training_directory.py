@@ -16,7 +16,7 @@ import gin
 
 from vae_ortho_plugin import files, gin_files
 from vae_ortho_plugin.dlib.steps import data_set, export, made_of, output_directory
-from vae_ortho_plugin.engine import checkpoints, interruption, progress
+from vae_ortho_plugin.engine import checkpoints, estimator, interruption, progress
 from vae_ortho_plugin.engine.settings import WITHOUT_EFFECT, training_loop
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 
@@ -99,7 +99,10 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         partial.mkdir(exist_ok=True)
         files.write_text(partial / _CONFIG, gin.config_str())
         try:
-            with checkpoints.kept_in(partial / _CHECKPOINTS), export.prepared_before_training():
+            with (
+                export.prepared_before_training() as prepare,
+                estimator.handed_over(partial / _CHECKPOINTS, before_first_step=prepare),
+            ):
                 yield str(partial / _MODEL)
             files.seal(partial / _MODEL)
         except (NonFiniteLossError, checkpoints.CannotContinue):

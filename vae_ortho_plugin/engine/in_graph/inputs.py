@@ -6,9 +6,8 @@ sampled inside the graph instead (`ResidentDataset`); any other one is read from
 iterator that the loop's body reads again in every iteration.
 """
 
-import contextlib
 import dataclasses
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from unittest import mock
 
 import numpy as np
@@ -17,81 +16,68 @@ from tensorflow.python.data.ops import dataset_ops
 
 from vae_ortho_plugin.engine.in_graph.noise import Noise
 
-_recorder = None
+_is_recording = False  # whether `_recorded` calls an input function
 
 
+@dataclasses.dataclass(eq=False, repr=False)
 class ResidentDataset(dataset_ops.DatasetV1Adapter):
     """Stands in for the tf.data.Dataset of a data set that fits in memory.
 
     Observations are drawn uniformly with replacement, as dlib's generator draws them. Outside of the
     plugin's estimator, and for every method that dlib's training does not use, it is dlib's own data set.
+    The base class's constructor is not called: it would build dlib's data set at once.
 
-    Args:
+    Attributes:
         observations: [points, *observation_shape] uint8 or float32.
         scale: what an observation is multiplied by.
         seed: seed of the drawing.
         generator_dataset: makes dlib's own tf.data.Dataset.
         sample: draws one observation with a random state, as dlib's generator does.
+        batch_size: of `batch`; None before it.
+        num_batches: of `take`; None: no end.
     """
 
-    def __init__(
-        self,
-        observations: np.ndarray,
-        scale: float,
-        seed: int,
-        generator_dataset: Callable[[], tf.data.Dataset],
-        sample: Callable[[np.random.RandomState], np.ndarray],
-    ):
-        # The base class's constructor is not called: it would build dlib's data set at once.
-        self.observations = observations
-        self.scale = scale
-        self.seed = seed
-        self.batch_size = None
-        self.num_batches = None
-        self._generator_dataset = generator_dataset
-        self._sample = sample
-        self._built: tuple[tf.Graph | None, tf.data.Dataset] | None = None
+    observations: np.ndarray
+    scale: float
+    seed: int
+    generator_dataset: Callable[[], tf.data.Dataset]
+    sample: Callable[[np.random.RandomState], np.ndarray]
+    batch_size: int | None = None
+    num_batches: int | None = None
+    _built: tuple = dataclasses.field(default=(None, None), init=False)
 
     def _genuine(self) -> tf.data.Dataset:
         """dlib's own data set, built once in a graph."""
-        graph = None if tf.executing_eagerly() else tf.get_default_graph()
-        if self._built is None or self._built[0] is not graph:
-            dataset = self._generator_dataset()
+        place = "eager" if tf.executing_eagerly() else tf.get_default_graph()
+        if self._built[0] is not place:
+            dataset = self.generator_dataset()
             if self.batch_size is not None:
                 dataset = dataset.batch(self.batch_size, drop_remainder=True)
             if self.num_batches is not None:
                 dataset = dataset.take(self.num_batches)
-            self._built = graph, dataset
+            self._built = place, dataset
         return self._built[1]
 
-    # What the base class keeps of the data set that it adapts.
+    # What the base class has of the data set that it adapts.
     _dataset = property(_genuine)
     _variant_tensor_attr = property(lambda self: self._genuine()._variant_tensor)
     _graph_attr = property(lambda self: self._genuine()._graph)
     _options_attr = property(lambda self: self._genuine()._options_attr)
 
-    def _with(self, **changes) -> "ResidentDataset":
-        copy = ResidentDataset(
-            self.observations, self.scale, self.seed, self._generator_dataset, self._sample
-        )
-        copy.batch_size, copy.num_batches = self.batch_size, self.num_batches
-        copy.__dict__.update(changes)
-        return copy
-
     def batch(self, batch_size: int, drop_remainder: bool = False, **options):
         if self.batch_size is not None or not drop_remainder or options:
             return self._genuine().batch(batch_size, drop_remainder=drop_remainder, **options)
-        return self._with(batch_size=batch_size)
+        return dataclasses.replace(self, batch_size=batch_size)
 
     def take(self, count: int, **options):
         # -1 and tensors mean something else to a tf.data.Dataset.
         plain = isinstance(count, int) and count > 0 and not options
         if self.batch_size is None or self.num_batches is not None or not plain:
             return self._genuine().take(count, **options)
-        return self._with(num_batches=count)
+        return dataclasses.replace(self, num_batches=count)
 
     def make_one_shot_iterator(self):
-        if _recorder is None or self.batch_size is None:
+        if not _is_recording or self.batch_size is None:
             return self._genuine().make_one_shot_iterator()
         return self
 
@@ -102,31 +88,21 @@ class ResidentDataset(dataset_ops.DatasetV1Adapter):
     def first(self, count: int) -> np.ndarray:
         """The first observations of dlib's own data set, float32 [count, *observation_shape]."""
         random_state = np.random.RandomState(self.seed)
-        drawn = [self._sample(random_state) for _ in range(count)]
-        return np.stack(drawn).astype(np.float32)
+        return np.stack([self.sample(random_state) for _ in range(count)]).astype(np.float32)
 
 
-@dataclasses.dataclass
 class ResidentInput:
     """Batches of a `ResidentDataset`, gathered in the graph."""
 
-    dataset: ResidentDataset
-
-    def __post_init__(self):
-        shape = self.dataset.observations.shape
-        self._flat = self.dataset.observations.reshape(shape[0], -1)
+    def __init__(self, dataset: ResidentDataset):
+        self._dataset = dataset
+        self.num_batches = dataset.num_batches
+        self._flat = dataset.observations.reshape(len(dataset.observations), -1)
         self._placeholder = tf.placeholder(self._flat.dtype, self._flat.shape)
-        # A local variable: it lives where the loop runs and is in no checkpoint.
+        # In no collection: it is in no checkpoint.
         self._variable = tf.Variable(
-            self._placeholder,
-            trainable=False,
-            collections=[],
-            name="resident_observations",
+            self._placeholder, trainable=False, collections=[], name="resident_observations"
         )
-
-    @property
-    def num_batches(self) -> int | None:
-        return self.dataset.num_batches
 
     def initialize(self, session: tf.Session) -> None:
         session.run(self._variable.initializer, {self._placeholder: self._flat})
@@ -137,77 +113,35 @@ class ResidentInput:
 
     def next_batch(self, noise: Noise) -> tf.Tensor:
         """float32 [batch, *observation_shape], in the loop's body."""
-        points, *shape = self.dataset.observations.shape
-        rows = noise.integers(self.dataset.seed, self.dataset.batch_size, points)
+        dataset = self._dataset
+        points, *shape = dataset.observations.shape
+        rows = noise.integers(dataset.seed, dataset.batch_size, points)
         # Not the variable itself: a gather from that copies all of the data, once per session.
         batch = tf.cast(tf.gather(self._variable.read_value(), rows), tf.float32)
-        if self.dataset.scale != 1:
-            batch *= self.dataset.scale
-        return tf.reshape(batch, [self.dataset.batch_size, *shape])
+        if dataset.scale != 1:
+            batch *= dataset.scale
+        return tf.reshape(batch, [dataset.batch_size, *shape])
 
 
-@dataclasses.dataclass
 class IteratorInput:
     """Batches of an iterator whose get_next() is all that the input function does."""
 
-    iterator: object
-    num_batches: int | None = None
+    def __init__(self, iterator):
+        self._iterator = iterator
 
     def initialize(self, session: tf.Session) -> None:
         pass
 
     def next_batch(self, noise: Noise):
-        return self.iterator.get_next()
+        return self._iterator.get_next()
 
     def drawn_again(self) -> list[tf.Tensor]:
         """Tensors that take the next batch out of the iterator."""
-        return tf.nest.flatten(self.iterator.get_next())
-
-
-class _Recorder:
-    """Notes the iterators that an input function makes and what their get_next() returned."""
-
-    def __init__(self):
-        self.calls = []
-
-    def wrap(self, make_iterator: Callable) -> Callable:
-        def make_one_shot_iterator(dataset):
-            iterator = make_iterator(dataset)
-            get_next = iterator.get_next
-
-            def recorded_get_next(name=None):
-                result = get_next(name)
-                self.calls.append((iterator, result))
-                iterator.get_next = get_next
-                return result
-
-            iterator.get_next = recorded_get_next
-            return iterator
-
-        return make_one_shot_iterator
-
-
-@contextlib.contextmanager
-def _recording() -> Iterator[_Recorder]:
-    global _recorder
-    _recorder = _Recorder()
-    original = dataset_ops.DatasetV1.make_one_shot_iterator
-    try:
-        with mock.patch.object(
-            dataset_ops.DatasetV1, "make_one_shot_iterator", _recorder.wrap(original)
-        ):
-            yield _recorder
-    finally:
-        _recorder = None
+        return tf.nest.flatten(self._iterator.get_next())
 
 
 def loop_input(input_fn: Callable, params: dict) -> ResidentInput | IteratorInput | None:
-    """The input that a loop in the graph can read, or None where the input function does more.
-
-    Args:
-        input_fn: an estimator's input function.
-        params: what it is called with.
-    """
+    """The input that a loop in the graph can read, or None where the input function does more."""
     result, calls = _recorded(input_fn, params)
     if isinstance(result, ResidentDataset):
         return ResidentInput(result)
@@ -225,10 +159,32 @@ def resident_dataset(input_fn: Callable, params: dict) -> ResidentDataset | None
 
 
 def _recorded(input_fn: Callable, params: dict) -> tuple[object, list]:
-    """What an input function returns, and the calls that `_Recorder` noted; None if it fails."""
-    with _recording() as recorder:
-        try:
-            return input_fn(params), recorder.calls
-        except (TypeError, ValueError, AttributeError):
-            # It works on the batch; with the real tensors it may well succeed.
-            return None, []
+    """What an input function returns, and [(iterator, batch)] of its calls of get_next(); None and [] if it fails."""
+    global _is_recording
+    calls = []
+    make_iterator = dataset_ops.DatasetV1.make_one_shot_iterator
+
+    def make_recorded_iterator(dataset):
+        iterator = make_iterator(dataset)
+        get_next = iterator.get_next
+
+        def recorded_get_next(name=None):
+            result = get_next(name)
+            calls.append((iterator, result))
+            iterator.get_next = get_next
+            return result
+
+        iterator.get_next = recorded_get_next
+        return iterator
+
+    _is_recording = True
+    try:
+        with mock.patch.object(
+            dataset_ops.DatasetV1, "make_one_shot_iterator", make_recorded_iterator
+        ):
+            return input_fn(params), calls
+    except (TypeError, ValueError, AttributeError):
+        # It works on the batch; with the real tensors it may well succeed.
+        return None, []
+    finally:
+        _is_recording = False

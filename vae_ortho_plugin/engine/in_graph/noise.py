@@ -1,16 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Random numbers of a training loop, keyed by (seed, operation, iteration).
+"""Random numbers of a training loop, each a function of (seed, operation, iteration).
 
-dlib's models draw their noise from stateful operations. Inside a loop that runs in the graph, and still
-more in one that XLA compiles, such draws depend on how many steps one session call runs. Here a draw is a
-pure function of the seed, of the operation's place in the model and of the iteration, so that a run can be
-cut into session calls anywhere, or be resumed, and stays the same.
+dlib's models draw their noise by stateful operations. In a loop inside the graph, such draws depend on how
+many steps one session call runs. The draws of this module do not, so that a training run can be cut into
+session calls anywhere, or be resumed, and stays the same.
 
 The generator is Philox: 128-bit blocks of four 32-bit words, addressed by a counter. Iteration i of an
-operation that needs b blocks owns the blocks i·b … (i+1)·b − 1, so that the draws of a whole session call are
-one contiguous stretch. They are drawn at once, before the loop, which is many times faster than drawing
-a few numbers in each iteration. Where XLA compiles the loop, they are drawn outside of it, by TensorFlow's own
-operations: on a CPU, XLA's take three times as long, and the numbers are then the same with and without XLA.
+operation that needs b blocks owns the blocks i·b … (i+1)·b − 1, so that the draws of a session call are
+contiguous. They are drawn at once, before the loop, which is many times faster than a few numbers in each
+iteration, and outside of what XLA compiles: on a CPU, XLA takes three times as long.
 """
 
 import contextlib
@@ -27,7 +25,7 @@ from tensorflow.python.ops import gen_random_ops
 _PHILOX = 1
 _WORDS_PER_BLOCK = 4
 _MAX_BYTES_AHEAD = 64 * 2**20
-# Random operations that are not replaced: a training with one of them cannot be continued exactly.
+# Random operations that are left as they are: a training run with one of them cannot be continued exactly.
 _UNKEYED = ("multinomial", "parameterized_truncated_normal", "random_gamma", "random_poisson_v2")
 
 
@@ -39,7 +37,7 @@ def _key(*parts: object) -> int:
 class Noise:
     """Draws for the iterations `start` … `start + capacity − 1` of one session call.
 
-    To be made in the graph that the session runs, outside of the loop and of what XLA compiles.
+    Made in the graph that the session runs, outside of the loop and of what XLA compiles.
 
     Args:
         seed: the run's random seed.
@@ -49,16 +47,13 @@ class Noise:
     """
 
     def __init__(self, seed: int, start: tf.Tensor, capacity: int, count: tf.Tensor | None = None):
-        self._seed = seed
-        self._start = start
-        self._capacity = capacity
-        self._count = count
+        self._seed, self._start = seed, start
+        self._capacity, self._count = capacity, count
         self._outer = tf.get_default_graph()
         self._streams = 0
         self._body = self._offset = None
         self._making_variable = False
-        # Kinds of random operations of the model that are left as they are.
-        self.unkeyed: set[str] = set()
+        self.unkeyed: set[str] = set()  # those of _UNKEYED that the model has
 
     @contextlib.contextmanager
     def replace_stateful_ops(self, offset: tf.Tensor) -> Iterator[None]:
@@ -69,30 +64,34 @@ class Noise:
         """
         self._body, self._offset = tf.get_default_graph(), offset
         replacements = {
-            "random_standard_normal": self._standard_normal,
+            "random_standard_normal": functools.partial(
+                self._floats, tf.raw_ops.StatelessRandomNormalV2, tf.random.stateless_normal
+            ),
             "random_uniform": self._uniform,
             "random_uniform_int": self._uniform_int,
             "truncated_normal": self._truncated_normal,
             "random_shuffle": self._shuffle,
-            **{name: functools.partial(self._unkeyed, name) for name in _UNKEYED},
+            **dict.fromkeys(_UNKEYED),
         }
         with contextlib.ExitStack() as stack:
             for name, replacement in replacements.items():
-                original = getattr(gen_random_ops, name)
-                if name in _UNKEYED:
-                    replacement = functools.partial(replacement, original)
-                stack.enter_context(
-                    mock.patch.object(gen_random_ops, name, self._in_model(replacement, original))
-                )
+                draw = self._in_model(name, replacement)
+                stack.enter_context(mock.patch.object(gen_random_ops, name, draw))
             stack.enter_context(tf.variable_creator_scope(self._note_variable))
             yield
 
-    def _in_model(self, replacement: Callable, original: Callable) -> Callable:
-        # Initial values of variables are drawn once, by the stateful operations. A loop's variables are
-        # made outside of its body.
+    def _in_model(self, name: str, replacement: Callable | None) -> Callable:
+        original = getattr(gen_random_ops, name)
+
         def draw(*args, **kwargs):
-            once = self._making_variable or not self._is_in_body(tf.get_default_graph())
-            return (original if once else replacement)(*args, **kwargs)
+            # Initial values of variables are drawn once, by the stateful operations. A loop's variables
+            # are made outside of its body.
+            if self._making_variable or not self._is_in_body(tf.get_default_graph()):
+                return original(*args, **kwargs)
+            if replacement is None:
+                self.unkeyed.add(name)
+                return original(*args, **kwargs)
+            return replacement(*args, **kwargs)
 
         return draw
 
@@ -109,10 +108,6 @@ class Noise:
         finally:
             self._making_variable = False
 
-    def _unkeyed(self, name: str, original: Callable, *args, **kwargs):
-        self.unkeyed.add(name)
-        return original(*args, **kwargs)
-
     def integers(self, key: int, num: int, upper: int) -> tf.Tensor:
         """int32 tensor [num] of this iteration, uniform on 0 … upper − 1."""
 
@@ -128,35 +123,11 @@ class Noise:
 
         return self._rows(draw, _key(self._seed, "integers", key), [num])
 
-    def _standard_normal(self, shape, dtype, seed=0, seed2=0, name=None):
-        return self._floats(
-            tf.raw_ops.StatelessRandomNormalV2, tf.random.stateless_normal, shape, dtype, name
-        )
+    def _uniform(self, *args, **kwargs):
+        stateless = tf.raw_ops.StatelessRandomUniformV2, tf.random.stateless_uniform
+        return self._floats(*stateless, *args, **kwargs)
 
-    def _uniform(self, shape, dtype, seed=0, seed2=0, name=None):
-        return self._floats(
-            tf.raw_ops.StatelessRandomUniformV2, tf.random.stateless_uniform, shape, dtype, name
-        )
-
-    def _uniform_int(self, shape, minval, maxval, seed=0, seed2=0, name=None):
-        dtype = tf.convert_to_tensor(minval).dtype
-        key = self._next_key()
-        return tf.random.stateless_uniform(
-            shape, self._seed_of(key), minval, maxval, dtype=dtype, name=name
-        )
-
-    def _truncated_normal(self, shape, dtype, seed=0, seed2=0, name=None):
-        key = self._next_key()
-        return tf.random.stateless_truncated_normal(
-            shape, self._seed_of(key), dtype=dtype, name=name
-        )
-
-    def _shuffle(self, value, seed=0, seed2=0, name=None):
-        value = tf.convert_to_tensor(value)
-        order = tf.argsort(self._uniform(tf.shape(value)[:1], tf.float32))
-        return tf.gather(value, order, name=name)
-
-    def _floats(self, raw_op, stateless_fn, shape, dtype, name):
+    def _floats(self, raw_op, stateless_fn, shape, dtype, seed=0, seed2=0, name=None):
         key = self._next_key()
         static = tensor_util.constant_value_as_shape(tf.convert_to_tensor(shape, tf.int32))
         if dtype == tf.float32 and static.is_fully_defined():
@@ -166,6 +137,20 @@ class Noise:
 
             return tf.identity(self._rows(draw, key, static.as_list()), name=name)
         return stateless_fn(shape, self._seed_of(key), dtype=dtype, name=name)
+
+    def _uniform_int(self, shape, minval, maxval, seed=0, seed2=0, name=None):
+        dtype = tf.convert_to_tensor(minval).dtype
+        seed = self._seed_of(self._next_key())
+        return tf.random.stateless_uniform(shape, seed, minval, maxval, dtype=dtype, name=name)
+
+    def _truncated_normal(self, shape, dtype, seed=0, seed2=0, name=None):
+        seed = self._seed_of(self._next_key())
+        return tf.random.stateless_truncated_normal(shape, seed, dtype=dtype, name=name)
+
+    def _shuffle(self, value, seed=0, seed2=0, name=None):
+        value = tf.convert_to_tensor(value)
+        order = tf.argsort(self._uniform(tf.shape(value)[:1], tf.float32))
+        return tf.gather(value, order, name=name)
 
     def _next_key(self) -> int:
         """Key of the next random operation of the model."""

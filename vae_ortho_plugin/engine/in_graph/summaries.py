@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What a model reports while it trains: tensors that are logged, summaries, and hooks that count steps."""
+"""What a model gives to summaries and logging hooks in a step, brought out of the training loop."""
 
 import contextlib
 import dataclasses
@@ -12,17 +12,30 @@ from tensorflow.python.distribute import summary_op_util
 from tensorflow.python.framework import tensor_util
 from tensorflow.python.ops import gen_logging_ops
 
-from vae_ortho_plugin.engine.tracing import CannotLoop
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.engine.graphs import CannotLoop
+
+# TensorFlow's summaries but scalars: the argument with the tensor, and the one with how many entries it shows.
+_OTHERS = {
+    "image_summary": ("tensor", "max_images"),
+    "histogram_summary": ("values", None),
+    "audio_summary_v2": ("tensor", "max_outputs"),
+    "tensor_summary_v2": ("tensor", None),
+}
+
+
+def of_scalars(scalars: dict[str, float]) -> tf.Summary:
+    """A summary of scalars by their tags."""
+    values = [tf.Summary.Value(tag=tag, simple_value=scalars[tag]) for tag in scalars]
+    return tf.Summary(value=values)
 
 
 @dataclasses.dataclass
-class Watch:
-    """A tensor of the loop's body whose value of every iteration is wanted outside.
+class Entry:
+    """A tensor of the loop's body, in the row of numbers that leaves the loop for each step.
 
     Attributes:
         name: what it is reported as.
-        columns: which columns of a row hold it.
+        columns: which columns of the row hold it.
         shape: its static shape.
     """
 
@@ -36,15 +49,15 @@ class Watch:
         return value.reshape(self.shape) if self.shape else float(value[0])
 
 
-class Columns:
-    """Collects the watched tensors of the body into one row."""
+class Row:
+    """The row of a step, to which tensors of the loop's body are added."""
 
     def __init__(self):
         self._parts = []
         self._by_tensor = {}
         self.size = 0
 
-    def add(self, name: str, tensor: tf.Tensor) -> Watch:
+    def add(self, name: str, tensor: tf.Tensor) -> Entry:
         tensor = tf.convert_to_tensor(tensor)
         known = self._by_tensor.get(id(tensor))
         if known is not None:
@@ -52,14 +65,15 @@ class Columns:
         if not tensor.shape.is_fully_defined():
             raise CannotLoop(f"the shape of '{name}', which is logged, is not known")
         size = tensor.shape.num_elements()
-        watch = Watch(name, slice(self.size, self.size + size), tensor.shape.as_list())
+        entry = Entry(name, slice(self.size, self.size + size), tensor.shape.as_list())
         self.size += size
-        # The tensor is kept too, so that its id stays its own.
+        # The tensor is held too, so that no other one gets its id.
         self._parts.append((tensor, tf.reshape(tf.cast(tensor, tf.float32), [size])))
-        self._by_tensor[id(tensor)] = watch
-        return watch
+        self._by_tensor[id(tensor)] = entry
+        return entry
 
-    def row(self, width: int) -> tf.Tensor:
+    def padded_to(self, width: int) -> tf.Tensor:
+        """float32 [width]"""
         if self.size > width:
             raise CannotLoop(f"it logs {self.size} numbers a step, more than {width}")
         row = tf.concat([part for _, part in self._parts], 0)
@@ -67,29 +81,16 @@ class Columns:
 
 
 @dataclasses.dataclass
-class KeptSummary:
-    """A summary of images, a histogram or the like: its input of the last step, outside of the loop.
+class LargeSummary:
+    """A summary of images, a histogram or the like, of the last step alone.
 
     Attributes:
-        variable: holds the input.
+        variable: holds its input, outside of the loop.
         write: makes the summary, a string tensor, from the input.
     """
 
     variable: tf.Variable
     write: Callable[[tf.Tensor], tf.Tensor]
-
-    def summary(self) -> tf.Tensor:
-        """The summary of the last step, in the default graph."""
-        return self.write(self.variable.read_value())
-
-
-# TensorFlow's summaries but scalars: the argument with the tensor, and the one with how many entries it shows.
-_OTHERS = {
-    "image_summary": ("tensor", "max_images"),
-    "histogram_summary": ("values", None),
-    "audio_summary_v2": ("tensor", "max_outputs"),
-    "tensor_summary_v2": ("tensor", None),
-}
 
 
 class Summaries:
@@ -113,7 +114,7 @@ class Summaries:
             # XLA's compile() makes all summaries empty.
             stack.enter_context(mock.patch.object(summary_op_util, "skip_summary", lambda: False))
             stack.enter_context(mock.patch.object(tf.summary, "scalar", self._scalar))
-            # Of functions that were imported by name.
+            # A user's `from tensorflow.compat.v1.summary import scalar` ends here.
             replace = mock.patch.object(gen_logging_ops, "scalar_summary", self._scalar_op)
             stack.enter_context(replace)
             for name, arguments in _OTHERS.items():
@@ -123,8 +124,7 @@ class Summaries:
             yield
 
     def _scalar(self, name, tensor, collections=None, family=None):
-        self.scalars[f"{family}/{name}" if family else name] = tf.convert_to_tensor(tensor)
-        return tf.constant("")
+        return self._scalar_op(f"{family}/{name}" if family else name, tensor)
 
     def _scalar_op(self, tags, values, name=None):
         self.scalars[tags] = tf.convert_to_tensor(values)
@@ -143,14 +143,13 @@ class Summaries:
 
         return catch
 
-    def keep(self) -> tuple[list[KeptSummary], list[tf.Operation]]:
-        """Variables for what are no scalars, and the operations that fill them in each step."""
-        kept, updates = [], []
+    def large(self) -> tuple[list[LargeSummary], list[tf.Operation]]:
+        """The summaries that are no scalars, and the operations that fill their variables in each step."""
+        found, updates = [], []
         for tensor, write in self._others:
-            variable = _variable_for(tensor)
-            kept.append(KeptSummary(variable, write))
-            updates.append(variable.assign(tensor))
-        return kept, updates
+            found.append(LargeSummary(_variable_for(tensor), write))
+            updates.append(found[-1].variable.assign(tensor))
+        return found, updates
 
 
 def _constant(value: object) -> object:
@@ -174,17 +173,3 @@ def _variable_for(tensor: tf.Tensor) -> tf.Variable:
         validate_shape=False,
         name="summary_input",
     )
-
-
-def check_hook(hook: object) -> None:
-    """Checks that the estimator can run a training hook.
-
-    Raises:
-        InputError: it is of another kind than these two.
-    """
-    if type(hook) not in (tf.train.LoggingTensorHook, tf.train.StepCounterHook):
-        raise InputError(
-            f"The model function asks for a training hook {type(hook).__name__}. Many steps run in one "
-            "session call, so that only LoggingTensorHook and StepCounterHook are known here. Take "
-            "tf.summary for values over the training, or a tracker (docs/training.md)."
-        )

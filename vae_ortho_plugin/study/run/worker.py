@@ -28,7 +28,7 @@ _LONGEST_ERROR = 10_000
 def main() -> None:
     """Answers the jobs of standard input."""
     streams.drop_what_cannot_be_written("stdout", "stderr")
-    with xla_cache.kept():
+    with xla_cache.used():
         _answer_jobs()
 
 
