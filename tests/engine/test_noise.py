@@ -8,8 +8,6 @@ import vae_ortho_plugin  # noqa: F401
 
 # dlib finds what TensorFlow no longer has under the plugin's hook only, and the others after dlib.
 # isort: split
-
-# isort: split
 import tensorflow.compat.v1 as tf
 from engine_support import fresh_gin  # noqa: F401
 

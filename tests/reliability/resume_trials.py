@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kills trainings at random steps, continues them, and compares them with trainings that were left alone.
+"""Kills training runs at random steps, continues them, and compares them with runs that were left alone.
 
     python tests/reliability/resume_trials.py --trials 30 --seed 0
 
@@ -42,16 +42,9 @@ MODELS = {
     "full_covariance_vae": ["full_covariance_vae.beta = 1e-3"],
     "polarized_vae": ["polarized_vae.beta = 1e-3"],
     "autoencoder": [],
-    "factor_vae": [
-        "factor_vae.gamma = 1e-3",
-        "discriminator.discriminator_fn = @small_discriminator",
-    ],
+    "factor_vae": ["factor_vae.gamma = 1e-3"],
     "beta_tc_vae": ["beta_tc_vae.beta = 1e-3"],
-    "dip_vae": [
-        "dip_vae.lambda_od = 1e-3",
-        "dip_vae.lambda_d_factor = 1.0",
-        "dip_vae.dip_type = 'i'",
-    ],
+    "dip_vae": ["dip_vae.lambda_od = 1e-3", "dip_vae.lambda_d_factor = 1.0"],
 }
 VECTORS = ["dataset.name = 'synth_linear'", "synth_linear.num_points = 1000"]
 NETWORKS = {
@@ -74,6 +67,8 @@ COMMON = [
     "reconstruction_loss.activation = 'linear'",
     "vae_optimizer.optimizer_fn = @AdamOptimizer",
     "discriminator_optimizer.optimizer_fn = @AdamOptimizer",
+    "discriminator.discriminator_fn = @small_discriminator",
+    "dip_vae.dip_type = 'i'",
     "AdamOptimizer.learning_rate = 0.01",
     "model.eval_steps = 2",
 ]
@@ -90,25 +85,21 @@ def small_discriminator(input_tensor, is_training=False):
 def batch_norm_encoder(input_tensor, num_latent, is_training=True):
     hidden = tf.layers.dense(tf.layers.flatten(input_tensor), 6, name="hidden")
     hidden = tf.layers.batch_normalization(hidden, training=is_training, name="normalized")
-    hidden = tf.layers.dropout(hidden, 0.2, training=is_training)
-    return (
-        tf.layers.dense(hidden, num_latent, name="means"),
-        tf.layers.dense(hidden, num_latent, name="log_var"),
-    )
+    return _heads(tf.layers.dropout(hidden, 0.2, training=is_training), num_latent)
 
 
 @gin.configurable("small_conv_encoder", denylist=["input_tensor", "num_latent", "is_training"])
 def small_conv_encoder(input_tensor, num_latent, is_training=True):
     hidden = tf.layers.conv2d(input_tensor, 2, 8, 8, activation=tf.nn.relu, name="conv")
-    hidden = tf.layers.flatten(hidden)
-    return (
-        tf.layers.dense(hidden, num_latent, name="means"),
-        tf.layers.dense(hidden, num_latent, name="log_var"),
-    )
+    return _heads(tf.layers.flatten(hidden), num_latent)
+
+
+def _heads(hidden, num_latent):
+    return [tf.layers.dense(hidden, num_latent, name=name) for name in ("means", "log_var")]
 
 
 class Trial:
-    """What one seed draws: a training, and how it is ended before its last step."""
+    """What one seed draws: a training run, and how it is ended before its last step."""
 
     def __init__(self, seed: int):
         draw = random.Random(seed)
@@ -160,7 +151,10 @@ def train_in_child(trial: Trial, directory: Path, varied: list[str], end: tuple 
             with open(directory.with_name("log"), "a") as log:
                 os.dup2(log.fileno(), 1)
                 os.dup2(log.fileno(), 2)
-                with ended(end), step_by_step(trial.by_step):
+                with ended(end), contextlib.ExitStack() as stack:
+                    if trial.by_step:
+                        no_loop = mock.patch.object(inputs, "loop_input", lambda *_: None)
+                        stack.enter_context(no_loop)
                     bindings = [*trial.bindings, *varied]
                     train.train_with_gin(str(directory), gin_bindings=bindings)
             status = 0
@@ -173,12 +167,6 @@ def train_in_child(trial: Trial, directory: Path, varied: list[str], end: tuple 
             sys.stderr.flush()
             os._exit(status)
     return status_of(child)
-
-
-def step_by_step(asked: bool):
-    if not asked:
-        return mock.patch.object(inputs, "loop_input", inputs.loop_input)
-    return mock.patch.object(inputs, "loop_input", lambda *_: None)
 
 
 @contextlib.contextmanager
@@ -196,14 +184,13 @@ def ended(end: tuple | None):
                 os.kill(os.getpid(), signal.SIGKILL)
         return result
 
-    def write_checkpoint(self, step, last_step, save_weights, save_tracked, events):
+    def write_checkpoint(self, step, last_step, save_weights, *rest):
         def save_and_die(prefix):
             save_weights(prefix)
             os.kill(os.getpid(), signal.SIGKILL)
 
         dies = kind == "kill_while_saving" and step >= batches
-        save = save_and_die if dies else save_weights
-        return write(self, step, last_step, save, save_tracked, events)
+        return write(self, step, last_step, save_and_die if dies else save_weights, *rest)
 
     with (
         mock.patch.object(TrainingGraph, "call_session", call_session),
@@ -215,16 +202,12 @@ def ended(end: tuple | None):
 def damage_newest(directory: Path) -> None:
     """Flips a byte of the newest checkpoint's weights."""
     found = directory.with_name(f"{directory.name}.unfinished") / "checkpoints"
-    steps = sorted((path for path in found.glob("*") if path.name.isdecimal()), key=_number)
+    steps = [path for path in found.glob("*") if path.name.isdecimal()]
     if steps:
-        (data,) = steps[-1].glob("weights.data*")
+        (data,) = max(steps, key=lambda path: int(path.name)).glob("weights.data*")
         content = bytearray(data.read_bytes())
         content[len(content) // 2] ^= 255
         data.write_bytes(content)
-
-
-def _number(path: Path) -> int:
-    return int(path.name)
 
 
 def outcome(directory: Path) -> dict:
@@ -260,7 +243,7 @@ def try_seed(seed: int, folder: Path) -> list[str]:
         directory.parent.mkdir(parents=True)
     *first, last, reference = trial.varied
     if train_in_child(trial, alone, reference, None) != 0:
-        return ["the training that was left alone failed", (alone.with_name("log")).read_text()]
+        return ["the run that was left alone failed", (alone.with_name("log")).read_text()]
     for end, varied in zip(trial.ends, first, strict=True):
         if killed.exists():
             break
@@ -271,7 +254,7 @@ def try_seed(seed: int, folder: Path) -> list[str]:
         if end[0] == "damage" and not killed.exists():
             damage_newest(killed)
     if not killed.exists() and train_in_child(trial, killed, last, None) != 0:
-        return ["the continued training failed", (killed.with_name("log")).read_text()]
+        return ["the continued run failed", (killed.with_name("log")).read_text()]
     if killed.with_name("model.unfinished").exists():
         return ["model.unfinished is left"]
     return differences(outcome(alone), outcome(killed))

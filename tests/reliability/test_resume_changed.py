@@ -10,7 +10,7 @@ import pytest
 from resume_support import Broken, broken_after, checkpoints, fresh_gin, train_small  # noqa: F401
 
 from vae_ortho_plugin.data.files import read_files
-from vae_ortho_plugin.dlib.steps import made_of
+from vae_ortho_plugin.dlib.steps import made_of, training_directory
 from vae_ortho_plugin.engine.checkpoints import CannotContinue
 from vae_ortho_plugin.gin_files import gin_config
 
@@ -99,11 +99,10 @@ def test_data_of_the_same_size_are_told_apart_and_a_later_step_warns(own, tmp_pa
     assert "was made of other data or code: the content of" in capsys.readouterr().err
 
 
-def test_a_training_of_a_version_without_a_description_is_continued(own, tmp_path, capsys):
-    interrupt(own)
-    (tmp_path / "model.unfinished" / made_of.FILE).unlink()
-    own()
-    assert "continuing from step 40" in capsys.readouterr().err
+def test_a_training_run_of_a_version_without_a_description_is_continued_and_described(tmp_path):
+    now = {"data": {}, "modules": {}}
+    training_directory._check_made_of(tmp_path, now)
+    assert made_of.read(tmp_path) == now
 
 
 def test_a_data_set_without_files_is_told_apart_by_what_it_draws():

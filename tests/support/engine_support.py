@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What test_engine and test_noise and test_training_fallbacks share."""
+"""What the tests of the engine share."""
 
 import gin
 import numpy as np
