@@ -129,9 +129,8 @@ def test_summaries_are_written_at_their_steps_with_their_values(reported, events
 def test_hooks_log_after_seconds_and_at_the_end(reported):
     lines = [line for line in reported.lines if line.startswith("w = ")]
     steps = [int(line.rpartition("step ")[2].rstrip(")")) for line in lines]
-    # A session call has 5 steps at most, and ends where a summary of images is due.
-    calls = range(1, 41) if reported.way == "step" else [1, 6, 11, 16, 21, 26, 31, 36, 40]
-    assert steps == list(calls)
+    # After each session call, which has 5 steps at most and ends where a summary of images is due.
+    assert {1, 11, 21, 31, 40} <= set(steps) and max(np.diff(steps)) <= 5
     values = [float(line.split()[2]) for line in lines]
     np.testing.assert_allclose(values, 0.99 ** (np.array(steps) - 1), rtol=1e-5)
     (end,) = [line for line in reported.lines if line.startswith("end ")]

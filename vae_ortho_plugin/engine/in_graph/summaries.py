@@ -114,12 +114,13 @@ class Summaries:
             # XLA's compile() makes all summaries empty.
             stack.enter_context(mock.patch.object(summary_op_util, "skip_summary", lambda: False))
             stack.enter_context(mock.patch.object(tf.summary, "scalar", self._scalar))
-            # A user's `from tensorflow.compat.v1.summary import scalar` ends here.
-            replace = mock.patch.object(gen_logging_ops, "scalar_summary", self._scalar_op)
-            stack.enter_context(replace)
+            catchers = {
+                "scalar_summary": self._scalar_op,  # of a scalar() that was imported by name
+                "merge_summary": lambda inputs, name=None: tf.constant(""),
+            }
             for name, arguments in _OTHERS.items():
-                write = getattr(gen_logging_ops, name)
-                catch = self._catcher(write, *arguments)
+                catchers[name] = self._catcher(getattr(gen_logging_ops, name), *arguments)
+            for name, catch in catchers.items():
                 stack.enter_context(mock.patch.object(gen_logging_ops, name, catch))
             yield
 
