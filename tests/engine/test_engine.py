@@ -33,23 +33,12 @@ from vae_ortho_plugin.data.synthetic import SynthLinear
 from vae_ortho_plugin.engine.settings import training_loop
 from vae_ortho_plugin.engine.training_run import seconds_per_call
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
+from vae_ortho_plugin.gin_files import gin_config
 
 BINDINGS = [
-    "dataset.name = 'synth_linear'",
     "synth_linear.num_points = 1000",
-    "encoder.num_latent = 2",
-    "encoder.encoder_fn = @mlp_encoder",
-    "mlp_encoder.layers = []",
-    "decoder.decoder_fn = @mlp_decoder",
-    "mlp_decoder.layers = []",
-    "reconstruction_loss.loss_fn = @squared_error",
-    "reconstruction_loss.activation = 'linear'",
-    "vae_optimizer.optimizer_fn = @AdamOptimizer",
     "AdamOptimizer.learning_rate = 0.01",
-    "model.random_seed = 0",
     "model.eval_steps = 5",
-    "model.batch_size = 16",
-    "vae.beta = 1e-3",
     "factor_vae.gamma = 1e-3",
     "discriminator.discriminator_fn = @small_discriminator",
     "discriminator_optimizer.optimizer_fn = @AdamOptimizer",
@@ -64,7 +53,8 @@ def small_discriminator(input_tensor, is_training=False):
 
 def train_by_gin(directory, *bindings, model="vae", steps=60):
     settings = [f"model.model = @{model}()", f"model.training_steps = {steps}"]
-    train.train_with_gin(str(directory), gin_bindings=[*BINDINGS, *settings, *bindings])
+    files = [str(gin_config("beta_vae.gin"))]
+    train.train_with_gin(str(directory), False, files, [*BINDINGS, *settings, *bindings])
     return variables(directory / "tf_checkpoint")
 
 

@@ -60,7 +60,7 @@ class Checkpoint:
         return sorted((self.directory / _EVENTS).glob("*"))
 
     def __str__(self) -> str:
-        """Such as 'step 12,345 of 375,000 (checkpoint of 3 min ago) in DIRECTORY'."""
+        """'step 12,345 of 375,000 (checkpoint of 3 min ago) in DIRECTORY'"""
         minutes = max(0.0, time.time() - self.saved_at) / 60
         return (
             f"step {self.step:,} of {self.last_step:,} (checkpoint of {minutes:.0f} min ago) in "

@@ -35,7 +35,7 @@ def handed_over(checkpoints: Path | None, before_first_step: Check | None = None
     """Within: what every estimator gets, past dlib, which makes it.
 
     Args:
-        checkpoints: directory of the checkpoints, the newest of which `train` continues from; None: there are none.
+        checkpoints: directory of the checkpoints, from whose newest `train` continues; None: no such.
         before_first_step: called when the graph has been built and no step has been done.
     """
     token = _handed_over.set((checkpoints, before_first_step))

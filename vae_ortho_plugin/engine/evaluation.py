@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Evaluation of a trained model: means of its metrics over batches."""
 
+import contextlib
+import itertools
 from collections.abc import Callable
 
 import tensorflow.compat.v1 as tf
@@ -83,13 +85,10 @@ def _updates(spec) -> dict[str, tf.Tensor]:
 
 def _last_of(session: tf.Session, updates: dict[str, tf.Tensor], steps: int | None) -> dict:
     """The metrics' values after `steps` batches, or after all."""
-    done, values = 0, {}
-    while steps is None or done < steps:
-        try:
+    values = {}
+    with contextlib.suppress(tf.errors.OutOfRangeError):
+        for _ in itertools.count() if steps is None else range(steps):
             values = session.run(updates)
-        except tf.errors.OutOfRangeError:
-            break
-        done += 1
     return values
 
 

@@ -17,8 +17,8 @@ _TRIM_THRESHOLD, _MMAP_THRESHOLD, _MMAP_MAX = -1, -3, -4
 # glibc maps each larger block anew.
 _LARGE = 32 * 2**20
 _WITHIN = {_TRIM_THRESHOLD: 2**31 - 1, _MMAP_MAX: 0}
-# A call of mallopt ends glibc's own adjustment of the thresholds. These are its highest values, which a process that
-# has freed large blocks has anyway. With the initial ones, 128 KB, every batch of DtO would be mapped anew.
+# A call of mallopt ends glibc's own adjustment of the thresholds. These are its highest values, which a
+# process that has freed large blocks has anyway. With the initial 128 KB, every batch of DtO would be mapped anew.
 _AFTERWARDS = {_TRIM_THRESHOLD: 2 * _LARGE, _MMAP_THRESHOLD: _LARGE, _MMAP_MAX: 65_536}
 # Variables of the environment that set these parameters. mallopt cannot read what they were set to.
 _USER_VARIABLES = (

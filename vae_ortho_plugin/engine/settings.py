@@ -20,7 +20,7 @@ class TrainingLoop:
     checkpoint_steps: int | None
 
 
-# Parameters that do not change the results. (The threads of a large network change the last bits of its sums.)
+# Parameters that do not change the results, but for the last bits of a large network by its threads.
 WITHOUT_EFFECT = (
     "training_loop.iterations_per_loop",
     "training_loop.threads",

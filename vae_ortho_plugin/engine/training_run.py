@@ -131,7 +131,7 @@ class TrainingRun:
             now = time.monotonic()
             steps = first_step + (np.arange(done) + 1) * ((step - first_step) // done)
             self._log.add_probed(probed, steps)
-            _check_finite(history[:done, 0], steps, self._good)
+            self._check_losses(history[:done, 0], steps)
             self._log.add_call(history, steps, batches)
             if self._batches_until_large_summaries() == self._config.save_summary_steps:
                 self._log.add(graph.large_summaries(), step)
@@ -226,10 +226,18 @@ class TrainingRun:
 
     def _check_weights(self) -> None:
         if not self._graph.weights_are_finite():
-            raise NonFiniteLossError(
-                f"Some weights are not finite after step {self._graph.step:,}. The last good checkpoint is "
-                f"{self._good}. Lower the learning rate, or check the data for values out of range."
-            )
+            raise self._not_finite(f"Some weights are not finite after step {self._graph.step:,}")
+
+    def _check_losses(self, losses: np.ndarray, steps: np.ndarray) -> None:
+        bad = np.flatnonzero(~np.isfinite(losses))
+        if bad.size:
+            raise self._not_finite(f"The loss became {losses[bad[0]]} at step {steps[bad[0]]:,}")
+
+    def _not_finite(self, what: str) -> NonFiniteLossError:
+        return NonFiniteLossError(
+            f"{what}. The last good checkpoint is {self._good}. Lower the learning rate, or check the data "
+            "for values out of range."
+        )
 
     def _measure_between_calls(self, at_end: bool = False) -> None:
         graph = self._graph
@@ -246,12 +254,3 @@ def _left(every: int | None, done: int) -> int | None:
 def seconds_per_call(variable_bytes: int) -> float:
     """Target duration of a session call, by the size of the weights and of the optimizers' slots."""
     return float(np.clip(variable_bytes / _BYTES_PER_SECOND_OF_CALL, *_SECONDS_PER_CALL))
-
-
-def _check_finite(losses: np.ndarray, steps: np.ndarray, checkpoint: str) -> None:
-    bad = np.flatnonzero(~np.isfinite(losses))
-    if bad.size:
-        raise NonFiniteLossError(
-            f"The loss became {losses[bad[0]]} at step {steps[bad[0]]:,}. The last good checkpoint "
-            f"is {checkpoint}. Lower the learning rate, or check the data for values out of range."
-        )

@@ -159,7 +159,7 @@ def resident_dataset(input_fn: Callable, params: dict) -> ResidentDataset | None
 
 
 def _recorded(input_fn: Callable, params: dict) -> tuple[object, list]:
-    """What an input function returns, and [(iterator, batch)] of its calls of get_next(); None and [] if it fails."""
+    """What an input function returns, and the (iterator, batch) of each get_next(); None, [] if it fails."""
     global _is_recording
     calls = []
     make_iterator = dataset_ops.DatasetV1.make_one_shot_iterator

@@ -27,15 +27,11 @@ _WIDTH = 64
 
 
 class Probe:
-    """One `LoopTracker` in one graph. Made in the default graph before the model is built there.
-
-    Attributes:
-        row_width: length of a row of `row_if_due`.
-    """
+    """One `LoopTracker` in one graph. Made in the default graph before the model is built there."""
 
     def __init__(self, tracker: LoopTracker):
         self.tracker = tracker
-        self.row_width = 1 + tracker.row_width
+        self.row_width = 1 + tracker.row_width  # of `row_if_due`
         self._placeholder = tf.placeholder(tf.float32, tracker.points.shape)
         self._variable = tf.Variable(
             self._placeholder, trainable=False, collections=[], name="probe_points"
@@ -191,7 +187,7 @@ def build_step(
     iteration: tf.Variable,
     probes: Sequence[Probe],
 ) -> TrainLoop:
-    """As `build`, for models that cannot loop: a session call is one step, of the batch that `draw` builds."""
+    """As `build`, for models that cannot loop: a call is one step, of the batch that `draw` builds."""
     limit, last_step = tf.placeholder(tf.int32, []), tf.placeholder(tf.int64, [])
     # With a default, since initial values of variables are drawn from it where a model computes them.
     start = tf.placeholder_with_default(np.int64(0), [])

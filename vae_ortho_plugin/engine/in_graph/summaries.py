@@ -14,7 +14,7 @@ from tensorflow.python.ops import gen_logging_ops
 
 from vae_ortho_plugin.engine.graphs import CannotLoop
 
-# TensorFlow's summaries but scalars: the argument with the tensor, and the one with how many entries it shows.
+# TensorFlow's summaries but scalars: the argument with the tensor, and the one with the number of entries.
 _OTHERS = {
     "image_summary": ("tensor", "max_images"),
     "histogram_summary": ("values", None),
