@@ -7,8 +7,7 @@ from scipy import stats
 from vae_ortho_plugin.study.plan.experiments import MNIST, SYNTH_LINEAR, Experiment
 from vae_ortho_plugin.study.report import order, tables
 from vae_ortho_plugin.study.report.paper_targets import Target, target
-from vae_ortho_plugin.study.report.statistics import Summary
-from vae_ortho_plugin.study.report.tables import Entry
+from vae_ortho_plugin.study.report.tables import Entry, Summary
 
 DTO = tables.of_table_2(tables.DTO)
 MODELS = ("beta_vae", "autoencoder", "beta_vae_sigma", "random_decoder")
