@@ -24,20 +24,12 @@ LEGEND = (
 )
 
 # Characters of the tables that LaTeX needs as commands.
-_LATEX = str.maketrans(
-    {
-        **{
-            "β": r"$\beta$",
-            "λ": r"$\lambda$",
-            "Σ": r"$\Sigma$",
-            "Δ": r"$\Delta$",
-            "σ": r"$\sigma$",
-        },
-        **{"±": r"$\pm$", "↓": r"$\downarrow$", "↑": r"$\uparrow$", "°": r"$^\circ$", "–": "--"},
-        **{"✓": r"$\in$", "✗": r"$\notin$", "†": r"$\dagger$", "‡": r"$\ddagger$", "<": "$<$"},
-        **{"¼": "1/4", "½": "1/2", "%": r"\%", "_": r"\_", "&": r"\&", "#": r"\#"},
-    }
+_COMMANDS = (
+    *(r"$\beta$", r"$\lambda$", r"$\Sigma$", r"$\Delta$", r"$\sigma$", r"$\pm$", "1/4", "1/2"),
+    *(r"$\downarrow$", r"$\uparrow$", r"$^\circ$", r"$\in$", r"$\notin$", r"$\dagger$"),
+    *(r"$\ddagger$", "$<$", "--", r"\%", r"\_", r"\&", r"\#"),
 )
+_LATEX = str.maketrans(dict(zip("βλΣΔσ±¼½↓↑°✓✗†‡<–%_&#", _COMMANDS, strict=True)))
 
 
 class Summary(NamedTuple):
@@ -162,11 +154,20 @@ class Entry(NamedTuple):
         paper_mean, paper_sd, _ = self.paper or (None, None, None)
         data = self.experiment.data
         return {
-            **{"row": data.name, "data_set": data.data_set, "remarks": "; ".join(data.remarks)},
-            **{"epochs": data.epochs, "model": self.experiment.model, "measure": self.column.name},
-            **{"n": n, "planned": self.planned, "mean": mean, "sd": sd},
-            **{"interval_low": low, "interval_high": high},
-            **{"paper_mean": paper_mean, "paper_sd": paper_sd},
+            "row": data.name,
+            "data_set": data.data_set,
+            "remarks": "; ".join(data.remarks),
+            "epochs": data.epochs,
+            "model": self.experiment.model,
+            "measure": self.column.name,
+            "n": n,
+            "planned": self.planned,
+            "mean": mean,
+            "sd": sd,
+            "interval_low": low,
+            "interval_high": high,
+            "paper_mean": paper_mean,
+            "paper_sd": paper_sd,
         }
 
 

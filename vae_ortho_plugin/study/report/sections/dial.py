@@ -5,6 +5,7 @@ from statistics import median, median_low
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
 from vae_ortho_plugin.study.plan import experiments as planned
 from vae_ortho_plugin.study.plan.experiments import DIAL_VARIANTS, MODEL_TITLES, Experiment
@@ -120,14 +121,14 @@ def _steps_text(results: Results, experiment: Experiment) -> str:
 
 
 def _draw(points: dict[str, list[_Point]]) -> Figure:
-    figure, grid = pictures.panels(len(points), len(_COLUMNS), 3.4, 2.9, legend=2)
+    figure, grid = pictures.panels(len(points), len(_COLUMNS), 3.4, 2.9, legend=1)
     handles = {}
     for line, (title, of_data) in zip(grid, points.items(), strict=True):
         for place, (axes, column) in enumerate(zip(line, _COLUMNS, strict=True)):
             numbers = [(weight, model, values[place]) for weight, model, values in of_data]
             handles |= _draw_panel(axes, numbers, column)
         line[0].set_title(title, loc="left")
-    figure.legend(handles.values(), handles, loc="lower center", ncols=4, frameon=False)
+    figure.legend(handles.values(), handles, loc="lower center", ncols=5, frameon=False)
     return figure
 
 
@@ -155,7 +156,10 @@ def _draw_panel(
     if not drawn:
         axes.set_axis_off()
         return {}
-    axes.set_yscale("linear" if column is SCORE else "log")
+    if column is not SCORE:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
     axes.minorticks_off()
     axes.set_xticks(range(len(weights)), list(map(_label, weights)))
     pictures.label_axes(axes, "λ", column.title)

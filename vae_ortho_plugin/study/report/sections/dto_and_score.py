@@ -104,7 +104,8 @@ def _draw_restarts(points: list[tuple[str, tuple[list, list]]]) -> Figure:
 
 def _draw_models(points: dict[tuple[str, str], dict[str, tuple[list, list]]]) -> Figure:
     """Of each data set, by title and name, the scores of each model."""
-    figure, panels = pictures.panels_in_rows(len(points), width=4.6, height=4, legend=3)
+    columns = min(len(points), 3)
+    figure, panels = pictures.panels_in_rows(len(points), 4.6, height=4, legend=4 - columns)
     labels = {}
     for axes, ((title, data_set), of_data) in zip(panels, points.items(), strict=True):
         for model, (dto, score) in of_data.items():
@@ -122,6 +123,5 @@ def _draw_models(points: dict[tuple[str, str], dict[str, tuple[list, list]]]) ->
     labels["paper, mean ± sd"] = Line2D(
         [], [], color="black", marker="o", markerfacecolor="none", linewidth=0.7
     )
-    columns = min(len(labels), 3 * min(len(points), 3))
-    figure.legend(labels.values(), labels, loc="lower center", ncols=columns, frameon=False)
+    figure.legend(labels.values(), labels, loc="lower center", ncols=3 * columns, frameon=False)
     return figure
