@@ -31,9 +31,8 @@ def section(results: Results) -> Section:
     chosen = sorted(by_data, key=lambda title: not by_data[title][0][1].is_defined)
     sentences = [_sentence(title, by_data[title]) for title in chosen[:_MAX_DATA_SETS]]
     sentences += [_order([row[0] for row in rows]), limits.finding(results)]
-    blocks: list = [
-        " ".join(filter(None, sentences)) or "No run of the paper's tables is finished."
-    ]
+    lines = [f"- {sentence}" for sentence in sentences if sentence]
+    blocks: list = ["\n".join(lines) or "No run of the paper's tables is finished."]
     if picture := dto_and_score.every_run(results):
         blocks.append(picture)
     return Section("What was found", blocks)

@@ -95,10 +95,9 @@ def _draw(points: dict[str, tuple[list[float], list[float], list[float]]]) -> Fi
     left.axline((0, 0), slope=1, color="black", linewidth=0.7)
     for model, (predicted, dto, score) in points.items():
         color, marker = pictures.STYLES[model]
-        style = {"edgecolors": color, "marker": marker, "alpha": 0.8}
         left.scatter(predicted, score, color=color, marker=marker, alpha=0.8)
         faces = [color if one < _LOW else "none" for one in predicted]
-        right.scatter(dto, score, c=faces, **style)
+        right.scatter(dto, score, facecolors=faces, edgecolors=color, marker=marker)
     pictures.label_axes(
         left, "score of the principal components (pca_score)", dto_and_score.AXES[1]
     )
