@@ -1,21 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
 """When orthogonality disentangles: measured scores against those of the data's principal components."""
 
-from statistics import mean
-
+import pandas as pd
 from matplotlib.figure import Figure
-from matplotlib.lines import Line2D
 
 from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES
 from vae_ortho_plugin.study.report import pictures, tables
 from vae_ortho_plugin.study.report.document import Picture, Section
-from vae_ortho_plugin.study.report.finished import FinishedRun
-from vae_ortho_plugin.study.report.results import Results, grouped
+from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.sections import dto_and_score
 from vae_ortho_plugin.study.report.tables import DTO, SCORE, Column
 
 # Below this prediction, orthogonal latents are not the factors.
 _LOW = 0.5
+_NUMBERS = ["pca_score", "dto", "disentanglement_score"]
 _PREDICTION = Column.of_metric("pca_score", "pca_score", "PCA predicts")
 _COLUMNS = [DTO._replace(with_interval=True), _PREDICTION, SCORE._replace(with_interval=True)]
 _TEXT = (
@@ -32,15 +30,11 @@ _PICTURE = (
 
 def section(results: Results) -> Section | None:
     runs = _runs(results)
-    if not runs:
+    if runs.empty:
         return None
-    points = {
-        model: ([_predicted(item) for item in chosen], *dto_and_score.scores(chosen))
-        for model, chosen in grouped(runs, "model").items()
-    }
+    points = runs[["model", *_NUMBERS]].to_dict("list")
     picture = Picture("limits", "Scores, PCA's predictions and DtO", _draw, points)
-    experiments = dict.fromkeys(item.experiment for item in runs)
-    rows = tables.rows(results, experiments, _COLUMNS)
+    rows = tables.rows(results, runs["experiment"].unique(), _COLUMNS)
     blocks = [finding(results), _TEXT, picture, _PICTURE, tables.table("limits", rows)]
     return Section("When orthogonality disentangles", blocks)
 
@@ -48,67 +42,55 @@ def section(results: Results) -> Section | None:
 def finding(results: Results) -> str:
     """What was found, in a sentence or two; empty without runs."""
     runs = _runs(results)
-    if not runs:
+    if runs.empty:
         return ""
-    distances = [
-        f"{MODEL_TITLES[model]} {mean(map(_distance, chosen)):.2f}"
-        for model, chosen in grouped(runs, "model").items()
-    ]
-    variants = len(grouped(runs, "data"))
+    distances = (runs["disentanglement_score"] - runs["pca_score"]).abs()
+    means = distances.groupby(runs["model"], sort=False).mean()
+    variants = runs["data"].nunique()
     text = (
         f"Over {variants} kind{'s' * (variants > 1)} of data, the score's mean distance from what PCA "
-        f"predicts is: {', '.join(distances)}."
+        "predicts is: "
+        + ", ".join(f"{MODEL_TITLES[model]} {distance:.2f}" for model, distance in means.items())
+        + "."
     )
-    low = [item for item in runs if _predicted(item) < _LOW]
-    if not low:
+    low = runs[runs["pca_score"] < _LOW]
+    if low.empty:
         return text
-    most = min(grouped(low, "model").values(), key=lambda chosen: mean(_numbers(chosen, "dto")))
-    dto, score = (mean(_numbers(most, name)) for name in ("dto", "disentanglement_score"))
+    most = low.groupby("model")[["dto", "disentanglement_score"]].mean().sort_values("dto").iloc[0]
     return (
         f"{text} Where PCA predicts less than {_LOW}, the most orthogonal model, "
-        f"{MODEL_TITLES[most[0].experiment.model]}, has a DtO of {dto:.2f} and a score of {score:.2f}."
+        f"{MODEL_TITLES[most.name]}, has a DtO of {most['dto']:.2f} and a score of "
+        f"{most['disentanglement_score']:.2f}."
     )
 
 
-def _runs(results: Results) -> list[FinishedRun]:
-    """The runs that have the prediction beside both numbers, by data and model."""
-    needed = ("pca_score", "dto", "disentanglement_score")
-    runs = results.runs(results.experiments())
-    return [item for item in runs if all(item.metric(name) is not None for name in needed)]
+def _runs(results: Results) -> pd.DataFrame:
+    """A row for each run that has the prediction beside both numbers, by data and model."""
+    found = [
+        (one, one.data.name, one.model, *map(item.metric, _NUMBERS))
+        for item in results.runs(results.experiments())
+        for one in [item.experiment]
+    ]
+    columns = ["experiment", "data", "model", *_NUMBERS]
+    return pd.DataFrame(found, columns=columns).dropna(subset=_NUMBERS)
 
 
-def _predicted(item: FinishedRun) -> float:
-    return item.metric("pca_score")
-
-
-def _distance(item: FinishedRun) -> float:
-    return abs(item.metric("disentanglement_score") - _predicted(item))
-
-
-def _numbers(runs: list[FinishedRun], name: str) -> list[float]:
-    return [item.metric(name) for item in runs]
-
-
-def _draw(points: dict[str, tuple[list[float], list[float], list[float]]]) -> Figure:
-    """Of each model: the prediction, DtO and score of each run."""
-    figure, ((left, right),) = pictures.panels(1, 2, 5.2, 4.2, legend=2)
+def _draw(points: dict[str, list]) -> Figure:
+    """Of each run the model, the prediction, DtO and the score."""
+    figure, ((left, right),) = pictures.panels(1, 2, 5.2, 4.2, legend=1)
     left.axline((0, 0), slope=1, color="black", linewidth=0.7)
-    for model, (predicted, dto, score) in points.items():
+    for model, runs in pd.DataFrame(points).groupby("model", sort=False):
         color, marker = pictures.STYLES[model]
-        left.scatter(predicted, score, color=color, marker=marker, alpha=0.8)
-        faces = [color if one < _LOW else "none" for one in predicted]
-        right.scatter(dto, score, facecolors=faces, edgecolors=color, marker=marker)
+        score = runs["disentanglement_score"]
+        label = pictures.model_title(model)
+        left.scatter(runs["pca_score"], score, color=color, marker=marker, alpha=0.8, label=label)
+        faces = [color if one < _LOW else "none" for one in runs["pca_score"]]
+        right.scatter(runs["dto"], score, facecolors=faces, edgecolors=color, marker=marker)
     pictures.label_axes(
         left, "score of the principal components (pca_score)", dto_and_score.AXES[1]
     )
     pictures.label_axes(right, *dto_and_score.AXES)
-    for axes in (left, right):
-        axes.set_ylim(-0.05, 1.05)
-    left.set_xlim(-0.05, 1.05)
-    handles = [
-        Line2D([], [], color=color, marker=marker, linestyle="", label=pictures.model_title(model))
-        for model, (color, marker) in pictures.STYLES.items()
-        if model in points
-    ]
-    figure.legend(handles=handles, loc="lower center", ncols=4, frameon=False)
+    left.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))
+    right.set_ylim(-0.05, 1.05)
+    figure.legend(loc="lower center", ncols=len(pictures.STYLES), frameon=False)
     return figure
