@@ -16,7 +16,7 @@ import pandas as pd
 from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES, TABLE_VARIANTS
 from vae_ortho_plugin.study.report import paper_targets, tables
 from vae_ortho_plugin.study.report.paper_targets import Target
-from vae_ortho_plugin.study.report.statistics import LEAST_VALUES, Summary
+from vae_ortho_plugin.study.report.tables import LEAST_VALUES, Summary
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PLACE = re.compile(r"(<!-- table (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)

@@ -20,6 +20,7 @@ def add_run(
     origin: str | None = None,
     bare: bool = False,
     active: int = 2,
+    predicted: float | None = None,
 ) -> None:
     """Adds a finished run as `vae_ortho_study` leaves it, with the parts that reports read.
 
@@ -30,6 +31,7 @@ def add_run(
         origin: of the data, where they are not the original ones.
         bare: leaves out pictures and what is measured in training.
         active: active latents at the end, where it has a posterior.
+        predicted: the score of the data's principal components, where it is measured.
     """
     files = ResultsFolder(output).run(run)
     data = {"name": run.experiment.data.data_set} | ({"origin": origin} if origin else {})
@@ -38,6 +40,8 @@ def add_run(
     metrics = {"dto": {"dto": dto}}
     if score is not None:
         metrics["disentanglement_score"] = {"disentanglement_score": score}
+    if predicted is not None:
+        metrics["pca_score"] = {"pca_score": predicted}
     if run.experiment.model != "random_decoder" and not bare:
         metrics["ima_contrast"] = {"ima_contrast": dto / 10, "ima_contrast_of_loss": dto / 20}
     training = {"loss": 1.0, "reconstruction_loss": 0.5}

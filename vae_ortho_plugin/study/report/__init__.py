@@ -14,6 +14,9 @@ def write_report(
 ) -> Path:
     """Writes report.md, report.html, tables/ and pictures/ in `output`; returns report.md's path.
 
+    It may be written anew while the study makes runs: pictures whose data are unchanged stay as they
+    are, a reader sees the old page or the new one, and a page that misses runs reloads itself.
+
     Args:
         study: name of the study, whose experiments and planned seeds the report covers.
         output: the results folder.
@@ -36,7 +39,7 @@ def write_report(
         covered = {*experiments, *(item.experiment.as_planned for item in finished)}
         plan = {experiment: seeds for experiment, seeds in plan.items() if experiment in covered}
     results = Results.of(study, plan, finished)
-    sections = [section(results) for section in SECTIONS]
-    return document.write(
-        f"Report of study {study}", [section for section in sections if section], folder
-    )
+    sections = [section for make in SECTIONS if (section := make(results))]
+    planned = sum(results.plan.values())
+    left = sum(planned - made for made, planned in results.missing().values())
+    return document.write(f"Report of study {study}", sections, folder, planned - left, planned)

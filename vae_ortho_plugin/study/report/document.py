@@ -3,7 +3,7 @@
 
 import base64
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -19,21 +19,27 @@ from vae_ortho_plugin.study.report.tables import Table
 
 _SCRIPT_LINK = re.compile(r'href="\s*(?!https?:|#)[^"/]*(?::|&#)[^"]*"', re.IGNORECASE)
 _TYPES = {".csv": "text/csv", ".tex": "text/plain", ".png": "image/png"}
+# A page of a study that has runs to make; reload, unlike a refresh, stays where the reader is.
+_RELOAD = "<script>setTimeout(() => location.reload(), 15000)</script>\n"
 
 
 @dataclass(frozen=True)
 class Picture:
-    """A picture of the report.
+    """A picture of the report, which is drawn where the file does not show these data yet.
 
     Attributes:
         name: of its file.
         title: what it shows, also for readers who cannot see it.
-        figure: the picture.
+        draw: draws the data.
+        data: everything that the picture depends on, as a value whose repr tells it all.
+        files: that `draw` reads.
     """
 
     name: str
     title: str
-    figure: Figure
+    draw: Callable[..., Figure]
+    data: object
+    files: tuple[Path, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -49,15 +55,21 @@ class Section:
     blocks: Sequence[str | Table | Picture]
 
 
-def write(title: str, sections: Sequence[Section], folder: ResultsFolder) -> Path:
-    """Writes the report with its tables and pictures; returns report.md's path."""
-    parts = [f"# {title}"]
+def write(
+    title: str, sections: Sequence[Section], folder: ResultsFolder, finished: int, planned: int
+) -> Path:
+    """Writes the report with its tables and pictures; returns report.md's path.
+
+    Args:
+        finished, planned: numbers of runs. While some are missing, the open page loads itself again.
+    """
+    parts = [f"# {title}", f"{finished} of {planned} runs are finished."]
     for section in sections:
         parts.append(f"## {section.title}")
         parts += [_block(block, folder) for block in section.blocks]
     text = "\n\n".join(parts) + "\n"
     write_text(folder.report, text)
-    write_text(folder.report_page, to_html(title, text, folder))
+    write_text(folder.report_page, to_html(title, text, folder, reload=finished < planned))
     return folder.report
 
 
@@ -70,19 +82,18 @@ def _block(block: str | Table | Picture, folder: ResultsFolder) -> str:
         return f"{block.to_markdown()}\n\n{links}"
     if isinstance(block, Picture):
         path = folder.picture(block.name)
-        pictures.save(block.figure, path)
+        pictures.draw_where_changed(path, block.draw, block.data, block.files)
         return f"![{block.title}]({folder.link(path)})"
     return block
 
 
-def to_html(title: str, text: str, folder: ResultsFolder) -> str:
+def to_html(title: str, text: str, folder: ResultsFolder, reload: bool = False) -> str:
     """One page that needs no other file: it embeds the folder's files that the Markdown refers to."""
-    converter = markdown.Markdown(extensions=["tables", TocExtension(toc_depth="2-3")])
+    converter = markdown.Markdown(extensions=["tables", TocExtension(toc_depth="2-2")])
     # Texts from the runs' files must stay texts: HTML in them is shown, not interpreted.
     converter.preprocessors.deregister("html_block")
     converter.inlinePatterns.deregister("html")
     body = converter.convert(text)
-    heading, _, rest = body.partition("\n")
 
     def embed(match: re.Match) -> str:
         attribute, name = match.groups()
@@ -94,10 +105,14 @@ def to_html(title: str, text: str, folder: ResultsFolder) -> str:
         return f'{attribute}="data:{_TYPES[Path(name).suffix]};base64,{data}"{download}'
 
     style = Path(__file__).with_name("style.css").read_text(encoding="utf-8")
-    page = re.sub(r'(src|href)="([^":#]+)"', embed, _SCRIPT_LINK.sub('href="#"', rest))
+    page = re.sub(r'(src|href)="([^":#]+)"', embed, _SCRIPT_LINK.sub('href="#"', body))
+    # The contents stand behind what was found.
+    first, heading, rest = page.partition("<h2")
+    found, second, others = rest.partition("<h2")
     return (
         f'<!doctype html>\n<html lang="en">\n<head>\n<meta charset="utf-8">\n'
         f'<meta name="viewport" content="width=device-width, initial-scale=1">\n'
-        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n</head>\n<body>\n"
-        f"{heading}\n<nav>{converter.toc}</nav>\n{page}\n</body>\n</html>\n"
+        f"<title>{escape(title)}</title>\n<style>\n{style}</style>\n{_RELOAD * reload}</head>\n"
+        f"<body>\n{first}{heading}{found}<nav>{converter.toc}</nav>\n{second}{others}\n"
+        "</body>\n</html>\n"
     )

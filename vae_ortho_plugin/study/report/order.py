@@ -9,8 +9,7 @@ import numpy as np
 from scipy import stats
 
 from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES
-from vae_ortho_plugin.study.report.statistics import Summary
-from vae_ortho_plugin.study.report.tables import Entry
+from vae_ortho_plugin.study.report.tables import Entry, Summary
 
 # Two means of the paper's DtO that are closer count as equal.
 APART = 0.05
@@ -37,19 +36,13 @@ class Comparison(NamedTuple):
         return "holds" if self.lower.ours.mean < self.higher.ours.mean else "reversed"
 
     def __str__(self) -> str:
-        models = [MODEL_TITLES[entry.experiment.model] for entry in (self.lower, self.higher)]
+        lower, higher = (MODEL_TITLES[one.experiment.model] for one in (self.lower, self.higher))
         if self.verdict == "missing":
-            return f"{' < '.join(models)}: missing"
+            return f"{lower} < {higher}: missing"
         sign = {"holds": "<", "reversed": ">", "undecided": "?"}[self.verdict]
-        means = (self.lower.ours.mean, self.higher.ours.mean)
-        text = f" {sign} ".join(
-            f"{model} {mean:.2f}" for model, mean in zip(models, means, strict=True)
-        )
-        return (
-            f"{text}, p = {self.p:.2f}"
-            if self.p is not None and self.verdict == "undecided"
-            else text
-        )
+        text = f"{lower} {self.lower.ours.mean:.2f} {sign} {higher} {self.higher.ours.mean:.2f}"
+        undecided = self.verdict == "undecided" and self.p is not None
+        return f"{text}, p = {self.p:.2f}" if undecided else text
 
 
 def compare_order(dto: Iterable[Entry]) -> list[Comparison]:

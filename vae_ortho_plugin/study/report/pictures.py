@@ -1,14 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the pictures have in common: colours, panels, the grid in latent space, saving."""
 
+import functools
+import hashlib
+from collections.abc import Callable, Iterable
 from pathlib import Path
+from typing import Any
 
+import matplotlib
+import matplotlib.image
 import numpy as np
 from matplotlib.axes import Axes
+from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 
-from vae_ortho_plugin.files import written_beside
+from vae_ortho_plugin.files import sha256, written_beside
 from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES
 from vae_ortho_plugin.study.report.finished import FinishedRun
 
@@ -27,6 +34,7 @@ STYLES = {
     "linearized_vae": (PURPLE, "v"),
     "random_decoder": (GREY, "X"),
 }
+_DPI = 120
 
 
 def model_title(model: str) -> str:
@@ -39,15 +47,43 @@ def run_title(item: FinishedRun) -> str:
     return f"{model_title(item.experiment.model)}, seed {item.run.seed}"
 
 
-def panels(number: int, width: float, height: float) -> tuple[Figure, list[Axes]]:
-    """A figure with panels of `width` x `height` inches, at most three in a row."""
+def panels(
+    lines: int, columns: int, width: float, height: float, legend: int = 0, images: bool = False
+) -> tuple[Figure, np.ndarray]:
+    """A figure and its axes [lines, columns].
+
+    The margins are fixed: matplotlib's layout engines measure each label several times, which takes
+    longer than drawing.
+
+    Args:
+        width, height: of a panel in inches, with its title and its labels.
+        legend: lines of text that are left free below the panels.
+        images: the panels have neither axes nor labels.
+    """
+    left, right, bottom, top = (0.05, 0.05, 0.05, 0.3) if images else (0.75, 0.12, 0.55, 0.35)
+    below = 0.25 * legend + 0.05
+    size = width * columns, height * lines + below
+    figure = Figure(figsize=size)
+    figure.subplots_adjust(
+        left=left / size[0],
+        right=1 - right / size[0],
+        bottom=(below + bottom) / size[1],
+        top=1 - top / size[1],
+        wspace=(left + right) / (width - left - right),
+        hspace=(bottom + top) / (height - bottom - top),
+    )
+    return figure, figure.subplots(lines, columns, squeeze=False)
+
+
+def panels_in_rows(
+    number: int, width: float, height: float, legend: int = 0
+) -> tuple[Figure, list[Axes]]:
+    """A figure with so many panels, at most three in a row."""
     columns = min(number, 3)
-    lines = -(-number // columns)
-    figure = Figure(figsize=(width * columns, height * lines + 0.4), layout="constrained")
-    axes = list(figure.subplots(lines, columns, squeeze=False).flat)
-    for empty in axes[number:]:
+    figure, grid = panels(-(-number // columns), columns, width, height, legend)
+    for empty in grid.flat[number:]:
         empty.set_axis_off()
-    return figure, axes[:number]
+    return figure, list(grid.flat[:number])
 
 
 def label_axes(axes: Axes, x: str, y: str) -> None:
@@ -65,10 +101,9 @@ def draw_latent_grid(axes: Axes, latents: np.ndarray, every: int = 5) -> None:
         latents: [a, b, 2], posterior means of the points of an evenly spaced a x b grid of (w1, w2).
         every: distance of the drawn lines, in lines of the grid.
     """
-    for i in range(0, latents.shape[0], every):
-        axes.plot(*latents[i].T, color=BLUE, linewidth=1)
-    for j in range(0, latents.shape[1], every):
-        axes.plot(*latents[:, j].T, color=VERMILION, linewidth=1)
+    x, y = latents[..., 0], latents[..., 1]
+    axes.plot(x[::every].T, y[::every].T, color=BLUE, linewidth=1)
+    axes.plot(x[:, ::every], y[:, ::every], color=VERMILION, linewidth=1)
     axes.set_aspect("equal", adjustable="datalim")
     axes.locator_params(nbins=4)
     axes.set_xlabel("latent 1 (mean)")
@@ -83,7 +118,47 @@ def grid_legend() -> list[Line2D]:
     ]
 
 
-def save(figure: Figure, path: Path) -> None:
-    """Writes the picture; a reader sees the old file or the complete new one."""
+def save(figure: Figure, path: Path, digest: str = "") -> None:
+    """Writes the picture; a reader sees the old file or the complete new one.
+
+    Args:
+        digest: of what the picture shows, written among the first bytes.
+    """
+    figure.set_dpi(_DPI)
+    # `savefig` draws, and lays out, twice.
+    canvas = FigureCanvasAgg(figure)
+    canvas.draw()
     with written_beside(path) as partial:
-        figure.savefig(partial, dpi=150)
+        matplotlib.image.imsave(
+            partial, np.asarray(canvas.buffer_rgba()), dpi=_DPI, metadata={"Digest": digest}
+        )
+
+
+def draw_where_changed(
+    path: Path, draw: Callable[[Any], Figure], data: object, files: Iterable[Path]
+) -> None:
+    """Draws and saves a picture, unless the file there has been drawn from the same.
+
+    Args:
+        path: of the picture.
+        draw: the function that draws the data.
+        data: a value whose repr tells it all.
+        files: that `draw` reads.
+    """
+    parts = (_digest_of_code(), data, [sha256(file) for file in files])
+    digest = hashlib.sha256(repr(parts).encode()).hexdigest()
+    try:
+        with path.open("rb") as file:
+            if digest.encode() in file.read(1000):
+                return
+    except FileNotFoundError:
+        pass
+    # A fixed height of titles spares measuring all labels of the axes.
+    with matplotlib.rc_context({"axes.titley": 1.0}):
+        save(draw(data), path, digest)
+
+
+@functools.cache
+def _digest_of_code() -> str:
+    sums = [sha256(path) for path in sorted(Path(__file__).parent.rglob("*.py"))]
+    return f"{matplotlib.__version__} {sums}"

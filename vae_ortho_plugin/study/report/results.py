@@ -3,13 +3,12 @@
 
 from collections.abc import Callable, Container, Iterable
 from dataclasses import dataclass
+from functools import cached_property
 
 from vae_ortho_plugin.study.plan.data_variants import DataVariant
 from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES, Experiment
 from vae_ortho_plugin.study.plan.plans import Plan
 from vae_ortho_plugin.study.report.finished import FinishedRun
-
-_MODELS = list(MODEL_TITLES)
 
 
 @dataclass(frozen=True)
@@ -37,25 +36,29 @@ class Results:
         made: dict[DataVariant, list[DataVariant]] = {}
         for data in grouped(finished, "data"):
             made.setdefault(data.as_planned, []).append(data)
-        return cls(
-            study,
-            {
-                Experiment(data, experiment.model): seeds
-                for experiment, seeds in plan.items()
-                for data in made.get(experiment.data, [experiment.data])
-            },
-            finished,
-        )
+        planned = {
+            Experiment(data, experiment.model): seeds
+            for experiment, seeds in plan.items()
+            for data in made.get(experiment.data, [experiment.data])
+        }
+        return cls(study, planned, finished)
 
-    @property
-    def _variants(self) -> list[DataVariant]:
-        """Each data variant once, grouped by data set, those with the data set's batch size first."""
+    @cached_property
+    def _runs(self) -> dict[Experiment, list[FinishedRun]]:
+        runs: dict[Experiment, list[FinishedRun]] = {experiment: [] for experiment in self.plan}
+        for item in self.finished:
+            runs[item.experiment].append(item)
+        return runs
+
+    @cached_property
+    def _order(self) -> list[Experiment]:
+        """By data set, those with the data set's batch size first, then by data variant and model."""
         variants = list(dict.fromkeys(experiment.data for experiment in self.plan))
-        data_sets = [data.data_set for data in variants]
-        return sorted(
-            variants,
-            key=lambda data: (data_sets.index(data.data_set), data.batch_size is not None),
-        )
+        sets = [data.data_set for data in variants]
+        variants.sort(key=lambda data: (sets.index(data.data_set), data.batch_size is not None))
+        place = {data: position for position, data in enumerate(variants)}
+        models = list(MODEL_TITLES)
+        return sorted(self.plan, key=lambda one: (place[one.data], models.index(one.model)))
 
     def experiments(
         self,
@@ -68,31 +71,27 @@ class Results:
             variants: only those whose planned data variant is one of these.
             planned: only those whose planned experiment is one of these.
         """
-        order = self._variants
-        return sorted(
-            (
-                experiment
-                for experiment in self.plan
-                if (variants is None or experiment.data.as_planned in variants)
-                and (planned is None or experiment.as_planned in planned)
-            ),
-            key=lambda one: (order.index(one.data), _MODELS.index(one.model)),
-        )
+        return [
+            experiment
+            for experiment in self._order
+            if (variants is None or experiment.data.as_planned in variants)
+            and (planned is None or experiment.as_planned in planned)
+        ]
 
     def runs(self, experiments: Iterable[Experiment]) -> list[FinishedRun]:
         """The finished runs of these experiments, in their order."""
-        return [
-            item
-            for experiment in experiments
-            for item in self.finished
-            if item.experiment == experiment
-        ]
+        return [item for experiment in experiments for item in self._runs[experiment]]
+
+    def missing(self) -> dict[Experiment, tuple[int, int]]:
+        """Experiments with fewer runs than planned -> finished and planned number."""
+        counts = {one: (len(self._runs[one]), planned) for one, planned in self.plan.items()}
+        return {one: (made, planned) for one, (made, planned) in counts.items() if made < planned}
 
     def values(
         self, experiment: Experiment, get: Callable[[FinishedRun], float | None]
     ) -> list[float]:
         """What `get` returns for the finished runs of an experiment, without None."""
-        found = (get(item) for item in self.runs([experiment]))
+        found = (get(item) for item in self._runs[experiment])
         return [value for value in found if value is not None]
 
 
@@ -102,3 +101,14 @@ def grouped(runs: Iterable[FinishedRun], by: str) -> dict:
     for item in runs:
         groups.setdefault(getattr(item.experiment, by), []).append(item)
     return groups
+
+
+class Sweep(dict[Experiment, tuple[DataVariant, float | None]]):
+    """Planned experiment -> the data of which a parameter is swept, and the parameter's value."""
+
+    def value(self, experiment: Experiment) -> float | None:
+        return self[experiment.as_planned][1]
+
+    def series(self, experiment: Experiment) -> DataVariant:
+        """The data, with the remarks on the experiment's runs."""
+        return self[experiment.as_planned][0].remarked_as(experiment.data)

@@ -9,8 +9,10 @@ from vae_ortho_plugin.study.report.sections import (
     basis,
     dial,
     dto_and_score,
+    found,
     images,
     latent_space,
+    limits,
     over_training,
     supplement_c,
     table_1,
@@ -20,10 +22,10 @@ from vae_ortho_plugin.study.report.sections import (
 
 # In the order of the report.
 SECTIONS: tuple[Callable[[Results], Section | None], ...] = (
-    basis.overview,
-    table_1.section,
+    found.section,
     table_2.section,
-    dto_and_score.every_run,
+    table_1.section,
+    limits.section,
     dial.section,
     dto_and_score.figure_4,
     over_training.section,

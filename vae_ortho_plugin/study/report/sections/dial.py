@@ -1,36 +1,25 @@
 # SPDX-License-Identifier: Apache-2.0
 """The dial: the linearized VAE over its weight of orthogonality, beside the sampled models."""
 
-from dataclasses import replace
 from statistics import median, median_low
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator
 
-from vae_ortho_plugin.study.plan.data_variants import DataVariant
-from vae_ortho_plugin.study.plan.experiments import (
-    DIAL,
-    DIAL_VARIANTS,
-    MODEL_TITLES,
-    Experiment,
-    dial_experiment,
-)
+from vae_ortho_plugin.study.plan import experiments as planned
+from vae_ortho_plugin.study.plan.experiments import DIAL_VARIANTS, MODEL_TITLES, Experiment
 from vae_ortho_plugin.study.report import pictures, tables
 from vae_ortho_plugin.study.report.document import Picture, Section
 from vae_ortho_plugin.study.report.finished import FinishedRun
-from vae_ortho_plugin.study.report.pictures import STYLES, model_title
-from vae_ortho_plugin.study.report.results import Results
-from vae_ortho_plugin.study.report.tables import DTO, SCORE, Column, Table
+from vae_ortho_plugin.study.report.results import Results, Sweep
+from vae_ortho_plugin.study.report.tables import DTO, SCORE, Column
 
-# Planned experiment -> its data without the dial, and λ; None of a sampled model.
-_WEIGHTS: dict[Experiment, tuple[DataVariant, float | None]] = {
-    **{dial_experiment(data, weight): (data, weight) for data in DIAL_VARIANTS for weight in DIAL},
-    **{
-        Experiment(data, model): (data, None)
-        for data, models in DIAL_VARIANTS.items()
-        for model in models
-    },
-}
+# λ; None of a sampled model.
+_WEIGHTS = Sweep()
+for _data, _models in DIAL_VARIANTS.items():
+    _WEIGHTS |= {planned.dial_experiment(_data, one): (_data, one) for one in planned.DIAL}
+    _WEIGHTS |= {Experiment(_data, model): (_data, None) for model in _models}
 # DtO counts as reached where it stays below.
 _REACHED = 0.05
 _FRACTIONS = {0.25: "¼", 0.5: "½"}
@@ -42,6 +31,8 @@ _TEXT = (
     "images weighs by 1/(p(1 − p)) at each pixel. Squared error: of what is decoded from the posterior's mean, summed over "
     "the observation."
 )
+# Of a model on some data: λ, the model, the numbers of its runs for each column.
+_Point = tuple[float | None, str, list[list[float]]]
 
 
 def _contrast(item: FinishedRun) -> float | None:
@@ -66,39 +57,48 @@ _COLUMNS = (
 
 
 def section(results: Results) -> Section | None:
-    found = _series(results)
-    if not found:
+    series: dict[str, list[Experiment]] = {}
+    for one in results.experiments(planned=_WEIGHTS):
+        series.setdefault(_WEIGHTS.series(one).title, []).append(one)
+    # Only data with two λ or more.
+    series = {
+        title: found
+        for title, found in series.items()
+        if sum(_weight(one) is not None for one in found) > 1
+    }
+    if not series:
         return None
-    finished = {title: one for title, one in found.items() if results.runs(one)}
-    picture = (
-        [Picture("dial", "Orthogonality over λ", _draw(results, finished))] if finished else []
+    for found in series.values():
+        found.sort(key=lambda one: (_weight(one) is None, _weight(one) or 0))
+    points = {
+        title: [
+            (_weight(one), one.model, [results.values(one, column.get) for column in _COLUMNS])
+            for one in found
+        ]
+        for title, found in series.items()
+        if results.runs(found)
+    }
+    picture = [Picture("dial", "Orthogonality over λ", _draw, points)] if points else []
+    shown = [one for found in series.values() for one in found]
+    labels = {"data set": lambda one: _WEIGHTS.series(one).title, "model": _model}
+    table = tables.table(
+        "dial", tables.rows(results, shown, _COLUMNS), labels, orthogonality=_weight
     )
-    table = _table(results, [experiment for one in found.values() for experiment in one])
+    table.shown["steps"] = [_steps_text(results, one) for one in shown]
     return Section("The dial: orthogonality on request", [_TEXT, *picture, table])
 
 
 def _weight(experiment: Experiment) -> float | None:
-    return _WEIGHTS[experiment.as_planned][1]
+    return _WEIGHTS.value(experiment)
 
 
-def _title(experiment: Experiment) -> str:
-    """Of the data without the dial, with the remarks on the experiment's runs."""
-    return _WEIGHTS[experiment.as_planned][0].remarked_as(experiment.data).title
+def _model(experiment: Experiment) -> str:
+    weight = _weight(experiment)
+    return MODEL_TITLES[experiment.model] if weight is None else f"λ = {_label(weight)}"
 
 
-def _series(results: Results) -> dict[str, list[Experiment]]:
-    """Title of data with two λ or more -> the linearized VAEs by λ, then the sampled models."""
-    series: dict[str, list[Experiment]] = {}
-    for experiment in results.experiments(planned=_WEIGHTS):
-        series.setdefault(_title(experiment), []).append(experiment)
-    for experiments in series.values():
-        experiments.sort(key=lambda one: (_weight(one) is None, _weight(one) or 0))
-    return {title: one for title, one in series.items() if len(_by_weight(one)) > 1}
-
-
-def _by_weight(experiments: list[Experiment]) -> dict[float, Experiment]:
-    weights = {_weight(experiment): experiment for experiment in experiments}
-    return {weight: experiment for weight, experiment in weights.items() if weight is not None}
+def _label(weight: float) -> str:
+    return _FRACTIONS.get(weight, f"{weight:g}")
 
 
 def _steps(item: FinishedRun) -> float | None:
@@ -120,65 +120,47 @@ def _steps_text(results: Results, experiment: Experiment) -> str:
     return f"{middle} ({len(reached)} of {len(results.runs([experiment]))})"
 
 
-def _label(weight: float) -> str:
-    return _FRACTIONS.get(weight, f"{weight:g}")
-
-
-def _model(experiment: Experiment) -> str:
-    weight = _weight(experiment)
-    return MODEL_TITLES[experiment.model] if weight is None else f"λ = {_label(weight)}"
-
-
-def _table(results: Results, experiments: list[Experiment]) -> Table:
-    rows = tables.rows(results, experiments, _COLUMNS)
-    labels = {"data set": _title, "model": _model}
-    table = tables.table("dial", rows, labels, orthogonality=_weight)
-    steps = [_steps_text(results, experiment) for experiment in experiments]
-    return replace(
-        table,
-        headings=[*table.headings, "steps"],
-        lines=[[*line, text] for line, text in zip(table.lines, steps, strict=True)],
-    )
-
-
-def _draw(results: Results, found: dict[str, list[Experiment]]) -> Figure:
-    figure = Figure(figsize=(3.6 * len(_COLUMNS), 2.9 * len(found) + 0.4), layout="constrained")
-    grid = figure.subplots(len(found), len(_COLUMNS), squeeze=False)
+def _draw(points: dict[str, list[_Point]]) -> Figure:
+    figure, grid = pictures.panels(len(points), len(_COLUMNS), 3.4, 2.9, legend=1)
     handles = {}
-    for line, (title, experiments) in zip(grid, found.items(), strict=True):
-        for axes, column in zip(line, _COLUMNS, strict=True):
-            handles |= _draw_panel(axes, results, experiments, column)
+    for line, (title, of_data) in zip(grid, points.items(), strict=True):
+        for place, (axes, column) in enumerate(zip(line, _COLUMNS, strict=True)):
+            numbers = [(weight, model, values[place]) for weight, model, values in of_data]
+            handles |= _draw_panel(axes, numbers, column)
         line[0].set_title(title, loc="left")
-    figure.legend(handles.values(), handles, loc="outside lower center", ncols=4, frameon=False)
+    figure.legend(handles.values(), handles, loc="lower center", ncols=5, frameon=False)
     return figure
 
 
 def _draw_panel(
-    axes: Axes, results: Results, experiments: list[Experiment], column: Column
+    axes: Axes, numbers: list[tuple[float | None, str, list[float]]], column: Column
 ) -> dict:
     """Draws the numbers of a column; returns what it drew by the label for the legend."""
     drawn = {}
-    dial = _by_weight(experiments)
-    for experiment in experiments[len(dial) :]:
-        values = results.values(experiment, column.get)
-        if values:
-            color = STYLES[experiment.model][0]
-            label = f"{model_title(experiment.model)}, median"
-            drawn[label] = axes.axhline(median(values), color=color, linestyle="--")
-    color, marker = STYLES["linearized_vae"]
+    weights = [weight for weight, _, _ in numbers if weight is not None]
     medians = {}
-    for place, experiment in enumerate(dial.values()):
-        values = results.values(experiment, column.get)
-        if values:
+    for weight, model, values in numbers:
+        color, marker = pictures.STYLES[model]
+        if values and weight is None:
+            label = f"{pictures.model_title(model)}, median"
+            drawn[label] = axes.axhline(median(values), color=color, linestyle="--")
+        elif values:
+            place = weights.index(weight)
             axes.scatter([place] * len(values), values, color=color, marker=marker, alpha=0.5, s=14)
             medians[place] = median(values)
     if medians:
-        (line,) = axes.plot(medians.keys(), medians.values(), color=color)
+        (line,) = axes.plot(
+            medians.keys(), medians.values(), color=pictures.STYLES["linearized_vae"][0]
+        )
         drawn["linearized, a mark a seed, and their median"] = line
     if not drawn:
         axes.set_axis_off()
         return {}
-    axes.set_yscale("linear" if column is SCORE else "log")
-    axes.set_xticks(range(len(dial)), list(map(_label, dial)))
+    if column is not SCORE:
+        axes.set_yscale("log")
+        axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        axes.yaxis.set_major_formatter("{x:g}")
+    axes.minorticks_off()
+    axes.set_xticks(range(len(weights)), list(map(_label, weights)))
     pictures.label_axes(axes, "λ", column.title)
     return drawn

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """DtO against disentanglement: of every run beside the paper's means, and over restarts (Figure 4)."""
 
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from scipy import stats
@@ -18,16 +17,22 @@ from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.paper_targets import target
 from vae_ortho_plugin.study.report.results import Results, grouped
 
+AXES = ("distance to orthogonality (DtO)", "disentanglement score")
 _FIGURE_4 = [figure_4_experiment(number) for number in FIGURE_4_EPOCHS]
 _MARKERS = "osD^vP"
-_AXES = ("distance to orthogonality (DtO)", "disentanglement score")
 
 
-def every_run(results: Results) -> Section | None:
+def every_run(results: Results) -> Picture | None:
+    """Every run of the tables that has a score; None without any."""
     runs = _scored(results, results.experiments(SHOWN_VARIANTS))
+    points = {
+        (data.title, data.data_set): {
+            model: scores(chosen) for model, chosen in grouped(of_data, "model").items()
+        }
+        for data, of_data in grouped(runs, "data").items()
+    }
     title = "DtO against disentanglement"
-    picture = Picture("dto_disentanglement", title, _draw_models(runs)) if runs else None
-    return Section(title, [picture]) if picture else None
+    return Picture("dto_disentanglement", title, _draw_models, points) if runs else None
 
 
 def figure_4(results: Results) -> Section | None:
@@ -46,7 +51,11 @@ def figure_4(results: Results) -> Section | None:
     )
     blocks: list = [text]
     if runs:
-        blocks.append(Picture("figure_4", "Figure 4", _draw_restarts(runs)))
+        points = [
+            (f"{data.epochs} epoch{'s' * (data.epochs > 1)}{_origin(chosen[0])}", scores(chosen))
+            for data, chosen in grouped(runs, "data").items()
+        ]
+        blocks.append(Picture("figure_4", "Figure 4", _draw_restarts, points))
     # Rendered and published files are two data sets.
     for origin in dict.fromkeys(map(_origin, runs)) or [""]:
         chosen = [item for item in runs if _origin(item) == origin]
@@ -60,9 +69,14 @@ def _scored(results: Results, experiments: list[Experiment]) -> list[FinishedRun
     return [item for item in runs if item.metric("disentanglement_score") is not None]
 
 
+def scores(runs: list[FinishedRun]) -> tuple[list, list]:
+    """DtO and disentanglement score of each run."""
+    return tuple([item.metric(name) for item in runs] for name in ("dto", "disentanglement_score"))
+
+
 def correlation(runs: list[FinishedRun]) -> str:
     """Both coefficients of DtO and disentanglement, or why there are none."""
-    dto, score = _points(runs)
+    dto, score = scores(runs)
     if len(runs) < 3 or len(set(dto)) < 2 or len(set(score)) < 2:
         return "none yet; it takes at least three runs that differ."
     pearson, spearman = stats.pearsonr(dto, score), stats.spearmanr(dto, score)
@@ -73,64 +87,41 @@ def correlation(runs: list[FinishedRun]) -> str:
     return f"{text}), Spearman {spearman.statistic:.2f} (p = {spearman.pvalue:.2g})."
 
 
-def _points(runs: list[FinishedRun]) -> tuple[list, list]:
-    """DtO and disentanglement score of each run."""
-    return tuple([item.metric(name) for item in runs] for name in ("dto", "disentanglement_score"))
-
-
 def _origin(item: FinishedRun) -> str:
     return f", {item.data_facts['origin']}" if "origin" in item.data_facts else ""
 
 
-def _draw_restarts(runs: list[FinishedRun]) -> Figure:
-    figure = Figure(figsize=(6, 4.6), layout="constrained")
-    axes = figure.subplots()
-    for index, (data, chosen) in enumerate(grouped(runs, "data").items()):
-        axes.scatter(
-            *_points(chosen),
-            color=pictures.COLORS[index % len(pictures.COLORS)],
-            marker=_MARKERS[index % len(_MARKERS)],
-            alpha=0.8,
-            label=f"{data.epochs} epoch{'s' * (data.epochs > 1)}{_origin(chosen[0])}",
-        )
-    pictures.label_axes(axes, *_AXES)
-    figure.legend(loc="outside lower center", ncols=1, frameon=False)
+def _draw_restarts(points: list[tuple[str, tuple[list, list]]]) -> Figure:
+    figure, ((axes,),) = pictures.panels(1, 1, 6, 4.2, legend=len(points))
+    for index, (label, (dto, score)) in enumerate(points):
+        color = pictures.COLORS[index % len(pictures.COLORS)]
+        marker = _MARKERS[index % len(_MARKERS)]
+        axes.scatter(dto, score, color=color, marker=marker, alpha=0.8, label=label)
+    pictures.label_axes(axes, *AXES)
+    figure.legend(loc="lower center", frameon=False)
     return figure
 
 
-def _draw_models(runs: list[FinishedRun]) -> Figure:
-    variants = grouped(runs, "data")
-    figure, panels = pictures.panels(len(variants), width=4.6, height=4.2)
+def _draw_models(points: dict[tuple[str, str], dict[str, tuple[list, list]]]) -> Figure:
+    """Of each data set, by title and name, the scores of each model."""
+    columns = min(len(points), 3)
+    figure, panels = pictures.panels_in_rows(len(points), 4.6, height=4, legend=4 - columns)
     labels = {}
-    for axes, (data, of_data) in zip(panels, variants.items(), strict=True):
-        for model, chosen in grouped(of_data, "model").items():
+    for axes, ((title, data_set), of_data) in zip(panels, points.items(), strict=True):
+        for model, (dto, score) in of_data.items():
             color, marker = pictures.STYLES[model]
-            points = axes.scatter(*_points(chosen), color=color, marker=marker, alpha=0.8)
-            labels[pictures.model_title(model)] = points
-            _draw_paper(axes, data.data_set, model)
-        axes.set_title(data.title)
+            labels[pictures.model_title(model)] = axes.scatter(
+                dto, score, color=color, marker=marker, alpha=0.8
+            )
+            x, y = (target(data_set, name, model) for name in ("dto", "disentanglement_score"))
+            if x and y:
+                style = {"color": color, "marker": marker, "markersize": 9, "linewidth": 0.7}
+                axes.errorbar(x.mean, y.mean, y.sd, x.sd, markerfacecolor="none", **style)
+        axes.set_title(title)
         axes.set_ylim(-0.05, 1.05)
-        pictures.label_axes(axes, *_AXES)
+        pictures.label_axes(axes, *AXES)
     labels["paper, mean ± sd"] = Line2D(
         [], [], color="black", marker="o", markerfacecolor="none", linewidth=0.7
     )
-    columns = min(len(labels), 3 * min(len(variants), 3))
-    figure.legend(labels.values(), labels, loc="outside lower center", ncols=columns, frameon=False)
+    figure.legend(labels.values(), labels, loc="lower center", ncols=3 * columns, frameon=False)
     return figure
-
-
-def _draw_paper(axes: Axes, data_set: str, model: str) -> None:
-    dto, score = (target(data_set, name, model) for name in ("dto", "disentanglement_score"))
-    if dto and score:
-        color, marker = pictures.STYLES[model]
-        axes.errorbar(
-            dto.mean,
-            score.mean,
-            xerr=dto.sd,
-            yerr=score.sd,
-            color=color,
-            marker=marker,
-            markersize=9,
-            markerfacecolor="none",
-            linewidth=0.7,
-        )

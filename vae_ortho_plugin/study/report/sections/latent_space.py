@@ -23,34 +23,27 @@ def section(results: Results) -> Section | None:
         for item in results.runs(results.experiments(SHOWN_VARIANTS))
         if item.files.latent_grid.is_file()
     ]
-    if not runs:
-        return None
     blocks: list = [_TEXT]
     for data, of_data in grouped(runs, "data").items():
+        shown = [of_model[:_MAX_SEEDS] for of_model in grouped(of_data, "model").values()]
+        files = tuple(item.files.latent_grid for of_model in shown for item in of_model)
         title = f"Latent space, {data.title}"
-        picture = Picture(f"latent_space_{data.name}", title, _grids(grouped(of_data, "model")))
+        picture = Picture(f"latent_space_{data.name}", title, _draw, shown, files)
         blocks += [f"### {data.title}", picture]
-    return Section("Latent space", blocks)
+    return Section("Latent space", blocks) if runs else None
 
 
-def _grids(of_model: dict[str, list[FinishedRun]]) -> Figure:
-    height = min(_MAX_SEEDS, max(map(len, of_model.values())))
-    figure = Figure(figsize=(2.9 * len(of_model), 2.9 * height + 0.5), layout="constrained")
-    panels = figure.subplots(height, len(of_model), squeeze=False)
-    for column, items in zip(panels.T, of_model.values(), strict=True):
-        for index, axes in enumerate(column):
-            if index >= len(items):
-                axes.set_axis_off()
-                continue
-            item = items[index]
+def _draw(shown: list[list[FinishedRun]]) -> Figure:
+    figure, panels = pictures.panels(max(map(len, shown)), len(shown), 2.9, 3.1, legend=1)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for column, of_model in zip(panels.T, shown, strict=True):
+        for axes, item in zip(column, of_model, strict=False):
+            axes.set_axis_on()
             with np.load(item.files.latent_grid) as file:
                 pictures.draw_latent_grid(axes, file["latents"])
-            axes.set_title(f"{pictures.run_title(item)}\n{_measures(item)}", fontsize="medium")
-    figure.legend(
-        handles=pictures.grid_legend(), loc="outside lower center", ncols=2, frameon=False
-    )
+            score = item.metric("disentanglement_score")
+            numbers = f"DtO {item.metric('dto'):.2f}, disent. {score:.2f}"
+            axes.set_title(f"{pictures.run_title(item)}\n{numbers}", fontsize="small")
+    figure.legend(handles=pictures.grid_legend(), loc="lower center", ncols=2, frameon=False)
     return figure
-
-
-def _measures(item: FinishedRun) -> str:
-    return f"DtO {item.metric('dto'):.2f}, disent. {item.metric('disentanglement_score'):.2f}"

@@ -2,6 +2,7 @@
 """Δ_KL, DtO and the loss while the models train."""
 
 from collections.abc import Callable
+from functools import partial
 from typing import NamedTuple
 
 from matplotlib.figure import Figure
@@ -71,44 +72,42 @@ _LOSS = _View(
 
 
 def section(results: Results) -> Section | None:
-    runs = results.runs(results.experiments(_VARIANTS))
+    variants = grouped(results.runs(results.experiments(_VARIANTS)), "data")
     blocks: list = []
     for view in (_DELTA_KL, _DTO, _LOSS):
-        curves = [
-            (item, curve) for item in runs if (curve := view.curve(item)) and len(curve[0]) > 1
-        ]
+        curves = {
+            data.title: [
+                (item.experiment.model, *curve)
+                for item in runs
+                if (curve := view.curve(item)) and len(curve[0]) > 1
+            ]
+            for data, runs in variants.items()
+        }
+        curves = {title: of_data for title, of_data in curves.items() if of_data}
         if curves:
-            picture = Picture(view.name, view.title, _draw(curves, view))
+            picture = Picture(view.name, view.title, partial(_draw, view), curves)
             blocks += [f"### {view.title}", view.note, picture]
     return Section("Over training", blocks) if blocks else None
 
 
-def _draw(curves: list[tuple[FinishedRun, Curve]], view: _View) -> Figure:
-    variants = grouped((item for item, _ in curves), "data")
-    figure, panels = pictures.panels(len(variants), width=4.6, height=3.4)
-    for axes, data in zip(panels, variants, strict=True):
-        labelled = set()
-        for item, (steps, values) in curves:
-            model = item.experiment.model
-            if item.experiment.data != data:
-                continue
-            axes.plot(
-                steps,
-                values,
-                color=pictures.STYLES[model][0],
-                linewidth=1,
-                alpha=0.6,
-                label=None if model in labelled else pictures.model_title(model),
-            )
-            labelled.add(model)
+def _draw(view: _View, curves: dict[str, list[tuple[str, list[float], list[float]]]]) -> Figure:
+    """Of each data set: the model, steps and values of each run."""
+    figure, panels = pictures.panels_in_rows(len(curves), width=4.6, height=3.4)
+    for axes, (title, of_data) in zip(panels, curves.items(), strict=True):
+        labels = {}
+        for model, steps, values in of_data:
+            color = pictures.STYLES[model][0]
+            (line,) = axes.plot(steps, values, color=color, linewidth=1, alpha=0.6)
+            labels.setdefault(pictures.model_title(model), line)
         if view is _DELTA_KL:
             axes.axhline(0.03, color="black", linestyle=":", linewidth=1)
-        axes.set_title(data.title)
+        axes.set_title(title)
         pictures.label_axes(axes, "training step (a batch each)", view.label)
         axes.set_xscale(view.scale)
         if view.scale == "linear":
             axes.xaxis.set_major_locator(MaxNLocator(5))
             axes.xaxis.set_major_formatter(EngFormatter(sep=""))
         axes.set_yscale(view.scale)
-        axes.legend(frameon=False, fontsize="small")
+        axes.minorticks_off()
+        axes.legend(labels.values(), labels, loc="best", frameon=False, fontsize="small")
     return figure

@@ -3,35 +3,28 @@
 
 from matplotlib.figure import Figure
 
-from vae_ortho_plugin.study.plan.data_variants import DataVariant
-from vae_ortho_plugin.study.plan.experiments import (
-    AXIS_RATIOS,
-    SWEPT_BETAS,
-    SYNTH_LINEAR,
-    SYNTH_LINEAR_64,
-    Experiment,
-    axis_ratio_experiment,
-    beta_experiment,
-)
+from vae_ortho_plugin.study.plan import experiments as planned
+from vae_ortho_plugin.study.plan.experiments import Experiment
 from vae_ortho_plugin.study.report import paper_targets, pictures, tables
 from vae_ortho_plugin.study.report.document import Picture, Section
 from vae_ortho_plugin.study.report.paper_targets import Target
-from vae_ortho_plugin.study.report.results import Results
+from vae_ortho_plugin.study.report.results import Results, Sweep
 from vae_ortho_plugin.study.report.tables import DTO, SCORE, Column, Row
 
-# Planned experiment -> the data whose parameter is swept, and the parameter's value.
-Sweep = dict[Experiment, tuple[DataVariant, float]]
-
-_BETAS: Sweep = {
-    beta_experiment(data, beta): (data, beta)
-    for data, betas in SWEPT_BETAS.items()
-    for beta in betas
-}
-_RATIOS: Sweep = {
-    axis_ratio_experiment(ratio, data): (data, ratio)
-    for data in (SYNTH_LINEAR, SYNTH_LINEAR_64)
-    for ratio in AXIS_RATIOS
-}
+_BETAS = Sweep(
+    {
+        planned.beta_experiment(data, beta): (data, beta)
+        for data, betas in planned.SWEPT_BETAS.items()
+        for beta in betas
+    }
+)
+_RATIOS = Sweep(
+    {
+        planned.axis_ratio_experiment(ratio, data): (data, ratio)
+        for data in (planned.SYNTH_LINEAR, planned.SYNTH_LINEAR_64)
+        for ratio in planned.AXIS_RATIOS
+    }
+)
 
 
 def beta_sweep(results: Results) -> Section | None:
@@ -42,16 +35,22 @@ def beta_sweep(results: Results) -> Section | None:
         "β-VAEs that differ from those of Table 2 in β alone. The paper shows this as a figure, without "
         "numbers."
     )
-    shown = [row for row in rows if row[0].ours]
-    curves = (
-        [Picture("beta_sweep", "DtO and disentanglement over β", _curves(shown))] if shown else []
-    )
+    curves: dict = {}
+    for row in rows:
+        of_data = curves.setdefault(_BETAS.series(row[0].experiment).title, {})
+        for entry in row:
+            if entry.ours:
+                value = _BETAS.value(entry.experiment), entry.ours.mean, entry.ours.sd or 0
+                of_data.setdefault(entry.column.title, []).append(value)
+    curves = {title: of_data for title, of_data in curves.items() if of_data}
+    title = "DtO and disentanglement over β"
+    picture = [Picture("beta_sweep", title, _draw, curves)] if curves else []
     labels = {
-        "data set": lambda one: _series(_BETAS, one).title,
-        "β": lambda one: f"{_beta(one):g}",
+        "data set": lambda one: _BETAS.series(one).title,
+        "β": lambda one: f"{_BETAS.value(one):g}",
     }
-    table = tables.table("beta_sweep", rows, labels, beta=_beta)
-    return Section("Supplement C: sweep of β", [text, *curves, table])
+    table = tables.table("beta_sweep", rows, labels, beta=_BETAS.value)
+    return Section("Supplement C: sweep of β", [text, *picture, table])
 
 
 def axis_ratios(results: Results) -> Section | None:
@@ -63,41 +62,25 @@ def axis_ratios(results: Results) -> Section | None:
         "principal directions are arbitrary. The paper's numbers are at second hand."
     )
     labels = {
-        "data set": lambda one: _series(_RATIOS, one).title,
-        "axis ratio": lambda one: f"{_ratio(one):g}",
+        "data set": lambda one: _RATIOS.series(one).title,
+        "axis ratio": lambda one: f"{_RATIOS.value(one):g}",
     }
-    table = tables.table("axis_ratios", rows, labels, axis_ratio=_ratio)
+    table = tables.table("axis_ratios", rows, labels, axis_ratio=_RATIOS.value)
     return Section("Supplement C: axis ratios", [text, table])
-
-
-def _beta(experiment: Experiment) -> float:
-    return _BETAS[experiment.as_planned][1]
-
-
-def _ratio(experiment: Experiment) -> float:
-    return _RATIOS[experiment.as_planned][1]
-
-
-def _series(sweep: Sweep, experiment: Experiment) -> DataVariant:
-    """The data whose parameter is swept, with the remarks on the experiment's runs."""
-    return sweep[experiment.as_planned][0].remarked_as(experiment.data)
 
 
 def _rows(results: Results, sweep: Sweep, columns: list[Column]) -> list[Row]:
     """By data, remarks and value, without the series that have experiments of Table 2 alone."""
     experiments = results.experiments(planned=sweep)
-    series = {
-        _series(sweep, experiment)
-        for experiment in experiments
-        if experiment.data.as_planned != sweep[experiment.as_planned][0]
-    }
+    changed = [one for one in experiments if one.data.as_planned != sweep[one.as_planned][0]]
+    series = set(map(sweep.series, changed))
     data_order = list(dict.fromkeys(data for data, _ in sweep.values()))
 
     def place(experiment: Experiment) -> tuple:
         data, value = sweep[experiment.as_planned]
         return data_order.index(data), experiment.data.remarks, value
 
-    chosen = [experiment for experiment in experiments if _series(sweep, experiment) in series]
+    chosen = [experiment for experiment in experiments if sweep.series(experiment) in series]
     return tables.rows(results, sorted(chosen, key=place), columns)
 
 
@@ -105,30 +88,22 @@ def _of_supplement(column: Column) -> Column:
     """The column beside the supplement's numbers; ratio 2 stands beside Table 2's number."""
 
     def paper(experiment: Experiment) -> Target | None:
-        own = paper_targets.AXIS_RATIOS.get(_ratio(experiment), {}).get(column.name)
+        own = paper_targets.AXIS_RATIOS.get(_RATIOS.value(experiment), {}).get(column.name)
         return own or paper_targets.target("synth_linear", column.name, experiment.model)
 
     return column._replace(paper=paper)
 
 
-def _curves(rows: list[Row]) -> Figure:
-    series: dict[str, list[Row]] = {}
-    for row in rows:
-        series.setdefault(_series(_BETAS, row[0].experiment).title, []).append(row)
-    figure, panels = pictures.panels(len(series), width=4.6, height=3.4)
-    for axes, (title, of_series) in zip(panels, series.items(), strict=True):
-        for entries, color, marker in zip(
-            zip(*of_series, strict=True), pictures.COLORS, "os", strict=False
-        ):
-            shown = [entry for entry in entries if entry.ours]
+def _draw(curves: dict[str, dict[str, list[tuple[float, float, float]]]]) -> Figure:
+    """Of each data set and number: β, mean and standard deviation."""
+    figure, panels = pictures.panels_in_rows(len(curves), width=4.6, height=3.4)
+    styles = {DTO.title: ("o", pictures.BLUE), SCORE.title: ("s", pictures.VERMILION)}
+    for axes, (title, of_data) in zip(panels, curves.items(), strict=True):
+        for label, points in of_data.items():
+            betas, means, spreads = zip(*points, strict=True)
+            marker, color = styles[label]
             axes.errorbar(
-                [_beta(entry.experiment) for entry in shown],
-                [entry.ours.mean for entry in shown],
-                yerr=[entry.ours.sd or 0 for entry in shown],
-                color=color,
-                marker=marker,
-                capsize=3,
-                label=entries[0].column.title,
+                betas, means, yerr=spreads, color=color, marker=marker, capsize=3, label=label
             )
         axes.set_title(title)
         axes.set_xscale("log")

@@ -9,7 +9,7 @@ from vae_ortho_plugin.study.report import order, tables
 from vae_ortho_plugin.study.report.document import Section
 from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.results import Results
-from vae_ortho_plugin.study.report.tables import DTO, SCORE, Column, Entry, Row, Table
+from vae_ortho_plugin.study.report.tables import DTO, SCORE, Column, Row, Table
 
 _COLUMNS = [tables.of_table_2(DTO), tables.of_table_2(SCORE)]
 
@@ -67,36 +67,26 @@ def section(results: Results) -> Section | None:
     notes = [_EQUAL] if any(_is_arbitrary(results, one) for one in experiments) else []
     notes += [_RANDOM] if any(map(_has_random_matrix, experiments)) else []
     comparisons = order.compare_order(dto for dto, _ in rows)
-    return Section(
-        "Table 2: distance to orthogonality and disentanglement",
-        [
-            _TEXT,
-            _table(results, rows),
-            " ".join(notes),
-            *_headroom(results, experiments),
-            *(["### Order", _ORDER, order.order_to_markdown(comparisons)] if comparisons else []),
-        ],
-    )
+    blocks = [_TEXT, tables.LEGEND, _table(results, rows), *[" ".join(notes)] * bool(notes)]
+    blocks += _headroom(results, experiments)
+    if comparisons:
+        blocks += ["### Order", _ORDER, order.order_to_markdown(comparisons)]
+    return Section("Table 2: distance to orthogonality and disentanglement", blocks)
 
 
 def _table(results: Results, rows: list[Row]) -> Table:
     """The table with marks on arbitrary DtO, and with random matrices below random decoders."""
-    table = tables.table(
-        "table_2",
-        rows,
-        {
-            "data set": tables.data_label,
-            "model": lambda one: tables.marked_model_label(one, _COLUMNS[0].paper(one)),
-        },
-    )
-    ours = table.headings.index(DTO.title)
-    lines = []
-    for (dto, _), line in zip(rows, table.lines, strict=True):
-        line[ours] += " ‡" * _is_arbitrary(results, dto.experiment)
-        lines.append(line)
-        if _has_random_matrix(dto.experiment):
-            lines.append(_random_matrix(dto))
-    return replace(table, lines=lines)
+    labels = {
+        "data set": tables.data_label,
+        "model": lambda one: tables.model_label(one, _COLUMNS[0]),
+    }
+    table = tables.table("table_2", rows, labels)
+    experiments = [row[0].experiment for row in rows]
+    table.shown[DTO.title] += [" ‡" * _is_arbitrary(results, one) for one in experiments]
+    for place, experiment in enumerate(experiments):
+        if _has_random_matrix(experiment):
+            table.shown.loc[place + 0.5] = _random_matrix(experiment)
+    return replace(table, shown=table.shown.sort_index())
 
 
 def _is_arbitrary(results: Results, experiment: Experiment) -> bool:
@@ -108,19 +98,18 @@ def _has_random_matrix(experiment: Experiment) -> bool:
     return experiment.model == "random_decoder" and experiment.data.as_planned in COMPARED_VARIANTS
 
 
-def _random_matrix(decoder: Entry) -> list[str]:
+def _random_matrix(decoder: Experiment) -> list[str]:
     """The line of random matrices below that of a random decoder."""
-    data, matrix = decoder.experiment.data, RANDOM_MATRICES[decoder.experiment.data.data_set]
-    dto = [f"{matrix.mean:.2f} ± {matrix.sd:.2f}", "–", decoder.paper.text()]
-    return [data.title, "random matrix, U(0,1)", f"{matrix.number:,}", *dto, *"–––"]
+    matrix = RANDOM_MATRICES[decoder.data.data_set]
+    dto = [f"{matrix.mean:.2f} ± {matrix.sd:.2f}", "–", _COLUMNS[0].paper(decoder).text()]
+    return [decoder.data.title, "random matrix, U(0,1)", f"{matrix.number:,}", *dto, *"–––"]
 
 
 def _headroom_score(item: FinishedRun) -> float | None:
     """The score by the other normalizer, where a factor is categorical."""
     kinds = item.metric("disentanglement_score", "factor_kinds") or []
-    return (
-        item.metric("disentanglement_score", "headroom_score") if "categorical" in kinds else None
-    )
+    score = item.metric("disentanglement_score", "headroom_score")
+    return score if "categorical" in kinds else None
 
 
 def _headroom(results: Results, experiments: list[Experiment]) -> list[str | Table]:

@@ -1,23 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paper's theory in the trained models: PCA (Sec. 2.3), parts of the loss (Prop. 4), the optimum (Thm. 2)."""
 
-from vae_ortho_plugin.study.plan.experiments import (
-    AXIS_RATIOS,
-    SHOWN_VARIANTS,
-    SYNTH_LINEAR,
-    SYNTH_LINEAR_64,
-    Experiment,
-    axis_ratio_experiment,
-)
+from vae_ortho_plugin.study.plan import experiments as planned
+from vae_ortho_plugin.study.plan.experiments import SHOWN_VARIANTS, Experiment
 from vae_ortho_plugin.study.report import tables
 from vae_ortho_plugin.study.report.document import Section
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.tables import Column, Table
 
 _LINEAR_VARIANTS = [
-    axis_ratio_experiment(ratio, data).data
-    for data in (SYNTH_LINEAR, SYNTH_LINEAR_64)
-    for ratio in reversed(AXIS_RATIOS)
+    planned.axis_ratio_experiment(ratio, data).data
+    for data in (planned.SYNTH_LINEAR, planned.SYNTH_LINEAR_64)
+    for ratio in reversed(planned.AXIS_RATIOS)
 ]
 _ANGLES = (
     "Mean angle, in degrees, between the principal directions of the training data and the directions "
