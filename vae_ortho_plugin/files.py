@@ -79,6 +79,25 @@ def written_beside(path: Path) -> Iterator[Path]:
         partial.unlink(missing_ok=True)
 
 
+@contextlib.contextmanager
+def directory_written_beside(path: Path, partial: Path) -> Iterator[None]:
+    """Within: a directory is written to `partial`. At the end it is sealed and becomes `path`.
+
+    After an error the partial directory is deleted and `path` is unchanged.
+
+    Args:
+        path: of the directory, without links.
+        partial: on the same file system; deleted where it is left from a process that was killed.
+    """
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        yield
+        seal(partial)
+        publish(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
 def publish(finished: Path, path: Path) -> None:
     """Renames a finished directory to `path`; a directory that is there is replaced by it.
 

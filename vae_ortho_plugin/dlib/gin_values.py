@@ -4,13 +4,11 @@
 dlib takes them as they are: text as a learning rate ends in TensorFlow, -5 steps as a finished training.
 """
 
-import functools
 import inspect
 import math
 import numbers
 import types
 import typing
-from collections.abc import Callable
 
 import gin
 
@@ -68,17 +66,6 @@ _REFERENCES = {
     "reconstruction_loss.loss_fn": False,
     "vae_optimizer.optimizer_fn": False,
 }
-
-
-def checked(step: Callable) -> Callable:
-    """A step of dlib that checks what gin binds before it begins."""
-
-    @functools.wraps(step)
-    def check_and_step(*args, **kwargs):
-        check()
-        return step(*args, **kwargs)
-
-    return check_and_step
 
 
 def check() -> None:

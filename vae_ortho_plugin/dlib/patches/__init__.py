@@ -106,22 +106,22 @@ def _train(module: types.ModuleType) -> None:
 
 
 def _postprocess(module: types.ModuleType) -> None:
-    from vae_ortho_plugin.dlib.steps import postprocess
+    from vae_ortho_plugin.dlib.steps import after_training
 
-    postprocess.wrap(module)
+    after_training.wrap_postprocess(module)
 
 
 def _evaluate(module: types.ModuleType) -> None:
     import vae_ortho_plugin.decoder.metrics  # noqa: F401  registers them
-    from vae_ortho_plugin.dlib.steps import evaluate
+    from vae_ortho_plugin.dlib.steps import after_training
 
-    evaluate.wrap(module)
+    after_training.wrap_evaluate(module)
 
 
 def _reason(module: types.ModuleType) -> None:
-    from vae_ortho_plugin.dlib.steps import reason
+    from vae_ortho_plugin.dlib.steps import after_training
 
-    reason.wrap(module)
+    after_training.wrap_reason(module)
 
 
 def _reproduce(module: types.ModuleType) -> None:

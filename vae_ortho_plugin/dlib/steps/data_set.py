@@ -18,11 +18,6 @@ from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import Reference
 
 
-def is_auto() -> bool:
-    """Whether gin binds dataset.name to 'auto'."""
-    return bound("dataset.name") == "auto"
-
-
 def bound(parameter: str) -> object:
     """The value that gin binds to a parameter, that of a macro too; None where there is none.
 
@@ -35,6 +30,12 @@ def bound(parameter: str) -> object:
         return copy.deepcopy(value)  # which gives a macro's value
     except ValueError:  # gin does not know the configurable, or the macro
         return None
+
+
+def of_finished_step_if_auto(directory: str, step: str) -> contextlib.AbstractContextManager:
+    """As `of_finished_step` where dataset.name is 'auto'; else what gin binds stays as it is."""
+    is_auto = bound("dataset.name") == "auto"
+    return of_finished_step(directory, step) if is_auto else contextlib.nullcontext()
 
 
 @contextlib.contextmanager

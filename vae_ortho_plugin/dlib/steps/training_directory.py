@@ -15,6 +15,7 @@ from pathlib import Path
 import gin
 
 from vae_ortho_plugin import files, gin_files
+from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.dlib.steps import data_set, export, made_of, output_directory
 from vae_ortho_plugin.engine import checkpoints, interruption, progress
 from vae_ortho_plugin.engine.settings import WITHOUT_EFFECT, training_loop
@@ -32,6 +33,7 @@ def resumable(train: Callable) -> Callable:
 
     @functools.wraps(train)
     def continue_or_train(*args, **kwargs):
+        gin_values.check()
         # Parameters that are not given are left to gin.
         given = signature.bind_partial(*args, **kwargs).arguments
         overwrite = given.get("overwrite", False)
@@ -95,19 +97,20 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         if not (resume and _can_continue(partial, overwrite)):
             shutil.rmtree(partial, ignore_errors=True)
             _say_what_is_trained()  # one that is continued says so first
-        shutil.rmtree(partial / _MODEL, ignore_errors=True)
         partial.mkdir(exist_ok=True)
         files.write_text(partial / _CONFIG, gin.config_str())
         try:
-            with checkpoints.kept_in(partial / _CHECKPOINTS), export.prepared_before_training():
+            with (
+                files.directory_written_beside(directory, partial / _MODEL),
+                checkpoints.kept_in(partial / _CHECKPOINTS),
+                export.prepared_before_training(),
+            ):
                 yield str(partial / _MODEL)
-            files.seal(partial / _MODEL)
         except (NonFiniteLossError, checkpoints.CannotContinue):
             raise  # its message says what to do with the checkpoints that are in there
         except BaseException as error:
             _keep_or_delete(partial, error)
             raise
-        files.publish(partial / _MODEL, directory)
         progress.say(f"the model is in {path}")
         shutil.rmtree(partial, ignore_errors=True)
 
