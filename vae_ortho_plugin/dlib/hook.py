@@ -17,32 +17,39 @@ if TYPE_CHECKING:
 
 PACKAGE = "disentanglement_lib"
 
-# The modules of the packages in setup.py's install_requires.
-REQUIRED = (
-    "absl",
-    "gin",
-    "h5py",
-    "imageio",
-    "markdown",
-    "matplotlib",
-    "numpy",
-    "ortools",
-    "packaging",
-    "pandas",
-    "PIL",
-    "requests",
-    "rich",
-    "scipy",
-    "seaborn",
-    "simplejson",
-    "six",
-    "sklearn",
-    "tensorflow",
-    "tensorflow_hub",
-    "tensorflow_probability",
-    "tf_keras",
-    "threadpoolctl",
-)
+# The modules that an installation needs, and the packages that setup.py asks for to have them.
+REQUIRED = {
+    "absl": "absl-py",
+    # 0.4 does not import on Python 3.10 or later.
+    "gin": "gin-config>=0.5",
+    # TensorFlow asks for it, too; Shapes3D is read with it.
+    "h5py": "h5py",
+    "imageio": "imageio",
+    "markdown": "markdown",
+    "matplotlib": "matplotlib",
+    "numpy": "numpy",
+    "ortools": "ortools",
+    "packaging": "packaging",
+    "pandas": "pandas",
+    "PIL": "pillow",
+    "requests": "requests",
+    "rich": "rich",
+    # 1.18 moved hierarchy._plot_dendrogram, which disentanglement_lib's dendrogram calls.
+    "scipy": "scipy<1.18",
+    "seaborn": "seaborn",
+    "simplejson": "simplejson",
+    "six": "six",
+    "sklearn": "scikit-learn",
+    # The releases that the tests have run on; TensorFlow Probability 0.25 asks for 2.18.
+    "tensorflow": "tensorflow>=2.18,<2.22",
+    # 0.16 removed hub.Module, with which disentanglement_lib exports and reads models.
+    "tensorflow_hub": "tensorflow-hub==0.15.*",
+    # Each release works with few TensorFlow releases and says so only when it is imported.
+    "tensorflow_probability": "tensorflow-probability==0.25.*",
+    # tf.layers and TensorFlow Probability need Keras 2; its release follows TensorFlow's.
+    "tf_keras": "tf_keras>=2.18,<2.22",
+    "threadpoolctl": "threadpoolctl",
+}
 _INSTALL_DLIB = "pip install --no-deps disentanglement-lib==1.5"
 
 # Set on dlib's package once the stand-ins are there.

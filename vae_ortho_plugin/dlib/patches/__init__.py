@@ -7,73 +7,17 @@ gin configurables, and wrap dlib's steps in those of the package `steps`.
 
 import bisect
 import functools
-import os
-import shutil
 import types
 from collections.abc import Callable
 
-from vae_ortho_plugin.dlib import import_path, json_values
-from vae_ortho_plugin.dlib.patches import (
-    aggregation,
-    data,
-    metrics,
-    models,
-    visualize,
-)
-from vae_ortho_plugin.dlib.steps import data_set
-from vae_ortho_plugin.engine import inputs, progress
+from vae_ortho_plugin.dlib.patches import data, metrics, models, utils, visualize
+from vae_ortho_plugin.engine import inputs
 from vae_ortho_plugin.errors import InputError
 
 
 def apply(module: types.ModuleType) -> None:
     """Applies the patch of a dlib module that has just been imported."""
     _PATCHES[module.__name__.rpartition(".")[2]](module)
-
-
-def _results(module: types.ModuleType) -> None:
-    def copydir(path_to_old_dir, path_to_new_dir):
-        # distutils' copy_tree does not make a directory again that it made once and that was deleted.
-        shutil.copytree(path_to_old_dir, path_to_new_dir, dirs_exist_ok=True)
-
-    module.copydir = copydir
-    save_dict = module.save_dict
-
-    @functools.wraps(save_dict)
-    def save_as_json(config_path, dict_with_info):
-        values, notes = json_values.json_values(dict_with_info)
-        for note in notes:
-            progress.say(f"note: in {os.path.basename(config_path)}, {note}")
-        save_dict(config_path, values)
-
-    module.save_dict = save_as_json
-    save_gin = module.save_gin
-
-    @functools.wraps(save_gin)
-    def save_gin_with_import_path(config_path):
-        save_gin(config_path)
-        with open(config_path, "a", encoding="utf-8") as file:
-            file.write(import_path.comment())
-
-    module.save_gin = save_gin_with_import_path
-
-    update = module.update_result_directory
-
-    @functools.wraps(update)
-    def update_result_directory(result_directory, step_name, results_dict, *args, **kwargs):
-        return update(
-            result_directory, step_name, {**results_dict, **_origin_of_data()}, *args, **kwargs
-        )
-
-    module.update_result_directory = update_result_directory
-
-
-def _origin_of_data() -> dict[str, str]:
-    """The entry of every result that says what the data set is, unless it is the published one."""
-    from vae_ortho_plugin.data.files.origin import origin
-
-    name = data_set.bound("dataset.name")
-    data = origin(name) if isinstance(name, str) else None
-    return {"data": data} if data else {}
 
 
 def _util(module: types.ModuleType) -> None:
@@ -167,12 +111,11 @@ class _Studies(dict):
 
 
 _PATCHES = {
-    **aggregation.PATCHES,
     **data.PATCHES,
     **metrics.PATCHES,
     **models.PATCHES,
+    **utils.PATCHES,
     **visualize.PATCHES,
-    "results": _results,
     "util": _util,
     "train": _train,
     "postprocess": _postprocess,
