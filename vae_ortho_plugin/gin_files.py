@@ -161,7 +161,7 @@ def bindings(path: Path) -> list[str]:
     return [f"{name} = {value!r}" for name, value in read_bindings(path).items()]
 
 
-class _Delegate:
+class Delegate:
     """What gin's parser makes of references and macros."""
 
     @staticmethod
@@ -184,7 +184,7 @@ def _statements(
     from gin import config_parser
 
     try:
-        for statement in config_parser.ConfigParser(io.StringIO(text), _Delegate()):
+        for statement in config_parser.ConfigParser(io.StringIO(text), Delegate()):
             if isinstance(statement, config_parser.BindingStatement):
                 scope = f"{statement.scope}/" if statement.scope else ""
                 parameter = f".{statement.arg_name}" if statement.arg_name else ""

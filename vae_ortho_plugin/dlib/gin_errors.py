@@ -40,17 +40,7 @@ def explained(files: Sequence[str], bindings: Sequence[str]) -> Iterator[None]:
         yield
     except InputError:
         raise
-    except (
-        ValueError,
-        TypeError,
-        RuntimeError,
-        KeyError,
-        SyntaxError,
-        NameError,
-        AttributeError,
-        ImportError,
-        OSError,
-    ) as error:
+    except Exception as error:
         message = _message(error)
         if message is None:
             raise

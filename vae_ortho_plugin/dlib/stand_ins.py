@@ -208,7 +208,7 @@ def _prepare_gin() -> None:
         # come after them, and gin 0.5 logs an error for each path before them.
         found = gin_files.included(config_file, including) if including else None
         path = pathlib.Path(found or gin_files.find(config_file) or config_file)
-        import_path.add_of_included(path)
+        import_path.add([path.parent])
         including.append(path)
         try:
             return parse_config_file(str(path), *args, **kwargs)

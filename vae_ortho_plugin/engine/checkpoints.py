@@ -129,18 +129,22 @@ class Checkpoints:
         """
         for left in self.directory.glob(".*.partial"):  # by a process that was killed
             shutil.rmtree(left, ignore_errors=True)
-        partial, written = self.directory / f".{step}.partial", self.directory / str(step)
+        partial = self.directory / f".{step}.partial"
         try:
-            with files.directory_written_beside(written, partial):
-                (partial / _EVENTS).mkdir(parents=True)
-                save_weights(str(partial / _WEIGHTS))
-                save_tracked(partial / _TRACKED)
-                for path in events:
-                    shutil.copyfile(path, partial / _EVENTS / path.name)
-                facts = {"step": step, "last_step": last_step, "saved_at": time.time()}
-                files.write_text(partial / _MANIFEST, json.dumps(facts, indent=1))
+            (partial / _EVENTS).mkdir(parents=True)
+            save_weights(str(partial / _WEIGHTS))
+            save_tracked(partial / _TRACKED)
+            for path in events:
+                shutil.copyfile(path, partial / _EVENTS / path.name)
+            facts = {"step": step, "last_step": last_step, "saved_at": time.time()}
+            files.write_text(partial / _MANIFEST, json.dumps(facts, indent=1))
+            files.seal(partial)
+            files.publish(partial, self.directory / str(step))
         except OSError as error:
             raise cannot_be_written(self.directory, error) from error
+        finally:
+            shutil.rmtree(partial, ignore_errors=True)
+        written = self.directory / str(step)
         self._delete_but_a_fallback_of(written)
         return Checkpoint(written, **facts)
 

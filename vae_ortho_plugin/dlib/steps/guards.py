@@ -38,7 +38,7 @@ def guarded(with_gin: Callable, prepare: Callable[[dict], str]) -> Callable:
         for name, path in zip(files, found, strict=True):
             if path is None:
                 raise InputError(gin_files.missing(name))
-        import_path.add(found)
+        import_path.begin(found)
         output_directory.refuse_existing(prepare(arguments), arguments["overwrite"])
         try:
             with (

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The directory of an unfinished training, from which the same training continues.
+"""The directory of an unfinished training run, from which the same run continues.
 
 `<model_dir>.unfinished` holds the configuration, the engine's checkpoints, and under `model` what dlib
 writes. When the model is complete, it is renamed to <model_dir> and the rest is deleted.
@@ -17,7 +17,7 @@ import gin
 from vae_ortho_plugin import files, gin_files
 from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.dlib.steps import data_set, export, made_of, output_directory
-from vae_ortho_plugin.engine import checkpoints, interruption, progress
+from vae_ortho_plugin.engine import checkpoints, estimator, interruption, progress
 from vae_ortho_plugin.engine.settings import WITHOUT_EFFECT, training_loop
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 
@@ -28,7 +28,7 @@ _MOST_DIFFERENCES = 5
 
 
 def resumable(train: Callable) -> Callable:
-    """dlib's train, which continues an unfinished training of the same directory."""
+    """dlib's train, which continues an unfinished training run of the same directory."""
     signature = inspect.signature(train)
 
     @functools.wraps(train)
@@ -59,7 +59,7 @@ def resumable(train: Callable) -> Callable:
 
 
 def _check_made_of(partial: Path, now: dict) -> None:
-    """Writes down what an unfinished training is made of.
+    """Writes down what an unfinished training run is made of.
 
     Raises:
         CannotContinue: it has checkpoints that were made of something else.
@@ -103,26 +103,23 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
             with (
                 files.directory_written_beside(directory, partial / _MODEL),
                 checkpoints.kept_in(partial / _CHECKPOINTS),
-                export.prepared_before_training(),
+                estimator.before_first_step(export.build_before_training),
             ):
                 yield str(partial / _MODEL)
         except (NonFiniteLossError, checkpoints.CannotContinue):
             raise  # its message says what to do with the checkpoints that are in there
         except BaseException as error:
-            _keep_or_delete(partial, error)
+            _delete_without_checkpoint(partial, error)
             raise
         progress.say(f"the model is in {path}")
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def _say_what_is_trained() -> None:
-    """Such as 'training vae on synth_linear for 375,000 steps of 64 points, seed 0'.
-
-    Nothing where gin has no value for one of them: an error follows.
-    """
+    """Such as 'training vae on synth_linear for 375,000 steps of 64 points, seed 0'."""
     names = ("model", "training_steps", "batch_size", "random_seed")
     values = [data_set.bound("dataset.name"), *(data_set.bound(f"model.{name}") for name in names)]
-    if None in values:
+    if None in values:  # an error follows
         return
     data, model, steps, points, seed = values
     model = str(model).removeprefix("@").removesuffix("()")
@@ -130,8 +127,8 @@ def _say_what_is_trained() -> None:
     progress.say(f"training {model} on {data} for {steps} steps of {points} points, seed {seed}")
 
 
-def _keep_or_delete(partial: Path, error: BaseException) -> None:
-    """After an error: says what is kept, or deletes what has no checkpoint, not even a damaged one."""
+def _delete_without_checkpoint(partial: Path, error: BaseException) -> None:
+    """After an error: deletes what has no checkpoint, not even a damaged one; else says how to continue."""
     if not any((partial / _CHECKPOINTS).glob("[0-9]*")):
         shutil.rmtree(partial, ignore_errors=True)
         return
@@ -144,7 +141,7 @@ def _keep_or_delete(partial: Path, error: BaseException) -> None:
 
 
 def _can_continue(partial: Path, overwrite: bool) -> bool:
-    """Whether there is a training to continue.
+    """Whether there is a training run to continue.
 
     Raises:
         InputError: there is one with another configuration, which must not be discarded.
