@@ -43,31 +43,31 @@ def test_a_deleted_current_directory_is_named(tmp_path, monkeypatch):
 def test_a_script_says_in_one_line_which_variable_it_is(tmp_path, variables, shown):
     directory = tmp_path / "für"
     directory.mkdir()
-    process = script(directory, [dlib_script("dlib_train")], **variables)
+    process = run(directory, [dlib_script("dlib_train")], **variables)
     assert process.returncode == 1
     (line,) = process.stderr.splitlines()
     assert line.startswith("dlib_train: ") and shown in line
     program = (
         "from vae_ortho_plugin.dlib.console_scripts import evaluate\nraise SystemExit(evaluate())"
     )
-    process = script(directory, ["-c", program], **variables)
+    process = run(directory, ["-c", program], **variables)
     assert process.returncode == 2
     (line,) = process.stderr.splitlines()
     assert line.startswith("error: ") and shown in line
 
 
 def test_the_locale_c_is_usable_where_all_names_are_ascii(tmp_path):
-    program = "from vae_ortho_plugin.dlib import environment\nprint(script.unusable_for_scripts())"
-    process = script(tmp_path, ["-c", program], LC_ALL="C", PYTHONUTF8="0")
+    program = "from vae_ortho_plugin.dlib import script\nprint(script.unusable_for_scripts())"
+    process = run(tmp_path, ["-c", program], LC_ALL="C", PYTHONUTF8="0")
     assert process.stdout == "None\n"
 
 
 def test_an_import_of_dlib_says_which_variable_it_is(tmp_path):
-    process = script(tmp_path, ["-c", "import disentanglement_lib"], PYTHONOPTIMIZE="2")
+    process = run(tmp_path, ["-c", "import disentanglement_lib"], PYTHONOPTIMIZE="2")
     assert process.stderr.splitlines()[-1].startswith("ImportError: Python runs without docstrings")
 
 
-def script(cwd, arguments, **variables):
+def run(cwd, arguments, **variables):
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
         check=False,

@@ -97,6 +97,7 @@ def run_without_pth(program, *first):
     )
 
 
+@pytest.mark.long
 def test_without_the_pth_line_an_import_of_the_plugin_is_enough():
     program = """
 import disentanglement_lib
