@@ -9,7 +9,7 @@ from disentanglement_lib.methods.unsupervised import train  # noqa: F401, regist
 from disentanglement_lib.postprocessing import postprocess  # noqa: F401
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.gin_files import Reference, gin_config, read_bindings
+from vae_ortho_plugin.files.gin_files import Reference, gin_config, read_bindings
 
 MODELS = (
     *("beta_vae", "vae", "autoencoder", "beta_vae_sigma", "polarized_vae", "random_decoder"),
@@ -161,7 +161,7 @@ def test_a_path_that_the_user_adds_to_gins_precedes_the_plugins(tmp_path, monkey
 
 def test_gin_files_are_read_without_tensorflow_and_numpy():
     program = (
-        "import sys\nfrom vae_ortho_plugin.gin_files import gin_config, read_bindings\n"
+        "import sys\nfrom vae_ortho_plugin.files.gin_files import gin_config, read_bindings\n"
         "assert read_bindings(gin_config('vae.gin'))['epochs'] == 600\n"
         "assert not {'tensorflow', 'numpy'} & set(sys.modules)"
     )

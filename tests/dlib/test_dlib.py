@@ -26,8 +26,8 @@ from dlib_support import fresh_gin  # noqa: F401
 from vae_ortho_plugin.data import mnist_files
 from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
-from vae_ortho_plugin.gin_files import gin_config
-from vae_ortho_plugin.locks import locked
+from vae_ortho_plugin.files.gin_files import gin_config
+from vae_ortho_plugin.files.locks import locked
 
 BETA_VAE = str(gin_config("beta_vae.gin"))
 

@@ -17,7 +17,7 @@ import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.engine import threads
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.files.gin_files import gin_config
 
 
 @pytest.fixture(autouse=True)

@@ -12,13 +12,12 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.decoder import kept_models
 from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
 from vae_ortho_plugin.decoder.output_activation import ACTIVATIONS, KNOWN
 from vae_ortho_plugin.engine import memory
 from vae_ortho_plugin.errors import InputError, check_no_pattern
-from vae_ortho_plugin.files import check_seal
+from vae_ortho_plugin.files import check_seal, gin_files
 from vae_ortho_plugin.measures import triangular_factors
 
 OUTPUTS = ("image", "raw")

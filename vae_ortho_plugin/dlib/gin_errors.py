@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import gin
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.arrays.names import METRICS, OF_JACOBIANS
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import gin_files
 
 _UNKNOWN_CONFIGURABLE = re.compile(
     r"No configurable matching '([^']+)'|No configurable matching reference @?'?([\w./]+)"

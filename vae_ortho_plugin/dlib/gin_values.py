@@ -12,9 +12,9 @@ import typing
 
 import gin
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.errors import InputError, check_whole
-from vae_ortho_plugin.gin_files import Macro, Reference
+from vae_ortho_plugin.files import gin_files
+from vae_ortho_plugin.files.gin_files import Macro, Reference
 
 # Parameters of dlib that are whole numbers, and the least value of each.
 _WHOLE = {

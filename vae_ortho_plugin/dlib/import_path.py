@@ -15,8 +15,8 @@ from pathlib import Path
 import gin
 from gin import config_parser
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import gin_files
 
 _COMMENT = "# Folders of imported modules: "
 

@@ -17,10 +17,10 @@ import sys
 import types
 import warnings
 
-from vae_ortho_plugin import streams
 from vae_ortho_plugin.dlib import quiet_start, script
 from vae_ortho_plugin.dlib.hook import REQUIRED
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import streams
 
 # TensorFlow Probability 0.25 needs it. Newer releases than those of the tests are not refused.
 OLDEST_TENSORFLOW = (2, 18)
@@ -181,8 +181,8 @@ def _prepare_tensorflow() -> None:
 def _prepare_gin() -> None:
     import gin
 
-    from vae_ortho_plugin import gin_files
     from vae_ortho_plugin.dlib import import_path
+    from vae_ortho_plugin.files import gin_files
 
     def accept_old_names(decorator):
         """gin 0.5 calls whitelist and blacklist allowlist and denylist."""

@@ -15,11 +15,11 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.decoder.metrics import evaluated
 from vae_ortho_plugin.dlib.steps import data_set, guards
 from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.dlib.steps.output_directory import written_when_complete
+from vae_ortho_plugin.files import gin_files
 
 
 def wrap_postprocess(module: types.ModuleType) -> None:

@@ -10,12 +10,12 @@ from pathlib import Path
 import gin
 from gin.config import ConfigurableReference, macro
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.dlib import import_path
 from vae_ortho_plugin.dlib.steps import made_of
 from vae_ortho_plugin.engine import progress
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.gin_files import Reference
+from vae_ortho_plugin.files import gin_files
+from vae_ortho_plugin.files.gin_files import Reference
 
 
 def bound(parameter: str) -> object:

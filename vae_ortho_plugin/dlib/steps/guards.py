@@ -9,12 +9,11 @@ from pathlib import Path
 
 import gin
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.dlib import gin_errors, import_path
 from vae_ortho_plugin.dlib.steps import output_directory
 from vae_ortho_plugin.engine import graphs
 from vae_ortho_plugin.errors import InputError, check_no_pattern
-from vae_ortho_plugin.files import check_seal
+from vae_ortho_plugin.files import check_seal, gin_files
 
 
 def guarded(with_gin: Callable, prepare: Callable[[dict], str]) -> Callable:

@@ -29,7 +29,7 @@ _SAMPLE = 16
 _TOLERANCE = 1e-3
 _INSTALLED = [
     *(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")),
-    Path(files.__file__).parent,
+    Path(files.__file__).parents[1],
 ]
 
 _check: ContextVar[Callable[[dict], None] | None] = ContextVar("check_made_of", default=None)

@@ -9,9 +9,10 @@ import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from vae_ortho_plugin import files, locks
+from vae_ortho_plugin import files
 from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.errors import InputError, check_no_pattern
+from vae_ortho_plugin.files import locks
 
 _MAKE_ROOM = "Make room there, and start again"
 _MAY_NOT_WRITE = "Get the right to write there, or name another directory"

@@ -14,12 +14,13 @@ from pathlib import Path
 
 import gin
 
-from vae_ortho_plugin import files, gin_files
+from vae_ortho_plugin import files
 from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.dlib.steps import data_set, export, made_of, output_directory
 from vae_ortho_plugin.engine import checkpoints, estimator, interruption, progress
 from vae_ortho_plugin.engine.settings import WITHOUT_EFFECT, training_loop
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
+from vae_ortho_plugin.files import gin_files
 
 _CONFIG, _CHECKPOINTS, _MODEL = "config.gin", "checkpoints", "model"
 # Parameters that change neither the weights nor what is measured while a model trains.

@@ -12,9 +12,9 @@ import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 from matplotlib.figure import Figure
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.dlib.steps import data_set, guards, output_directory
+from vae_ortho_plugin.files import gin_files
 from vae_ortho_plugin.study.plan.layout import LATENT_GRID_FILE
 from vae_ortho_plugin.study.report import pictures
 

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vae_ortho_plugin.locks import Holder, holder_of
+from vae_ortho_plugin.files.locks import Holder, holder_of
 from vae_ortho_plugin.study.plan.durations import duration
 from vae_ortho_plugin.study.plan.experiments import Experiment, Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder

@@ -16,7 +16,7 @@ from pathlib import Path
 from vae_ortho_plugin.errors import InputError
 
 # In a checkout this is a link to the directory gin_configs at the root.
-_FOLDER = Path(__file__).resolve().parent / "gin_configs"
+_FOLDER = Path(__file__).resolve().parents[1] / "gin_configs"
 # The second one makes `gin_configs/vae.gin` a name of the file, as it is in a checkout.
 _OWN_PREFIXES = [str(_FOLDER), str(_FOLDER.parent)]
 
