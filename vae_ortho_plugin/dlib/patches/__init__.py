@@ -56,7 +56,6 @@ def _postprocess(module: types.ModuleType) -> None:
 
 
 def _evaluate(module: types.ModuleType) -> None:
-    import vae_ortho_plugin.decoder.metrics  # noqa: F401  registers them
     from vae_ortho_plugin.dlib.steps import after_training
 
     after_training.wrap_evaluate(module)

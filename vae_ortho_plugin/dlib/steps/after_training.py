@@ -15,7 +15,6 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 
-from vae_ortho_plugin.decoder.metrics import evaluated
 from vae_ortho_plugin.dlib.steps import data_set, guards
 from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.dlib.steps.output_directory import written_when_complete
@@ -40,6 +39,9 @@ def wrap_postprocess(module: types.ModuleType) -> None:
 
 def wrap_evaluate(module: types.ModuleType) -> None:
     """Changes dlib's module evaluation.evaluate: it takes trained models too, not only postprocessed ones."""
+    # Here, because it registers the metrics, which the other steps do not know.
+    from vae_ortho_plugin.decoder.metrics import evaluated
+
     module.hub = types.SimpleNamespace(eval_function_for_module=eval_function_for_module)
     evaluate = written_when_complete(module.evaluate)
 
