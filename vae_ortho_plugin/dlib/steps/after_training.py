@@ -13,8 +13,8 @@ from collections.abc import Iterator, Mapping
 
 import numpy as np
 import tensorflow.compat.v1 as tf
-import tensorflow_hub as hub
 
+from vae_ortho_plugin.decoder.trained_model import HubModule
 from vae_ortho_plugin.dlib.steps import data_set, guards
 from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.dlib.steps.output_directory import written_when_complete
@@ -101,27 +101,19 @@ class _Module:
         if signature not in self._signatures:
             self._signatures[signature] = self._apply(signature)
         feeds, outputs = self._signatures[signature]
-        session = self._opened[2]
-        values = session.run(outputs, {feeds[name]: value for name, value in inputs.items()})
+        values = self._opened.session.run(
+            outputs, {feeds[name]: value for name, value in inputs.items()}
+        )
         return values if as_dict else values["default"]
 
     def _apply(self, signature: str) -> tuple[dict, dict]:
-        graph, module, _ = self._opened
-        if signature == "representation" and signature not in module.get_signature_names():
-            feeds, outputs = self._apply("gaussian_encoder")
+        if signature == "representation" and signature not in self._opened.signatures:
+            feeds, outputs = self._opened.apply("gaussian_encoder")
             return feeds, {"default": outputs["mean"]}
-        with graph.as_default():
-            feeds = {
-                name: tf.placeholder(info.dtype, info.get_shape())
-                for name, info in module.get_input_info_dict(signature).items()
-            }
-            return feeds, module(feeds, signature=signature, as_dict=True)
+        return self._opened.apply(signature)
 
     @functools.cached_property
-    def _opened(self) -> tuple[tf.Graph, hub.Module, tf.Session]:
-        with tf.Graph().as_default() as graph:
-            module = hub.Module(self._path, tags=self._tags)
-            session = tf.Session()
-            self._stack.callback(session.close)
-            session.run([tf.global_variables_initializer(), tf.tables_initializer()])
-        return graph, module, session
+    def _opened(self) -> HubModule:
+        opened = HubModule(self._path, self._tags)
+        self._stack.callback(opened.session.close)
+        return opened
