@@ -13,6 +13,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 from disentanglement_lib.methods.shared import losses
 
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
+from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.dlib.steps import data_set, guards, training_directory
 from vae_ortho_plugin.engine import progress
 from vae_ortho_plugin.errors import InputError
@@ -26,7 +27,14 @@ _SAMPLE, _ROUNDING = 256, 1e-6
 def wrap(module: types.ModuleType) -> None:
     """Changes dlib's module methods.unsupervised.train."""
     module._make_input_fn = _of_checked_images(module._make_input_fn)
-    module.train = training_directory.resumable(module.train)
+    resumable = training_directory.resumable(module.train)
+
+    @functools.wraps(module.train)
+    def train(*args, **kwargs):
+        gin_values.check()
+        return resumable(*args, **kwargs)
+
+    module.train = train
     module.train_with_gin = guards.guarded(module.train_with_gin, _prepare)
 
 

@@ -15,7 +15,6 @@ from pathlib import Path
 import gin
 
 from vae_ortho_plugin import files
-from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.dlib.steps import data_set, export, made_of, output_directory
 from vae_ortho_plugin.engine import checkpoints, estimator, interruption, progress
 from vae_ortho_plugin.engine.settings import WITHOUT_EFFECT, training_loop
@@ -34,7 +33,6 @@ def resumable(train: Callable) -> Callable:
 
     @functools.wraps(train)
     def continue_or_train(*args, **kwargs):
-        gin_values.check()
         # Parameters that are not given are left to gin.
         given = signature.bind_partial(*args, **kwargs).arguments
         overwrite = given.get("overwrite", False)
