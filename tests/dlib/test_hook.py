@@ -17,6 +17,8 @@ from disentanglement_lib.data.ground_truth import named_data
 from disentanglement_lib.methods.unsupervised import train
 from dlib_support import fresh_gin  # noqa: F401
 
+from vae_ortho_plugin.dlib import patches
+
 NO_TENSORFLOW = """
 import sys
 import vae_ortho_plugin
@@ -61,6 +63,10 @@ def test_the_hook_is_installed_once():
     before = list(sys.meta_path)
     hook.install()
     assert sys.meta_path == before
+
+
+def test_every_module_that_the_hook_stops_at_has_a_patch():
+    assert {name.rpartition(".")[2] for name in hook._PATCHED} == set(patches._PATCHES)
 
 
 def test_dlib_modules_keep_their_own_loader():

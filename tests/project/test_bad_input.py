@@ -231,14 +231,6 @@ def test_a_directory_name_that_is_too_long_is_named(tmp_path, monkeypatch):
     assert message.endswith("Take a shorter name.")
 
 
-def test_an_existing_output_directory_is_left_untouched(tmp_path, monkeypatch):
-    (tmp_path / "model").mkdir()
-    (tmp_path / "model/kept").write_text("work of weeks")
-    message = refused(tmp_path, monkeypatch)
-    assert "output directory model exists and was left untouched" in message
-    assert "--overwrite" in message
-
-
 def test_a_directory_without_a_model_is_no_input(tmp_path):
     empty = tmp_path / "empty"
     empty.mkdir()

@@ -30,12 +30,7 @@ _MISSING_FILE = re.compile(r"Unable to open file: (\S+?)\. Searched config paths
 
 @contextlib.contextmanager
 def explained(files: Sequence[str], bindings: Sequence[str]) -> Iterator[None]:
-    """Within: gin's errors become an `InputError`; other errors pass.
-
-    Args:
-        files: the gin files that are read, for the message.
-        bindings: the bindings that follow them, for the message.
-    """
+    """Within: gin's errors become an `InputError`, which names the files and bindings; other errors pass."""
     try:
         yield
     except InputError:

@@ -50,14 +50,7 @@ def comment() -> str:
 
 
 def import_as(gin_file: Path) -> None:
-    """Imports what a finished step imported.
-
-    Args:
-        gin_file: of the step.
-
-    Raises:
-        InputError: a module is not found.
-    """
+    """Imports what a finished step imported; raises InputError where a module is not found."""
     text = gin_files.read_text(gin_file)
     for line in text.splitlines():
         if line.startswith(_COMMENT):

@@ -46,11 +46,7 @@ def of_finished_step(directory: str, step: str) -> Iterator[None]:
     model was trained.
 
     For dataset.name = 'auto', dlib itself looks for the name alone, and for an evaluation in
-    postprocess.gin alone.
-
-    Args:
-        directory: the step's output.
-        step: as in `gin_files.gin_file`.
+    postprocess.gin alone. The step is one of `gin_files.gin_file`.
 
     Raises:
         InputError: the step's gin file is missing or names no data set.

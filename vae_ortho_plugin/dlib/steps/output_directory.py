@@ -30,11 +30,7 @@ _REMEDIES = {
 
 @contextlib.contextmanager
 def write_errors_explained(directory: str | Path) -> Iterator[None]:
-    """Within: a full disk or a missing right, in Python or in TensorFlow, becomes InputError.
-
-    Args:
-        directory: what is written.
-    """
+    """Within: a full disk or a missing right, in Python or in TensorFlow, becomes InputError."""
     try:
         yield
     except Exception as error:
@@ -95,8 +91,7 @@ def partial_of(directory: Path) -> Path:
 def locked(path: str) -> Iterator[Path]:
     """Within: this process alone writes the yielded directory, and the directory that holds it exists.
 
-    Args:
-        path: of the directory; links are followed, so that two names of it have one lock.
+    Links are followed, so that two names of a directory have one lock.
 
     Raises:
         InputError: another process writes it, or it cannot be written.

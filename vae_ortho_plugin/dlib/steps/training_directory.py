@@ -86,8 +86,7 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         overwrite: replace a finished model, and discard an unfinished one of another configuration.
 
     Raises:
-        InputError: `path` exists and overwrite is False; another process trains into it; an
-            unfinished training with another configuration is there.
+        InputError: without `overwrite`, there is one of these; or another process trains into `path`.
     """
     resume = training_loop().resume
     with output_directory.locked(path) as directory:
