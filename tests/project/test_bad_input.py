@@ -184,18 +184,10 @@ def test_a_missing_included_file_is_named_with_the_line_that_includes_it(tmp_pat
     assert "Did you mean vae.gin" in message
 
 
-@pytest.mark.parametrize(
-    "content, shown",
-    [
-        (b"include 'mine.gin'\n", "circle: mine.gin includes mine.gin"),
-        ("vae.beta = 1  # für\n".encode("latin-1"), "Line 1 of mine.gin: a character"),
-    ],
-)
-def test_a_gin_file_of_another_encoding_or_that_includes_itself_is_named(
-    tmp_path, monkeypatch, content, shown
-):
-    (tmp_path / "mine.gin").write_bytes(content)
-    assert shown in refused(tmp_path, monkeypatch, config="mine.gin")
+def test_a_gin_file_that_includes_itself_is_named(tmp_path, monkeypatch):
+    (tmp_path / "mine.gin").write_text("include 'mine.gin'\n")
+    message = refused(tmp_path, monkeypatch, config="mine.gin")
+    assert "circle: mine.gin includes mine.gin" in message
 
 
 def test_gin_files_with_a_byte_order_mark_include_files_and_modules_beside_them(
