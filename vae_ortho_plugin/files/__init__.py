@@ -68,7 +68,7 @@ def written_beside(path: Path) -> Iterator[Path]:
         return
     path = real
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix is kept, because matplotlib and NumPy choose the format by it.
+    # The suffix stays: matplotlib and NumPy choose the format by it.
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield partial

@@ -63,7 +63,7 @@ def _check_made_of(partial: Path, now: dict) -> None:
     Raises:
         CannotContinue: it has checkpoints that were made of something else.
     """
-    there = made_of.read(partial)  # nothing where the training begins
+    there = made_of.read(partial)  # None where the training run begins
     if there is not None and (differences := made_of.differences(there, now)):
         raise checkpoints.CannotContinue(
             f"{partial} holds an unfinished training of other data or code: {_joined(differences)}. "
