@@ -2,6 +2,7 @@
 """Installs the plugin and the .pth line through which disentanglement_lib's scripts find it."""
 
 import re
+import runpy
 import shutil
 from pathlib import Path
 
@@ -30,6 +31,8 @@ def version() -> str:
     return re.search(r'^__version__ = "([^"]+)"', source, re.MULTILINE).group(1)
 
 
+hook = runpy.run_path(str(ROOT / "vae_ortho_plugin" / "dlib" / "hook.py"))
+
 setup(
     name="vae_ortho_plugin",
     version=version(),
@@ -48,39 +51,7 @@ setup(
     },
     cmdclass={"build_py": BuildPyWithPth},
     python_requires=">=3.10,<3.14",
-    # Their modules are named in vae_ortho_plugin/dlib/hook.py too.
-    install_requires=[
-        "absl-py",
-        # 0.4 does not import on Python 3.10 or later.
-        "gin-config>=0.5",
-        # TensorFlow asks for it, too; Shapes3D is read with it.
-        "h5py",
-        "imageio",
-        "markdown",
-        "matplotlib",
-        "numpy",
-        "ortools",
-        "packaging",
-        "pandas",
-        "pillow",
-        "requests",
-        "rich",
-        "scikit-learn",
-        # 1.18 moved hierarchy._plot_dendrogram, which disentanglement_lib's dendrogram calls.
-        "scipy<1.18",
-        "seaborn",
-        "simplejson",
-        "six",
-        # The releases that the tests have run on; TensorFlow Probability 0.25 asks for 2.18.
-        "tensorflow>=2.18,<2.22",
-        # 0.16 removed hub.Module, with which disentanglement_lib exports and reads models.
-        "tensorflow-hub==0.15.*",
-        # Each release works with few TensorFlow releases and says so only when it is imported.
-        "tensorflow-probability==0.25.*",
-        # tf.layers and TensorFlow Probability need Keras 2; its release follows TensorFlow's.
-        "tf_keras>=2.18,<2.22",
-        "threadpoolctl",
-    ],
+    install_requires=list(hook["REQUIRED"].values()),
     extras_require={
         "cluster": [
             # 9.27 is the release that the options handed to it, and what it does on a signal, were tried

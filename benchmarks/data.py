@@ -47,7 +47,7 @@ def main() -> None:
 
 def network_of(data_set: str) -> dict[str, object]:
     """The network and its training as the data set's gin file says: widths of hidden layers and the like."""
-    from vae_ortho_plugin.gin_files import gin_config, read_bindings
+    from vae_ortho_plugin.files.gin_files import gin_config, read_bindings
 
     bound = read_bindings(gin_config(f"datasets/{data_set}.gin"))
     # dlib's fully connected networks.

@@ -13,7 +13,7 @@ from disentanglement_lib.visualize import visualize_model
 from PIL import Image
 
 from vae_ortho_plugin import data
-from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.files.gin_files import gin_config
 
 BETA_VAE = str(gin_config("beta_vae.gin"))
 

@@ -29,7 +29,7 @@ from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.data.sampling import resident
 from vae_ortho_plugin.data.sampling.resident import resident_observations
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.files.gin_files import gin_config
 
 
 @pytest.fixture

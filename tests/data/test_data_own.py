@@ -14,7 +14,7 @@ from vae_ortho_plugin.data.npz_data import NpzData
 from vae_ortho_plugin.data.sampling.resident import resident_observations
 from vae_ortho_plugin.data.sampling.split_data import SPLITS
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.files.gin_files import gin_config
 
 
 def save(path, **arrays):

@@ -16,7 +16,7 @@ from vae_ortho_plugin import data
 from vae_ortho_plugin.data.sampling.binning import NUM_STEPS, Binning
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.files.gin_files import gin_config
 from vae_ortho_plugin.study.run.reproduce import dlib_script
 
 

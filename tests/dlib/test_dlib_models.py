@@ -88,7 +88,12 @@ PERFECT = {
 }
 
 
-@pytest.mark.parametrize("name", PERFECT)
+SLOW = {"downstream_task_logistic_regression"}
+
+
+@pytest.mark.parametrize(
+    "name", [pytest.param(n, marks=[pytest.mark.long] if n in SLOW else []) for n in PERFECT]
+)
 def test_a_metric_of_dlib_is_best_for_the_factors_themselves(name):
     scores = configured(name)(ThreeFactors(), encode, np.random.RandomState(0))
     assert scores[PERFECT[name]] == pytest.approx(1, abs=0.1)
@@ -100,6 +105,7 @@ def test_the_sap_score_of_the_factors_is_the_gap_to_chance():
     assert 0.15 < scores["SAP_score"] < 0.75
 
 
+@pytest.mark.long
 def test_the_reduced_task_does_not_know_the_factor_that_was_taken_away():
     scores = configured("reduced_downstream_task")(ThreeFactors(), encode, np.random.RandomState(0))
     removed = [value for key, value in scores.items() if "test_accuracy_reduced" in key]

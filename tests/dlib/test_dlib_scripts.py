@@ -14,10 +14,8 @@ import vae_ortho_plugin  # noqa: F401
 
 # dlib finds what TensorFlow no longer has under the plugin's hook only.
 # isort: split
-import gin
 from disentanglement_lib.data.ground_truth import named_data
-from disentanglement_lib.evaluation import evaluate  # noqa: F401  registers the metrics
-from disentanglement_lib.evaluation.metrics import unified_scores
+from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 from disentanglement_lib.utils import aggregate_results
 
 from vae_ortho_plugin.data import register, render_dsprites
@@ -107,7 +105,7 @@ def test_a_study_writes_what_dlib_aggregates(tmp_path, monkeypatch):
     assert written["dto"] == {"0": 0.1, "1": None}
 
 
-class Nameless:
+class Nameless(GroundTruthData):
     """A data set of a user without names of its factors."""
 
     num_factors, factors_num_values, observation_shape = 2, [3, 4], [2, 1, 1]
@@ -118,27 +116,11 @@ class Nameless:
     def sample_observations_from_factors(self, factors, random_state):
         return factors
 
-    def sample(self, num, random_state):
-        factors = self.sample_factors(num, random_state)
-        return factors, factors
 
-    def sample_observations(self, num, random_state):
-        return self.sample_factors(num, random_state)
-
-
-def test_unified_scores_work_on_data_without_names(tmp_path):
+def test_factors_without_names_get_those_that_unified_scores_draw():
     register("nameless", Nameless)
     dataset = named_data.get_named_ground_truth_data("nameless")
     assert dataset.factor_names == ["factor 0", "factor 1"]
-    gin.parse_config(
-        "discretizer.discretizer_fn = @histogram_discretizer\ndiscretizer.num_bins = 20\n"
-        "unified_scores.matrix_fns = [@mutual_information_matrix]"
-    )
-    scores = unified_scores.compute_unified_scores(
-        dataset, lambda x: x + 0.0, np.random.RandomState(0), str(tmp_path), 500, 100
-    )
-    gin.clear_config()
-    assert scores["mutual_information_matrix.mig"] == pytest.approx(1, abs=0.05)
 
 
 def test_abstract_dsprites_of_the_abstract_reasoning_study_is_a_data_set(tmp_path, monkeypatch):

@@ -17,6 +17,8 @@ from disentanglement_lib.data.ground_truth import named_data
 from disentanglement_lib.methods.unsupervised import train
 from dlib_support import fresh_gin  # noqa: F401
 
+from vae_ortho_plugin.dlib import patches
+
 NO_TENSORFLOW = """
 import sys
 import vae_ortho_plugin
@@ -63,6 +65,10 @@ def test_the_hook_is_installed_once():
     assert sys.meta_path == before
 
 
+def test_every_module_that_the_hook_stops_at_has_a_patch():
+    assert {name.rpartition(".")[2] for name in hook._PATCHED} == set(patches._PATCHES)
+
+
 def test_dlib_modules_keep_their_own_loader():
     for module in (named_data, train):
         assert module.__loader__ is module.__spec__.loader
@@ -97,6 +103,7 @@ def run_without_pth(program, *first):
     )
 
 
+@pytest.mark.long
 def test_without_the_pth_line_an_import_of_the_plugin_is_enough():
     program = """
 import disentanglement_lib

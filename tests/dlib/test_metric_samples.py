@@ -7,7 +7,7 @@ import pytest
 import vae_ortho_plugin  # noqa: F401
 
 # isort: split
-from data_of_dlib_support import NAMES, files, root  # noqa: F401  fixtures
+from data_of_dlib_support import files, root  # noqa: F401  fixtures
 from disentanglement_lib.data.ground_truth import named_data
 from disentanglement_lib.evaluation.metrics import beta_vae, factor_vae
 
@@ -35,7 +35,7 @@ class Representation:
         return codes + self._scale * self._noise.standard_normal(codes.shape)
 
 
-@pytest.fixture(params=[*NAMES, "synth_linear"])
+@pytest.fixture(params=["cars3d", "noisy_dsprites", "synth_linear"])
 def data(request, root):
     return named_data.get_named_ground_truth_data(request.param)
 

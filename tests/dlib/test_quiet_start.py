@@ -67,17 +67,13 @@ def test_nothing_is_dropped_where_the_user_has_set_the_variable_to_0():
     assert process.stderr == KNOWN
 
 
-@pytest.mark.parametrize("level", ["1", "2", "3"])
-def test_a_higher_level_of_the_users_drops_the_lines_too_and_is_kept(level):
+def test_a_higher_level_of_the_users_drops_the_lines_too_and_stays():
     body = f"os.write(2, {(KNOWN + OTHERS).encode()!r})\nprint(os.environ[{VARIABLE!r}])"
-    process = run_within(body, **{VARIABLE: level})
-    assert (process.stderr, process.stdout) == (OTHERS, f"{level}\n")
+    process = run_within(body, **{VARIABLE: "3"})
+    assert (process.stderr, process.stdout) == (OTHERS, "3\n")
 
 
-@pytest.mark.parametrize(
-    "end",
-    ["os.abort()", "os._exit(3)", "os.kill(os.getpid(), 9)", "raise ValueError('of the end')"],
-)
+@pytest.mark.parametrize("end", ["os.abort()", "raise ValueError('of the end')"])
 def test_what_a_process_writes_before_it_dies_is_not_lost(end):
     process = run_within(f"os.write(2, b'the error without a last newline')\n{end}")
     assert process.returncode != 0
@@ -105,24 +101,6 @@ def test_dlib_train_shows_what_is_trained_its_progress_and_where_it_is(tmp_path)
     assert re.fullmatch(rf"{prefix}training on (all cores|one thread|\d+ threads) by XLA", second)
     assert third.startswith(f"{prefix}trained 5 steps in ")
     assert fourth == f"{prefix}the model is in {model}"
-
-
-def test_dlib_train_shows_what_was_to_be_trained_before_an_error_in_a_value(tmp_path):
-    arguments = ["--gin_config=linearized_vae.gin", "--gin_bindings=linearized_vae.beta = 0"]
-    process = run(
-        script("dlib_train"), *arguments, f"--model_dir={tmp_path / 'model'}", check=False
-    )
-    first, second = process.stderr.splitlines()
-    assert first.endswith(
-        "training linearized_vae on synth_linear for 375,000 steps of 64 points, seed 0"
-    )
-    assert second.startswith("dlib_train: linearized_vae.beta = 0")
-
-
-def test_dlib_train_shows_the_error_alone_where_a_value_is_missing(tmp_path):
-    arguments = ["--gin_config=datasets/synth_linear.gin", f"--model_dir={tmp_path / 'model'}"]
-    (message,) = run(script("dlib_train"), *arguments, check=False).stderr.splitlines()
-    assert message.startswith("dlib_train: Required bindings for `model` not provided")
 
 
 @pytest.mark.long

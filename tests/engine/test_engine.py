@@ -33,7 +33,7 @@ from vae_ortho_plugin.data.synthetic import SynthLinear
 from vae_ortho_plugin.engine.settings import training_loop
 from vae_ortho_plugin.engine.training_run import seconds_per_call
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
-from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.files.gin_files import gin_config
 
 BINDINGS = [
     "synth_linear.num_points = 1000",

@@ -14,7 +14,7 @@ import vae_ortho_plugin  # noqa: F401
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.engine import threads
-from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.files.gin_files import gin_config
 
 
 @pytest.fixture(autouse=True)

@@ -22,7 +22,7 @@ with xla_cache.used() if cached == "cached" else contextlib.nullcontext():
     import vae_ortho_plugin
     from disentanglement_lib.methods.unsupervised import train
     import numpy as np, tensorflow.compat.v1 as tf
-    from vae_ortho_plugin.gin_files import gin_config
+    from vae_ortho_plugin.files.gin_files import gin_config
     for seed in seeds:
         bindings = ["model.training_steps = 30", "model.eval_steps = 1", "synth_nonlinear.num_points = 200",
                     "training_loop.xla = 'on'", f"model.random_seed = {seed}"]

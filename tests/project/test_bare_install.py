@@ -6,15 +6,12 @@ The three packages are linked from the environment of the tests, so that no netw
 
 import importlib.metadata
 import os
-import re
 import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
-
-from vae_ortho_plugin.dlib import hook
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("numpy", "scipy", "threadpoolctl")
@@ -135,12 +132,3 @@ def test_so_does_a_disentanglement_lib_that_is_there_without_its_packages(bare, 
     last = found.stderr.splitlines()[-1]
     assert last.startswith("ImportError: This environment holds only a part")
     assert COMPLETE in last and "gin" in last and "tensorflow" in last
-
-
-def test_the_packages_of_the_hook_are_those_of_the_installation(bare):
-    # The metadata built from these sources; those of the tests' environment may be older.
-    program = "import importlib.metadata as m; print(*m.requires('vae_ortho_plugin'), sep='\\n')"
-    asked = run(bare, "-c", program).stdout.splitlines()
-    names = {re.match(r"[\w-]+", line)[0] for line in asked if "extra ==" not in line}
-    modules = {"absl-py": "absl", "gin-config": "gin", "pillow": "PIL", "scikit-learn": "sklearn"}
-    assert {modules.get(n, n.replace("-", "_")) for n in names} == set(hook.REQUIRED)

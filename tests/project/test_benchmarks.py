@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """The benchmarks' table. Nothing is timed."""
 
-import pytest
-
 from benchmarks import run, table
 from benchmarks.rows import GPU, GROWTH, JAX, LIMIT, PLUGIN, STUDY, TABLE, TF114
 
@@ -35,40 +33,8 @@ def test_the_best_variant_of_a_peer_counts_and_the_ratio_says_how_far_the_plugin
     assert table.line(time) == "| A row (s) | 2 | – | 4 | – | – | – | 2.00 |"
 
 
-def test_the_table_is_pasted_between_its_marks_and_nothing_else_changes(tmp_path):
-    docs = tmp_path / "docs"
-    docs.mkdir()
-    page = docs / "performance.md"
-    page.write_text("no marks")
-    with pytest.raises(SystemExit, match="needs the lines"):
-        table.paste(tmp_path, docs)
-    page.write_text(f"before\n{table.BEGIN}\nold\n{table.END}\nafter\n")
-    table.paste(tmp_path, docs)
-    text = page.read_text()
-    assert text.startswith(f"before\n{table.BEGIN}\n\n| | plugin |") and "old" not in text
-    assert text.endswith(f"{table.END}\nafter\n")
-
-
 def test_every_row_has_a_name_of_its_own_and_every_peer_a_file():
     rows = (*TABLE, *GROWTH, STUDY)
     assert len({row.name for row in rows}) == len(rows)
     peers = {one.peer for row in (*rows, *GPU) for one in row.series}
     assert peers == {path.stem for path in run.PEERS.glob("*.py")} - {"answers"}
-
-
-@pytest.mark.parametrize(
-    "script, reason",
-    [
-        (None, "no --python-tf114 was given"),
-        ("", "cannot be run"),
-        ("#!/bin/sh\necho \"ModuleNotFoundError: No module named 'x'\" >&2", "No module named 'x'"),
-    ],
-)
-def test_a_missing_or_broken_environment_is_the_reason_in_the_table(tmp_path, script, reason):
-    python = tmp_path / "python"
-    if script:
-        python.write_text(script)
-        python.chmod(0o755)
-    given = None if script is None else str(python)
-    with run.Peer(given, "in_tf114", {}, {}, tmp_path / "log", end=1e9) as peer:
-        pytest.raises(run.NotMeasured, peer.versions).match(reason)

@@ -3,9 +3,9 @@
 
 import pytest
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.gin_files import Macro, Reference, parse_bindings, step_config
+from vae_ortho_plugin.files import gin_files
+from vae_ortho_plugin.files.gin_files import Macro, Reference, parse_bindings, step_config
 
 
 def read(text):

@@ -11,12 +11,12 @@ import time
 
 import pytest
 
-from vae_ortho_plugin import locks
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import locks
 
 HOLD = """
 import pathlib, time, sys
-from vae_ortho_plugin import locks
+from vae_ortho_plugin.files import locks
 locks.LEASE_SECONDS = 2.0
 with locks.locked(pathlib.Path(sys.argv[1]), "the test"):
     print("held", flush=True)

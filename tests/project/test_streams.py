@@ -10,7 +10,7 @@ import pytest
 PRINTS = """
 import sys
 from pathlib import Path
-from vae_ortho_plugin import streams
+from vae_ortho_plugin.files import streams
 from vae_ortho_plugin.engine import progress
 streams.drop_what_cannot_be_written("stdout", "stderr")
 for _ in range(2000):

@@ -13,7 +13,7 @@ from cluster_support import STUDY, NoSlurm, missing_module, one_machine_slurm
 from faults_of_studies import Study, Undisturbed, kill_until_finished, of_sixty_runs
 from faults_support import Impossible
 
-from vae_ortho_plugin.locks import holder_of, is_abandoned
+from vae_ortho_plugin.files.locks import holder_of, is_abandoned
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 
 

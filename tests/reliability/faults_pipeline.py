@@ -27,7 +27,7 @@ from process_support import status_of
 
 from vae_ortho_plugin.engine.interruption import Interrupted
 from vae_ortho_plugin.errors import InputError, message_of
-from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.files.gin_files import gin_config
 
 # Exit status of a step that ended with one message for the user.
 MESSAGE = 3

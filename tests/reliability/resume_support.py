@@ -21,7 +21,7 @@ from disentanglement_lib.methods.unsupervised import train
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
-from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.files.gin_files import gin_config
 
 SMALL = [
     "synth_linear.num_points = 1000",

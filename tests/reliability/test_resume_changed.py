@@ -12,7 +12,7 @@ from resume_support import Broken, broken_after, checkpoints, fresh_gin, train_s
 from vae_ortho_plugin.data.files import read_files
 from vae_ortho_plugin.dlib.steps import made_of, training_directory
 from vae_ortho_plugin.engine.checkpoints import CannotContinue
-from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.files.gin_files import gin_config
 
 # dlib finds what TensorFlow no longer has under the plugin's hook only.
 # isort: split

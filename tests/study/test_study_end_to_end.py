@@ -13,8 +13,8 @@ import pytest
 
 from vae_ortho_plugin.data.mnist_files import SHAPES
 from vae_ortho_plugin.files import SUMS
-from vae_ortho_plugin.gin_files import gin_config
-from vae_ortho_plugin.locks import locked
+from vae_ortho_plugin.files.gin_files import gin_config
+from vae_ortho_plugin.files.locks import locked
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run import command, reproduce
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script

@@ -9,7 +9,7 @@ import time
 
 import pytest
 
-from vae_ortho_plugin.locks import locked
+from vae_ortho_plugin.files.locks import locked
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.run import command, status
@@ -27,7 +27,7 @@ def folder(tmp_path):
 def killed_holder(lock):
     """Leaves the lock of a process of this host that was killed."""
     program = (
-        "import os, pathlib, sys; from vae_ortho_plugin.locks import locked\n"
+        "import os, pathlib, sys; from vae_ortho_plugin.files.locks import locked\n"
         "with locked(pathlib.Path(sys.argv[1]), 'the run'): os._exit(0)"
     )
     process = subprocess.Popen([sys.executable, "-c", program, lock])

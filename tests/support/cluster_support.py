@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from vae_ortho_plugin.locks import holder_of
+from vae_ortho_plugin.files.locks import holder_of
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 
 SCRIPT = Path(__file__).resolve().parents[2] / "scripts" / "one_machine_slurm.sh"

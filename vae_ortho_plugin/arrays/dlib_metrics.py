@@ -7,12 +7,12 @@ import gin
 import numpy as np
 from disentanglement_lib.evaluation import evaluate as _  # noqa: F401  registers the metrics
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.arrays.names import METRICS, Needs
 from vae_ortho_plugin.arrays.point_table import MatchedTable, PointTable
 from vae_ortho_plugin.arrays.reading import Factors
 from vae_ortho_plugin.dlib import gin_errors
 from vae_ortho_plugin.errors import InputError, check_whole, message_of
+from vae_ortho_plugin.files import gin_files
 
 # Of dlib's unsupervised_study_v1, for tables with so many points.
 _TRAIN, _TEST = 10_000, 5_000

@@ -23,12 +23,11 @@ from pathlib import Path
 
 import numpy as np
 
-from vae_ortho_plugin import streams
 from vae_ortho_plugin.data.dsprites import FILE, RENDERED, SIZES
 from vae_ortho_plugin.data.files.location import VARIABLE, data_root
 from vae_ortho_plugin.data.stored_images import grid
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.files import written_beside
+from vae_ortho_plugin.files import streams, written_beside
 
 _NAMES = ("color", "shape", "scale", "orientation", "posX", "posY")
 _IMAGE = 64

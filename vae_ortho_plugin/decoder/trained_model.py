@@ -12,19 +12,49 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.decoder import kept_models
 from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
 from vae_ortho_plugin.decoder.output_activation import ACTIVATIONS, KNOWN
 from vae_ortho_plugin.engine import memory
 from vae_ortho_plugin.errors import InputError, check_no_pattern
-from vae_ortho_plugin.files import check_seal
+from vae_ortho_plugin.files import check_seal, gin_files
 from vae_ortho_plugin.measures import triangular_factors
 
 OUTPUTS = ("image", "raw")
 BATCH_SIZE = 256
 # Bytes of a batch's Jacobians from which their memory is kept for the next batch.
 _LARGE_BATCH = 4 * 2**20
+
+
+class HubModule:
+    """A TF-Hub module in a graph and a session of its own, with its weights.
+
+    Args:
+        path: directory of the module.
+        tags: of the graph variant.
+
+    Attributes:
+        graph: what `apply` adds to.
+        session: of the graph; whoever opened the module closes it.
+        signatures: names of what it computes.
+    """
+
+    def __init__(self, path: str, tags: set[str] | None = None):
+        self.graph = tf.Graph()
+        with self.graph.as_default():
+            self._module = hub.Module(path, tags=tags)
+            self.session = tf.Session()
+            self.session.run([tf.global_variables_initializer(), tf.tables_initializer()])
+        self.signatures = set(self._module.get_signature_names())
+
+    def apply(self, signature: str) -> tuple[dict[str, tf.Tensor], dict[str, tf.Tensor]]:
+        """Placeholders for the inputs of a signature, and its outputs, by name."""
+        with self.graph.as_default():
+            feeds = {
+                name: tf.placeholder(info.dtype, info.get_shape())
+                for name, info in self._module.get_input_info_dict(signature).items()
+            }
+            return feeds, self._module(feeds, signature=signature, as_dict=True)
 
 
 class TrainedModel(contextlib.AbstractContextManager):
@@ -51,13 +81,10 @@ class TrainedModel(contextlib.AbstractContextManager):
                 f"Unknown activation {activation!r}; use one of {', '.join(ACTIVATIONS)}."
             )
         self._path, self._activation = module_path, ACTIVATIONS[activation]
-        self._signatures = _need_signatures(module_path)
+        _need_signatures(module_path)
         self._key = kept_models.key_of(module_path, activation)
-        self._graph = tf.Graph()
-        with self._graph.as_default():
-            self._module = hub.Module(module_path)
-            self._session = tf.Session()
-            self._session.run([tf.global_variables_initializer(), tf.tables_initializer()])
+        self._module = HubModule(module_path)
+        self._graph, self._session = self._module.graph, self._module.session
 
     def __exit__(self, kind: type[BaseException] | None, *exception) -> None:
         kept_models.give_back(self._key, self, keep=kind is None and not self._has_a_state())
@@ -241,15 +268,13 @@ class TrainedModel(contextlib.AbstractContextManager):
             )
 
     def _apply(self, signature: str, source: str) -> tuple[tf.Tensor, dict[str, tf.Tensor]]:
-        if signature not in self._signatures:
+        if signature not in self._module.signatures:
             raise InputError(
                 f"The TF-Hub module {self._path} has no signature {signature!r} (it has "
-                f"{', '.join(sorted(self._signatures))}): it is not that of a trained model."
+                f"{', '.join(sorted(self._module.signatures))}): it is not that of a trained model."
             )
-        with self._graph.as_default():
-            info = self._module.get_input_info_dict(signature)[source]
-            feed = tf.placeholder(info.dtype, info.get_shape())
-            return feed, self._module({source: feed}, signature=signature, as_dict=True)
+        feeds, outputs = self._module.apply(signature)
+        return feeds[source], outputs
 
     def _batches(
         self,
@@ -269,14 +294,12 @@ def module_signatures(module_path: str) -> set[str]:
     return set(hub.load_module_spec(module_path).get_signature_names())
 
 
-def _need_signatures(module_path: str) -> set[str]:
+def _need_signatures(module_path: str) -> None:
     check_no_pattern(module_path)
-    found = module_signatures(module_path)
-    if not found:
+    if not module_signatures(module_path):
         raise InputError(
             f"There is no TF-Hub module in {module_path}; name a directory that dlib_train wrote."
         )
-    return found
 
 
 def open_model(model_dir: str, output: str = "image") -> TrainedModel:

@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import numpy as np
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.decoder.trained_model import TrainedModel
-from vae_ortho_plugin.gin_files import Reference
+from vae_ortho_plugin.files import gin_files
+from vae_ortho_plugin.files.gin_files import Reference
 from vae_ortho_plugin.measures.jacobians import small_jacobians
 from vae_ortho_plugin.models.loss_curvature import BY_IMAGE
 

@@ -7,9 +7,9 @@ import os
 import signal
 import sys
 
-from vae_ortho_plugin import streams
-from vae_ortho_plugin.dlib.environment import unusable_for_scripts
 from vae_ortho_plugin.dlib.hook import missing_packages
+from vae_ortho_plugin.dlib.script import unusable_for_scripts
+from vae_ortho_plugin.files import streams
 
 
 def download_data() -> int:

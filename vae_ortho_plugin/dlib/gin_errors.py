@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 
 import gin
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.arrays.names import METRICS, OF_JACOBIANS
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import gin_files
 
 _UNKNOWN_CONFIGURABLE = re.compile(
     r"No configurable matching '([^']+)'|No configurable matching reference @?'?([\w./]+)"
@@ -30,27 +30,12 @@ _MISSING_FILE = re.compile(r"Unable to open file: (\S+?)\. Searched config paths
 
 @contextlib.contextmanager
 def explained(files: Sequence[str], bindings: Sequence[str]) -> Iterator[None]:
-    """Within: gin's errors become an `InputError`; other errors pass.
-
-    Args:
-        files: the gin files that are read, for the message.
-        bindings: the bindings that follow them, for the message.
-    """
+    """Within: gin's errors become an `InputError`, which names the files and bindings; other errors pass."""
     try:
         yield
     except InputError:
         raise
-    except (
-        ValueError,
-        TypeError,
-        RuntimeError,
-        KeyError,
-        SyntaxError,
-        NameError,
-        AttributeError,
-        ImportError,
-        OSError,
-    ) as error:
+    except Exception as error:
         message = _message(error)
         if message is None:
             raise

@@ -4,19 +4,17 @@
 dlib takes them as they are: text as a learning rate ends in TensorFlow, -5 steps as a finished training.
 """
 
-import functools
 import inspect
 import math
 import numbers
 import types
 import typing
-from collections.abc import Callable
 
 import gin
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.errors import InputError, check_whole
-from vae_ortho_plugin.gin_files import Macro, Reference
+from vae_ortho_plugin.files import gin_files
+from vae_ortho_plugin.files.gin_files import Macro, Reference
 
 # Parameters of dlib that are whole numbers, and the least value of each.
 _WHOLE = {
@@ -68,17 +66,6 @@ _REFERENCES = {
     "reconstruction_loss.loss_fn": False,
     "vae_optimizer.optimizer_fn": False,
 }
-
-
-def checked(step: Callable) -> Callable:
-    """A step of dlib that checks what gin binds before it begins."""
-
-    @functools.wraps(step)
-    def check_and_step(*args, **kwargs):
-        check()
-        return step(*args, **kwargs)
-
-    return check_and_step
 
 
 def check() -> None:

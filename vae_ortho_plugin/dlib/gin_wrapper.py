@@ -6,12 +6,7 @@ from collections.abc import Callable
 
 
 def replace_wrapped(wrapper: Callable, new: Callable) -> None:
-    """Makes gin's wrapper of a function call another one.
-
-    Args:
-        wrapper: what the decorator gin.configurable returned.
-        new: the function to call; `functools.wraps` of the old one.
-    """
+    """Makes what the decorator gin.configurable returned call `new`, a `functools.wraps` of the old function."""
     old = wrapper.__wrapped__
     cells = [cell for cell in wrapper.__closure__ if cell.cell_contents is old]
     if not cells:

@@ -17,73 +17,63 @@ if TYPE_CHECKING:
 
 PACKAGE = "disentanglement_lib"
 
-# The modules of the packages in setup.py's install_requires.
-REQUIRED = (
-    "absl",
-    "gin",
-    "h5py",
-    "imageio",
-    "markdown",
-    "matplotlib",
-    "numpy",
-    "ortools",
-    "packaging",
-    "pandas",
-    "PIL",
-    "requests",
-    "rich",
-    "scipy",
-    "seaborn",
-    "simplejson",
-    "six",
-    "sklearn",
-    "tensorflow",
-    "tensorflow_hub",
-    "tensorflow_probability",
-    "tf_keras",
-    "threadpoolctl",
-)
+# The modules that an installation needs, and the packages that setup.py asks for to have them.
+REQUIRED = {
+    "absl": "absl-py",
+    # 0.4 does not import on Python 3.10 or later.
+    "gin": "gin-config>=0.5",
+    # TensorFlow asks for it, too; Shapes3D is read with it.
+    "h5py": "h5py",
+    "imageio": "imageio",
+    "markdown": "markdown",
+    "matplotlib": "matplotlib",
+    "numpy": "numpy",
+    "ortools": "ortools",
+    "packaging": "packaging",
+    "pandas": "pandas",
+    "PIL": "pillow",
+    "requests": "requests",
+    "rich": "rich",
+    # 1.18 moved hierarchy._plot_dendrogram, which disentanglement_lib's dendrogram calls.
+    "scipy": "scipy<1.18",
+    "seaborn": "seaborn",
+    "simplejson": "simplejson",
+    "six": "six",
+    "sklearn": "scikit-learn",
+    # The releases that the tests have run on; TensorFlow Probability 0.25 asks for 2.18.
+    "tensorflow": "tensorflow>=2.18,<2.22",
+    # 0.16 removed hub.Module, with which disentanglement_lib exports and reads models.
+    "tensorflow_hub": "tensorflow-hub==0.15.*",
+    # Each release works with few TensorFlow releases and says so only when it is imported.
+    "tensorflow_probability": "tensorflow-probability==0.25.*",
+    # tf.layers and TensorFlow Probability need Keras 2; its release follows TensorFlow's.
+    "tf_keras": "tf_keras>=2.18,<2.22",
+    "threadpoolctl": "threadpoolctl",
+}
 _INSTALL_DLIB = "pip install --no-deps disentanglement-lib==1.5"
 
 # Set on dlib's package once the stand-ins are there.
 _PREPARED = "_vae_ortho_plugin_prepared"
 
-# dlib modules that `patches` works on after their import.
+# dlib modules that `patches` works on after their import, by folder.
 _PATCHED = {
-    f"{PACKAGE}.config.reproduce",
-    f"{PACKAGE}.data.ground_truth.cars3d",
-    f"{PACKAGE}.data.ground_truth.dsprites",
-    f"{PACKAGE}.data.ground_truth.mpi3d",
-    f"{PACKAGE}.data.ground_truth.named_data",
-    f"{PACKAGE}.data.ground_truth.norb",
-    f"{PACKAGE}.data.ground_truth.shapes3d",
-    f"{PACKAGE}.data.ground_truth.util",
-    f"{PACKAGE}.evaluation.abstract_reasoning.reason",
-    f"{PACKAGE}.evaluation.evaluate",
-    f"{PACKAGE}.evaluation.metrics.beta_vae",
-    f"{PACKAGE}.evaluation.metrics.dci",
-    f"{PACKAGE}.evaluation.metrics.downstream_task",
-    f"{PACKAGE}.evaluation.metrics.factor_vae",
-    f"{PACKAGE}.evaluation.metrics.fairness",
-    f"{PACKAGE}.evaluation.metrics.irs",
-    f"{PACKAGE}.evaluation.metrics.mig",
-    f"{PACKAGE}.evaluation.metrics.modularity_explicitness",
-    f"{PACKAGE}.evaluation.metrics.reduced_downstream_task",
-    f"{PACKAGE}.evaluation.metrics.sap_score",
-    f"{PACKAGE}.evaluation.metrics.strong_downstream_task",
-    f"{PACKAGE}.evaluation.metrics.unified_scores",
-    f"{PACKAGE}.methods.shared.architectures",
-    f"{PACKAGE}.methods.unsupervised.gaussian_encoder_model",
-    f"{PACKAGE}.methods.unsupervised.train",
-    f"{PACKAGE}.postprocessing.postprocess",
-    f"{PACKAGE}.utils.aggregate_results",
-    f"{PACKAGE}.utils.results",
-    f"{PACKAGE}.visualize.dendrogram",
-    f"{PACKAGE}.visualize.visualize_dataset",
-    f"{PACKAGE}.visualize.visualize_irs",
-    f"{PACKAGE}.visualize.visualize_model",
-    f"{PACKAGE}.visualize.visualize_scores",
-    f"{PACKAGE}.visualize.visualize_util",
+    f"{PACKAGE}.{folder}.{name}"
+    for folder, names in {
+        "config": "reproduce",
+        "data.ground_truth": "cars3d dsprites mpi3d named_data norb shapes3d util",
+        "evaluation": "evaluate",
+        "evaluation.abstract_reasoning": "reason",
+        "evaluation.metrics": "beta_vae dci downstream_task factor_vae fairness irs mig "
+        "modularity_explicitness reduced_downstream_task sap_score strong_downstream_task "
+        "unified_scores",
+        "methods.shared": "architectures",
+        "methods.unsupervised": "gaussian_encoder_model train",
+        "postprocessing": "postprocess",
+        "utils": "aggregate_results results",
+        "visualize": "dendrogram visualize_dataset visualize_irs visualize_model visualize_scores "
+        "visualize_util",
+    }.items()
+    for name in names.split()
 }
 
 # Those of them that set matplotlib's backend.

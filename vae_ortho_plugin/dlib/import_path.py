@@ -15,29 +15,31 @@ from pathlib import Path
 import gin
 from gin import config_parser
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import gin_files
 
 _COMMENT = "# Folders of imported modules: "
 
 _folders: list[str] = []
 
 
-def add(files: Iterable[Path]) -> None:
-    """Makes the folders of a step's gin files, and the current one, places of modules.
+def begin(files: Iterable[Path]) -> None:
+    """Makes the folders of the gin files of a step that begins, and the current one, places of modules."""
+    _folders.clear()
+    add(file.parent for file in files)
+    add([Path.cwd()])
+
+
+def add(folders: Iterable[Path]) -> None:
+    """Makes folders places of modules, such as that of a gin file that another one includes.
 
     They come last, so that a file there does not hide an installed module of the same name.
-
-    Args:
-        files: the gin files of the step that begins.
     """
-    _folders.clear()
-    _add(str(folder) for folder in [*(file.parent.absolute() for file in files), Path.cwd()])
-
-
-def add_of_included(file: Path) -> None:
-    """Makes the folder of a gin file that another one includes a place of modules, too."""
-    _add([str(file.parent.absolute())])
+    for folder in map(str, map(Path.absolute, folders)):
+        if folder not in _folders:
+            _folders.append(folder)
+        if folder not in sys.path:
+            sys.path.append(folder)
 
 
 def comment() -> str:
@@ -48,19 +50,13 @@ def comment() -> str:
 
 
 def import_as(gin_file: Path) -> None:
-    """Imports what a finished step imported.
-
-    Args:
-        gin_file: of the step.
-
-    Raises:
-        InputError: a module is not found.
-    """
+    """Imports what a finished step imported; raises InputError where a module is not found."""
     text = gin_files.read_text(gin_file)
     for line in text.splitlines():
         if line.startswith(_COMMENT):
-            _add(ast.literal_eval(line.removeprefix(_COMMENT)))
-    for statement in config_parser.ConfigParser(io.StringIO(text), _NoValues()):
+            add(map(Path, ast.literal_eval(line.removeprefix(_COMMENT))))
+    # By gin's delegate, a reference would need the module that is only now imported.
+    for statement in config_parser.ConfigParser(io.StringIO(text), gin_files.Delegate()):
         if isinstance(statement, config_parser.ImportStatement):
             _import(statement, gin_file)
 
@@ -77,23 +73,3 @@ def _import(statement: config_parser.ImportStatement, gin_file: Path) -> None:
             f"{gin_file} has the line `{statement.format()}`, and there is no such module. Put its "
             "folder into PYTHONPATH, or run the step in that folder."
         ) from error
-
-
-def _add(folders: Iterable[str]) -> None:
-    for folder in folders:
-        if folder not in _folders:
-            _folders.append(folder)
-        if folder not in sys.path:
-            sys.path.append(folder)
-
-
-class _NoValues:
-    """What the parser makes of references and macros: nothing, since their modules come first."""
-
-    @staticmethod
-    def configurable_reference(name: str, evaluate: bool) -> None:
-        return None
-
-    @staticmethod
-    def macro(name: str) -> None:
-        return None

@@ -27,10 +27,8 @@ _made: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
 def application(scope: str) -> Iterator[None]:
     """Within: a function of a user is applied, such as an encoder.
 
-    The variables of a second application in the same graph are those of the first one, in their order.
-
-    Args:
-        scope: the variable scope that dlib opens for it.
+    The variables of a second application in the same graph and variable scope are those of the first one, in
+    their order.
     """
     graph = _outermost(tf.get_default_graph())
     scope = "/".join(filter(None, [tf.get_variable_scope().name, scope]))

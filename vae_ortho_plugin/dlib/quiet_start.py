@@ -51,7 +51,7 @@ if rest:
 def quiet() -> Iterator[None]:
     """Within: TensorFlow's start-up lines are not shown, unless the user's TF_CPP_MIN_LOG_LEVEL is 0.
 
-    A level of the user's is kept. None of them hides all of these lines by itself.
+    A level that the user has set stays. No level hides all of these lines by itself.
     """
     if os.name != "posix" or os.environ.setdefault(VARIABLE, _LEVEL) in ("", "0"):
         yield

@@ -1,11 +1,14 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What is different in a process of one of dlib's scripts: how it ends after an `InputError` or a signal."""
+"""What is different in a process of a script: what it cannot work with, and how it ends after an `InputError`.
 
+Standard library and `errors` alone, until a script ends.
+"""
+
+import importlib.util
 import itertools
 import os
 import sys
 
-from vae_ortho_plugin.engine.interruption import Interrupted, leave
 from vae_ortho_plugin.errors import InputError, message_of
 
 
@@ -27,8 +30,10 @@ def is_module_of_dlib() -> bool:
 def show_input_errors_alone() -> None:
     """From now on, an `InputError` prints its message only and ends with exit status 1.
 
-    A training that a signal has stopped has said so; the script ends with exit status 130 or 143.
+    A training run that a signal has stopped has said so; the script then ends with exit status 130 or 143.
     """
+    from vae_ortho_plugin.engine.interruption import Interrupted, leave
+
     show_traceback = sys.excepthook
 
     def show(kind, error, traceback):
@@ -56,6 +61,46 @@ def hide_unfinished_directories() -> None:
     logging.get_absl_logger().addFilter(
         lambda record: not str(record.msg).startswith("Exported TF-Hub module")
     )
+
+
+def unusable() -> str | None:
+    """A message about what cannot be worked with, and what to do; None where all is well."""
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow" and not _is_installed(backend):
+        return (
+            f"KERAS_BACKEND = {backend!r} in the environment, and there is no module {backend}, so that Keras "
+            "does not start. Unset the variable."
+        )
+    if sys.flags.optimize >= 2:
+        return (
+            "Python runs without docstrings (PYTHONOPTIMIZE=2, or python -OO), and tf_keras "
+            "does not start without them. Unset the variable, or set it to 1."
+        )
+    return None
+
+
+def unusable_for_scripts() -> str | None:
+    """As `unusable`, and what the scripts cannot do without, whatever other programs can."""
+    try:
+        directory = os.getcwd()
+    except FileNotFoundError:
+        return "The current directory was deleted. Change to one that is there, as with `cd`."
+    encoding = sys.getfilesystemencoding()
+    other = [text for text in (directory, *sys.argv) if not text.isascii()]
+    if encoding != "utf-8" and other:
+        return (
+            f"Python takes texts of the command line and names of files for {encoding}, because of LC_ALL, LANG "
+            f"or PYTHONUTF8 in the environment, and TensorFlow for UTF-8; they differ for {other[0]!a}. "
+            "Set PYTHONUTF8=1."
+        )
+    return unusable()
+
+
+def _is_installed(module: str) -> bool:
+    try:
+        return importlib.util.find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
 
 
 def _runs_module_of(package: str) -> bool:

@@ -17,11 +17,12 @@ import sys
 import types
 import warnings
 
-from vae_ortho_plugin import streams
-from vae_ortho_plugin.dlib import environment, quiet_start, script
+from vae_ortho_plugin.dlib import quiet_start, script
+from vae_ortho_plugin.dlib.hook import REQUIRED
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import streams
 
-# TensorFlow Probability 0.25 needs TensorFlow 2.18; 2.21 is the newest release the plugin was tested with.
+# TensorFlow Probability 0.25 needs it. Newer releases than those of the tests are not refused.
 OLDEST_TENSORFLOW = (2, 18)
 
 
@@ -36,9 +37,9 @@ def install() -> None:
     if script.is_running():
         streams.drop_what_cannot_be_written("stdout", "stderr")
         script.show_input_errors_alone()
-    if script.is_console_script() and (message := environment.unusable_for_scripts()):
+    if script.is_console_script() and (message := script.unusable_for_scripts()):
         raise InputError(message)
-    if message := environment.unusable():
+    if message := script.unusable():
         raise ImportError(message)
     _check_versions()
     _stand_in_for_removed_modules()
@@ -51,39 +52,34 @@ def install() -> None:
     _prepare_numpy()
 
 
-def _version(package: str) -> tuple[int, ...] | None:
-    try:
-        text = importlib.metadata.version(package)
-    except importlib.metadata.PackageNotFoundError:
-        return None
-    return tuple(int(part) for part in re.findall(r"\d+", text)[:2])
+def _version(*packages: str) -> tuple[int, ...] | None:
+    """Major and minor version of the first of these packages that is installed."""
+    for package in packages:
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):
+            numbers = re.findall(r"\d+", importlib.metadata.version(package))
+            return tuple(int(number) for number in numbers[:2])
+    return None
 
 
 def _check_versions() -> None:
-    tensorflow = _version("tensorflow") or _version("tensorflow-cpu") or _version("tf-nightly")
-    if tensorflow is None:
-        if importlib.util.find_spec("tensorflow") is None:
-            raise ImportError(
-                "TensorFlow is not installed in this environment, and disentanglement_lib needs it. "
-                "Install it with: pip install 'tensorflow>=2.18,<2.22'"
-            )
-    elif tensorflow < OLDEST_TENSORFLOW:
-        raise ImportError(
-            f"TensorFlow {'.'.join(map(str, tensorflow))} is installed; vae_ortho_plugin supports "
-            "TensorFlow 2.18 to 2.21. Install one of these with: "
-            "pip install 'tensorflow>=2.18,<2.22' 'tf_keras>=2.18,<2.22'"
+    tensorflow = _version("tensorflow", "tensorflow-cpu", "tf-nightly")
+    if tensorflow is None and importlib.util.find_spec("tensorflow") is None:
+        raise _lacking(
+            "tensorflow", "TensorFlow is not installed, and disentanglement_lib needs it"
         )
+    if tensorflow is not None and tensorflow < OLDEST_TENSORFLOW:
+        found = ".".join(map(str, tensorflow))
+        raise _lacking("tensorflow", f"TensorFlow {found} is too old", "tf_keras")
     if _version("tf_keras") is None:
-        raise ImportError(
-            "tf_keras is not installed; disentanglement_lib's tf.layers come from it. "
-            "Install the release of your TensorFlow with: pip install 'tf_keras>=2.18,<2.22'"
-        )
+        raise _lacking("tf_keras", "tf_keras, of TensorFlow's release, is not installed")
     hub = _version("tensorflow-hub")
     if hub is None or hub >= (0, 16):
-        raise ImportError(
-            "disentanglement_lib needs tensorflow_hub 0.15 (0.16 removed hub.Module). "
-            "Install it with: pip install tensorflow-hub==0.15.0"
-        )
+        raise _lacking("tensorflow_hub", "tensorflow_hub 0.15 is not installed")
+
+
+def _lacking(module: str, what: str, *others: str) -> ImportError:
+    packages = " ".join(f"'{REQUIRED[name]}'" for name in (module, *others))
+    return ImportError(f"{what}. Install what vae_ortho_plugin needs: pip install {packages}")
 
 
 def _module(name: str, **attributes: object) -> types.ModuleType:
@@ -185,8 +181,8 @@ def _prepare_tensorflow() -> None:
 def _prepare_gin() -> None:
     import gin
 
-    from vae_ortho_plugin import gin_files
     from vae_ortho_plugin.dlib import import_path
+    from vae_ortho_plugin.files import gin_files
 
     def accept_old_names(decorator):
         """gin 0.5 calls whitelist and blacklist allowlist and denylist."""
@@ -212,7 +208,7 @@ def _prepare_gin() -> None:
         # come after them, and gin 0.5 logs an error for each path before them.
         found = gin_files.included(config_file, including) if including else None
         path = pathlib.Path(found or gin_files.find(config_file) or config_file)
-        import_path.add_of_included(path)
+        import_path.add([path.parent])
         including.append(path)
         try:
             return parse_config_file(str(path), *args, **kwargs)

@@ -14,7 +14,7 @@ from vae_ortho_plugin.data import dsprites, mnist_files, render_dsprites
 from vae_ortho_plugin.data.files import download, remote
 from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.locks import locked
+from vae_ortho_plugin.files.locks import locked
 
 IMAGES = "train-images-idx3-ubyte"
 

@@ -36,7 +36,7 @@ TRAIN_ON_SHAPES3D = """
 import resource, sys
 import vae_ortho_plugin
 from disentanglement_lib.methods.unsupervised import train
-from vae_ortho_plugin.gin_files import gin_config
+from vae_ortho_plugin.files.gin_files import gin_config
 peak = lambda: resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
 before = peak()
 bindings = [

@@ -11,11 +11,11 @@ import argparse
 import sys
 from pathlib import Path
 
-from vae_ortho_plugin import streams
 from vae_ortho_plugin.data import cars3d, dsprites, mnist_files, mpi3d, shapes3d, smallnorb
 from vae_ortho_plugin.data.files.location import VARIABLE, data_root, exists
 from vae_ortho_plugin.data.files.remote import fetch
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import streams
 
 DATA_SETS = {
     **mnist_files.DOWNLOADS,

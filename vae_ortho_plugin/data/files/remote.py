@@ -14,7 +14,7 @@ from vae_ortho_plugin.data.files.location import exists
 from vae_ortho_plugin.data.files.origin import has_hash
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import behind_links, publish
-from vae_ortho_plugin.locks import locked
+from vae_ortho_plugin.files.locks import locked
 
 _TIMEOUT_SECONDS = 60
 _ATTEMPTS = 5

@@ -7,21 +7,10 @@ gin configurables, and wrap dlib's steps in those of the package `steps`.
 
 import bisect
 import functools
-import os
-import shutil
 import types
 from collections.abc import Callable
 
-from vae_ortho_plugin.dlib import import_path, json_values
-from vae_ortho_plugin.dlib.patches import (
-    aggregation,
-    data,
-    metrics,
-    models,
-    visualize,
-)
-from vae_ortho_plugin.dlib.steps import data_set
-from vae_ortho_plugin.engine import progress
+from vae_ortho_plugin.dlib.patches import data, metrics, models, utils, visualize
 from vae_ortho_plugin.engine.in_graph import inputs
 from vae_ortho_plugin.errors import InputError
 
@@ -29,52 +18,6 @@ from vae_ortho_plugin.errors import InputError
 def apply(module: types.ModuleType) -> None:
     """Applies the patch of a dlib module that has just been imported."""
     _PATCHES[module.__name__.rpartition(".")[2]](module)
-
-
-def _results(module: types.ModuleType) -> None:
-    def copydir(path_to_old_dir, path_to_new_dir):
-        # distutils' copy_tree does not make a directory again that it made once and that was deleted.
-        shutil.copytree(path_to_old_dir, path_to_new_dir, dirs_exist_ok=True)
-
-    module.copydir = copydir
-    save_dict = module.save_dict
-
-    @functools.wraps(save_dict)
-    def save_as_json(config_path, dict_with_info):
-        values, notes = json_values.json_values(dict_with_info)
-        for note in notes:
-            progress.say(f"note: in {os.path.basename(config_path)}, {note}")
-        save_dict(config_path, values)
-
-    module.save_dict = save_as_json
-    save_gin = module.save_gin
-
-    @functools.wraps(save_gin)
-    def save_gin_with_import_path(config_path):
-        save_gin(config_path)
-        with open(config_path, "a", encoding="utf-8") as file:
-            file.write(import_path.comment())
-
-    module.save_gin = save_gin_with_import_path
-
-    update = module.update_result_directory
-
-    @functools.wraps(update)
-    def update_result_directory(result_directory, step_name, results_dict, *args, **kwargs):
-        return update(
-            result_directory, step_name, {**results_dict, **_origin_of_data()}, *args, **kwargs
-        )
-
-    module.update_result_directory = update_result_directory
-
-
-def _origin_of_data() -> dict[str, str]:
-    """The entry of every result that says what the data set is, unless it is the published one."""
-    from vae_ortho_plugin.data.files.origin import origin
-
-    name = data_set.bound("dataset.name")
-    data = origin(name) if isinstance(name, str) else None
-    return {"data": data} if data else {}
 
 
 def _util(module: types.ModuleType) -> None:
@@ -107,22 +50,21 @@ def _train(module: types.ModuleType) -> None:
 
 
 def _postprocess(module: types.ModuleType) -> None:
-    from vae_ortho_plugin.dlib.steps import postprocess
+    from vae_ortho_plugin.dlib.steps import after_training
 
-    postprocess.wrap(module)
+    after_training.wrap_postprocess(module)
 
 
 def _evaluate(module: types.ModuleType) -> None:
-    import vae_ortho_plugin.decoder.metrics  # noqa: F401  registers them
-    from vae_ortho_plugin.dlib.steps import evaluate
+    from vae_ortho_plugin.dlib.steps import after_training
 
-    evaluate.wrap(module)
+    after_training.wrap_evaluate(module)
 
 
 def _reason(module: types.ModuleType) -> None:
-    from vae_ortho_plugin.dlib.steps import reason
+    from vae_ortho_plugin.dlib.steps import after_training
 
-    reason.wrap(module)
+    after_training.wrap_reason(module)
 
 
 def _reproduce(module: types.ModuleType) -> None:
@@ -168,12 +110,11 @@ class _Studies(dict):
 
 
 _PATCHES = {
-    **aggregation.PATCHES,
     **data.PATCHES,
     **metrics.PATCHES,
     **models.PATCHES,
+    **utils.PATCHES,
     **visualize.PATCHES,
-    "results": _results,
     "util": _util,
     "train": _train,
     "postprocess": _postprocess,

@@ -33,9 +33,7 @@ def _applied(keras_layers: types.ModuleType, scope: str, make):
 def _gaussian_encoder_model(module: types.ModuleType) -> None:
     from vae_ortho_plugin.dlib.steps import export
 
-    module.hub = types.SimpleNamespace(
-        add_signature=module.hub.add_signature, create_module_spec=export.create_module_spec
-    )
+    export.wrap(module)
 
 
 PATCHES = {

@@ -10,17 +10,12 @@ from pathlib import Path
 import gin
 from gin.config import ConfigurableReference, macro
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.dlib import import_path
 from vae_ortho_plugin.dlib.steps import made_of
 from vae_ortho_plugin.engine import progress
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.gin_files import Reference
-
-
-def is_auto() -> bool:
-    """Whether gin binds dataset.name to 'auto'."""
-    return bound("dataset.name") == "auto"
+from vae_ortho_plugin.files import gin_files
+from vae_ortho_plugin.files.gin_files import Reference
 
 
 def bound(parameter: str) -> object:
@@ -37,6 +32,12 @@ def bound(parameter: str) -> object:
         return None
 
 
+def of_finished_step_if_auto(directory: str, step: str) -> contextlib.AbstractContextManager:
+    """As `of_finished_step` where dataset.name is 'auto'; else what gin binds stays as it is."""
+    is_auto = bound("dataset.name") == "auto"
+    return of_finished_step(directory, step) if is_auto else contextlib.nullcontext()
+
+
 @contextlib.contextmanager
 def of_finished_step(directory: str, step: str) -> Iterator[None]:
     """Within: dataset.name and the data set's own parameters are bound as a finished step had them.
@@ -45,11 +46,7 @@ def of_finished_step(directory: str, step: str) -> Iterator[None]:
     model was trained.
 
     For dataset.name = 'auto', dlib itself looks for the name alone, and for an evaluation in
-    postprocess.gin alone.
-
-    Args:
-        directory: the step's output.
-        step: as in `gin_files.gin_file`.
+    postprocess.gin alone. The step is one of `gin_files.gin_file`.
 
     Raises:
         InputError: the step's gin file is missing or names no data set.

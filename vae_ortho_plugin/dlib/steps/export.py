@@ -1,85 +1,68 @@
 # SPDX-License-Identifier: Apache-2.0
 """The export of a trained model as a TF-Hub module, whose graph is built before the first step.
 
-What cannot be exported is said before any time goes into its training.
+What cannot be exported is said before any time goes into its training run.
 """
 
-import contextlib
-import dataclasses
-from collections.abc import Callable, Iterator
-from contextvars import ContextVar
+import functools
+import types
+from collections.abc import Callable
+from unittest import mock
 
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 from tensorflow_hub import native_module
 
-from vae_ortho_plugin.engine import estimator, graphs
+from vae_ortho_plugin.engine import graphs
 from vae_ortho_plugin.errors import InputError
 
 _PYTHON_FUNCTIONS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
+# Attribute of a model whose export has been built, until it is used: the module's hub.ModuleSpec.
+_BUILT = "_vae_ortho_plugin_export"
 
 
-@dataclasses.dataclass
-class _Prepared:
-    """The export that has been built ahead.
+def wrap(module: types.ModuleType) -> None:
+    """Changes dlib's module methods.unsupervised.gaussian_encoder_model."""
+    module.hub = types.SimpleNamespace(
+        add_signature=module.hub.add_signature, create_module_spec=_create_module_spec
+    )
+    dlib_export = module.export_as_tf_hub
 
-    Attributes:
-        variables: shape of each variable of the module, by name.
-        spec: the module's hub.ModuleSpec; None before it is built and after it has been used.
-        building: whether it is built ahead right now.
-    """
+    @functools.wraps(dlib_export)
+    def export_as_tf_hub(model, observation_shape, checkpoint_path, export_path, *args, **kwargs):
+        spec = vars(model).pop(_BUILT, None)
+        if spec is None:
+            return dlib_export(
+                model, observation_shape, checkpoint_path, export_path, *args, **kwargs
+            )
+        return spec.export(export_path, checkpoint_path=checkpoint_path)
 
-    variables: dict[str, list[int]] = dataclasses.field(default_factory=dict)
-    spec: object = None
-    building: bool = False
-
-
-_prepared: ContextVar[_Prepared | None] = ContextVar("prepared_export", default=None)
-
-
-@contextlib.contextmanager
-def prepared_before_training() -> Iterator[estimator.Check]:
-    """Within: dlib's export takes what the yielded function has built before the first step."""
-    token = _prepared.set(_Prepared())
-    try:
-        yield _prepare
-    finally:
-        _prepared.reset(token)
+    module.export_as_tf_hub = export_as_tf_hub
 
 
-def create_module_spec(module_fn: Callable, tags_and_args=None, drop_collections=None):
+def _create_module_spec(
+    module_fn: Callable,
+    tags_and_args=None,
+    drop_collections=None,
+    look_at: Callable[[tf.Graph], object] = lambda graph: None,
+) -> hub.ModuleSpec:
     """hub.create_module_spec for dlib's export, without the collections that a module cannot hold."""
-    prepared = _prepared.get()
-    if prepared is not None and prepared.spec is not None:
-        spec, prepared.spec = prepared.spec, None
-        return spec
 
     def without_other_collections(**arguments):
         module_fn(**arguments)
         graph = tf.get_default_graph()
-        if prepared is not None:
-            _check_operations(graph)
-            prepared.variables |= _shapes(graph)
+        look_at(graph)
         for key in native_module.get_unsupported_collections(graph.get_all_collection_keys()):
             graph.clear_collection(key)
 
     with graphs.settings():
-        spec = hub.create_module_spec(without_other_collections, tags_and_args, drop_collections)
-    if prepared is not None and prepared.building:
-        prepared.spec = spec
-        return _NotYet()
-    return spec
+        return hub.create_module_spec(without_other_collections, tags_and_args, drop_collections)
 
 
-class _NotYet:
-    """Stands in for the spec of a model that has not been trained."""
-
-    def export(self, *_, **__) -> None:
-        pass
-
-
-def _prepare(model_fn: Callable, observation_shape: list[int], graph: tf.Graph) -> None:
-    """Builds the export of the model that is going to be trained.
+def build_before_training(
+    model_fn: Callable, observation_shape: list[int] | None, graph: tf.Graph
+) -> None:
+    """Builds the export of the model that is going to be trained; dlib's export then takes that.
 
     Args:
         model_fn: the model function.
@@ -89,15 +72,24 @@ def _prepare(model_fn: Callable, observation_shape: list[int], graph: tf.Graph) 
     Raises:
         InputError: the model cannot be exported, or its variables would not be those that are trained.
     """
-    from disentanglement_lib.methods.unsupervised import gaussian_encoder_model
+    from disentanglement_lib.methods.unsupervised import gaussian_encoder_model as module
 
     model = getattr(model_fn, "__self__", None)
-    if not isinstance(model, gaussian_encoder_model.GaussianEncoderModel):
+    if not isinstance(model, module.GaussianEncoderModel):
         return
-    prepared = _prepared.get()
-    prepared.building, prepared.spec, prepared.variables = True, None, {}
+    specs, variables = [], {}
+
+    def look_at(graph: tf.Graph) -> None:
+        _check_operations(graph)
+        variables.update(_shapes(graph))
+
+    def create_module_spec(*arguments, **named):
+        specs.append(_create_module_spec(*arguments, **named, look_at=look_at))
+        return mock.Mock()  # there is nothing to export yet
+
     try:
-        gaussian_encoder_model.export_as_tf_hub(model, observation_shape, None, None)
+        with mock.patch.object(module.hub, "create_module_spec", create_module_spec):
+            module.export_as_tf_hub(model, observation_shape, None, None)
     except InputError:
         raise
     except Exception as error:
@@ -107,9 +99,8 @@ def _prepare(model_fn: Callable, observation_shape: list[int], graph: tf.Graph) 
             "Layers and variables must be made inside of the encoder and the decoder, which are called once "
             "for each graph."
         ) from error
-    finally:
-        prepared.building = False
-    _check_variables(prepared.variables, _shapes(graph))
+    _check_variables(variables, _shapes(graph))
+    setattr(model, _BUILT, specs[0])
 
 
 def _shapes(graph: tf.Graph) -> dict[str, list[int]]:
@@ -118,7 +109,7 @@ def _shapes(graph: tf.Graph) -> dict[str, list[int]]:
 
 
 def _check_variables(exported: dict[str, list[int]], trained: dict[str, list[int]]) -> None:
-    """Raises InputError unless every variable of the export is one of the training."""
+    """Raises InputError unless every variable of the export is one of the training run."""
     others = [name for name, shape in exported.items() if trained.get(name) != shape]
     if others:
         raise InputError(

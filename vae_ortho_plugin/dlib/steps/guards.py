@@ -9,12 +9,11 @@ from pathlib import Path
 
 import gin
 
-from vae_ortho_plugin import gin_files
 from vae_ortho_plugin.dlib import gin_errors, import_path
 from vae_ortho_plugin.dlib.steps import output_directory
 from vae_ortho_plugin.engine import graphs
 from vae_ortho_plugin.errors import InputError, check_no_pattern
-from vae_ortho_plugin.files import check_seal
+from vae_ortho_plugin.files import check_seal, gin_files
 
 
 def guarded(with_gin: Callable, prepare: Callable[[dict], str]) -> Callable:
@@ -38,7 +37,7 @@ def guarded(with_gin: Callable, prepare: Callable[[dict], str]) -> Callable:
         for name, path in zip(files, found, strict=True):
             if path is None:
                 raise InputError(gin_files.missing(name))
-        import_path.add(found)
+        import_path.begin(found)
         output_directory.refuse_existing(prepare(arguments), arguments["overwrite"])
         try:
             with (
@@ -54,12 +53,7 @@ def guarded(with_gin: Callable, prepare: Callable[[dict], str]) -> Callable:
 
 
 def reads_a_module(argument: str, flag: str) -> Callable[[dict], str]:
-    """`prepare` of a step that reads a directory with a TF-Hub module and writes output_dir.
-
-    Args:
-        argument: name of the argument that is the directory to read.
-        flag: the same in the step's script.
-    """
+    """`prepare` of a step that reads a TF-Hub module in the directory `argument`, the script's `flag`."""
 
     def prepare(arguments: dict) -> str:
         need_module(arguments[argument], flag, "what dlib_train or dlib_postprocess wrote")
@@ -69,11 +63,7 @@ def reads_a_module(argument: str, flag: str) -> Callable[[dict], str]:
 
 
 def need_output(path: str | None) -> str:
-    """The output directory's path.
-
-    Raises:
-        InputError: it is None.
-    """
+    """The output directory's path; raises InputError where it is None."""
     if path is None:
         raise InputError("No output directory. Name one with --output_dir=DIRECTORY.")
     return path
@@ -88,8 +78,7 @@ def need_module(path: str | None, flag: str, what: str) -> None:
         what: a description of such a directory.
 
     Raises:
-        InputError: there is no such directory, no module in it, or a damaged file, or the path is a pattern
-            to TensorFlow.
+        InputError: there is no directory or module, a file is damaged, or the path is a pattern to TensorFlow.
     """
     if path is None:
         raise InputError(f"No directory of {what}. Name it with {flag}=DIRECTORY.")

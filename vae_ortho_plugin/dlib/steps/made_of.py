@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a model is made of besides its gin configuration: the data, and the source of the user's own modules.
 
-An unfinished training and a finished model have it in a file. A training that continues compares it, and so
-does a later step with dataset.name = 'auto'.
+An unfinished training run and a finished model have it in a file. A training run that continues compares it, and
+so does a later step with dataset.name = 'auto'.
 """
 
 import contextlib
@@ -29,7 +29,7 @@ _SAMPLE = 16
 _TOLERANCE = 1e-3
 _INSTALLED = [
     *(Path(sysconfig.get_path(name)) for name in ("stdlib", "platstdlib")),
-    Path(files.__file__).parent,
+    Path(files.__file__).parents[1],
 ]
 
 _check: ContextVar[Callable[[dict], None] | None] = ContextVar("check_made_of", default=None)

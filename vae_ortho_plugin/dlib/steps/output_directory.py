@@ -6,12 +6,13 @@ import errno
 import functools
 import inspect
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from vae_ortho_plugin import files, locks
+from vae_ortho_plugin import files
+from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.errors import InputError, check_no_pattern
+from vae_ortho_plugin.files import locks
 
 _MAKE_ROOM = "Make room there, and start again"
 _MAY_NOT_WRITE = "Get the right to write there, or name another directory"
@@ -29,11 +30,7 @@ _REMEDIES = {
 
 @contextlib.contextmanager
 def write_errors_explained(directory: str | Path) -> Iterator[None]:
-    """Within: a full disk or a missing right, in Python or in TensorFlow, becomes InputError.
-
-    Args:
-        directory: what is written.
-    """
+    """Within: a full disk or a missing right, in Python or in TensorFlow, becomes InputError."""
     try:
         yield
     except Exception as error:
@@ -81,14 +78,8 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
     with locked(path) as directory:
         partial = partial_of(directory)
         refuse_existing(path, overwrite)
-        shutil.rmtree(partial, ignore_errors=True)
-        try:
+        with files.directory_written_beside(directory, partial):
             yield str(partial)
-            files.seal(partial)
-        except BaseException:
-            shutil.rmtree(partial, ignore_errors=True)
-            raise
-        files.publish(partial, directory)
 
 
 def partial_of(directory: Path) -> Path:
@@ -100,8 +91,7 @@ def partial_of(directory: Path) -> Path:
 def locked(path: str) -> Iterator[Path]:
     """Within: this process alone writes the yielded directory, and the directory that holds it exists.
 
-    Args:
-        path: of the directory; links are followed, so that two names of it have one lock.
+    Links are followed, so that two names of a directory have one lock.
 
     Raises:
         InputError: another process writes it, or it cannot be written.
@@ -117,21 +107,17 @@ def locked(path: str) -> Iterator[Path]:
         yield directory
 
 
-def written_when_complete(step: Callable, argument: str) -> Callable:
-    """A dlib step that writes the directory `argument` by way of `unfinished`.
-
-    Args:
-        step: has the arguments `argument` and overwrite.
-        argument: name of the output directory among the step's arguments.
-    """
+def written_when_complete(step: Callable) -> Callable:
+    """A step of dlib that checks what gin binds and writes its `output_dir` by way of `unfinished`."""
     signature = inspect.signature(step)
 
     @functools.wraps(step)
     def complete_or_absent(*args, **kwargs):
+        gin_values.check()
         # Parameters that are not given are left to gin.
         given = signature.bind_partial(*args, **kwargs).arguments
-        with unfinished(given[argument], given.get("overwrite", False)) as partial:
-            return step(**{**given, argument: partial, "overwrite": True})
+        with unfinished(given["output_dir"], given.get("overwrite", False)) as partial:
+            return step(**{**given, "output_dir": partial, "overwrite": True})
 
     return complete_or_absent
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The directory of an unfinished training, from which the same training continues.
+"""The directory of an unfinished training run, from which the same run continues.
 
 `<model_dir>.unfinished` holds the configuration, the engine's checkpoints, and under `model` what dlib
 writes. When the model is complete, it is renamed to <model_dir> and the rest is deleted.
@@ -14,11 +14,12 @@ from pathlib import Path
 
 import gin
 
-from vae_ortho_plugin import files, gin_files
+from vae_ortho_plugin import files
 from vae_ortho_plugin.dlib.steps import data_set, export, made_of, output_directory
 from vae_ortho_plugin.engine import checkpoints, estimator, interruption, progress
 from vae_ortho_plugin.engine.settings import WITHOUT_EFFECT, training_loop
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
+from vae_ortho_plugin.files import gin_files
 
 _CONFIG, _CHECKPOINTS, _MODEL = "config.gin", "checkpoints", "model"
 # Parameters that change neither the weights nor what is measured while a model trains.
@@ -27,7 +28,7 @@ _MOST_DIFFERENCES = 5
 
 
 def resumable(train: Callable) -> Callable:
-    """dlib's train, which continues an unfinished training of the same directory."""
+    """dlib's train, which continues an unfinished training run of the same directory."""
     signature = inspect.signature(train)
 
     @functools.wraps(train)
@@ -57,12 +58,12 @@ def resumable(train: Callable) -> Callable:
 
 
 def _check_made_of(partial: Path, now: dict) -> None:
-    """Writes down what an unfinished training is made of.
+    """Writes down what an unfinished training run is made of.
 
     Raises:
         CannotContinue: it has checkpoints that were made of something else.
     """
-    there = made_of.read(partial)  # nothing where the training begins
+    there = made_of.read(partial)  # None where the training run begins
     if there is not None and (differences := made_of.differences(there, now)):
         raise checkpoints.CannotContinue(
             f"{partial} holds an unfinished training of other data or code: {_joined(differences)}. "
@@ -85,8 +86,7 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         overwrite: replace a finished model, and discard an unfinished one of another configuration.
 
     Raises:
-        InputError: `path` exists and overwrite is False; another process trains into it; an
-            unfinished training with another configuration is there.
+        InputError: without `overwrite`, there is one of these; or another process trains into `path`.
     """
     resume = training_loop().resume
     with output_directory.locked(path) as directory:
@@ -95,34 +95,30 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         if not (resume and _can_continue(partial, overwrite)):
             shutil.rmtree(partial, ignore_errors=True)
             _say_what_is_trained()  # one that is continued says so first
-        shutil.rmtree(partial / _MODEL, ignore_errors=True)
         partial.mkdir(exist_ok=True)
         files.write_text(partial / _CONFIG, gin.config_str())
         try:
             with (
-                export.prepared_before_training() as prepare,
-                estimator.handed_over(partial / _CHECKPOINTS, before_first_step=prepare),
+                files.directory_written_beside(directory, partial / _MODEL),
+                estimator.handed_over(
+                    partial / _CHECKPOINTS, before_first_step=export.build_before_training
+                ),
             ):
                 yield str(partial / _MODEL)
-            files.seal(partial / _MODEL)
         except (NonFiniteLossError, checkpoints.CannotContinue):
             raise  # its message says what to do with the checkpoints that are in there
         except BaseException as error:
-            _keep_or_delete(partial, error)
+            _delete_without_checkpoint(partial, error)
             raise
-        files.publish(partial / _MODEL, directory)
         progress.say(f"the model is in {path}")
         shutil.rmtree(partial, ignore_errors=True)
 
 
 def _say_what_is_trained() -> None:
-    """Such as 'training vae on synth_linear for 375,000 steps of 64 points, seed 0'.
-
-    Nothing where gin has no value for one of them: an error follows.
-    """
+    """Such as 'training vae on synth_linear for 375,000 steps of 64 points, seed 0'."""
     names = ("model", "training_steps", "batch_size", "random_seed")
     values = [data_set.bound("dataset.name"), *(data_set.bound(f"model.{name}") for name in names)]
-    if None in values:
+    if None in values:  # an error follows
         return
     data, model, steps, points, seed = values
     model = str(model).removeprefix("@").removesuffix("()")
@@ -130,8 +126,8 @@ def _say_what_is_trained() -> None:
     progress.say(f"training {model} on {data} for {steps} steps of {points} points, seed {seed}")
 
 
-def _keep_or_delete(partial: Path, error: BaseException) -> None:
-    """After an error: says what is kept, or deletes what has no checkpoint, not even a damaged one."""
+def _delete_without_checkpoint(partial: Path, error: BaseException) -> None:
+    """After an error: deletes what has no checkpoint, not even a damaged one; else says how to continue."""
     if not any((partial / _CHECKPOINTS).glob("[0-9]*")):
         shutil.rmtree(partial, ignore_errors=True)
         return
@@ -144,7 +140,7 @@ def _keep_or_delete(partial: Path, error: BaseException) -> None:
 
 
 def _can_continue(partial: Path, overwrite: bool) -> bool:
-    """Whether there is a training to continue.
+    """Whether there is a training run to continue.
 
     Raises:
         InputError: there is one with another configuration, which must not be discarded.

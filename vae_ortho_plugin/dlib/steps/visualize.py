@@ -1,15 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
-"""dlib_visualize_model: also for data that are no images or have no discrete factors."""
+"""dlib_visualize_model: also for data without discrete factors, and pictures of vector-valued data."""
 
 import functools
 import types
+from collections.abc import Callable
+from pathlib import Path
 from unittest import mock
 
 import gin
+import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
+from matplotlib.figure import Figure
 
-from vae_ortho_plugin import gin_files
+from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.dlib.steps import data_set, guards, output_directory
+from vae_ortho_plugin.files import gin_files
+from vae_ortho_plugin.study.plan.layout import LATENT_GRID_FILE
+from vae_ortho_plugin.study.report import pictures
+
+_GRID_POINTS = 51
 
 
 def wrap(module: types.ModuleType) -> None:
@@ -25,9 +34,7 @@ def wrap(module: types.ModuleType) -> None:
                 dataset = module.named_data.get_named_ground_truth_data()
             with output_directory.unfinished(output_dir, overwrite) as partial:
                 if dataset.observation_shape[1:] == [1, 1]:
-                    from vae_ortho_plugin.dlib.vector_pictures import visualize_vector_data
-
-                    return visualize_vector_data(model_dir, dataset, partial)
+                    return _visualize_vector_data(model_dir, dataset, Path(partial))
                 with mock.patch.multiple(module, **_replacements(model_dir, dataset)):
                     return dlib_visualize(model_dir, partial, True, **kwargs)
         finally:
@@ -50,3 +57,70 @@ def _replacements(model_dir: str, dataset: GroundTruthData) -> dict[str, object]
         # There are no factors to draw interventions on.
         replaced["vis_all_interventional_effects"] = lambda *_: None
     return replaced
+
+
+def _visualize_vector_data(model_dir: str, dataset: GroundTruthData, output: Path) -> None:
+    """Writes pictures of a trained model of data with observation shape [n, 1, 1].
+
+    reconstructions.png: each coordinate of 1,000 observations against its reconstruction from the
+    posterior mean. traversals.png: the decoder's output along each latent. For the
+    paper's synthetic data and two latents also latent_grid.png, the unit square in latent space,
+    and its numbers latent_grid.npz: latents [51, 51, 2] of an evenly spaced grid.
+    """
+    output.mkdir(parents=True)
+    random_state = np.random.RandomState(0)
+    observations = dataset.sample_observations(1000, random_state)
+    with open_model(model_dir) as model:
+        means = model.encode(observations)
+        figure = _reconstructions(_vectors(observations), _vectors(model.decode(means)))
+        pictures.save(figure, output / "reconstructions.png")
+        pictures.save(_traversals(model.decode, means), output / "traversals.png")
+        if hasattr(dataset, "observations_of") and means.shape[1] == 2:
+            values = np.linspace(0.0, 1.0, _GRID_POINTS)
+            grid = np.stack(np.meshgrid(values, values, indexing="ij"), axis=-1).reshape(-1, 2)
+            latents = model.encode(dataset.sample_observations_from_factors(grid, random_state))
+            latents = latents.reshape(_GRID_POINTS, _GRID_POINTS, 2)
+            np.savez(output / LATENT_GRID_FILE, latents=latents)
+            pictures.save(_grid(latents), output / "latent_grid.png")
+
+
+def _vectors(observations: np.ndarray) -> np.ndarray:
+    return observations.reshape(len(observations), -1)
+
+
+def _grid(latents: np.ndarray) -> Figure:
+    figure = Figure(figsize=(4.5, 5), layout="constrained")
+    pictures.draw_latent_grid(figure.subplots(), latents)
+    figure.suptitle("The unit square in latent space")
+    figure.legend(handles=pictures.grid_legend(), loc="outside lower center", frameon=False)
+    return figure
+
+
+def _reconstructions(observations: np.ndarray, reconstructions: np.ndarray) -> Figure:
+    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
+    axes = figure.subplots()
+    axes.set_prop_cycle(color=pictures.COLORS)
+    for i in range(observations.shape[1]):
+        axes.scatter(observations[:, i], reconstructions[:, i], s=4, label=f"coordinate {i + 1}")
+    axes.axline((0, 0), slope=1, color="black", linewidth=0.7)
+    error = np.sqrt(np.mean((observations - reconstructions) ** 2))
+    axes.set_title(f"root mean square error {error:.2g}")
+    axes.set_xlabel("observation")
+    axes.set_ylabel("reconstruction from the posterior mean")
+    axes.legend(frameon=False, markerscale=3)
+    return figure
+
+
+def _traversals(decode: Callable[[np.ndarray], np.ndarray], means: np.ndarray) -> Figure:
+    """A panel for each latent, which moves over its range while the others stay at their mean."""
+    num_latent = means.shape[1]
+    figure = Figure(figsize=(3.2 * num_latent, 3.2), layout="constrained")
+    panels = figure.subplots(1, num_latent, squeeze=False, sharey=True)[0]
+    for j, axes in enumerate(panels):
+        latents = np.tile(means.mean(axis=0), (_GRID_POINTS, 1))
+        latents[:, j] = np.linspace(means[:, j].min(), means[:, j].max(), _GRID_POINTS)
+        axes.set_prop_cycle(color=pictures.COLORS)
+        axes.plot(latents[:, j], _vectors(decode(latents)))
+        axes.set_xlabel(f"latent {j + 1}")
+    panels[0].set_ylabel("decoder's output, one line per coordinate")
+    return figure

@@ -8,7 +8,7 @@ import dataclasses
 import functools
 from dataclasses import dataclass
 
-from vae_ortho_plugin.gin_files import bindings, gin_config, read_bindings
+from vae_ortho_plugin.files.gin_files import bindings, gin_config, read_bindings
 
 _WITHOUT_FACTORS = ("mnist", "fashion_mnist")
 # The linearized VAE has an optimizer of its own there.

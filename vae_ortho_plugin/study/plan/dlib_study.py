@@ -6,7 +6,7 @@ Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Ac
 
 from disentanglement_lib.config import study
 
-from vae_ortho_plugin.gin_files import bindings, gin_config
+from vae_ortho_plugin.files.gin_files import bindings, gin_config
 from vae_ortho_plugin.study.plan import data_variants, experiments
 from vae_ortho_plugin.study.plan.data_variants import DataVariant
 from vae_ortho_plugin.study.plan.experiments import Experiment

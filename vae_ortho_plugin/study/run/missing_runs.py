@@ -7,10 +7,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from vae_ortho_plugin import streams
 from vae_ortho_plugin.errors import InputError, check_no_pattern
-from vae_ortho_plugin.files import behind_links
-from vae_ortho_plugin.locks import is_abandoned, locked
+from vae_ortho_plugin.files import behind_links, streams
+from vae_ortho_plugin.files.locks import is_abandoned, locked
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select

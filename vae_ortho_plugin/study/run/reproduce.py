@@ -14,8 +14,8 @@ from unittest import mock
 from vae_ortho_plugin import __version__
 from vae_ortho_plugin.engine import progress
 from vae_ortho_plugin.files import publish, seal, write_text
-from vae_ortho_plugin.gin_files import bindings
-from vae_ortho_plugin.locks import locked
+from vae_ortho_plugin.files.gin_files import bindings
+from vae_ortho_plugin.files.locks import locked
 from vae_ortho_plugin.study.plan.layout import RunFiles
 from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 from vae_ortho_plugin.study.run.run_facts import facts_of

@@ -6,7 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import vae_ortho_plugin
-from vae_ortho_plugin.gin_files import read_bindings
+from vae_ortho_plugin.files.gin_files import read_bindings
 from vae_ortho_plugin.study.plan.layout import RunFiles
 
 MAX_CURVE_POINTS = 500

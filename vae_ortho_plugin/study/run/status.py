@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from vae_ortho_plugin.locks import Holder, holder_of, is_abandoned
+from vae_ortho_plugin.files.locks import Holder, holder_of
 from vae_ortho_plugin.study.plan.durations import duration
 from vae_ortho_plugin.study.plan.experiments import Experiment, Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
@@ -45,7 +45,7 @@ def show(runs: Sequence[Run], folder: ResultsFolder) -> None:
         f"{folder.path}: {len(status.finished)} of {len(runs)} runs finished, {len(status.running)} running, "
         f"{len(status.failed)} failed, {len(status.stopped)} begun, {len(status.waiting)} waiting"
     )
-    if study := _at_work(folder.lock):
+    if study := holder_of(folder.lock):
         print(f"study: {study} works here")
     for run, holder in status.running.items():
         print(f"running: {run}, {holder}{_step(folder, run)}")
@@ -69,7 +69,7 @@ def status_of(runs: Sequence[Run], folder: ResultsFolder) -> Status:
             status.finished.append(run)
         elif files.directory.exists():
             status.failed[run] = f"{files.directory} has no {files.facts.name}; move it away"
-        elif holder := _at_work(files.lock):
+        elif holder := holder_of(files.lock):
             status.running[run] = holder
         elif (error := _first_line(files.partial.error)) is not None:
             status.failed[run] = error
@@ -78,11 +78,6 @@ def status_of(runs: Sequence[Run], folder: ResultsFolder) -> Status:
         else:
             status.waiting.append(run)
     return status
-
-
-def _at_work(lock: Path) -> Holder | None:
-    """The process that holds a lock; None where nobody does."""
-    return None if is_abandoned(lock) else holder_of(lock)
 
 
 def _first_line(path: Path) -> str | None:

@@ -15,10 +15,10 @@ import traceback
 from pathlib import Path
 from typing import TextIO
 
-from vae_ortho_plugin import streams
 from vae_ortho_plugin.engine import xla_cache
 from vae_ortho_plugin.engine.interruption import Interrupted
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import streams
 from vae_ortho_plugin.study.run.memory import describe_limit
 from vae_ortho_plugin.study.run.reproduce import load_reproduce, train_and_evaluate
 

@@ -10,8 +10,7 @@ only when its job was cut short, by a node that failed for example.
 import sys
 from pathlib import Path
 
-from vae_ortho_plugin import streams
-from vae_ortho_plugin.files import write_text
+from vae_ortho_plugin.files import streams, write_text
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run.cluster.plan import read_plan

@@ -14,9 +14,9 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from vae_ortho_plugin import streams
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.locks import LEASE_SECONDS, locked
+from vae_ortho_plugin.files import streams
+from vae_ortho_plugin.files.locks import LEASE_SECONDS, locked
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run.cluster import slurm
 from vae_ortho_plugin.study.run.cluster.plan import Launch, read_plan

@@ -16,7 +16,7 @@ from pathlib import Path
 from vae_ortho_plugin.errors import InputError
 
 # In a checkout this is a link to the directory gin_configs at the root.
-_FOLDER = Path(__file__).resolve().parent / "gin_configs"
+_FOLDER = Path(__file__).resolve().parents[1] / "gin_configs"
 # The second one makes `gin_configs/vae.gin` a name of the file, as it is in a checkout.
 _OWN_PREFIXES = [str(_FOLDER), str(_FOLDER.parent)]
 
@@ -161,7 +161,7 @@ def bindings(path: Path) -> list[str]:
     return [f"{name} = {value!r}" for name, value in read_bindings(path).items()]
 
 
-class _Delegate:
+class Delegate:
     """What gin's parser makes of references and macros."""
 
     @staticmethod
@@ -184,7 +184,7 @@ def _statements(
     from gin import config_parser
 
     try:
-        for statement in config_parser.ConfigParser(io.StringIO(text), _Delegate()):
+        for statement in config_parser.ConfigParser(io.StringIO(text), Delegate()):
             if isinstance(statement, config_parser.BindingStatement):
                 scope = f"{statement.scope}/" if statement.scope else ""
                 parameter = f".{statement.arg_name}" if statement.arg_name else ""

@@ -87,7 +87,12 @@ def locked(path: Path, what: str, timeout: float = 0.0) -> Iterator[None]:
 
 
 def holder_of(path: Path) -> Holder | None:
-    """The process that a lock file names; None without a readable one."""
+    """The process that holds a lock; None where nobody does, or where the lock does not name it."""
+    return None if is_abandoned(path) else _named(path)
+
+
+def _named(path: Path) -> Holder | None:
+    """The process that a lock file names, at work or not; None without a readable one."""
     try:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
@@ -113,7 +118,7 @@ def is_abandoned(path: Path) -> bool:
         status = path.stat()
     except FileNotFoundError:
         return True
-    holder, kernel = holder_of(path), _kernel()
+    holder, kernel = _named(path), _kernel()
     if holder and kernel and (holder.inode, holder.kernel) == (status.st_ino, kernel):
         ended = _has_ended(holder)
         if ended is not None:

@@ -68,7 +68,7 @@ def written_beside(path: Path) -> Iterator[Path]:
         return
     path = real
     path.parent.mkdir(parents=True, exist_ok=True)
-    # The suffix is kept, because matplotlib and NumPy choose the format by it.
+    # The suffix stays: matplotlib and NumPy choose the format by it.
     partial = path.with_name(f".{path.stem}.{os.getpid()}.partial{path.suffix}")
     try:
         yield partial
@@ -77,6 +77,25 @@ def written_beside(path: Path) -> Iterator[Path]:
         _synchronize(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+@contextlib.contextmanager
+def directory_written_beside(path: Path, partial: Path) -> Iterator[None]:
+    """Within: a directory is written to `partial`. At the end it is sealed and becomes `path`.
+
+    After an error the partial directory is deleted and `path` is unchanged.
+
+    Args:
+        path: of the directory, without links.
+        partial: on the same file system; deleted where it is left from a process that was killed.
+    """
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        yield
+        seal(partial)
+        publish(partial, path)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
 
 
 def publish(finished: Path, path: Path) -> None:
