@@ -20,7 +20,7 @@ from disentanglement_lib.postprocessing import postprocess
 from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.gin_files import gin_config, step_config
-from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
+from vae_ortho_plugin.study.run.reproduce import dlib_script
 
 FILE = str(gin_config("beta_vae.gin"))
 SHORT = ["model.training_steps = 3", "model.eval_steps = 2", "synth_linear.num_points = 100"]

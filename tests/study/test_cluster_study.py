@@ -17,7 +17,7 @@ from cluster_support import (
 )
 
 from vae_ortho_plugin.data.mnist_files import SHAPES
-from vae_ortho_plugin.study.run.schedule import available_cores
+from vae_ortho_plugin.study.run.machine import available_cores
 
 QUICK = ("--study", "quick", "--epochs", "2", "--seeds", "0-1")
 SLURM = ("--snakemake", "--executor", "slurm", "--jobs", "100")

@@ -17,7 +17,7 @@ from vae_ortho_plugin.gin_files import gin_config
 from vae_ortho_plugin.locks import locked
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run import command, reproduce
-from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
+from vae_ortho_plugin.study.run.reproduce import dlib_script
 from vae_ortho_plugin.study.run.run_facts import curves
 
 STEPS = 2000

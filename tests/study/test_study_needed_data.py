@@ -9,7 +9,7 @@ from vae_ortho_plugin.data.mnist_files import SHAPES
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.run import command
-from vae_ortho_plugin.study.run.needed_data import keep_those_with_data, render_dsprites_if_missing
+from vae_ortho_plugin.study.run.missing_runs import keep_those_with_data, render_dsprites_if_missing
 
 
 @pytest.fixture

@@ -1,8 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The pool and its progress, with a stand-in for the worker that trains nothing."""
+"""The pool, with a stand-in for the worker that trains nothing."""
 
-import asyncio
-import collections
 import os
 import signal
 import sys
@@ -11,19 +9,10 @@ import time
 
 import pytest
 
-from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study.plan.durations import duration
+from vae_ortho_plugin.engine.interruption import Interrupted
 from vae_ortho_plugin.study.plan.experiments import SYNTH_LINEAR_64, Experiment, Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run import pool
-from vae_ortho_plugin.study.run.display import shown
-from vae_ortho_plugin.study.run.missing_runs import parse_duration
-from vae_ortho_plugin.study.run.pool import (
-    Stopped,
-    TimeLimitReached,
-    feed_workers,
-    make_in_workers,
-)
 from vae_ortho_plugin.study.run.progress import Progress
 
 EXPERIMENT = Experiment(SYNTH_LINEAR_64, "beta_vae")
@@ -72,9 +61,12 @@ def make(tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "WORKER", (sys.executable, "-c", FAKE_WORKER))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
 
-    def make(seeds, jobs=1, **options):
-        runs = [Run(EXPERIMENT, seed) for seed in seeds]
-        return make_in_workers(runs, ResultsFolder(tmp_path), jobs, threads=3, **options)
+    def make(seeds, jobs=1, time_limit=None, **options):
+        progress = Progress([Run(EXPERIMENT, seed) for seed in seeds], jobs)
+        folder = ResultsFolder(tmp_path)
+        in_time = pool.make_in_workers(progress, folder, 3, time_limit=time_limit, **options)
+        assert in_time is (time_limit is None)
+        return progress.failures
 
     return make
 
@@ -119,9 +111,10 @@ def test_a_failed_run_is_tried_again_unless_the_user_must_fix_it(make, tmp_path)
     assert [attempts(tmp_path, seed) for seed in (10, 11, 2)] == [2, 1, 3]
 
 
-def test_the_death_of_a_worker_names_the_signal_and_the_memory(make):
+def test_the_death_of_a_worker_names_the_signal_and_the_memory_and_leaves_its_error(make, tmp_path):
     (failure,) = make([8])
     assert "killed (SIGKILL)" in failure.error and "GiB" in failure.error
+    assert ResultsFolder(tmp_path).run(failure.run).partial.error.read_text() == failure.error
 
 
 def test_an_error_of_any_length_is_returned(make, tmp_path):
@@ -155,7 +148,7 @@ def test_a_signal_stops_the_workers_and_says_which_it_was(make, tmp_path, number
         os.kill(os.getpid(), number)
 
     threading.Thread(target=kill, daemon=True).start()
-    with pytest.raises(Stopped) as stopped:
+    with pytest.raises(Interrupted) as stopped:
         make([4, 3, 5])
     assert stopped.value.exit_code == 128 + number
     assert signal.getsignal(number) == before
@@ -163,74 +156,6 @@ def test_a_signal_stops_the_workers_and_says_which_it_was(make, tmp_path, number
 
 
 def test_a_time_limit_stops_the_workers_and_keeps_the_unfinished_run(make, tmp_path):
-    with pytest.raises(TimeLimitReached):
-        make([4, 3], time_limit=3)
+    make([4, 3], time_limit=3)
     assert finished(tmp_path) == ["4"]
     assert (tmp_path / "runs/synth_linear/beta_vae/.3.partial").exists()
-
-
-@pytest.mark.parametrize(
-    ("text", "seconds"), [("3h50m", 13_800), ("90m", 5400), ("600s", 600), ("45", 45), (None, None)]
-)
-def test_durations_of_the_command_line(text, seconds):
-    assert parse_duration(text) == seconds
-
-
-@pytest.mark.parametrize("text", ["", "soon", "0", "-5", "1d"])
-def test_a_bad_duration_is_refused(text):
-    with pytest.raises(InputError, match="3h50m"):
-        parse_duration(text)
-
-
-def test_an_interruption_ends_the_workers_and_keeps_the_unfinished_run(make, tmp_path):
-    folder = tmp_path / "runs/synth_linear/beta_vae"
-
-    async def interrupted():
-        progress = Progress(collections.deque([Run(EXPERIMENT, 4), Run(EXPERIMENT, 3)]), jobs=1)
-        (tmp_path / "logs").mkdir()
-        with shown(progress) as display:
-            task = asyncio.create_task(feed_workers(progress, ResultsFolder(tmp_path), 1, display))
-        while not (folder / ".3.partial").exists():
-            await asyncio.sleep(0.01)
-        task.cancel()
-        await task
-
-    with pytest.raises(asyncio.CancelledError):
-        asyncio.run(asyncio.wait_for(interrupted(), timeout=30))
-    assert finished(tmp_path) == ["4"]
-    assert (folder / ".3.partial").exists()
-
-
-def progress(waiting, running, seconds, jobs=2):
-    return Progress(
-        collections.deque(Run(EXPERIMENT, seed) for seed in range(waiting)),
-        jobs,
-        running={Run(EXPERIMENT, 50 + i): begun for i, begun in enumerate(running)},
-        seconds=seconds,
-    )
-
-
-def test_no_time_is_promised_before_a_run_has_finished():
-    assert progress(3, [0.0], {}).seconds_left(now=5.0) is None
-    assert "estimating" in progress(3, [0.0], {}).line(now=5.0)
-
-
-def test_time_left_is_the_remaining_work_shared_by_the_workers():
-    # 3 waiting runs of 10 s, two running since 4 s and 8 s: (30 + 6 + 2) / 2
-    assert progress(3, [6.0, 2.0], {EXPERIMENT: [8.0, 12.0]}).seconds_left(now=10.0) == 19.0
-
-
-def test_time_left_is_no_less_than_the_longest_running_run_needs():
-    assert progress(0, [9.0], {EXPERIMENT: [10.0]}, jobs=8).seconds_left(now=10.0) == 9.0
-
-
-def test_runs_of_an_experiment_not_seen_yet_are_expected_to_take_the_mean_of_all():
-    other = Experiment(SYNTH_LINEAR_64, "autoencoder")
-    assert progress(1, [], {other: [4.0, 6.0]}, jobs=1).seconds_left(now=0.0) == 5.0
-
-
-@pytest.mark.parametrize(
-    ("seconds", "text"), [(0.4, "0 s"), (59, "59 s"), (150, "2 min"), (4800, "1 h 20 min")]
-)
-def test_durations_read_well(seconds, text):
-    assert duration(seconds) == text

@@ -19,7 +19,7 @@ from vae_ortho_plugin import streams
 from vae_ortho_plugin.engine import compiled
 from vae_ortho_plugin.engine.interruption import Interrupted
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study.run.memory import describe_limit
+from vae_ortho_plugin.study.run.machine import describe_limit
 from vae_ortho_plugin.study.run.reproduce import load_reproduce, train_and_evaluate
 
 _LONGEST_ERROR = 10_000

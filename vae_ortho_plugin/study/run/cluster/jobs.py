@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Which runs a job of the cluster makes, and what it asks for.
+
+A launch writes its jobs once: the Snakemakes of the login node and of every job read them.
+"""
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from vae_ortho_plugin.files import write_text
+from vae_ortho_plugin.study.plan.experiments import Run, run_of
+from vae_ortho_plugin.study.plan.schedule import COSTS, expected_seconds
+
+# A job of Slurm costs some 10 s besides its runs, and 20 s to start TensorFlow.
+JOB_SECONDS = 15 * 60
+# Nodes differ, and a run that reaches the limit is resumed.
+_LIMIT_FACTOR = 3
+_LIMIT_MINUTES = 15
+
+
+@dataclass(frozen=True)
+class Launch:
+    """One call of `vae_ortho_study --snakemake`.
+
+    Attributes:
+        output: the results folder, absolute.
+        retries: further attempts of a job at a run that failed.
+        jobs: name, such as 'synth_linear-3' -> runs.
+        resources: data set -> what its jobs ask for: 'threads' (cores), 'memory' (MB), 'minutes' (limit of
+            time), 'priority' (jobs with a higher one start first). They are the same for all jobs of a data
+            set, since Slurm gives those of the first job to all jobs of an array.
+    """
+
+    output: Path
+    retries: int
+    jobs: Mapping[str, Sequence[Run]]
+    resources: Mapping[str, Mapping[str, int]]
+
+    def write(self, path: Path) -> None:
+        """Writes the file that `read_launch` and the Snakefile read."""
+        content = {
+            "output": str(self.output),
+            "retries": self.retries,
+            "chunks": {
+                name: [[run.model_num, run.shortened_to] for run in runs]
+                for name, runs in self.jobs.items()
+            },
+            "resources": self.resources,
+        }
+        write_text(path, json.dumps(content))
+
+
+def read_launch(path: Path) -> Launch:
+    """The launch in a file."""
+    content = json.loads(path.read_text(encoding="utf-8"))
+    jobs = {name: [_run(*run) for run in runs] for name, runs in content["chunks"].items()}
+    return Launch(Path(content["output"]), content["retries"], jobs, content["resources"])
+
+
+def _run(model_num: int, epochs: int | None) -> Run:
+    run = run_of(model_num)
+    return Run(run.experiment.shortened(epochs), run.seed)
+
+
+def launch_of(runs: Sequence[Run], output: Path, retries: int) -> Launch:
+    """Divides runs into jobs of one data set and of about JOB_SECONDS; long runs have their own.
+
+    Args:
+        runs: in the order in which they are to be made.
+        output: the results folder.
+        retries: further attempts of a job at a run that failed.
+    """
+    jobs: dict[str, list[Run]] = {}
+    resources = {}
+    for data_set, cost in COSTS.items():
+        own = [run for run in runs if run.experiment.data.data_set == data_set]
+        seconds: list[float] = []  # of each job
+        for run in own:
+            if not seconds or seconds[-1] >= JOB_SECONDS:
+                jobs[f"{data_set}-{len(seconds)}"] = []
+                seconds.append(0.0)
+            jobs[f"{data_set}-{len(seconds) - 1}"].append(run)
+            seconds[-1] += expected_seconds(run.experiment, cost.threads)
+        if own:
+            resources[data_set] = {
+                "threads": cost.threads,
+                "memory": cost.memory,
+                "minutes": math.ceil(_LIMIT_MINUTES + _LIMIT_FACTOR * max(seconds) / 60),
+                "priority": len(COSTS) - list(COSTS).index(data_set),
+            }
+    return Launch(output, retries, jobs, resources)
