@@ -49,7 +49,7 @@ class SlurmStudy(Study):
 
     def jobs(self) -> list[int]:
         """Process ids of the jobs that are at work."""
-        return self.processes("vae_ortho_plugin.study.run.cluster.job")
+        return self.processes("vae_ortho_plugin.study.run.cluster.jobs")
 
 
 def slurm_kills(prepared: tuple[Undisturbed, dict], place: Path, seed: int) -> list[str]:

@@ -12,9 +12,10 @@ from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.plan.schedule import COSTS, expected_seconds, in_order
 from vae_ortho_plugin.study.run import command
-from vae_ortho_plugin.study.run.cluster import job, launch, slurm
+from vae_ortho_plugin.study.run.cluster import jobs as module
+from vae_ortho_plugin.study.run.cluster import launch, slurm
 from vae_ortho_plugin.study.run.cluster.engine import slurm_options
-from vae_ortho_plugin.study.run.cluster.jobs import JOB_SECONDS, launch_of, read_launch
+from vae_ortho_plugin.study.run.cluster.jobs import JOB_SECONDS, launch_of, make_job, read_launch
 from vae_ortho_plugin.study.run.progress import Failure, Progress
 
 FULL = in_order(select("full"))
@@ -37,14 +38,14 @@ def fail(folder, run, error="ValueError: the test's"):
 
 
 def seconds_of(run):
-    return expected_seconds(run.experiment, COSTS[run.experiment.data.data_set].threads)
+    return expected_seconds(run.experiment, COSTS[run.data_set].threads)
 
 
 def test_every_run_is_in_one_job_whose_runs_have_one_data_set(tmp_path):
     jobs = launch_of(FULL, tmp_path, retries=1).jobs
     assert sorted(str(run) for runs in jobs.values() for run in runs) == sorted(map(str, FULL))
     for name, runs in jobs.items():
-        assert {run.experiment.data.data_set for run in runs} == {name.rpartition("-")[0]}
+        assert {run.data_set for run in runs} == {name.rpartition("-")[0]}
 
 
 def test_short_runs_share_a_job_of_about_a_quarter_of_an_hour_and_long_ones_have_their_own(
@@ -116,14 +117,14 @@ def test_a_job_leaves_out_what_is_finished_and_what_failed_in_this_launch(folder
         finish(folder, QUICK[2])
         fail(folder, QUICK[3])
 
-    monkeypatch.setattr(job, "make_in_workers", make)
-    assert job.make_job(begun / "plan.json", "synth_linear-0", threads=2)
+    monkeypatch.setattr(module, "make_in_workers", make)
+    assert make_job(begun / "plan.json", "synth_linear-0", threads=2)
 
 
 def test_a_job_whose_worker_left_nothing_is_tried_again(folder, monkeypatch):
     begun = launch.begin_launch(QUICK[:1], folder, retries=1)
-    monkeypatch.setattr(job, "make_in_workers", lambda *arguments: True)
-    assert not job.make_job(begun / "plan.json", "synth_linear-0", threads=1)
+    monkeypatch.setattr(module, "make_in_workers", lambda *arguments: True)
+    assert not make_job(begun / "plan.json", "synth_linear-0", threads=1)
 
 
 def test_the_launcher_sees_finished_and_failed_runs_in_the_results_folder(folder, capsys):

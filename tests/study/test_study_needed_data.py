@@ -19,7 +19,7 @@ def root(tmp_path, monkeypatch):
 
 
 def data_sets(runs):
-    return {run.experiment.data.data_set for run in runs}
+    return {run.data_set for run in runs}
 
 
 def test_what_can_be_made_is_kept_and_the_rest_named_with_its_remedy(root, capsys):

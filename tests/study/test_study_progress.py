@@ -101,7 +101,7 @@ def test_the_estimate_is_said_once_each_worker_has_made_a_run(capsys):
         shown.finish(Run(VAE, seed), 60.0)
     _, second, estimate, _ = capsys.readouterr().out.splitlines()
     assert "estimat" not in second
-    text = "first estimate, with 2 runs at a time; 2 of 4 runs done, 1 min left"
+    text = "first estimate, 2 at a time; 2 of 4 runs done, 1 min left"
     assert estimate == f"[2/4] {text}"
 
 

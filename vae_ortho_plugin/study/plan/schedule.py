@@ -14,7 +14,7 @@ class Cost:
     Attributes:
         seconds: of a run without its epochs, on one core.
         epoch_seconds: of an epoch at the data set's batch size, on one core.
-        threads: cores that a run is given on a cluster.
+        threads: that a run can use, and gets on a cluster.
         memory: of a cluster's job in MB, two nested Snakemakes included.
     """
 
@@ -40,17 +40,18 @@ COSTS = {
 _OF_OTHER_BATCHES = {("synth_linear", 64): 0.0108, ("synth_nonlinear", 64): 0.0937}
 
 
-def expected_seconds(experiment: Experiment, cores: int = 1) -> float:
+def expected_seconds(experiment: Experiment, threads: int = 1) -> float:
     """Duration of a run on the machine of docs/performance.md, start of TensorFlow excluded.
 
-    All trained models count as the (β-)VAE. That more cores divide the time of an epoch is an assumption.
+    All trained models count as the (β-)VAE. That the threads divide the time of an epoch, up to the number that
+    its data set can use, is an assumption.
     """
     data = experiment.data
     cost = COSTS[data.data_set]
     if experiment.model == "random_decoder":
         return cost.seconds
     epoch = _OF_OTHER_BATCHES.get((data.data_set, data.batch_size), cost.epoch_seconds)
-    return cost.seconds + data.epochs * epoch / cores
+    return cost.seconds + data.epochs * epoch / min(threads, cost.threads)
 
 
 def in_order(runs: Iterable[Run]) -> list[Run]:

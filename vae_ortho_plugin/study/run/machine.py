@@ -20,7 +20,7 @@ _GROUPS = Path("/sys/fs/cgroup")
 
 def default_jobs(runs: Sequence[Run]) -> int:
     """One run per core, or fewer by the memory that they may use."""
-    on_dsprites = any(run.experiment.data.data_set == "dsprites" for run in runs)
+    on_dsprites = any(run.data_set == "dsprites" for run in runs)
     memory, _ = memory_limit()
     return max(1, min(available_cores(), memory // (_DSPRITES_MEMORY if on_dsprites else _MEMORY)))
 

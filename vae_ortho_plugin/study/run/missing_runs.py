@@ -75,7 +75,7 @@ def run_study(options: argparse.Namespace, command: str) -> int:
     from vae_ortho_plugin.study.run.aggregation import aggregate
 
     if not options.report_only:
-        if options.render_dsprites and any(_data_set(run) == "dsprites" for run in runs):
+        if options.render_dsprites and any(run.data_set == "dsprites" for run in runs):
             render_dsprites_if_missing()
         runs = keep_those_with_data(runs, options.data_sets)
     report = Report(lambda: write_report(options.study, folder.path, selected))
@@ -205,8 +205,8 @@ def _print_estimate(runs: Sequence[Run], pace: Pace, jobs: int, threads: int) ->
     if computing is not None:
         text = f"{duration(computing / jobs)} by the finished ones"
     else:
-        computing = sum(expected_seconds(run.experiment) for run in runs)
-        text = f"{duration(computing / jobs / threads)} on the machine of docs/performance.md; "
+        computing = sum(expected_seconds(run.experiment, threads) for run in runs)
+        text = f"{duration(computing / jobs)} on the machine of docs/performance.md; "
         text += "an estimate for this one follows its first runs"
     print(f"{len(runs)} runs, {jobs} at a time: about {text}", flush=True)
 
@@ -222,15 +222,15 @@ def keep_those_with_data(runs: list[Run], demanded: Iterable[str] | None) -> lis
         InputError: the data of a demanded variant are missing, or those of all runs.
     """
     absent = {
-        _data_set(run): _how_to_get(_data_set(run)) for run in runs if not _is_there(_data_set(run))
+        run.data_set: _how_to_get(run.data_set) for run in runs if not _is_there(run.data_set)
     }
-    kept = [run for run in runs if _data_set(run) not in absent]
-    data_sets = {run.experiment.data.name: _data_set(run) for run in runs}
+    kept = [run for run in runs if run.data_set not in absent]
+    data_sets = {run.experiment.data.name: run.data_set for run in runs}
     missing = [data_sets[name] for name in demanded or () if data_sets.get(name) in absent]
     if missing or (absent and not kept):
         raise InputError("\n".join(absent[name] for name in missing or absent))
     for name, remedy in absent.items():
-        left_out = sum(_data_set(run) == name for run in runs)
+        left_out = sum(run.data_set == name for run in runs)
         print(f"Leaving out {left_out} runs. {remedy}", file=sys.stderr)
     return kept
 
@@ -243,10 +243,6 @@ def render_dsprites_if_missing() -> None:
     """
     if not _is_there("dsprites") and render_dsprites.main([]) != 0:
         raise InputError("dSprites could not be rendered; see above.")
-
-
-def _data_set(run: Run) -> str:
-    return run.experiment.data.data_set
 
 
 def _is_there(data_set: str) -> bool:

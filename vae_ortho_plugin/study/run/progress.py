@@ -160,7 +160,7 @@ class Progress:
         self.say(f"{run}: {duration(seconds)}")
         if not self._estimated and self.jobs <= self.done < self.total:
             self._estimated = True
-            self.say(f"first estimate, with {self.jobs} runs at a time")
+            self.say(f"first estimate, {self.jobs} at a time")
 
     def fail(self, failure: Failure) -> None:
         """Takes note of a run that failed and is neither running nor waiting any more."""

@@ -4,7 +4,6 @@
 launch.py   on the login node: start of the engine, progress, failures
 engine.py   a process on the login node: Snakemake, which submits the jobs
 Snakefile   one rule for each data set, for the engine and again in each job
-job.py      a process on a node: makes the runs of a job one after the other
-jobs.py     the runs of each job, and its resources
+jobs.py     the runs of each job, its resources, and its process on a node
 slurm.py    what Slurm needs beyond Snakemake's plugin
 """

@@ -1,18 +1,28 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Which runs a job of the cluster makes, and what it asks for.
+"""Which runs a job of the cluster makes, what it asks for, and its process on a node.
 
 A launch writes its jobs once: the Snakemakes of the login node and of every job read them.
+
+`python -m vae_ortho_plugin.study.run.cluster.jobs PLAN JOB THREADS` makes the runs of a job that are missing,
+one after the other, in a worker process as `vae_ortho_study` does on one machine. A run that fails does not
+stop the others, and its error stays in the results folder. The exit status is 0 when every run is finished or
+has failed, so that Snakemake tries a job again only when it was cut short, by a node that failed for example.
 """
 
 import json
 import math
+import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from vae_ortho_plugin import streams
 from vae_ortho_plugin.files import write_text
 from vae_ortho_plugin.study.plan.experiments import Run, run_of
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.schedule import COSTS, expected_seconds
+from vae_ortho_plugin.study.run.pool import make_in_workers
+from vae_ortho_plugin.study.run.progress import Progress
 
 # A job of Slurm costs some 10 s besides its runs, and 20 s to start TensorFlow.
 JOB_SECONDS = 15 * 60
@@ -76,7 +86,7 @@ def launch_of(runs: Sequence[Run], output: Path, retries: int) -> Launch:
     jobs: dict[str, list[Run]] = {}
     resources = {}
     for data_set, cost in COSTS.items():
-        own = [run for run in runs if run.experiment.data.data_set == data_set]
+        own = [run for run in runs if run.data_set == data_set]
         seconds: list[float] = []  # of each job
         for run in own:
             if not seconds or seconds[-1] >= JOB_SECONDS:
@@ -92,3 +102,34 @@ def launch_of(runs: Sequence[Run], output: Path, retries: int) -> Launch:
                 "priority": len(COSTS) - list(COSTS).index(data_set),
             }
     return Launch(output, retries, jobs, resources)
+
+
+def make_job(plan: Path, name: str, threads: int) -> bool:
+    """Makes the missing runs of a job; whether each of its runs is finished or has left its error.
+
+    Another attempt at a job leaves out the runs that failed in this launch: they have had their attempts.
+    """
+    launch = read_launch(plan)
+    folder = ResultsFolder(launch.output)
+
+    def has_ended(run: Run) -> bool:
+        files = folder.run(run)
+        return files.directory.exists() or files.partial.error.exists()
+
+    runs = [run for run in launch.jobs[name] if not has_ended(run)]
+    make_in_workers(Progress(runs, jobs=1), folder, threads, launch.retries)
+    return all(map(has_ended, runs))
+
+
+def main() -> int:
+    """Carries out the command line; returns the exit status."""
+    streams.drop_what_cannot_be_written("stdout", "stderr")
+    plan, name, threads = sys.argv[1:]
+    try:
+        return 0 if make_job(Path(plan), name, int(threads)) else 1
+    except KeyboardInterrupt as stopped:
+        return getattr(stopped, "exit_code", 130)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
