@@ -18,13 +18,18 @@ from vae_ortho_plugin.study.run.cluster.engine import slurm_options
 from vae_ortho_plugin.study.run.cluster.jobs import JOB_SECONDS, launch_of, make_job, read_launch
 from vae_ortho_plugin.study.run.progress import Failure, Progress
 
-FULL = in_order(select("full"))
 QUICK = select("quick", None, ["synth_linear"], range(2))
 
 
 @pytest.fixture
 def folder(tmp_path):
     return ResultsFolder(tmp_path)
+
+
+@pytest.fixture
+def full(tmp_path):
+    """The launch of the full study."""
+    return launch_of(in_order(select("full")), tmp_path, retries=1)
 
 
 def finish(folder, run, seconds=30.0):
@@ -41,17 +46,15 @@ def seconds_of(run):
     return expected_seconds(run.experiment, COSTS[run.data_set].threads)
 
 
-def test_every_run_is_in_one_job_whose_runs_have_one_data_set(tmp_path):
-    jobs = launch_of(FULL, tmp_path, retries=1).jobs
-    assert sorted(str(run) for runs in jobs.values() for run in runs) == sorted(map(str, FULL))
-    for name, runs in jobs.items():
+def test_every_run_is_in_one_job_whose_runs_have_one_data_set(full):
+    found = sorted(str(run) for runs in full.jobs.values() for run in runs)
+    assert found == sorted(map(str, select("full")))
+    for name, runs in full.jobs.items():
         assert {run.data_set for run in runs} == {name.rpartition("-")[0]}
 
 
-def test_short_runs_share_a_job_of_about_a_quarter_of_an_hour_and_long_ones_have_their_own(
-    tmp_path,
-):
-    for name, runs in launch_of(FULL, tmp_path, retries=1).jobs.items():
+def test_short_runs_share_a_job_of_about_a_quarter_of_an_hour_and_long_ones_have_their_own(full):
+    for name, runs in full.jobs.items():
         seconds = list(map(seconds_of, runs))
         trained = [run for run in runs if run.experiment.model != "random_decoder"]
         if name.startswith("synth"):
@@ -60,12 +63,11 @@ def test_short_runs_share_a_job_of_about_a_quarter_of_an_hour_and_long_ones_have
             assert len(trained) <= 1
 
 
-def test_a_job_may_take_three_times_as_long_as_expected_and_long_ones_start_first(tmp_path):
-    begun = launch_of(FULL, tmp_path, retries=1)
-    for name, runs in begun.jobs.items():
-        minutes = begun.resources[name.rpartition("-")[0]]["minutes"]
+def test_a_job_may_take_three_times_as_long_as_expected_and_long_ones_start_first(full):
+    for name, runs in full.jobs.items():
+        minutes = full.resources[name.rpartition("-")[0]]["minutes"]
         assert 60 * minutes > 3 * sum(map(seconds_of, runs)) + 600
-    by_priority = sorted(begun.resources, key=lambda name: -begun.resources[name]["priority"])
+    by_priority = sorted(full.resources, key=lambda name: -full.resources[name]["priority"])
     assert by_priority == ["dsprites", "fashion_mnist", "mnist", "synth_nonlinear", "synth_linear"]
 
 
@@ -155,15 +157,11 @@ def options(**given):
     return argparse.Namespace(**{"jobs": None, **dict.fromkeys(names, nothing), **given})
 
 
-@pytest.mark.parametrize(("answers", "expected"), [(False, True), (True, False)])
-def test_states_of_jobs_come_from_squeue_where_slurm_has_no_data_base(
-    monkeypatch, answers, expected
+def test_squeue_is_asked_without_a_data_base_and_arrays_are_submitted_with_all_jobs_at_once(
+    monkeypatch,
 ):
-    monkeypatch.setattr(slurm, "accounting_answers", lambda: answers)
-    assert ("--slurm-status-command=squeue" in slurm_options(options(jobs=5), 10)) is expected
-
-
-def test_arrays_are_submitted_when_all_jobs_are_submitted_at_once(monkeypatch):
+    monkeypatch.setattr(slurm, "accounting_answers", lambda: False)
+    assert "--slurm-status-command=squeue" in slurm_options(options(jobs=5), 10)
     monkeypatch.setattr(slurm, "accounting_answers", lambda: True)
     arrays = ["--slurm-array-jobs=all", "--slurm-array-limit=30"]
     assert slurm_options(options(jobs=10), 10)[1:] == arrays
@@ -224,15 +222,18 @@ def test_jobs_of_one_machine_are_refused_beside_snakemake(tmp_path, capsys):
     assert "write it behind --snakemake" in capsys.readouterr().err
 
 
-def test_a_missing_extra_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(launch, "NEEDED", ("no_such_module",))
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (("NEEDED", ("no_such_module",)), "--snakemake needs no_such_module, which is not inst"),
+        (("PYTHON", (4, 0)), "--snakemake needs Python 3.11 or later; this is 3."),
+    ],
+)
+def test_what_snakemake_needs_is_named_with_the_command_that_installs_it(
+    tmp_path, monkeypatch, capsys, changed, message
+):
+    monkeypatch.setattr(launch, *changed)
     assert study(tmp_path, "--snakemake", "--cores", "2") == 2
     error = capsys.readouterr().err
-    assert "--snakemake needs no_such_module, which is not installed" in error
+    assert message in error
     assert "pip install '.[cluster]'" in error
-
-
-def test_a_python_that_is_too_old_is_named(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(launch, "PYTHON", (4, 0))
-    assert study(tmp_path, "--snakemake", "--cores", "2") == 2
-    assert "--snakemake needs Python 3.11 or later; this is 3." in capsys.readouterr().err

@@ -56,9 +56,6 @@ def test_each_unfinished_experiment_has_its_counts_and_the_computing_that_is_lef
     assert shown[2] == f"Synth. Non-Lin., batch 64 AE 0 0 0 2 {duration(two)}"
     assert shown[3].endswith(f"2 of 6 runs done (1 failed), {duration(50 + two)} left")
     assert shown[4] == "now: synth_linear/beta_vae/2 (10 s)"
-
-
-def test_experiments_that_do_not_fit_are_counted(begun):
     assert lines(begun, max_rows=1)[2] == "and 1 more experiments"
 
 
