@@ -14,8 +14,8 @@ from vae_ortho_plugin.study.plan.schedule import COSTS, expected_seconds, in_ord
 from vae_ortho_plugin.study.run import command
 from vae_ortho_plugin.study.run.cluster import jobs as module
 from vae_ortho_plugin.study.run.cluster import launch, slurm
-from vae_ortho_plugin.study.run.cluster.engine import slurm_options
 from vae_ortho_plugin.study.run.cluster.jobs import JOB_SECONDS, launch_of, make_job, read_launch
+from vae_ortho_plugin.study.run.cluster.submission import slurm_options
 from vae_ortho_plugin.study.run.progress import Failure, Progress
 
 QUICK = select("quick", None, ["synth_linear"], range(2))

@@ -73,26 +73,10 @@ def make(tmp_path, monkeypatch):
 
 def test_one_worker_makes_run_after_run_with_its_threads(make, tmp_path, capsys):
     assert make([4, 5, 6]) == []
-    written = {
-        (tmp_path / "runs" / str(Run(EXPERIMENT, seed)) / "pid").read_text() for seed in (4, 5, 6)
-    }
-    assert len(written) == 1
-    assert written.pop().endswith(" 3")
+    (written,) = {path.read_text() for path in tmp_path.glob("runs/*/*/[456]/pid")}
+    assert written.endswith(" 3")
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith("[3/3] synth_linear/beta_vae/6: 0 s; 3 of 3 runs done, 0 s left")
-
-
-def test_failures_are_returned_leave_no_finished_directory_and_stop_nothing_else(
-    make, tmp_path, capsys
-):
-    failures = make([1, 2, 4])
-    assert [(f.run.seed, f.error) for f in failures] == [
-        (1, "ValueError: no luck"),
-        (2, "its process ended with exit code 7"),
-    ]
-    assert failures[0].log == tmp_path / "logs" / "synth_linear-beta_vae-1.log"
-    assert finished(tmp_path) == ["4"]
-    assert "(2 failed)" in capsys.readouterr().out
 
 
 def finished(output):
@@ -111,23 +95,19 @@ def test_a_failed_run_is_tried_again_unless_the_user_must_fix_it(make, tmp_path)
     assert [attempts(tmp_path, seed) for seed in (10, 11, 2)] == [2, 1, 3]
 
 
-def test_the_death_of_a_worker_names_the_signal_and_the_memory_and_leaves_its_error(make, tmp_path):
-    (failure,) = make([8])
-    assert "killed (SIGKILL)" in failure.error and "GiB" in failure.error
-    assert ResultsFolder(tmp_path).run(failure.run).partial.error.read_text() == failure.error
-
-
-def test_an_error_of_any_length_is_returned(make, tmp_path):
-    (failure,) = make([9, 4])
-    assert len(failure.error) == 200_000
+def test_each_kind_of_failure_costs_its_own_run_only_and_leaves_its_error(make, tmp_path, capsys):
+    failures = {failure.run.seed: failure for failure in make([1, 2, 8, 9, 12, 13, 4])}
+    errors = {seed: failure.error for seed, failure in failures.items()}
+    assert errors[1] == "ValueError: no luck"
+    assert errors[2] == errors[13] == "its process ended with exit code 7"
+    assert "killed (SIGKILL)" in errors[8] and "GiB" in errors[8]
+    assert len(errors[9]) == 200_000
+    assert "cannot be read" in errors[12]
     assert finished(tmp_path) == ["4"]
-
-
-def test_an_answer_that_is_no_json_or_cut_off_costs_its_run_only(make, tmp_path):
-    failures = make([12, 13, 4])
-    assert "cannot be read" in failures[0].error
-    assert failures[1].error == "its process ended with exit code 7"
-    assert finished(tmp_path) == ["4"]
+    assert failures[1].log == tmp_path / "logs" / "synth_linear-beta_vae-1.log"
+    killed = ResultsFolder(tmp_path).run(failures[8].run)
+    assert killed.partial.error.read_text() == errors[8]
+    assert "(6 failed)" in capsys.readouterr().out
 
 
 def test_a_worker_that_cannot_start_costs_its_run_only(make, monkeypatch):
@@ -155,7 +135,7 @@ def test_a_signal_stops_the_workers_and_says_which_it_was(make, tmp_path, number
     assert finished(tmp_path) == ["4"]
 
 
-def test_a_time_limit_stops_the_workers_and_keeps_the_unfinished_run(make, tmp_path):
+def test_a_time_limit_stops_the_workers_and_leaves_the_unfinished_run(make, tmp_path):
     make([4, 3], time_limit=3)
     assert finished(tmp_path) == ["4"]
     assert (tmp_path / "runs/synth_linear/beta_vae/.3.partial").exists()

@@ -139,9 +139,9 @@ def wait_until(condition, process: subprocess.Popen, seconds: float) -> None:
         time.sleep(0.2)
 
 
-def kill_launcher_and_engine(process: subprocess.Popen, output: Path) -> None:
-    """SIGKILL to both, the engine first, so that it notices nothing."""
-    os.kill(holder_of(ResultsFolder(output).engine_lock).pid, signal.SIGKILL)
+def kill_launcher_and_snakemake(process: subprocess.Popen, output: Path) -> None:
+    """SIGKILL to both, Snakemake first, so that it notices nothing."""
+    os.kill(holder_of(ResultsFolder(output).snakemake_lock).pid, signal.SIGKILL)
     process.kill()
     process.communicate()
 

@@ -9,7 +9,6 @@ import shlex
 import signal
 import sys
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
@@ -87,9 +86,10 @@ def _studies_help() -> str:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Carries out the command line; returns the exit status."""
+    """Does what the command line asks for; returns the exit status."""
     words = sys.argv[1:] if arguments is None else arguments
     options = parser().parse_args(words)
+    command = shlex.join(["vae_ortho_study", *words])
     # While workers are at work, `pool` handles signals.
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as by nohup
@@ -98,18 +98,13 @@ def main(arguments: list[str] | None = None) -> int:
         # Late, because --help must do without NumPy and gin.
         from vae_ortho_plugin.study.run.missing_runs import run_study
 
-        return run_study(options, same_command(words))
+        return run_study(options, command)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stopped:
-        print(f"\nStopped. The same command continues: {same_command(words)}", file=sys.stderr)
+        print(f"\nStopped. The same command continues: {command}", file=sys.stderr)
         return getattr(stopped, "exit_code", 128 + signal.SIGINT)
-
-
-def same_command(words: Sequence[str]) -> str:
-    """The command line, for a message."""
-    return shlex.join(["vae_ortho_study", *words])
 
 
 def _interrupt(number: int, frame: object) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carries out a command line: makes the missing runs, aggregates their results, writes the report."""
+"""Does what a command line asks for: makes the missing runs, aggregates their results, writes the report."""
 
 import argparse
 import re
@@ -77,7 +77,7 @@ def run_study(options: argparse.Namespace, command: str) -> int:
     if not options.report_only:
         if options.render_dsprites and any(run.data_set == "dsprites" for run in runs):
             render_dsprites_if_missing()
-        runs = keep_those_with_data(runs, options.data_sets)
+        runs = runs_with_data(runs, options.data_sets)
     report = Report(lambda: write_report(options.study, folder.path, selected))
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def run_study(options: argparse.Namespace, command: str) -> int:
             f"--output {folder.path}: {error.filename} is a file. Name a directory."
         ) from None
     with locked(folder.lock, f"the results folder {folder.path}"):
-        _delete_leftovers(folder)
+        delete_leftovers(folder)
         failures, in_time = [], True
         if not options.report_only:
             if time_limit is not None:
@@ -107,12 +107,12 @@ def run_study(options: argparse.Namespace, command: str) -> int:
     return 1 if failures else 0
 
 
-def _delete_leftovers(folder: ResultsFolder) -> None:
+def delete_leftovers(folder: ResultsFolder) -> None:
     """Deletes what processes that were killed have left; the caller holds the folder's lock."""
     for left in folder.leftovers():
         left.unlink(missing_ok=True)
-    if is_abandoned(folder.engine_lock):
-        folder.engine_lock.unlink(missing_ok=True)
+    if is_abandoned(folder.snakemake_lock):
+        folder.snakemake_lock.unlink(missing_ok=True)
 
 
 def parse_seeds(texts: Sequence[str] | None) -> list[int] | None:
@@ -211,7 +211,7 @@ def _print_estimate(runs: Sequence[Run], pace: Pace, jobs: int, threads: int) ->
     print(f"{len(runs)} runs, {jobs} at a time: about {text}", flush=True)
 
 
-def keep_those_with_data(runs: list[Run], demanded: Iterable[str] | None) -> list[Run]:
+def runs_with_data(runs: list[Run], demanded: Iterable[str] | None) -> list[Run]:
     """The runs whose data are there; prints a line for each data set that is left out.
 
     Args:
@@ -224,15 +224,15 @@ def keep_those_with_data(runs: list[Run], demanded: Iterable[str] | None) -> lis
     absent = {
         run.data_set: _how_to_get(run.data_set) for run in runs if not _is_there(run.data_set)
     }
-    kept = [run for run in runs if run.data_set not in absent]
+    there = [run for run in runs if run.data_set not in absent]
     data_sets = {run.experiment.data.name: run.data_set for run in runs}
     missing = [data_sets[name] for name in demanded or () if data_sets.get(name) in absent]
-    if missing or (absent and not kept):
+    if missing or (absent and not there):
         raise InputError("\n".join(absent[name] for name in missing or absent))
     for name, remedy in absent.items():
         left_out = sum(run.data_set == name for run in runs)
         print(f"Leaving out {left_out} runs. {remedy}", file=sys.stderr)
-    return kept
+    return there
 
 
 def render_dsprites_if_missing() -> None:

@@ -47,7 +47,7 @@ def train_and_evaluate(
     """Trains, visualizes, postprocesses and evaluates a run; `directory` appears when it is complete.
 
     Adds to dlib_reproduce's files a run.json, see `run_facts`. After an error or a signal, the finished
-    steps and the checkpoints of the training stay beside `directory`, and the next call continues with them.
+    steps and the checkpoints of the training run stay beside `directory`, and the next call continues with them.
 
     Args:
         reproduce: from `load_reproduce`.

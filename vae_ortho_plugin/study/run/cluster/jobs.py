@@ -122,7 +122,7 @@ def make_job(plan: Path, name: str, threads: int) -> bool:
 
 
 def main() -> int:
-    """Carries out the command line; returns the exit status."""
+    """Does what the command line asks for; returns the exit status."""
     streams.drop_what_cannot_be_written("stdout", "stderr")
     plan, name, threads = sys.argv[1:]
     try:

@@ -55,15 +55,15 @@ def make_on_cluster(
     _check_installed()
     directory = begin_launch(progress.waiting, folder, retries)
     with progress.shown():
-        status = _run_engine(progress, folder, directory, options, time_limit)
+        status = _run_snakemake(progress, folder, directory, options, time_limit)
     if status is None:
         return False
     untried = [*progress.running, *progress.waiting]
     if status != 0 and len(untried) == progress.total:
-        lines = folder.engine_log.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = folder.snakemake_log.read_text(encoding="utf-8", errors="replace").splitlines()
         tail = "\n".join(lines[-_LOG_LINES:])
-        raise InputError(f"Snakemake made no run. Its log {folder.engine_log} ends:\n{tail}")
-    error = f"its job did not finish it; see {folder.engine_log}"
+        raise InputError(f"Snakemake made no run. Its log {folder.snakemake_log} ends:\n{tail}")
+    error = f"its job did not finish it; see {folder.snakemake_log}"
     progress.failures += [Failure(run, error, folder.log(run)) for run in untried]
     return True
 
@@ -96,60 +96,60 @@ def begin_launch(runs: Sequence[Run], folder: ResultsFolder, retries: int) -> Pa
     folder.logs.mkdir(parents=True, exist_ok=True)
     for run in runs:
         folder.run(run).partial.error.unlink(missing_ok=True)
-    print(f"{len(launch.jobs)} jobs for Snakemake, whose log is {folder.engine_log}", flush=True)
+    print(f"{len(launch.jobs)} jobs for Snakemake, whose log is {folder.snakemake_log}", flush=True)
     return directory
 
 
-def _run_engine(
+def _run_snakemake(
     progress: Progress,
     folder: ResultsFolder,
     directory: Path,
     options: Sequence[str],
     time_limit: float | None,
 ) -> int | None:
-    """Runs the engine to its end and looks at the runs; returns its exit status, None at the time limit."""
+    """Runs Snakemake to its end and looks at the runs; returns its exit status, None at the time limit."""
     begun = time.monotonic()
     end = math.inf if time_limit is None else begun + time_limit
-    module = "vae_ortho_plugin.study.run.cluster.engine"
-    with open(folder.engine_log, "a", encoding="utf-8") as log:
+    module = "vae_ortho_plugin.study.run.cluster.submission"
+    with open(folder.snakemake_log, "a", encoding="utf-8") as log:
         print(f"\n{time.ctime()}, {directory}:", file=log, flush=True)
-        engine = subprocess.Popen(
+        snakemake = subprocess.Popen(
             [sys.executable, "-m", module, folder.path, directory, *options],
             stdin=subprocess.DEVNULL,
             stdout=log,
             stderr=subprocess.STDOUT,
-            # Ctrl-C is for this process, which then interrupts the engine once.
+            # Ctrl-C is for this process, which then interrupts Snakemake once.
             start_new_session=True,
         )
     try:
-        while engine.poll() is None:
+        while snakemake.poll() is None:
             if (now := time.monotonic()) > end:
-                _interrupt(engine)
+                _interrupt(snakemake)
                 break
             look(progress, folder, begun)
             pause = max(_LOOK_SECONDS, _LOOK_SHARE * (time.monotonic() - now))
             if progress.report_is_due() and (text := progress.report.renew()):
                 progress.say(text)
             with contextlib.suppress(subprocess.TimeoutExpired):
-                engine.wait(min(pause, max(0.0, end - time.monotonic())))
+                snakemake.wait(min(pause, max(0.0, end - time.monotonic())))
     except BaseException:
-        _interrupt(engine)
+        _interrupt(snakemake)
         raise
     look(progress, folder, begun)
     unfinished = progress.failures or progress.running or progress.waiting
-    return None if time.monotonic() > end and unfinished else engine.returncode
+    return None if time.monotonic() > end and unfinished else snakemake.returncode
 
 
-def _interrupt(engine: subprocess.Popen) -> None:
-    """Ends the engine, which cancels its jobs on SIGINT; on SIGTERM it would wait for them."""
+def _interrupt(snakemake: subprocess.Popen) -> None:
+    """Ends Snakemake, which cancels its jobs on SIGINT; on SIGTERM it would wait for them."""
     with contextlib.suppress(ProcessLookupError):
-        os.killpg(engine.pid, signal.SIGINT)
+        os.killpg(snakemake.pid, signal.SIGINT)
         try:
-            engine.wait(_END_SECONDS)
+            snakemake.wait(_END_SECONDS)
         except subprocess.TimeoutExpired:
             # Such as without an answer of Slurm. The next launch cancels the jobs.
-            os.killpg(engine.pid, signal.SIGKILL)
-            engine.wait()
+            os.killpg(snakemake.pid, signal.SIGKILL)
+            snakemake.wait()
 
 
 def look(progress: Progress, folder: ResultsFolder, begun: float) -> None:

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m …cluster.engine OUTPUT DIRECTORY OPTION …`: Snakemake with the user's options, and those it needs.
+"""`python -m vae_ortho_plugin.study.run.cluster.submission OUTPUT DIRECTORY OPTION …`: Snakemake with the user's options, and those it needs.
 
 A process of its own, started by `launch`. It holds a lock as long as it lives, since it may outlive a
 launcher that was killed; it then ends within seconds and cancels its jobs.
@@ -34,7 +34,7 @@ _LATENCY_WAIT = 60
 
 
 def main() -> int:
-    """Carries out the command line; returns the exit status."""
+    """Does what the command line asks for; returns the exit status."""
     streams.drop_what_cannot_be_written("stdout", "stderr")
     output, directory, *options = sys.argv[1:]
     folder = ResultsFolder(Path(output))
@@ -42,7 +42,7 @@ def main() -> int:
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _end_with_parent()
     try:
-        with locked(folder.engine_lock, f"the jobs of {output}", timeout=LEASE_SECONDS + 60):
+        with locked(folder.snakemake_lock, f"the jobs of {output}", timeout=LEASE_SECONDS + 60):
             return _snakemake(folder, Path(directory), options)
     except InputError as error:
         print(f"error: {error}", flush=True)
