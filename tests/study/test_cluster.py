@@ -16,7 +16,7 @@ from vae_ortho_plugin.study.run.cluster import jobs as module
 from vae_ortho_plugin.study.run.cluster import launch, slurm
 from vae_ortho_plugin.study.run.cluster.jobs import JOB_SECONDS, launch_of, make_job, read_launch
 from vae_ortho_plugin.study.run.cluster.submission import slurm_options
-from vae_ortho_plugin.study.run.progress import Failure, Progress
+from vae_ortho_plugin.study.run.state import Failure, StudyState
 
 QUICK = select("quick", None, ["synth_linear"], range(2))
 
@@ -113,8 +113,8 @@ def test_a_job_leaves_out_what_is_finished_and_what_failed_in_this_launch(folder
     finish(folder, QUICK[0])
     fail(folder, QUICK[1])
 
-    def make(progress, folder, threads, retries):
-        assert (progress.waiting, progress.jobs) == ([QUICK[2], QUICK[3]], 1)
+    def make(state, folder, threads, retries):
+        assert (state.waiting, state.jobs) == ([QUICK[2], QUICK[3]], 1)
         assert (threads, retries) == (2, 1)
         finish(folder, QUICK[2])
         fail(folder, QUICK[3])
@@ -130,24 +130,24 @@ def test_a_job_whose_worker_left_nothing_is_tried_again(folder, monkeypatch):
 
 
 def test_the_launcher_sees_finished_and_failed_runs_in_the_results_folder(folder, capsys):
-    progress = Progress(list(QUICK), jobs=1)
-    launch.look(progress, folder, begun=0.0)
-    assert (progress.done, progress.waiting, capsys.readouterr().out) == (0, QUICK, "")
+    state = StudyState(list(QUICK), jobs=1)
+    launch.look(state, folder, begun=0.0)
+    assert (state.done, state.waiting, capsys.readouterr().out) == (0, QUICK, "")
     finish(folder, QUICK[0], seconds=90.0)
     fail(folder, QUICK[1])
-    launch.look(progress, folder, begun=0.0)
-    launch.look(progress, folder, begun=0.0)
-    assert progress.done == 2
-    assert progress.failures == [Failure(QUICK[1], "ValueError: the test's", folder.log(QUICK[1]))]
-    assert progress.waiting == QUICK[2:]
+    launch.look(state, folder, begun=0.0)
+    launch.look(state, folder, begun=0.0)
+    assert state.done == 2
+    assert state.failures == [Failure(QUICK[1], "ValueError: the test's", folder.log(QUICK[1]))]
+    assert state.waiting == QUICK[2:]
     lines = capsys.readouterr().out.splitlines()
     assert [line.split(":")[1].split(";")[0].split(",")[0] for line in lines if ":" in line] == [
         " 2 min",
         " FAILED",
     ]
     (folder.run(QUICK[1]).partial.error).unlink()
-    launch.look(progress, folder, begun=0.0)
-    assert (progress.done, progress.failures) == (1, [])
+    launch.look(state, folder, begun=0.0)
+    assert (state.done, state.failures) == (1, [])
 
 
 def options(**given):

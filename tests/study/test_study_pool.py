@@ -13,7 +13,7 @@ from vae_ortho_plugin.engine.interruption import Interrupted
 from vae_ortho_plugin.study.plan.experiments import SYNTH_LINEAR_64, Experiment, Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run import pool
-from vae_ortho_plugin.study.run.progress import Progress
+from vae_ortho_plugin.study.run.state import StudyState
 
 EXPERIMENT = Experiment(SYNTH_LINEAR_64, "beta_vae")
 
@@ -62,11 +62,11 @@ def make(tmp_path, monkeypatch):
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
 
     def make(seeds, jobs=1, time_limit=None, **options):
-        progress = Progress([Run(EXPERIMENT, seed) for seed in seeds], jobs)
+        state = StudyState([Run(EXPERIMENT, seed) for seed in seeds], jobs)
         folder = ResultsFolder(tmp_path)
-        in_time = pool.make_in_workers(progress, folder, 3, time_limit=time_limit, **options)
+        in_time = pool.make_in_workers(state, folder, 3, time_limit=time_limit, **options)
         assert in_time is (time_limit is None)
-        return progress.failures
+        return state.failures
 
     return make
 

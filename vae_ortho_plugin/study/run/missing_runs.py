@@ -20,11 +20,13 @@ from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.plan.schedule import duration, expected_seconds, in_order
+from vae_ortho_plugin.study.report import write_report
 from vae_ortho_plugin.study.run import status
+from vae_ortho_plugin.study.run.aggregation import aggregate
 from vae_ortho_plugin.study.run.machine import available_cores, default_jobs
 from vae_ortho_plugin.study.run.pool import make_in_workers
-from vae_ortho_plugin.study.run.progress import Failure, Pace, Progress, Report, show_failures
 from vae_ortho_plugin.study.run.reproduce import dlib_script
+from vae_ortho_plugin.study.run.state import Failure, Pace, Report, StudyState, show_failures
 
 # As of the command timeout.
 TIME_LIMIT_EXIT = 124
@@ -51,14 +53,7 @@ def run_study(options: argparse.Namespace, command: str) -> int:
     if options.list:
         print("\n".join(f"{run.model_num:5d}  {run}" for run in runs))
         return 0
-    if options.jobs is not None and options.jobs < 1:
-        raise InputError(f"--jobs {options.jobs}: at least one run at a time.")
-    if options.jobs is not None and options.snakemake is not None:
-        raise InputError(
-            "--jobs before --snakemake is for one machine: write it behind --snakemake."
-        )
-    if options.retries < 0:
-        raise InputError(f"--retries {options.retries}: none or more.")
+    _check(options)
     time_limit = parse_duration(options.time_limit)
     folder = ResultsFolder(behind_links(options.output or Path("results", options.study)))
     selected = {run.experiment.as_planned for run in runs}
@@ -70,10 +65,6 @@ def run_study(options: argparse.Namespace, command: str) -> int:
     check_no_pattern(folder.path)
     # What is printed from here on is how far the study is.
     streams.drop_what_cannot_be_written("stdout", "stderr")
-    # Late, because they import matplotlib, which --list and --status do not need.
-    from vae_ortho_plugin.study.report import write_report
-    from vae_ortho_plugin.study.run.aggregation import aggregate
-
     if not options.report_only:
         if options.render_dsprites and any(run.data_set == "dsprites" for run in runs):
             render_dsprites_if_missing()
@@ -105,6 +96,17 @@ def run_study(options: argparse.Namespace, command: str) -> int:
         )
         return TIME_LIMIT_EXIT
     return 1 if failures else 0
+
+
+def _check(options: argparse.Namespace) -> None:
+    if options.jobs is not None and options.jobs < 1:
+        raise InputError(f"--jobs {options.jobs}: at least one run at a time.")
+    if options.jobs is not None and options.snakemake is not None:
+        raise InputError(
+            "--jobs before --snakemake is for one machine: write it behind --snakemake."
+        )
+    if options.retries < 0:
+        raise InputError(f"--retries {options.retries}: none or more.")
 
 
 def delete_leftovers(folder: ResultsFolder) -> None:
@@ -188,15 +190,15 @@ def make_missing(
         # Late, because one machine does without it.
         from vae_ortho_plugin.study.run.cluster.launch import make_on_cluster
 
-        progress = Progress(missing, 1, report, pace)
-        in_time = make_on_cluster(progress, folder, snakemake, retries, time_limit)
+        state = StudyState(missing, 1, report, pace)
+        in_time = make_on_cluster(state, folder, snakemake, retries, time_limit)
     else:
         jobs = min(jobs or default_jobs(missing), len(missing))
         threads = max(1, available_cores() // jobs)
         _print_estimate(missing, pace, jobs, threads)
-        progress = Progress(missing, jobs, report, pace)
-        in_time = make_in_workers(progress, folder, threads, retries, time_limit)
-    return progress.failures, in_time
+        state = StudyState(missing, jobs, report, pace)
+        in_time = make_in_workers(state, folder, threads, retries, time_limit)
+    return state.failures, in_time
 
 
 def _print_estimate(runs: Sequence[Run], pace: Pace, jobs: int, threads: int) -> None:

@@ -15,7 +15,7 @@ from vae_ortho_plugin.files import write_text
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run.machine import describe_limit
-from vae_ortho_plugin.study.run.progress import Failure, Progress
+from vae_ortho_plugin.study.run.state import Failure, StudyState
 
 WORKER = (sys.executable, "-m", "vae_ortho_plugin.study.run.worker")
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
@@ -25,7 +25,7 @@ _LONGEST_ANSWER = 2**20
 
 
 def make_in_workers(
-    progress: Progress,
+    state: StudyState,
     folder: ResultsFolder,
     threads: int,
     retries: int = 0,
@@ -37,7 +37,7 @@ def make_in_workers(
     unfinished run stays and is continued by the next call.
 
     Args:
-        progress: has the runs and how many to make at a time; notes those that are finished or fail.
+        state: has the runs and how many to make at a time; notes those that are finished or fail.
         folder: the results folder.
         threads: number of threads of each worker.
         retries: further attempts at a run that failed, unless the user must fix the error.
@@ -47,22 +47,22 @@ def make_in_workers(
         Interrupted: SIGINT, SIGTERM or SIGHUP arrived.
     """
     folder.logs.mkdir(parents=True, exist_ok=True)
-    with progress.shown():
-        return asyncio.run(_feed_workers(progress, folder, threads, retries, time_limit))
+    with state.shown():
+        return asyncio.run(_feed_workers(state, folder, threads, retries, time_limit))
 
 
 async def _feed_workers(
-    progress: Progress,
+    state: StudyState,
     folder: ResultsFolder,
     threads: int,
     retries: int,
     time_limit: float | None,
 ) -> bool:
     feeders = [
-        asyncio.create_task(_feed_worker(progress, folder, threads, retries))
-        for _ in range(progress.jobs)
+        asyncio.create_task(_feed_worker(state, folder, threads, retries))
+        for _ in range(state.jobs)
     ]
-    others = [asyncio.create_task(show(progress)) for show in (_update, _renew_report)]
+    others = [asyncio.create_task(show(state)) for show in (_update, _renew_report)]
     made = asyncio.gather(*feeders)
     with _first_signal() as arrived:
         try:
@@ -105,38 +105,38 @@ def _first_signal() -> Iterator[asyncio.Future[int]]:
             signal.signal(number, handler)
 
 
-async def _update(progress: Progress) -> None:
+async def _update(state: StudyState) -> None:
     while True:
-        progress.update()
+        state.update()
         await asyncio.sleep(1)
 
 
-async def _renew_report(progress: Progress) -> None:
+async def _renew_report(state: StudyState) -> None:
     while True:
         await asyncio.sleep(1)
-        if progress.report_is_due() and (text := await asyncio.to_thread(progress.report.renew)):
-            progress.say(text)
+        if state.report_is_due() and (text := await asyncio.to_thread(state.report.renew)):
+            state.say(text)
 
 
 async def _feed_worker(
-    progress: Progress, folder: ResultsFolder, threads: int, retries: int
+    state: StudyState, folder: ResultsFolder, threads: int, retries: int
 ) -> None:
     worker = _Worker(threads)
     try:
-        while progress.waiting:
-            run = progress.waiting.pop(0)
-            begun = progress.running[run] = time.monotonic()
+        while state.waiting:
+            run = state.waiting.pop(0)
+            begun = state.running[run] = time.monotonic()
             for attempts_left in range(retries, -1, -1):
                 error, user_must_fix = await worker.make(run, folder)
                 if error is None or user_must_fix or not attempts_left:
                     break
-                progress.say(f"{run}: {error}; trying again")
-            del progress.running[run]
+                state.say(f"{run}: {error}; trying again")
+            del state.running[run]
             if error is None:
-                progress.finish(run, time.monotonic() - begun)
+                state.finish(run, time.monotonic() - begun)
             else:
                 _leave_error(run, folder, error)
-                progress.fail(Failure(run, error, folder.log(run)))
+                state.fail(Failure(run, error, folder.log(run)))
     except asyncio.CancelledError:
         await worker.stop()
         raise

@@ -11,7 +11,7 @@ from vae_ortho_plugin.locks import Holder, holder_of, is_abandoned
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.schedule import duration
-from vae_ortho_plugin.study.run.progress import Pace
+from vae_ortho_plugin.study.run.state import Pace
 
 _STEP = re.compile(r"step ([\d,]*\d) of ([\d,]*\d)")
 # How far a log is read back for the last step; a line has less than 200 bytes.

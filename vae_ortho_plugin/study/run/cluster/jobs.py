@@ -22,7 +22,7 @@ from vae_ortho_plugin.study.plan.experiments import Run, run_of
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.schedule import COSTS, expected_seconds
 from vae_ortho_plugin.study.run.pool import make_in_workers
-from vae_ortho_plugin.study.run.progress import Progress
+from vae_ortho_plugin.study.run.state import StudyState
 
 # A job of Slurm costs some 10 s besides its runs, and 20 s to start TensorFlow.
 JOB_SECONDS = 15 * 60
@@ -117,7 +117,7 @@ def make_job(plan: Path, name: str, threads: int) -> bool:
         return files.directory.exists() or files.partial.error.exists()
 
     runs = [run for run in launch.jobs[name] if not has_ended(run)]
-    make_in_workers(Progress(runs, jobs=1), folder, threads, launch.retries)
+    make_in_workers(StudyState(runs, jobs=1), folder, threads, launch.retries)
     return all(map(has_ended, runs))
 
 

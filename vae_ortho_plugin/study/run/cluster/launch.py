@@ -18,7 +18,7 @@ from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.report.finished import read_json
 from vae_ortho_plugin.study.run.cluster.jobs import launch_of
-from vae_ortho_plugin.study.run.progress import Failure, Progress
+from vae_ortho_plugin.study.run.state import Failure, StudyState
 from vae_ortho_plugin.study.run.status import status_of
 
 # Snakemake 9 has no release for earlier ones.
@@ -33,7 +33,7 @@ _LOG_LINES = 15
 
 
 def make_on_cluster(
-    progress: Progress,
+    state: StudyState,
     folder: ResultsFolder,
     options: Sequence[str],
     retries: int = 0,
@@ -42,7 +42,7 @@ def make_on_cluster(
     """Has Snakemake make runs in its jobs; returns whether all of them were tried within the time limit.
 
     Args:
-        progress: has the runs in the order in which they are to be made; notes those that are finished or
+        state: has the runs in the order in which they are to be made; notes those that are finished or
             fail.
         folder: the results folder, on a file system that the nodes share.
         options: for Snakemake, such as `--executor slurm --jobs 50`.
@@ -53,18 +53,18 @@ def make_on_cluster(
         InputError: Snakemake is not installed, or it ended before it made or tried a run.
     """
     _check_installed()
-    directory = begin_launch(progress.waiting, folder, retries)
-    with progress.shown():
-        status = _run_snakemake(progress, folder, directory, options, time_limit)
+    directory = begin_launch(state.waiting, folder, retries)
+    with state.shown():
+        status = _run_snakemake(state, folder, directory, options, time_limit)
     if status is None:
         return False
-    untried = [*progress.running, *progress.waiting]
-    if status != 0 and len(untried) == progress.total:
+    untried = [*state.running, *state.waiting]
+    if status != 0 and len(untried) == state.total:
         lines = folder.snakemake_log.read_text(encoding="utf-8", errors="replace").splitlines()
         tail = "\n".join(lines[-_LOG_LINES:])
         raise InputError(f"Snakemake made no run. Its log {folder.snakemake_log} ends:\n{tail}")
     error = f"its job did not finish it; see {folder.snakemake_log}"
-    progress.failures += [Failure(run, error, folder.log(run)) for run in untried]
+    state.failures += [Failure(run, error, folder.log(run)) for run in untried]
     return True
 
 
@@ -101,7 +101,7 @@ def begin_launch(runs: Sequence[Run], folder: ResultsFolder, retries: int) -> Pa
 
 
 def _run_snakemake(
-    progress: Progress,
+    state: StudyState,
     folder: ResultsFolder,
     directory: Path,
     options: Sequence[str],
@@ -126,17 +126,17 @@ def _run_snakemake(
             if (now := time.monotonic()) > end:
                 _interrupt(snakemake)
                 break
-            look(progress, folder, begun)
+            look(state, folder, begun)
             pause = max(_LOOK_SECONDS, _LOOK_SHARE * (time.monotonic() - now))
-            if progress.report_is_due() and (text := progress.report.renew()):
-                progress.say(text)
+            if state.report_is_due() and (text := state.report.renew()):
+                state.say(text)
             with contextlib.suppress(subprocess.TimeoutExpired):
                 snakemake.wait(min(pause, max(0.0, end - time.monotonic())))
     except BaseException:
         _interrupt(snakemake)
         raise
-    look(progress, folder, begun)
-    unfinished = progress.failures or progress.running or progress.waiting
+    look(state, folder, begun)
+    unfinished = state.failures or state.running or state.waiting
     return None if time.monotonic() > end and unfinished else snakemake.returncode
 
 
@@ -152,24 +152,24 @@ def _interrupt(snakemake: subprocess.Popen) -> None:
             snakemake.wait()
 
 
-def look(progress: Progress, folder: ResultsFolder, begun: float) -> None:
+def look(state: StudyState, folder: ResultsFolder, begun: float) -> None:
     """Shows what has changed in a results folder.
 
     Args:
-        progress: what was shown before.
+        state: what was shown before.
         folder: the results folder.
         begun: when the launch began.
     """
-    failed = {failure.run: failure for failure in progress.failures}
-    status = status_of([*failed, *progress.running, *progress.waiting], folder)
+    failed = {failure.run: failure for failure in state.failures}
+    status = status_of([*failed, *state.running, *state.waiting], folder)
     now = time.monotonic()
-    progress.running = {run: progress.running.get(run, now) for run in status.running}
-    progress.waiting = [*status.stopped, *status.waiting]
-    progress.failures = [failed[run] for run in status.failed if run in failed]
+    state.running = {run: state.running.get(run, now) for run in status.running}
+    state.waiting = [*status.stopped, *status.waiting]
+    state.failures = [failed[run] for run in status.failed if run in failed]
     for run in status.finished:
-        progress.finish(run, read_json(folder.run(run).facts).get("seconds", 0.0))
+        state.finish(run, read_json(folder.run(run).facts).get("seconds", 0.0))
         # As many as were made at a time, the time in the queue included.
-        progress.jobs = max(1, round(progress.computed / max(now - begun, 1.0)))
+        state.jobs = max(1, round(state.computed / max(now - begun, 1.0)))
     for run in status.failed.keys() - failed:
-        progress.fail(Failure(run, status.failed[run], folder.log(run)))
-    progress.update()
+        state.fail(Failure(run, status.failed[run], folder.log(run)))
+    state.update()

@@ -99,10 +99,8 @@ class Report:
         """Writes it anew while runs are made; returns what is to be said of it."""
         try:
             path = self.write()
-        except (
-            InputError,
-            OSError,
-        ) as error:  # no report is worth a study, whose end says it again
+        except (InputError, OSError) as error:
+            # No report is worth a study, whose end says it again.
             return f"the report cannot be written: {error}"
         return path and f"report, written anew after each round of seeds: {path}"
 
@@ -117,7 +115,7 @@ class Failure:
 
 
 @dataclass
-class Progress:
+class StudyState:
     """State of a study's runs, which `shown` shows; times in seconds of `time.monotonic`.
 
     Attributes:
@@ -224,16 +222,16 @@ class Progress:
             yield
 
 
-def live_view(progress: Progress, now: float, max_rows: int) -> Group:
+def live_view(state: StudyState, now: float, max_rows: int) -> Group:
     """Table of the unfinished experiments, those at work first, and a bar of all runs.
 
     Args:
-        progress: what to show.
-        now: time of the progress' clock.
+        state: what to show.
+        now: time of the state' clock.
         max_rows: number of experiments to show.
     """
     unfinished: dict[Experiment, list[Run]] = {}
-    for run in (*progress.running, *progress.waiting):
+    for run in (*state.running, *state.waiting):
         unfinished.setdefault(run.experiment, []).append(run)
     table = Table(box=None, pad_edge=False, header_style="bold")
     table.add_column("data set")
@@ -241,13 +239,13 @@ def live_view(progress: Progress, now: float, max_rows: int) -> Group:
     for name in ("done", "failed", "running", "waiting", "computing left"):
         table.add_column(name, justify="right")
     for experiment, runs in list(unfinished.items())[:max_rows]:
-        running = sum(run in progress.running for run in runs)
-        failed = sum(failure.run.experiment == experiment for failure in progress.failures)
-        left = progress.computing_left(runs, now)
+        running = sum(run in state.running for run in runs)
+        failed = sum(failure.run.experiment == experiment for failure in state.failures)
+        left = state.computing_left(runs, now)
         table.add_row(
             experiment.data.title,
             MODEL_TITLES[experiment.model],
-            str(progress.finished[experiment]),
+            str(state.finished[experiment]),
             Text(str(failed), style="red" if failed else ""),
             str(running),
             str(len(runs) - running),
@@ -257,11 +255,11 @@ def live_view(progress: Progress, now: float, max_rows: int) -> Group:
     if (hidden := len(unfinished) - max_rows) > 0:
         lines.append(Text(f"and {hidden} more experiments"))
     bar = Table.grid(padding=(0, 1))
-    done = ProgressBar(total=progress.total or 1, completed=progress.done, width=40)
-    bar.add_row(done, progress.line(now))
+    done = ProgressBar(total=state.total or 1, completed=state.done, width=40)
+    bar.add_row(done, state.line(now))
     lines.append(bar)
-    if progress.running:
-        at_work = (f"{run} ({duration(now - begun)})" for run, begun in progress.running.items())
+    if state.running:
+        at_work = (f"{run} ({duration(now - begun)})" for run, begun in state.running.items())
         lines.append(Text(f"now: {', '.join(at_work)}", no_wrap=True, overflow="ellipsis"))
     return Group(*lines)
 

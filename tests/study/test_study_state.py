@@ -17,9 +17,9 @@ from vae_ortho_plugin.study.plan.experiments import (
 )
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.schedule import duration, expected_seconds
-from vae_ortho_plugin.study.run import progress as module
+from vae_ortho_plugin.study.run import state as module
 from vae_ortho_plugin.study.run.missing_runs import parse_duration
-from vae_ortho_plugin.study.run.progress import Failure, Pace, Progress, Report, live_view
+from vae_ortho_plugin.study.run.state import Failure, Pace, Report, StudyState, live_view
 
 VAE, AE = Experiment(SYNTH_LINEAR_64, "beta_vae"), Experiment(SYNTH_NONLINEAR_64, "autoencoder")
 
@@ -31,21 +31,21 @@ def pace(*seconds, experiment=VAE):
     return result
 
 
-def lines(progress, max_rows=10):
+def lines(state, max_rows=10):
     console = Console(file=io.StringIO(), width=120)
-    console.print(live_view(progress, now=100.0, max_rows=max_rows))
+    console.print(live_view(state, now=100.0, max_rows=max_rows))
     return [" ".join(line.split()) for line in console.file.getvalue().splitlines()]
 
 
 @pytest.fixture
 def begun():
     waiting = [Run(VAE, 0), Run(VAE, 1), Run(VAE, 2), Run(VAE, 3), Run(AE, 0), Run(AE, 1)]
-    progress = Progress(waiting, jobs=1)
-    progress.waiting = waiting[3:]
-    progress.running = {Run(VAE, 2): 90.0}
-    progress.finish(Run(VAE, 0), 30.0)
-    progress.fail(Failure(Run(VAE, 1), "ValueError: no luck", None))
-    return progress
+    state = StudyState(waiting, jobs=1)
+    state.waiting = waiting[3:]
+    state.running = {Run(VAE, 2): 90.0}
+    state.finish(Run(VAE, 0), 30.0)
+    state.fail(Failure(Run(VAE, 1), "ValueError: no luck", None))
+    return state
 
 
 def test_each_unfinished_experiment_has_its_counts_and_the_computing_that_is_left(begun):
@@ -60,30 +60,30 @@ def test_each_unfinished_experiment_has_its_counts_and_the_computing_that_is_lef
 
 
 def test_a_finished_study_is_its_bar_alone():
-    done = Progress([Run(VAE, 0)], jobs=1, pace=pace(30.0))
+    done = StudyState([Run(VAE, 0)], jobs=1, pace=pace(30.0))
     done.waiting.clear()
     (line,) = lines(done)
     assert line.endswith("1 of 1 runs done, 0 s left")
 
 
-def progress(waiting, running, pace, jobs=2):
+def state(waiting, running, pace, jobs=2):
     runs = [Run(VAE, seed) for seed in range(waiting)]
     begun = {Run(VAE, 50 + number): time for number, time in enumerate(running)}
-    return Progress(runs, jobs, pace=pace, running=begun)
+    return StudyState(runs, jobs, pace=pace, running=begun)
 
 
 def test_no_time_is_promised_before_a_run_has_finished():
-    assert progress(3, [0.0], Pace()).seconds_left(now=5.0) is None
-    assert "estimating" in progress(3, [0.0], Pace()).line(now=5.0)
+    assert state(3, [0.0], Pace()).seconds_left(now=5.0) is None
+    assert "estimating" in state(3, [0.0], Pace()).line(now=5.0)
 
 
 def test_time_left_is_the_remaining_work_shared_by_the_workers():
     # 3 waiting runs of 10 s, two running since 4 s and 8 s: (30 + 6 + 2) / 2
-    assert progress(3, [6.0, 2.0], pace(8.0, 12.0)).seconds_left(now=10.0) == 19.0
+    assert state(3, [6.0, 2.0], pace(8.0, 12.0)).seconds_left(now=10.0) == 19.0
 
 
 def test_time_left_is_no_less_than_the_longest_running_run_needs():
-    assert progress(0, [9.0], pace(10.0), jobs=8).seconds_left(now=10.0) == 9.0
+    assert state(0, [9.0], pace(10.0), jobs=8).seconds_left(now=10.0) == 9.0
 
 
 def test_an_experiment_not_seen_yet_is_as_much_slower_than_scheduled_as_the_others():
@@ -92,7 +92,7 @@ def test_an_experiment_not_seen_yet_is_as_much_slower_than_scheduled_as_the_othe
 
 
 def test_the_estimate_is_said_once_each_worker_has_made_a_run(capsys):
-    shown = Progress([Run(VAE, seed) for seed in range(4)], jobs=2)
+    shown = StudyState([Run(VAE, seed) for seed in range(4)], jobs=2)
     for seed in range(3):
         shown.waiting.pop()
         shown.finish(Run(VAE, seed), 60.0)
@@ -119,7 +119,7 @@ def clock(monkeypatch):
 
 def test_the_report_is_due_after_each_round_of_seeds_but_the_last(clock):
     report = Report(lambda: Path("report.md"))
-    shown = Progress([Run(VAE, 0), Run(AE, 0), Run(VAE, 1), Run(VAE, 2)], 1, report)
+    shown = StudyState([Run(VAE, 0), Run(AE, 0), Run(VAE, 1), Run(VAE, 2)], 1, report)
     due = []
     while shown.waiting:
         due.append(shown.report_is_due())
