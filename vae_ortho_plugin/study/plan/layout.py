@@ -11,7 +11,9 @@
         .study.lock                      held by the study that works here
         .snakemake.lock                  held by the Snakemake that a study has started
         logs/snakemake.log               what it printed
-        cluster/N/                       files of the last launches on a cluster, see `Launch`
+        cluster/N/                       a launch on a cluster, of which the last two stay: plan.json (jobs and
+                                         their resources), stamps/JOB (of jobs that are done), .snakemake/ (its
+                                         own files, and the logs of Slurm's jobs that failed)
 
 A run's directory holds what dlib_reproduce writes, and
 

@@ -23,6 +23,7 @@ from vae_ortho_plugin.study.plan.schedule import duration, expected_seconds, in_
 from vae_ortho_plugin.study.report import write_report
 from vae_ortho_plugin.study.run import status
 from vae_ortho_plugin.study.run.aggregation import aggregate
+from vae_ortho_plugin.study.run.cluster.launch import make_on_cluster
 from vae_ortho_plugin.study.run.machine import available_cores, default_jobs
 from vae_ortho_plugin.study.run.pool import make_in_workers
 from vae_ortho_plugin.study.run.reproduce import dlib_script
@@ -82,9 +83,7 @@ def run_study(options: argparse.Namespace, command: str) -> int:
         if not options.report_only:
             if time_limit is not None:
                 time_limit = max(0.0, time_limit - (time.monotonic() - begun))
-            failures, in_time = make_missing(
-                runs, folder, options.jobs, options.retries, time_limit, options.snakemake, report
-            )
+            failures, in_time = _make_missing(runs, folder, options, time_limit, report)
         if in_time:
             aggregate(folder)
             path = report.write()
@@ -153,31 +152,16 @@ def parse_duration(text: str | None) -> float | None:
     return float(total)
 
 
-def make_missing(
+def _make_missing(
     runs: Sequence[Run],
     folder: ResultsFolder,
-    jobs: int | None,
-    retries: int = 0,
-    time_limit: float | None = None,
-    snakemake: Sequence[str] | None = None,
-    report: Report | None = None,
+    options: argparse.Namespace,
+    time_limit: float | None,
+    report: Report,
 ) -> tuple[list[Failure], bool]:
     """Makes the runs that the folder does not have.
 
-    Args:
-        runs: all that are wanted.
-        folder: the results folder.
-        jobs: runs at a time; None: as many as the machine has room for.
-        retries, time_limit: as for `make_in_workers`.
-        snakemake: options for Snakemake, which then has the runs made in its jobs.
-        report: written anew after each round of seeds.
-
-    Returns:
-        the runs that failed, and whether all were tried within the time limit.
-
-    Raises:
-        InputError: disentanglement_lib is not installed, Snakemake is not or fails, or the directory of a
-            run has no run.json.
+    Returns the runs that failed, and whether all were tried within the time limit.
     """
     finished = {run: folder.has(run) for run in runs}
     missing = in_order(run for run in runs if not finished[run])
@@ -186,18 +170,15 @@ def make_missing(
         return [], True
     dlib_script("dlib_reproduce")
     pace = Pace((run for run in runs if finished[run]), folder)
-    if snakemake is not None:
-        # Late, because one machine does without it.
-        from vae_ortho_plugin.study.run.cluster.launch import make_on_cluster
-
+    if options.snakemake is not None:
         state = StudyState(missing, 1, report, pace)
-        in_time = make_on_cluster(state, folder, snakemake, retries, time_limit)
+        in_time = make_on_cluster(state, folder, options.snakemake, options.retries, time_limit)
     else:
-        jobs = min(jobs or default_jobs(missing), len(missing))
+        jobs = min(options.jobs or default_jobs(missing), len(missing))
         threads = max(1, available_cores() // jobs)
         _print_estimate(missing, pace, jobs, threads)
         state = StudyState(missing, jobs, report, pace)
-        in_time = make_in_workers(state, folder, threads, retries, time_limit)
+        in_time = make_in_workers(state, folder, threads, options.retries, time_limit)
     return state.failures, in_time
 
 
