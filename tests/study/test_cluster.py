@@ -217,11 +217,6 @@ def test_all_that_follows_is_snakemakes():
     assert parsed.snakemake == ["--executor", "slurm", "--jobs", "50", "--retries", "5"]
 
 
-def test_jobs_of_one_machine_are_refused_beside_snakemake(tmp_path, capsys):
-    assert study(tmp_path, "--jobs", "3", "--snakemake", "--cores", "2") == 2
-    assert "write it behind --snakemake" in capsys.readouterr().err
-
-
 @pytest.mark.parametrize(
     ("changed", "message"),
     [
@@ -229,7 +224,7 @@ def test_jobs_of_one_machine_are_refused_beside_snakemake(tmp_path, capsys):
         (("PYTHON", (4, 0)), "--snakemake needs Python 3.11 or later; this is 3."),
     ],
 )
-def test_what_snakemake_needs_is_named_with_the_command_that_installs_it(
+def test_what_snakemake_needs_is_named_and_jobs_of_one_machine_are_refused_beside_it(
     tmp_path, monkeypatch, capsys, changed, message
 ):
     monkeypatch.setattr(launch, *changed)
@@ -237,3 +232,5 @@ def test_what_snakemake_needs_is_named_with_the_command_that_installs_it(
     error = capsys.readouterr().err
     assert message in error
     assert "pip install '.[cluster]'" in error
+    assert study(tmp_path, "--jobs", "3", "--snakemake", "--cores", "2") == 2
+    assert "write it behind --snakemake" in capsys.readouterr().err
