@@ -77,7 +77,7 @@ def test_a_study_says_how_long_it_takes_and_names_its_report_once(study):
     status, printed, _ = study.first
     assert status == 0
     lines = printed.splitlines()
-    assert re.match(r"2 runs, 1 at a time: about \d+ s on the machine of docs/perf", lines[1])
+    assert re.match(r"1 at a time: about \d+ s on the machine of docs/perf", lines[1])
     assert any("first estimate, 1 at a time; 1 of 2 runs done" in one for one in lines)
     assert printed.count("report.md") == 1
     assert "] report, written anew after each round of seeds: " in printed

@@ -191,7 +191,7 @@ def _print_estimate(runs: Sequence[Run], pace: Pace, jobs: int, threads: int) ->
         computing = sum(expected_seconds(run.experiment, threads) for run in runs)
         text = f"{duration(computing / jobs)} on the machine of docs/performance.md; "
         text += "an estimate for this one follows its first runs"
-    print(f"{len(runs)} runs, {jobs} at a time: about {text}", flush=True)
+    print(f"{jobs} at a time: about {text}", flush=True)
 
 
 def runs_with_data(runs: list[Run], demanded: Iterable[str] | None) -> list[Run]:
