@@ -172,16 +172,17 @@ def call(script, *arguments):
 
 
 def test_dlibs_scripts_as_typed_postprocess_and_evaluate_a_model_of_the_study(study, tmp_path):
+    shutil.copytree(study.output / RUNS / "0/model", tmp_path / "model")
     call(
         "dlib_postprocess",
         f"--gin_config={gin_config('postprocess/mean.gin')}",
-        f"--model_dir={study.output / RUNS / '0/model'}",
-        f"--output_dir={tmp_path / 'mean'}",
+        f"--model_dir={tmp_path / 'model'}",
+        f"--output_dir={tmp_path / 'postprocessed/mean'}",
     )
     call(
         "dlib_evaluate",
         f"--gin_evaluation_config_glob={gin_config('metrics/dto.gin').parent}/d*.gin",
-        f"--input_dir={tmp_path / 'mean'}",
+        f"--input_dir={tmp_path / 'postprocessed/mean'}",
         f"--output_dir={tmp_path / 'metrics'}",
     )
     for name in ("dto", "disentanglement_score"):
