@@ -79,7 +79,7 @@ def test_a_study_says_how_long_it_takes_and_names_its_report_once(study):
     lines = printed.splitlines()
     assert re.match(r"1 at a time: about \d+ s on the machine of docs/perf", lines[1])
     assert any("first estimate, 1 at a time; 1 of 2 runs done" in one for one in lines)
-    assert printed.count("report.md") == 1
+    assert printed.count("report.") == 1
     assert "] report, written anew after each round of seeds: " in printed
     assert lines[-1] == "The report has every finished run."
 
@@ -125,7 +125,7 @@ def test_a_second_call_makes_nothing_again(study):
     status, printed, _ = study(*SELECTED)
     assert status == 0
     assert "2 runs, 2 of them finished before" in printed
-    assert printed.splitlines()[-1] == f"Report: {study.output / 'report.md'}"
+    assert printed.splitlines()[-1] == f"Report: {study.output / 'report.html'}"
     assert stamps == [path.stat().st_mtime_ns for path in made]
 
 

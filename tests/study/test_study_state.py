@@ -21,6 +21,7 @@ from vae_ortho_plugin.study.run import state as module
 from vae_ortho_plugin.study.run.missing_runs import parse_duration
 from vae_ortho_plugin.study.run.state import Failure, Pace, Report, StudyState, live_view
 
+PAGE = Path("report.html")
 VAE, AE = Experiment(SYNTH_LINEAR_64, "beta_vae"), Experiment(SYNTH_NONLINEAR_64, "autoencoder")
 
 
@@ -118,7 +119,7 @@ def clock(monkeypatch):
 
 
 def test_the_report_is_due_after_each_round_of_seeds_but_the_last(clock):
-    report = Report(lambda: Path("report.md"))
+    report = Report(lambda: None, PAGE)
     shown = StudyState([Run(VAE, 0), Run(AE, 0), Run(VAE, 1), Run(VAE, 2)], 1, report)
     due = []
     while shown.waiting:
@@ -131,12 +132,11 @@ def test_the_report_is_due_after_each_round_of_seeds_but_the_last(clock):
 def test_reports_take_a_twentieth_of_the_time_and_name_the_file_once(clock):
     def write():
         clock[0] += 10.0
-        return Path("report.md")
 
-    report = Report(write)
+    report = Report(write, PAGE)
     clock[0] = 100.0
     assert report.is_affordable()
-    assert report.renew() == "report, written anew after each round of seeds: report.md"
+    assert report.renew() == "report, written anew after each round of seeds: report.html"
     clock[0] = 399.0
     assert not report.is_affordable()
     clock[0] = 400.0
@@ -148,7 +148,7 @@ def test_a_report_that_cannot_be_written_does_not_end_the_study():
     def write():
         raise InputError("run.json is damaged.")
 
-    assert Report(write).renew() == "the report cannot be written: run.json is damaged."
+    assert Report(write, PAGE).renew() == "the report cannot be written: run.json is damaged."
 
 
 def test_durations_read_well():

@@ -70,7 +70,7 @@ def run_study(options: argparse.Namespace, command: str) -> int:
         if options.render_dsprites and any(run.data_set == "dsprites" for run in runs):
             render_dsprites_if_missing()
         runs = runs_with_data(runs, options.data_sets)
-    report = Report(lambda: write_report(options.study, folder.path, selected))
+    report = Report(lambda: write_report(options.study, folder.path, selected), folder.report_page)
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -86,8 +86,8 @@ def run_study(options: argparse.Namespace, command: str) -> int:
             failures, in_time = _make_missing(runs, folder, options, time_limit, report)
         if in_time:
             aggregate(folder)
-            path = report.write()
-            print(f"Report: {path}" if path else "The report has every finished run.")
+            named = report.write()
+            print(f"Report: {named}" if named else "The report has every finished run.")
     show_failures(failures)
     if not in_time:
         print(

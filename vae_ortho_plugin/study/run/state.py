@@ -72,11 +72,12 @@ class Report:
     """The report of a study that is being made.
 
     Args:
-        write: writes it, returns the path to name.
+        write: writes it.
+        page: what a reader opens.
     """
 
-    def __init__(self, write: Callable[[], Path]):
-        self._write = write
+    def __init__(self, write: Callable[[], object], page: Path):
+        self._write, self._page = write, page
         self._begun = time.monotonic()
         self._spent = self._last = 0.0
         self._is_named = False
@@ -87,22 +88,22 @@ class Report:
         return not self._last or self._spent + self._last <= _REPORT_SHARE * elapsed
 
     def write(self) -> Path | None:
-        """Writes it anew; returns its path the first time."""
+        """Writes it anew; returns its page the first time."""
         begun = time.monotonic()
-        path = self._write()
+        self._write()
         self._last = time.monotonic() - begun
         self._spent += self._last
         named, self._is_named = self._is_named, True
-        return None if named else path
+        return None if named else self._page
 
     def renew(self) -> str | None:
         """Writes it anew while runs are made; returns what is to be said of it."""
         try:
-            path = self.write()
+            page = self.write()
         except (InputError, OSError) as error:
             # No report is worth a study, whose end says it again.
             return f"the report cannot be written: {error}"
-        return path and f"report, written anew after each round of seeds: {path}"
+        return page and f"report, written anew after each round of seeds: {page}"
 
 
 @dataclass
