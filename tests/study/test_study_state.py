@@ -129,26 +129,31 @@ def test_the_report_is_due_after_each_round_of_seeds_but_the_last(clock):
     assert not shown.report_is_due()
 
 
-def test_reports_take_a_twentieth_of_the_time_and_name_the_file_once(clock):
+def test_reports_take_a_twentieth_of_the_time(clock):
     def write():
         clock[0] += 10.0
 
     report = Report(write, PAGE)
     clock[0] = 100.0
     assert report.is_affordable()
-    assert report.renew() == "report, written anew after each round of seeds: report.html"
+    assert report.renew() is None
     clock[0] = 399.0
     assert not report.is_affordable()
     clock[0] = 400.0
     assert report.is_affordable()
-    assert report.renew() is report.write() is None
 
 
-def test_a_report_that_cannot_be_written_does_not_end_the_study():
+def test_the_report_is_named_once_and_one_that_cannot_be_written_does_not_end_the_study(capsys):
     def write():
         raise InputError("run.json is damaged.")
 
-    assert Report(write, PAGE).renew() == "the report cannot be written: run.json is damaged."
+    shown = StudyState([Run(VAE, 0)], 1, Report(write, PAGE))
+    shown.say_of_report(shown.report.renew())
+    shown.say_of_report(None)
+    shown.say_of_report(None)
+    failed, named = capsys.readouterr().out.splitlines()
+    assert failed.startswith("[0/1] the report cannot be written: run.json is damaged.")
+    assert named.startswith("[0/1] report, written anew after each round of seeds: report.html;")
 
 
 def test_durations_read_well():

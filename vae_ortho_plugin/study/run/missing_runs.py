@@ -86,8 +86,13 @@ def run_study(options: argparse.Namespace, command: str) -> int:
             failures, in_time = _make_missing(runs, folder, options, time_limit, report)
         if in_time:
             aggregate(folder)
-            named = report.write()
-            print(f"Report: {named}" if named else "The report has every finished run.")
+            report.write()
+            said = (
+                "The report has every finished run."
+                if report.is_named
+                else f"Report: {report.page}"
+            )
+            print(said)
     show_failures(failures)
     if not in_time:
         print(

@@ -114,8 +114,8 @@ async def _update(state: StudyState) -> None:
 async def _renew_report(state: StudyState) -> None:
     while True:
         await asyncio.sleep(1)
-        if state.report_is_due() and (text := await asyncio.to_thread(state.report.renew)):
-            state.say(text)
+        if state.report_is_due():
+            state.say_of_report(await asyncio.to_thread(state.report.renew))
 
 
 async def _feed_worker(

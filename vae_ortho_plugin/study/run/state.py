@@ -74,36 +74,36 @@ class Report:
     Args:
         write: writes it.
         page: what a reader opens.
+
+    Attributes:
+        is_named: whether the terminal has named the page.
     """
 
     def __init__(self, write: Callable[[], object], page: Path):
-        self._write, self._page = write, page
+        self._write, self.page = write, page
         self._begun = time.monotonic()
         self._spent = self._last = 0.0
-        self._is_named = False
+        self.is_named = False
 
     def is_affordable(self) -> bool:
         """Whether another one leaves the study nearly all of its time."""
         elapsed = time.monotonic() - self._begun
         return not self._last or self._spent + self._last <= _REPORT_SHARE * elapsed
 
-    def write(self) -> Path | None:
-        """Writes it anew; returns its page the first time."""
+    def write(self) -> None:
+        """Writes it anew."""
         begun = time.monotonic()
         self._write()
         self._last = time.monotonic() - begun
         self._spent += self._last
-        named, self._is_named = self._is_named, True
-        return None if named else self._page
 
     def renew(self) -> str | None:
-        """Writes it anew while runs are made; returns what is to be said of it."""
+        """Writes it anew while runs are made; returns the error, if any: no report is worth a study."""
         try:
-            page = self.write()
+            self.write()
         except (InputError, OSError) as error:
-            # No report is worth a study, whose end says it again.
-            return f"the report cannot be written: {error}"
-        return page and f"report, written anew after each round of seeds: {page}"
+            return str(error)
+        return None
 
 
 @dataclass
@@ -174,6 +174,14 @@ class StudyState:
         if affordable := self.report.is_affordable():
             self._reported = now
         return affordable
+
+    def say_of_report(self, error: str | None) -> None:
+        """Names the report when it was written first, or says why it cannot be written."""
+        if error is not None:
+            self.say(f"the report cannot be written: {error}")
+        elif not self.report.is_named:
+            self.report.is_named = True
+            self.say(f"report, written anew after each round of seeds: {self.report.page}")
 
     def _round(self) -> int | None:
         """The least seed of the runs that have not ended."""

@@ -128,8 +128,8 @@ def _run_snakemake(
                 break
             look(state, folder, begun)
             pause = max(_LOOK_SECONDS, _LOOK_SHARE * (time.monotonic() - now))
-            if state.report_is_due() and (text := state.report.renew()):
-                state.say(text)
+            if state.report_is_due():
+                state.say_of_report(state.report.renew())
             with contextlib.suppress(subprocess.TimeoutExpired):
                 snakemake.wait(min(pause, max(0.0, end - time.monotonic())))
     except BaseException:
