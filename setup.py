@@ -57,7 +57,7 @@ setup(
             # 9.27 is the release that the options handed to it, and what it does on a signal, were tried
             # with. Python 3.10 has none.
             "snakemake>=9.27,<10; python_version >= '3.11'",
-            # 2.8 is the release whose waiting for arrays and for sacct study/run/cluster/engine.py avoids.
+            # 2.8 is the release whose waiting for arrays and for sacct study/run/cluster/submission.py avoids.
             "snakemake-executor-plugin-slurm>=2.8,<3; python_version >= '3.11'",
         ],
         "gpu": ["tensorflow[and-cuda]"],

@@ -24,7 +24,7 @@ from vae_ortho_plugin.data.sampling.factor_kinds import named_kinds
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.plan.layout import RESULT_PATTERN, ResultsFolder
 from vae_ortho_plugin.study.run.aggregation import aggregate
-from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
+from vae_ortho_plugin.study.run.reproduce import dlib_script
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,7 @@ import sys
 import pytest
 
 from vae_ortho_plugin.dlib import script
-from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
+from vae_ortho_plugin.study.run.reproduce import dlib_script
 
 
 def test_keras_with_a_backend_that_is_not_installed_is_named(monkeypatch):

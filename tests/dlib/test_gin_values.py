@@ -21,7 +21,7 @@ from dlib_support import fresh_gin  # noqa: F401
 from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files.gin_files import gin_config, step_config
-from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
+from vae_ortho_plugin.study.run.reproduce import dlib_script
 
 FILE = str(gin_config("beta_vae.gin"))
 SHORT = [

@@ -110,3 +110,9 @@ def test_dlib_train_shows_all_lines_where_the_variable_is_0(tmp_path):
     assert "no_such_file.gin" in process.stderr
     # Which lines there are depends on the processor: those of oneDNN are not there without AVX-512.
     assert re.search(r"^I0000 .*\.cc:\d+\] ", process.stderr, re.MULTILINE)
+
+
+@pytest.mark.long
+def test_a_program_of_the_users_that_imports_dlib_is_quiet_where_a_level_is_set():
+    program = "import vae_ortho_plugin\nfrom disentanglement_lib.methods.unsupervised import train"
+    assert run(sys.executable, "-c", program, **{VARIABLE: "3"}).stderr == ""

@@ -24,7 +24,7 @@ from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files.gin_files import gin_config
-from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
+from vae_ortho_plugin.study.run.reproduce import dlib_script
 
 IDX = {
     "train-images-idx3-ubyte": (60_000, 28, 28),

@@ -42,14 +42,14 @@ class SlurmStudy(Study):
                 env={**self._slurm, "VAE_ORTHO_FAULTS": os.environ["VAE_ORTHO_FAULTS"]},
             )
 
-    def engine(self) -> list[int]:
+    def snakemake(self) -> list[int]:
         """Process id of the Snakemake that is at work."""
-        lock = ResultsFolder(self.output).engine_lock
+        lock = ResultsFolder(self.output).snakemake_lock
         return [] if is_abandoned(lock) else [holder_of(lock).pid]
 
     def jobs(self) -> list[int]:
         """Process ids of the jobs that are at work."""
-        return self.processes("vae_ortho_plugin.study.run.cluster.chunk")
+        return self.processes("vae_ortho_plugin.study.run.cluster.jobs")
 
 
 def slurm_kills(prepared: tuple[Undisturbed, dict], place: Path, seed: int) -> list[str]:
@@ -58,7 +58,7 @@ def slurm_kills(prepared: tuple[Undisturbed, dict], place: Path, seed: int) -> l
     study = SlurmStudy(place, reference.runs, slurm)
     victims = {
         "launcher": lambda launcher: [launcher.pid],
-        "Snakemake": lambda _: study.engine(),
+        "Snakemake": lambda _: study.snakemake(),
         "job": lambda _: study.jobs(),
         "worker": lambda _: study.workers(),
     }

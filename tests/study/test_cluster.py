@@ -2,7 +2,6 @@
 """How a study is divided into jobs of a cluster, and what its launcher does besides starting Snakemake."""
 
 import argparse
-import collections
 import json
 
 import pytest
@@ -11,22 +10,26 @@ from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.plan.experiments import EXPERIMENTS
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
+from vae_ortho_plugin.study.plan.schedule import COSTS, expected_seconds, in_order
 from vae_ortho_plugin.study.run import command
-from vae_ortho_plugin.study.run.cluster import chunk, launch, slurm
-from vae_ortho_plugin.study.run.cluster.costs import COSTS, expected_seconds
-from vae_ortho_plugin.study.run.cluster.engine import slurm_options
-from vae_ortho_plugin.study.run.cluster.plan import CHUNK_SECONDS, plan_of, read_plan
-from vae_ortho_plugin.study.run.cluster.watch import Watch
-from vae_ortho_plugin.study.run.progress import Failure, Progress
-from vae_ortho_plugin.study.run.schedule import in_order
+from vae_ortho_plugin.study.run.cluster import jobs as module
+from vae_ortho_plugin.study.run.cluster import launch, slurm
+from vae_ortho_plugin.study.run.cluster.jobs import JOB_SECONDS, launch_of, make_job, read_launch
+from vae_ortho_plugin.study.run.cluster.submission import slurm_options
+from vae_ortho_plugin.study.run.state import Failure, StudyState
 
-FULL = in_order(select("full"))
 QUICK = select("quick", None, ["synth_linear"], range(2))
 
 
 @pytest.fixture
 def folder(tmp_path):
     return ResultsFolder(tmp_path)
+
+
+@pytest.fixture
+def full(tmp_path):
+    """The launch of the full study."""
+    return launch_of(in_order(select("full")), tmp_path, retries=1)
 
 
 def finish(folder, run, seconds=30.0):
@@ -39,44 +42,39 @@ def fail(folder, run, error="ValueError: the test's"):
     folder.run(run).partial.error.write_text(error)
 
 
-def test_every_run_is_in_one_chunk_and_a_chunk_has_one_data_set(tmp_path):
-    chunks = plan_of(FULL, tmp_path, retries=1).chunks
-    assert sorted(str(run) for runs in chunks.values() for run in runs) == sorted(map(str, FULL))
-    for name, runs in chunks.items():
-        assert {run.experiment.data.data_set for run in runs} == {name.rpartition("-")[0]}
+def seconds_of(run):
+    return expected_seconds(run.experiment, COSTS[run.data_set].threads)
 
 
-def test_short_runs_share_a_job_of_about_a_quarter_of_an_hour_and_long_ones_have_their_own(
-    tmp_path,
-):
-    for name, runs in plan_of(FULL, tmp_path, retries=1).chunks.items():
-        seconds = [expected_seconds(run) for run in runs]
+def test_every_run_is_in_one_job_whose_runs_have_one_data_set(full):
+    found = sorted(str(run) for runs in full.jobs.values() for run in runs)
+    assert found == sorted(map(str, select("full")))
+    for name, runs in full.jobs.items():
+        assert {run.data_set for run in runs} == {name.rpartition("-")[0]}
+
+
+def test_short_runs_share_a_job_of_about_a_quarter_of_an_hour_and_long_ones_have_their_own(full):
+    for name, runs in full.jobs.items():
+        seconds = list(map(seconds_of, runs))
         trained = [run for run in runs if run.experiment.model != "random_decoder"]
         if name.startswith("synth"):
-            assert sum(seconds) < CHUNK_SECONDS + max(seconds)
-            assert len(runs) > 5
+            assert sum(seconds) < JOB_SECONDS + max(seconds)
         else:
             assert len(trained) <= 1
 
 
-def test_a_job_may_take_three_times_as_long_as_expected(tmp_path):
-    plan = plan_of(FULL, tmp_path, retries=1)
-    for name, runs in plan.chunks.items():
-        minutes = plan.resources[name.rpartition("-")[0]].minutes
-        assert 60 * minutes > 3 * sum(map(expected_seconds, runs)) + 600
-
-
-def test_jobs_of_long_runs_start_first(tmp_path):
-    resources = plan_of(FULL, tmp_path, retries=1).resources
-    by_priority = sorted(resources, key=lambda name: -resources[name].priority)
+def test_a_job_may_take_three_times_as_long_as_expected_and_long_ones_start_first(full):
+    for name, runs in full.jobs.items():
+        minutes = full.resources[name.rpartition("-")[0]]["minutes"]
+        assert 60 * minutes > 3 * sum(map(seconds_of, runs)) + 600
+    by_priority = sorted(full.resources, key=lambda name: -full.resources[name]["priority"])
     assert by_priority == ["dsprites", "fashion_mnist", "mnist", "synth_nonlinear", "synth_linear"]
 
 
-def test_a_plan_is_read_as_it_was_written_shortened_runs_too(tmp_path):
-    runs = [*QUICK, *select("dial", seeds=[3], epochs=2)]
-    plan = plan_of(runs, tmp_path, retries=2)
-    plan.write(tmp_path / "plan.json")
-    assert read_plan(tmp_path / "plan.json") == plan
+def test_a_launch_is_read_as_it_was_written_shortened_runs_too(tmp_path):
+    begun = launch_of([*QUICK, *select("dial", seeds=[3], epochs=2)], tmp_path, retries=2)
+    begun.write(tmp_path / "plan.json")
+    assert read_launch(tmp_path / "plan.json") == begun
 
 
 def test_every_data_set_of_a_study_has_a_cost():
@@ -85,23 +83,20 @@ def test_every_data_set_of_a_study_has_a_cost():
 
 @pytest.mark.parametrize(("study", "hours"), [("synthetic", 5.1), ("mnist", 50)])
 def test_the_expected_times_are_those_of_the_page_on_performance(study, hours):
-    total = sum(expected_seconds(run) for run in select(study)) / 3600
+    total = sum(map(seconds_of, select(study))) / 3600
     assert total == pytest.approx(hours, rel=0.1)  # twice the times on two cores
 
 
-@pytest.mark.parametrize("data", ["synth_linear", "synth_nonlinear"])
-def test_a_small_batch_costs_more(data):
-    (large,) = select("full", ["beta_vae"], [data], [0])
-    (small,) = select("full", ["beta_vae"], [f"{data}_batch_16"], [0])
-    assert expected_seconds(small) > 1.7 * expected_seconds(large)
-
-
-def test_an_untrained_model_costs_less():
+def test_a_small_batch_costs_more_and_an_untrained_model_less():
+    for data in ("synth_linear", "synth_nonlinear"):
+        (large,) = select("full", ["beta_vae"], [data], [0])
+        (small,) = select("full", ["beta_vae"], [f"{data}_batch_16"], [0])
+        assert seconds_of(small) > 1.7 * seconds_of(large)
     (untrained,) = select("table_2", ["random_decoder"], ["dsprites"], [0])
-    assert expected_seconds(untrained) < 60
+    assert seconds_of(untrained) < 60
 
 
-def test_a_launch_forgets_the_errors_of_the_one_before_and_keeps_its_files(folder):
+def test_a_launch_forgets_the_errors_of_the_one_before_whose_files_stay(folder):
     fail(folder, QUICK[0])
     first = launch.begin_launch(QUICK, folder, retries=1)
     assert not folder.run(QUICK[0]).partial.error.exists()
@@ -109,60 +104,50 @@ def test_a_launch_forgets_the_errors_of_the_one_before_and_keeps_its_files(folde
     launch.begin_launch(QUICK, folder, retries=1)
     third = launch.begin_launch(QUICK[:3], folder, retries=1)
     assert sorted(path.name for path in folder.launches.iterdir()) == ["2", "3"]
-    assert not first.plan.exists()
-    assert sum(map(len, read_plan(third.plan).chunks.values())) == 3
+    assert not first.exists()
+    assert sum(map(len, read_launch(third / "plan.json").jobs.values())) == 3
 
 
-def test_a_chunk_leaves_out_what_is_finished_and_what_failed_in_this_launch(folder, monkeypatch):
+def test_a_job_leaves_out_what_is_finished_and_what_failed_in_this_launch(folder, monkeypatch):
     begun = launch.begin_launch(QUICK[:4], folder, retries=1)
     finish(folder, QUICK[0])
     fail(folder, QUICK[1])
 
-    def make(runs, folder, jobs, threads, retries):
-        assert (runs, jobs, threads, retries) == ([QUICK[2], QUICK[3]], 1, 2, 1)
+    def make(state, folder, threads, retries):
+        assert (state.waiting, state.jobs) == ([QUICK[2], QUICK[3]], 1)
+        assert (threads, retries) == (2, 1)
         finish(folder, QUICK[2])
-        folder.run(QUICK[3]).partial.directory.mkdir()  # of a worker that was killed
-        return [Failure(QUICK[3], "its process was killed", folder.log(QUICK[3]))]
+        fail(folder, QUICK[3])
 
-    monkeypatch.setattr(chunk, "make_in_workers", make)
-    assert chunk.make_chunk(begun.plan, "synth_linear-0", threads=2)
-    assert folder.run(QUICK[3]).partial.error.read_text() == "its process was killed"
+    monkeypatch.setattr(module, "make_in_workers", make)
+    assert make_job(begun / "plan.json", "synth_linear-0", threads=2)
 
 
-def test_a_chunk_whose_worker_left_nothing_is_tried_again(folder, monkeypatch):
+def test_a_job_whose_worker_left_nothing_is_tried_again(folder, monkeypatch):
     begun = launch.begin_launch(QUICK[:1], folder, retries=1)
-    failure = Failure(QUICK[0], "no worker: no memory", folder.log(QUICK[0]))
-    monkeypatch.setattr(chunk, "make_in_workers", lambda *arguments, **options: [failure])
-    assert not chunk.make_chunk(begun.plan, "synth_linear-0", threads=1)
+    monkeypatch.setattr(module, "make_in_workers", lambda *arguments: True)
+    assert not make_job(begun / "plan.json", "synth_linear-0", threads=1)
 
 
-class Lines:
-    def __init__(self):
-        self.lines = []
-
-    def line(self, text):
-        self.lines.append(text)
-
-    def update(self):
-        pass
-
-
-def test_the_launcher_sees_finished_and_failed_runs_in_the_results_folder(folder):
-    progress, display = Progress(collections.deque(QUICK), jobs=1), Lines()
-    watch = Watch(QUICK, folder, progress, display)
-    watch.look()
-    assert (progress.done, len(progress.waiting), display.lines) == (0, len(QUICK), [])
+def test_the_launcher_sees_finished_and_failed_runs_in_the_results_folder(folder, capsys):
+    state = StudyState(list(QUICK), jobs=1)
+    launch.look(state, folder, begun=0.0)
+    assert (state.done, state.waiting, capsys.readouterr().out) == (0, QUICK, "")
     finish(folder, QUICK[0], seconds=90.0)
     fail(folder, QUICK[1])
-    watch.look()
-    watch.look()
-    assert progress.done == 2
-    assert progress.failures == [Failure(QUICK[1], "ValueError: the test's", folder.log(QUICK[1]))]
-    assert sorted(line.split(":")[1].split(",")[0] for line in display.lines) == [
+    launch.look(state, folder, begun=0.0)
+    launch.look(state, folder, begun=0.0)
+    assert state.done == 2
+    assert state.failures == [Failure(QUICK[1], "ValueError: the test's", folder.log(QUICK[1]))]
+    assert state.waiting == QUICK[2:]
+    lines = capsys.readouterr().out.splitlines()
+    assert [line.split(":")[1].split(";")[0].split(",")[0] for line in lines if ":" in line] == [
         " 2 min",
         " FAILED",
     ]
-    assert watch.missing == QUICK[1:]
+    (folder.run(QUICK[1]).partial.error).unlink()
+    launch.look(state, folder, begun=0.0)
+    assert (state.done, state.failures) == (1, [])
 
 
 def options(**given):
@@ -172,15 +157,11 @@ def options(**given):
     return argparse.Namespace(**{"jobs": None, **dict.fromkeys(names, nothing), **given})
 
 
-@pytest.mark.parametrize(("answers", "expected"), [(False, True), (True, False)])
-def test_states_of_jobs_come_from_squeue_where_slurm_has_no_data_base(
-    monkeypatch, answers, expected
+def test_squeue_is_asked_without_a_data_base_and_arrays_are_submitted_with_all_jobs_at_once(
+    monkeypatch,
 ):
-    monkeypatch.setattr(slurm, "accounting_answers", lambda: answers)
-    assert ("--slurm-status-command=squeue" in slurm_options(options(jobs=5), 10)) is expected
-
-
-def test_arrays_are_submitted_when_all_jobs_are_submitted_at_once(monkeypatch):
+    monkeypatch.setattr(slurm, "accounting_answers", lambda: False)
+    assert "--slurm-status-command=squeue" in slurm_options(options(jobs=5), 10)
     monkeypatch.setattr(slurm, "accounting_answers", lambda: True)
     arrays = ["--slurm-array-jobs=all", "--slurm-array-limit=30"]
     assert slurm_options(options(jobs=10), 10)[1:] == arrays
@@ -236,20 +217,20 @@ def test_all_that_follows_is_snakemakes():
     assert parsed.snakemake == ["--executor", "slurm", "--jobs", "50", "--retries", "5"]
 
 
-def test_jobs_of_one_machine_are_refused_beside_snakemake(tmp_path, capsys):
-    assert study(tmp_path, "--jobs", "3", "--snakemake", "--cores", "2") == 2
-    assert "write it behind --snakemake" in capsys.readouterr().err
-
-
-def test_a_missing_extra_is_named_with_the_command_that_installs_it(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(launch, "NEEDED", ("no_such_module",))
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        (("NEEDED", ("no_such_module",)), "--snakemake needs no_such_module, which is not inst"),
+        (("PYTHON", (4, 0)), "--snakemake needs Python 3.11 or later; this is 3."),
+    ],
+)
+def test_what_snakemake_needs_is_named_and_jobs_of_one_machine_are_refused_beside_it(
+    tmp_path, monkeypatch, capsys, changed, message
+):
+    monkeypatch.setattr(launch, *changed)
     assert study(tmp_path, "--snakemake", "--cores", "2") == 2
     error = capsys.readouterr().err
-    assert "--snakemake needs no_such_module, which is not installed" in error
+    assert message in error
     assert "pip install '.[cluster]'" in error
-
-
-def test_a_python_that_is_too_old_is_named(tmp_path, monkeypatch, capsys):
-    monkeypatch.setattr(launch, "PYTHON", (4, 0))
-    assert study(tmp_path, "--snakemake", "--cores", "2") == 2
-    assert "--snakemake needs Python 3.11 or later; this is 3." in capsys.readouterr().err
+    assert study(tmp_path, "--jobs", "3", "--snakemake", "--cores", "2") == 2
+    assert "write it behind --snakemake" in capsys.readouterr().err

@@ -9,7 +9,7 @@ import pytest
 from cluster_support import (
     finished_runs,
     jobs,
-    kill_launcher_and_engine,
+    kill_launcher_and_snakemake,
     slurm,  # noqa: F401
     snakemake,  # noqa: F401
     start_study,
@@ -17,7 +17,7 @@ from cluster_support import (
 )
 
 from vae_ortho_plugin.data.mnist_files import SHAPES
-from vae_ortho_plugin.study.run.schedule import available_cores
+from vae_ortho_plugin.study.run.machine import available_cores
 
 QUICK = ("--study", "quick", "--epochs", "2", "--seeds", "0-1")
 SLURM = ("--snakemake", "--executor", "slurm", "--jobs", "100")
@@ -61,8 +61,8 @@ def test_a_study_on_slurm_that_is_killed_and_stopped_ends_as_an_undisturbed_one(
 
     process = start_study(*command, environment=environment)
     wait_until(lambda: finished_runs(output) >= 3, process, seconds=600)
-    kill_launcher_and_engine(process, output)
-    assert jobs(slurm), "Slurm's jobs outlive the engine"
+    kill_launcher_and_snakemake(process, output)
+    assert jobs(slurm), "Slurm's jobs outlive Snakemake"
 
     process = start_study(*command, environment=environment)
     done = finished_runs(output)

@@ -12,10 +12,6 @@ from pathlib import Path
 
 import pytest
 
-from vae_ortho_plugin.study.plan.layout import ResultsFolder
-from vae_ortho_plugin.study.plan.plans import select
-from vae_ortho_plugin.study.run import status
-
 SELECTED = [
     "--models",
     "beta_vae",
@@ -96,25 +92,3 @@ def test_an_unfinished_run_of_another_version_is_set_aside(undisturbed, tmp_path
     assert result(tmp_path) == result(undisturbed)
     (aside,) = (tmp_path / FOLDER).glob(".0.partial.*")
     assert json.loads((aside / "plan.json").read_text())["version"] == "0.0"
-
-
-def test_the_status_counts_the_runs_by_what_their_files_say(tmp_path, capsys):
-    runs = select("quick", ["beta_vae"], ["synth_linear"], range(5))
-    folder = ResultsFolder(tmp_path)
-    finished, running, failed, begun, _ = map(folder.run, runs)
-    finished.directory.mkdir(parents=True)
-    finished.facts.write_text(json.dumps({"seconds": 100.0}))
-    running.lock.write_text("pid=4711\nhost=node7\n")
-    folder.logs.mkdir()
-    folder.log(runs[1]).write_text("vae_ortho_plugin: step 1,000 of 2,000, loss 1\n")
-    failed.partial.directory.mkdir()
-    failed.partial.error.write_text("OSError: disk full\nmore")
-    begun.partial.directory.mkdir()
-    status.show(runs, folder)
-    lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith("1 of 5 runs finished, 1 running, 1 failed, 1 begun, 1 waiting")
-    assert lines[1:] == [
-        "running: synth_linear/beta_vae/1, process 4711 on host node7, step 1,000 of 2,000",
-        "failed: synth_linear/beta_vae/2: OSError: disk full",
-        "left: 7 min of computing in one worker",
-    ]

@@ -22,32 +22,23 @@ def test_dlib_knows_the_study():
     assert reproduce.STUDIES["vae_pca_v1"] is STUDY
 
 
-@pytest.mark.parametrize(
-    "experiment", EXPERIMENTS, ids=lambda experiment: f"{experiment.data.name}-{experiment.model}"
-)
-def test_every_cell_is_a_configuration_that_gin_accepts(experiment):
-    bindings, model_file = STUDY.get_model_config(Run(experiment, seed=7).model_num)
-    assert Path(model_file).stem == experiment.model
-    gin.clear_config()
-    try:
-        gin.parse_config_files_and_bindings([model_file], bindings)
-        name = gin.query_parameter("dataset.name")
-        assert name == {"dsprites": "dsprites_full"}.get(
-            experiment.data.data_set, experiment.data.data_set
-        )
-        assert gin.query_parameter("model.random_seed") == 7
-    finally:
-        gin.clear_config()
-
-
 def parameters(study, experiment, configurable):
-    bindings, model_file = study.get_model_config(Run(experiment, 0).model_num)
+    bindings, model_file = study.get_model_config(Run(experiment, 7).model_num)
     gin.clear_config()
     try:
         gin.parse_config_files_and_bindings([model_file], bindings)
         return gin.get_bindings(configurable)
     finally:
         gin.clear_config()
+
+
+def test_every_experiment_is_a_configuration_that_gin_accepts():
+    for experiment in EXPERIMENTS:
+        _, model_file = STUDY.get_model_config(Run(experiment, 7).model_num)
+        assert Path(model_file).stem == experiment.model
+        assert parameters(STUDY, experiment, "model")["random_seed"] == 7
+        name = parameters(STUDY, experiment, "dataset")["name"]
+        assert name.removesuffix("_full") == experiment.data.data_set
 
 
 @pytest.mark.parametrize(
@@ -106,57 +97,44 @@ def test_variants_differ_in_the_one_parameter_that_they_are_named_after():
     assert ratios == [1.0, 1.2, 1.5, 2.0]
 
 
+_TRAINED = ["dto", "ima_contrast"]
+_POSTERIOR = ["loss_decomposition", "precision_gap"]
+
+
 @pytest.mark.parametrize(
-    ("experiment", "metrics"),
+    ("data", "model", "metrics"),
     [
-        (
-            Experiment(experiments.SYNTH_LINEAR, "beta_vae"),
-            [
-                *("disentanglement_score", "dto", "ima_contrast", "loss_decomposition"),
-                *("precision_gap", "pca_alignment"),
-            ],
-        ),
-        (
-            Experiment(experiments.SYNTH_LINEAR, "autoencoder"),
-            ["disentanglement_score", "dto", "ima_contrast", "pca_alignment"],
-        ),
-        (
-            Experiment(experiments.SYNTH_NONLINEAR, "random_decoder"),
-            ["disentanglement_score", "dto"],
-        ),
+        (experiments.SYNTH_LINEAR, "beta_vae", ["score", *_TRAINED, *_POSTERIOR, "pca_alignment"]),
+        (experiments.SYNTH_LINEAR, "autoencoder", ["score", *_TRAINED, "pca_alignment"]),
+        (experiments.SYNTH_NONLINEAR, "random_decoder", ["score", "dto"]),
         # 10 latents, 3 outputs
-        (
-            Experiment(data_variants.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae"),
-            ["disentanglement_score"],
-        ),
-        (
-            Experiment(experiments.MNIST, "vae"),
-            ["dto", "ima_contrast", "loss_decomposition", "precision_gap"],
-        ),
-        (Experiment(experiments.MNIST, "autoencoder"), ["dto", "ima_contrast"]),
+        (data_variants.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae", ["score"]),
+        (experiments.MNIST, "vae", [*_TRAINED, *_POSTERIOR]),
+        (experiments.MNIST, "autoencoder", _TRAINED),
     ],
 )
-def test_the_metrics_are_those_that_suit_the_model_asked_for_last(experiment, metrics):
-    STUDY.get_model_config(Run(experiment, 0).model_num)
-    assert names(STUDY.get_eval_config_files()) == metrics
+def test_the_metrics_are_those_that_suit_the_model_asked_for_last(data, model, metrics):
+    STUDY.get_model_config(Run(Experiment(data, model), 0).model_num)
+    found = [name.removeprefix("disentanglement_") for name in names(STUDY.get_eval_config_files())]
+    assert found == metrics
     assert names(STUDY.get_postprocess_config_files()) == ["mean"]
 
 
-def test_the_polarized_regime_is_tracked_where_there_is_a_posterior():
-    tracked = parameters(STUDY, Experiment(experiments.MNIST, "vae"), "polarized_regime")
-    assert tracked == {"every": 500, "num_points": 1000}
-    assert parameters(STUDY, Experiment(experiments.MNIST, "autoencoder"), "polarized_regime") == {}
-    assert (
-        parameters(STUDY, Experiment(experiments.MNIST, "random_decoder"), "polarized_regime") == {}
+def test_what_is_defined_for_a_model_is_measured_while_it_trains():
+    vae, autoencoder, untrained = (
+        Experiment(experiments.MNIST, model) for model in ("vae", "autoencoder", "random_decoder")
     )
-
-
-def test_dto_is_tracked_where_something_is_trained_and_the_jacobian_has_directions():
-    tracked = parameters(STUDY, Experiment(experiments.MNIST, "autoencoder"), "dto_while_training")
-    assert tracked == {"every": 5000, "num_points": 1000}
     ten_of_three = Experiment(data_variants.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae")
-    for experiment in (Experiment(experiments.MNIST, "random_decoder"), ten_of_three):
-        assert parameters(STUDY, experiment, "dto_while_training") == {}
+    polarized = {"every": 500, "num_points": 1000}
+    dto = {"every": 5000, "num_points": 1000}
+    for experiment, *expected in (
+        (vae, polarized, dto),
+        (autoencoder, {}, dto),
+        (untrained, {}, {}),
+        (ten_of_three, polarized, {}),
+    ):
+        trackers = ("polarized_regime", "dto_while_training")
+        assert [parameters(STUDY, experiment, name) for name in trackers] == expected
 
 
 def test_the_configuration_can_be_printed(capsys):

@@ -1,9 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The experiments and their model numbers; which runs a study's name and the command line stand for."""
+
 import pytest
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.plan import experiments
 from vae_ortho_plugin.study.plan.experiments import EXPERIMENTS, Experiment, Run, run_of
+from vae_ortho_plugin.study.plan.plans import STUDIES, plan_of, select
+from vae_ortho_plugin.study.run.command import STUDY_DESCRIPTIONS
 
 
 @pytest.mark.parametrize(
@@ -47,56 +51,103 @@ def test_a_model_number_out_of_range_is_refused_with_the_range(model_num):
         run_of(model_num)
 
 
-def test_rows_have_names_of_their_own():
+def test_data_variants_have_names_and_titles_of_their_own_and_models_titles():
     variants = {experiment.data for experiment in EXPERIMENTS}
-    assert (
-        len({variant.name for variant in variants})
-        == len({variant.title for variant in variants})
-        == len(variants)
-    )
+    assert len(variants) == len({data.name for data in variants})
+    assert len(variants) == len({data.title for data in variants})
+    assert {experiment.model for experiment in EXPERIMENTS} == set(experiments.MODEL_TITLES)
 
 
-def test_a_shortened_row_has_a_name_and_title_of_its_own_and_the_number_of_the_whole_run():
-    short = experiments.MNIST.shortened(20)
+def test_a_shortened_run_has_a_name_and_title_of_its_own_and_the_number_of_the_whole_run():
+    mnist = experiments.MNIST
+    short = mnist.shortened(20)
     assert (short.name, short.title) == ("mnist-20-epochs", "MNIST (20 of 400 epochs)")
-    assert (
-        Run(Experiment(short, "vae"), 3).model_num
-        == Run(Experiment(experiments.MNIST, "vae"), 3).model_num
-    )
-    assert short.as_planned == experiments.MNIST == experiments.MNIST.as_planned
-
-
-def test_a_row_is_never_lengthened():
-    assert (
-        experiments.MNIST.shortened(400) == experiments.MNIST.shortened(1000) == experiments.MNIST
-    )
+    run, whole = (Run(Experiment(data, "vae"), 3) for data in (short, mnist))
+    assert run.model_num == whole.model_num
+    assert short.as_planned == mnist == mnist.as_planned
+    assert mnist.shortened(400) == mnist.shortened(1000) == mnist
 
 
 @pytest.mark.parametrize("variant", experiments.SWEPT_BETAS)
-def test_the_betas_of_a_sweep_are_cells_that_differ_in_beta_alone(variant):
-    swept = [
-        experiments.beta_experiment(variant, beta) for beta in experiments.SWEPT_BETAS[variant]
-    ]
-    assert set(swept) <= set(EXPERIMENTS)
-    assert len(set(swept)) == len(swept)
-    assert {(experiment.data.data_set, experiment.data.epochs) for experiment in swept} == {
+def test_the_betas_of_a_sweep_are_experiments_that_differ_in_beta_alone(variant):
+    betas = experiments.SWEPT_BETAS[variant]
+    swept = {experiments.beta_experiment(variant, beta) for beta in betas}
+    assert swept <= set(EXPERIMENTS)
+    assert len(swept) == len(betas)
+    assert {(one.data.data_set, one.data.epochs) for one in swept} == {
         (variant.data_set, variant.epochs)
     }
 
 
-def test_the_cells_of_tables_and_figures_are_there():
-    assert {
-        experiment
-        for variant in experiments.TABLE_VARIANTS
-        for experiment in experiments.table_1_experiments(variant)
-    } <= set(EXPERIMENTS)
-    assert {experiments.axis_ratio_experiment(ratio) for ratio in experiments.AXIS_RATIOS} <= set(
-        EXPERIMENTS
-    )
-    figure_4 = [experiments.figure_4_experiment(number) for number in experiments.FIGURE_4_EPOCHS]
-    assert set(figure_4) <= set(EXPERIMENTS)
-    assert [experiment.data.epochs for experiment in figure_4] == [10, 30, 50]
+def test_every_study_is_described_and_has_experiments_in_their_order():
+    assert STUDIES.keys() == STUDY_DESCRIPTIONS.keys()
+    for name in STUDIES:
+        numbers = [EXPERIMENTS.index(experiment) for experiment in plan_of(name)]
+        assert numbers == sorted(numbers) != []
 
 
-def test_every_model_has_a_title():
-    assert {experiment.model for experiment in EXPERIMENTS} == set(experiments.MODEL_TITLES)
+def test_the_quick_study_has_five_seeds_of_four_models_on_both_synthetic_sets_and_of_the_dial():
+    runs = [run for run in select("quick") if run.experiment.data != experiments.MNIST_SHORT]
+    assert {run.seed for run in runs} == set(range(5))
+    dial = [run for run in runs if run.experiment.model == "linearized_vae"]
+    assert (len(runs), len(dial)) == (55, 15)
+    assert {run.experiment.data.name for run in dial} == {
+        f"synth_linear_lambda_{weight}" for weight in (0, 1, 4)
+    }
+
+
+def test_the_dial_has_seven_weights_beside_three_models_on_four_data_sets():
+    plan = plan_of("dial")
+    assert len(plan) == 4 * (7 + 3)
+    of_images = {one: seeds for one, seeds in plan.items() if not one.data.has_factors}
+    assert {(seeds, one.data.epochs) for one, seeds in of_images.items()} == {(3, 20)}
+    assert {seeds for one, seeds in plan.items() if one not in of_images} == {10}
+
+
+def test_every_experiment_is_in_some_study_and_the_parts_make_the_whole():
+    # With batches of 64, the sweeps and 10 latents are in no study: their numbers were published.
+    unplanned = set(EXPERIMENTS) - {one for study in STUDIES for one in plan_of(study)}
+    assert {one.data.batch_size for one in unplanned} == {64}
+    assert {one.data.name.split("_")[2] for one in unplanned} == {"latents", "beta", "axis"}
+    full = plan_of("full")
+    parts = [plan_of(name) for name in ("synthetic", "mnist", "dsprites")]
+    assert {one for part in parts for one in part} == set(full)
+    for name in ("table_1", "table_2", "figure_4", "supplement_c"):
+        assert set(plan_of(name)) <= set(full)
+
+
+def test_published_tables_have_ten_seeds_and_the_supplements_five():
+    assert set(plan_of("table_1").values()) == set(plan_of("table_2").values()) == {10}
+    assert set(plan_of("supplement_c").values()) == {5}
+    full = plan_of("full")
+    assert full[experiments.beta_experiment(experiments.SYNTH_LINEAR, 1e-4)] == 10
+    assert full[experiments.beta_experiment(experiments.SYNTH_LINEAR, 1e-3)] == 5
+
+
+def test_a_selection_is_the_product_of_its_parts_and_epochs_shorten_what_trains_longer():
+    runs = select("quick", models=["autoencoder"], variants=["synth_nonlinear"], seeds=[7, 0, 7])
+    assert list(map(str, runs)) == [
+        "synth_nonlinear/autoencoder/0",
+        "synth_nonlinear/autoencoder/7",
+    ]
+    assert list(map(str, select("figure_4", seeds=[0], epochs=20))) == [
+        "dsprites-20-epochs/beta_vae/0",
+        "dsprites_epochs_10/beta_vae/0",
+        "dsprites_epochs_30-20-epochs/beta_vae/0",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("selection", "message"),
+    [
+        (("slow",), "Unknown study 'slow'; known: quick, synthetic, mnist, dsprites, full"),
+        (("quick", ["vea"]), "Unknown model 'vea'; known: beta_vae, autoenc"),
+        (("quick", None, ["cars"]), "Unknown data set 'cars'; known: synth_linear, s"),
+        (("quick", None, None, [100]), "Seed 100 is not between 0 and 99"),
+        (("quick", ["vae"], ["synth_linear"]), "none of these models"),
+        (("quick", None, None, None, 0), "--epochs 0: at least one"),
+    ],
+)
+def test_a_selection_of_what_is_not_there_names_what_is(selection, message):
+    with pytest.raises(InputError, match=message):
+        select(*selection)

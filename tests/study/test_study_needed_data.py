@@ -9,7 +9,7 @@ from vae_ortho_plugin.data.mnist_files import SHAPES
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.run import command
-from vae_ortho_plugin.study.run.needed_data import keep_those_with_data, render_dsprites_if_missing
+from vae_ortho_plugin.study.run.missing_runs import render_dsprites_if_missing, runs_with_data
 
 
 @pytest.fixture
@@ -19,12 +19,12 @@ def root(tmp_path, monkeypatch):
 
 
 def data_sets(runs):
-    return {run.experiment.data.data_set for run in runs}
+    return {run.data_set for run in runs}
 
 
-def test_what_can_be_made_is_kept_and_the_rest_named_with_its_remedy(root, capsys):
-    kept = keep_those_with_data(select("quick"), None)
-    assert data_sets(kept) == {"synth_linear", "synth_nonlinear"}
+def test_what_can_be_made_is_made_and_the_rest_named_with_its_remedy(root, capsys):
+    there = runs_with_data(select("quick"), None)
+    assert data_sets(there) == {"synth_linear", "synth_nonlinear"}
     error = capsys.readouterr().err
     assert "Leaving out 2 runs. The files of mnist are not in" in error
     assert "`vae_ortho_download_data mnist` fetches them" in error
@@ -35,19 +35,14 @@ def test_files_that_are_there_are_used(root):
     for name in SHAPES:
         (root / "mnist" / f"{name}.gz").touch()
     runs = select("quick")
-    assert keep_those_with_data(runs, None) == runs
+    assert runs_with_data(runs, None) == runs
 
 
-def test_data_that_were_asked_for_by_name_must_be_there(root):
+def test_data_that_were_asked_for_by_name_and_some_of_a_study_must_be_there(root):
     with pytest.raises(InputError, match=f"files of mnist are not in {root}/mnist"):
-        keep_those_with_data(select("quick"), ["mnist_short"])
-
-
-def test_a_study_none_of_which_can_be_made_fails_with_every_remedy(root):
-    with pytest.raises(InputError) as error:
-        keep_those_with_data(select("mnist"), None)
-    assert "vae_ortho_download_data mnist`" in str(error.value)
-    assert "vae_ortho_download_data fashion_mnist`" in str(error.value)
+        runs_with_data(select("quick"), ["mnist_short"])
+    with pytest.raises(InputError, match=r"(?s)data mnist`.*data fashion_mnist`"):
+        runs_with_data(select("mnist"), None)
 
 
 def test_the_study_of_dsprites_says_how_to_get_or_render_them(root, capsys):
@@ -72,4 +67,4 @@ def test_dsprites_are_rendered_where_they_are_missing_and_only_there(root, monke
     assert rendered == [root / FILE]
     assert is_rendered(root / FILE)
     runs = select("figure_4")
-    assert keep_those_with_data(runs, None) == runs
+    assert runs_with_data(runs, None) == runs

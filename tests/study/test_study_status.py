@@ -3,8 +3,6 @@
 
 import json
 import os
-import subprocess
-import sys
 import time
 
 import pytest
@@ -13,6 +11,7 @@ from vae_ortho_plugin.files.locks import locked
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.run import command, status
+from vae_ortho_plugin.study.run.missing_runs import delete_leftovers
 
 RUNS = select("quick", ["beta_vae"], ["synth_linear"], range(2))
 
@@ -24,15 +23,33 @@ def folder(tmp_path):
     return folder
 
 
-def killed_holder(lock):
-    """Leaves the lock of a process of this host that was killed."""
-    program = (
-        "import os, pathlib, sys; from vae_ortho_plugin.files.locks import locked\n"
-        "with locked(pathlib.Path(sys.argv[1]), 'the run'): os._exit(0)"
-    )
-    process = subprocess.Popen([sys.executable, "-c", program, lock])
-    process.wait()
-    assert lock.exists()
+def renewed(lock, seconds):
+    """Makes a lock of another host that was renewed so many seconds ago."""
+    lock.write_text("pid=4711\nhost=node7\n")
+    os.utime(lock, (time.time() - seconds, time.time() - seconds))
+
+
+def test_the_status_counts_the_runs_by_what_their_files_say(tmp_path, capsys):
+    runs, folder = select("quick", ["beta_vae"], ["synth_linear"]), ResultsFolder(tmp_path)
+    finished, running, failed, begun, other = map(folder.run, runs)
+    finished.directory.mkdir(parents=True)
+    finished.facts.write_text(json.dumps({"seconds": 100.0}))
+    renewed(running.lock, 0)
+    renewed(other.lock, 10)
+    folder.logs.mkdir()
+    folder.log(runs[1]).write_text("vae_ortho_plugin: step 1,000 of 2,000, loss 1\n")
+    failed.partial.directory.mkdir()
+    failed.partial.error.write_text("OSError: disk full\nmore")
+    begun.partial.directory.mkdir()
+    status.show(runs, folder)
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("1 of 5 runs finished, 2 running, 1 failed, 1 begun, 0 waiting")
+    assert lines[1:] == [
+        "running: synth_linear/beta_vae/1, process 4711 on host node7, step 1,000 of 2,000",
+        "running: synth_linear/beta_vae/4, process 4711 on host node7",
+        "failed: synth_linear/beta_vae/2: OSError: disk full",
+        "left: 7 min of computing in one worker, about 3 min with the 2 at work",
+    ]
 
 
 def test_the_holder_of_a_lock_is_running_and_after_its_end_the_run_is_begun(folder):
@@ -41,19 +58,8 @@ def test_the_holder_of_a_lock_is_running_and_after_its_end_the_run_is_begun(fold
         assert found.running[RUNS[0]].pid == os.getpid()
         assert found.waiting == [RUNS[1]]
     assert status.status_of(RUNS, folder).stopped == [RUNS[0]]
-
-
-def test_a_process_of_this_host_that_is_gone_is_not_running(folder):
-    killed_holder(folder.run(RUNS[0]).lock)
+    renewed(folder.run(RUNS[0]).lock, 200)
     assert status.status_of(RUNS, folder).stopped == [RUNS[0]]
-
-
-@pytest.mark.parametrize(("age", "running"), [(10, 1), (200, 0)])
-def test_a_lease_of_another_host_counts_as_long_as_it_is_renewed(folder, age, running):
-    lock = folder.run(RUNS[0]).lock
-    lock.write_text("pid=4711\nhost=node7\n")
-    os.utime(lock, (time.time() - age, time.time() - age))
-    assert len(status.status_of(RUNS, folder).running) == running
 
 
 def test_an_unreadable_lock_or_an_empty_error_is_no_traceback(folder, capsys):
@@ -63,29 +69,15 @@ def test_an_unreadable_lock_or_an_empty_error_is_no_traceback(folder, capsys):
     assert f"failed: {RUNS[0]}: unknown error" in capsys.readouterr().out
 
 
-def test_the_time_left_is_shared_by_the_runs_at_work(folder, capsys):
-    for run in RUNS:
-        folder.run(run).lock.write_text("pid=4711\nhost=node7\n")
-    done = select("quick", ["beta_vae"], ["synth_linear"], [7])
-    folder.run(done[0]).directory.mkdir()
-    folder.run(done[0]).facts.write_text(json.dumps({"seconds": 600.0}))
-    status.show([*RUNS, *done], folder)
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last == "left: 20 min of computing in one worker, about 10 min with the 2 at work"
-
-
 def test_the_study_that_works_in_the_folder_is_named(folder, capsys):
     with locked(folder.lock, "the folder"):
         status.show(RUNS, folder)
     assert f"study: process {os.getpid()} on" in capsys.readouterr().out
 
 
-def test_a_folder_that_does_not_exist_is_refused(tmp_path, capsys):
+def test_a_folder_that_is_not_there_or_has_a_name_of_a_pattern_is_refused(tmp_path, capsys):
     assert command.main(["--status", "--output", str(tmp_path / "none")]) == 2
     assert "no results folder" in capsys.readouterr().err
-
-
-def test_a_study_in_a_folder_that_tensorflow_takes_for_a_pattern_is_refused(tmp_path, capsys):
     assert command.main(["--output", str(tmp_path / "[1]")]) == 2
     assert "for a pattern of paths" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == []
@@ -107,24 +99,16 @@ def test_a_run_without_its_run_json_is_not_taken_for_finished(folder, capsys):
     assert not folder.has(RUNS[1])
 
 
-def test_the_next_call_deletes_what_killed_processes_have_left(folder, capsys):
-    left = [
-        folder.path / ".results.4711.partial.json",
-        folder.path / "tables" / ".table_2.4711.partial.csv",
-    ]
-    for path in left:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text("")
-    killed_holder(folder.engine_lock)
-    kept = folder.path / "tables" / "table_2.csv"
-    kept.write_text("")
-    study = ["--study", "quick", "--output", str(folder.path), "--report-only"]
-    command.main(study)
-    assert not any(path.exists() for path in [*left, folder.engine_lock])
-    assert kept.exists()
-
-
-def test_the_lock_of_a_snakemake_that_works_stays(folder, capsys):
-    with locked(folder.engine_lock, "the jobs"):
-        command.main(["--study", "quick", "--output", str(folder.path), "--report-only"])
-        assert folder.engine_lock.exists()
+def test_the_next_call_deletes_what_killed_processes_have_left(folder):
+    tables = folder.path / "tables"
+    tables.mkdir()
+    left = [folder.path / ".results.4711.partial.json", tables / ".table_2.4711.partial.csv"]
+    for path in (*left, tables / "of_mine.csv"):
+        path.touch()
+    with locked(folder.snakemake_lock, "the jobs"):
+        delete_leftovers(folder)
+        assert folder.snakemake_lock.exists()
+    renewed(folder.snakemake_lock, 200)
+    delete_leftovers(folder)
+    assert not any(path.exists() for path in (*left, folder.snakemake_lock))
+    assert (tables / "of_mine.csv").exists()

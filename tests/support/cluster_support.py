@@ -25,8 +25,8 @@ DAEMONS = ("slurmctld", "slurmd", "sbatch", "munged")
 STUDY = """
 import signal, sys
 signal.signal(signal.SIGINT, signal.SIG_IGN)
-from vae_ortho_plugin.study.run.cluster import plan
-plan.CHUNK_SECONDS = 40
+from vae_ortho_plugin.study.run.cluster import jobs
+jobs.JOB_SECONDS = 40
 from vae_ortho_plugin.study.run.command import main
 sys.exit(main())
 """
@@ -114,7 +114,7 @@ def _end_orphans(text: str) -> None:
 
 
 def start_study(output: Path, *words: str, environment: dict | None = None) -> subprocess.Popen:
-    """Starts `vae_ortho_study --output OUTPUT WORDS` with small chunks."""
+    """Starts `vae_ortho_study --output OUTPUT WORDS` with small jobs."""
     return subprocess.Popen(
         [sys.executable, "-c", STUDY, "--output", output, *words],
         stdout=subprocess.PIPE,
@@ -139,9 +139,9 @@ def wait_until(condition, process: subprocess.Popen, seconds: float) -> None:
         time.sleep(0.2)
 
 
-def kill_launcher_and_engine(process: subprocess.Popen, output: Path) -> None:
-    """SIGKILL to both, the engine first, so that it notices nothing."""
-    os.kill(holder_of(ResultsFolder(output).engine_lock).pid, signal.SIGKILL)
+def kill_launcher_and_snakemake(process: subprocess.Popen, output: Path) -> None:
+    """SIGKILL to both, Snakemake first, so that it notices nothing."""
+    os.kill(holder_of(ResultsFolder(output).snakemake_lock).pid, signal.SIGKILL)
     process.kill()
     process.communicate()
 

@@ -43,7 +43,9 @@ def install() -> None:
         raise ImportError(message)
     _check_versions()
     _stand_in_for_removed_modules()
-    with quiet_start.quiet() if script.is_console_script() else contextlib.nullcontext():
+    # Of a program that is not the plugin's, TensorFlow's lines are hidden where the user has set a level.
+    hidden = script.is_console_script() or quiet_start.VARIABLE in os.environ
+    with quiet_start.quiet() if hidden else contextlib.nullcontext():
         _prepare_tensorflow()
         from vae_ortho_plugin.engine import threads
 

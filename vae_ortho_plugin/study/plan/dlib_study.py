@@ -4,8 +4,11 @@
 Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Accident), CVPR 2019.
 """
 
+from pathlib import Path
+
 from disentanglement_lib.config import study
 
+from vae_ortho_plugin import __version__
 from vae_ortho_plugin.files.gin_files import bindings, gin_config
 from vae_ortho_plugin.study.plan import data_variants, experiments
 from vae_ortho_plugin.study.plan.data_variants import DataVariant
@@ -63,6 +66,16 @@ class VaePcaV1(study.Study):
     def get_eval_config_files(self) -> list[str]:
         """The metrics for the model asked for last."""
         return [str(gin_config(f"metrics/{metric}.gin")) for metric in metrics_of(self._experiment)]
+
+    def configuration(self, model_num: int) -> dict:
+        """What decides a run's results: the bindings of all its steps, and the version of this package."""
+        model_bindings, model_file = self.get_model_config(model_num)
+        files = [model_file, *self.get_postprocess_config_files(), *self.get_eval_config_files()]
+        return {
+            "version": __version__,
+            "bindings": model_bindings,
+            "gin_files": {Path(file).name: bindings(Path(file)) for file in files},
+        }
 
 
 def metrics_of(experiment: Experiment) -> list[str]:

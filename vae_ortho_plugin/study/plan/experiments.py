@@ -53,6 +53,11 @@ class Run:
     seed: int
 
     @property
+    def data_set(self) -> str:
+        """Stem of its data set's file in gin_configs/datasets."""
+        return self.experiment.data.data_set
+
+    @property
     def model_num(self) -> int:
         """Its number in dlib's study; a shortened run has the number of the full run."""
         number = EXPERIMENTS.index(self.experiment.as_planned)

@@ -11,7 +11,9 @@
         .study.lock                      held by the study that works here
         .snakemake.lock                  held by the Snakemake that a study has started
         logs/snakemake.log               what it printed
-        cluster/N/                       files of the last launches on a cluster, see `Launch`
+        cluster/N/                       a launch on a cluster, of which the last two stay: plan.json (jobs and
+                                         their resources), stamps/JOB (of jobs that are done), .snakemake/ (its
+                                         own files, and the logs of Slurm's jobs that failed)
 
 A run's directory holds what dlib_reproduce writes, and
 
@@ -20,7 +22,7 @@ A run's directory holds what dlib_reproduce writes, and
     plan.json                            what an unfinished run is to become, and the seconds spent on it
     error.txt                            the error that ended the last attempt at an unfinished run
     model/tf_checkpoint/                 checkpoints and TensorBoard events
-    model/results/gin/train.gin          the operative configuration of the training
+    model/results/gin/train.gin          the operative configuration of the training run
     model/results/json/train_results.json    what dlib and the trackers measured while the model trained
     metrics/mean/METRIC/                 results of a metric on the posterior means
     visualizations/                      dlib's pictures; latent_grid.npz, the means of a grid of two factors
@@ -62,8 +64,8 @@ class ResultsFolder:
     path: Path
 
     lock = _Inside(".study.lock")
-    engine_lock = _Inside(".snakemake.lock")
-    engine_log = _Inside("logs/snakemake.log")
+    snakemake_lock = _Inside(".snakemake.lock")
+    snakemake_log = _Inside("logs/snakemake.log")
     launches = _Inside("cluster")
     aggregated_results = _Inside("results.json")
     report = _Inside("report.md")

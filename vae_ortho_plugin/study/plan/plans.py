@@ -46,7 +46,7 @@ def _on(*data_sets: str) -> Plan:
     return {one: seeds for one, seeds in _FULL.items() if one.data.data_set in data_sets}
 
 
-# descriptions.py says what they are.
+# STUDY_DESCRIPTIONS in run/command.py says what they are.
 STUDIES: dict[str, Plan] = {
     "quick": {
         **{one: 1 if one.data == experiments.MNIST_SHORT else 5 for one in EXPERIMENTS[:10]},

@@ -9,11 +9,25 @@ import shlex
 import signal
 import sys
 import textwrap
-from collections.abc import Sequence
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.study.plan.descriptions import STUDY_DESCRIPTIONS
+
+STUDY_DESCRIPTIONS = {
+    "quick": "the synthetic sets (5 seeds of beta-VAE, autoencoder, beta-VAE with full covariance, "
+    "random decoder, all of the paper's 600 epochs; on Synth. Lin. also linearized_vae at three weights); "
+    "and where $DISENTANGLEMENT_LIB_DATA has MNIST, VAE and autoencoder on it for 5 of 400 epochs",
+    "synthetic": "all of the paper on Synth. Lin. and Synth. Non-Lin.",
+    "mnist": "all of the paper on MNIST and Fashion-MNIST",
+    "dsprites": "all of the paper on dSprites",
+    "full": "the three together",
+    "table_1": "the paper's Table 1, on every data set",
+    "table_2": "the paper's Table 2, on every data set",
+    "figure_4": "the paper's Figure 4: restarts on dSprites",
+    "supplement_c": "the paper's Supplement C: sweeps of beta and of Synth. Lin.'s axis ratio",
+    "dial": "linearized_vae at seven weights of orthogonality, beside VAE, autoencoder and beta-VAE with full "
+    "covariance: 10 seeds on the synthetic sets, 3 of 20 epochs on MNIST and Fashion-MNIST",
+}
 
 
 def parser() -> argparse.ArgumentParser:
@@ -67,20 +81,16 @@ def _studies_help() -> str:
         lines += textwrap.wrap(
             description, 96, initial_indent=f"  {name:14}", subsequent_indent=" " * 16
         )
-    return "\n".join(
-        [
-            *lines,
-            "",
-            "Studies with the same --output share the runs that they have in common. --list prints a study's runs.",
-        ]
-    )
+    last = "Studies with the same --output share their common runs. --list prints a study's runs."
+    return "\n".join([*lines, "", last])
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Carries out the command line; returns the exit status."""
+    """Does what the command line asks for; returns the exit status."""
     words = sys.argv[1:] if arguments is None else arguments
     options = parser().parse_args(words)
-    # While workers are at work, `pool` handles signals itself.
+    command = shlex.join(["vae_ortho_study", *words])
+    # While workers are at work, `pool` handles signals.
     signal.signal(signal.SIGTERM, _interrupt)
     if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as by nohup
         signal.signal(signal.SIGHUP, _interrupt)
@@ -88,25 +98,16 @@ def main(arguments: list[str] | None = None) -> int:
         # Late, because --help must do without NumPy and gin.
         from vae_ortho_plugin.study.run.missing_runs import run_study
 
-        return run_study(options, same_command(words))
+        return run_study(options, command)
     except InputError as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
     except KeyboardInterrupt as stopped:
-        print(f"\nStopped. The same command continues: {same_command(words)}", file=sys.stderr)
+        print(f"\nStopped. The same command continues: {command}", file=sys.stderr)
         return getattr(stopped, "exit_code", 128 + signal.SIGINT)
-
-
-def same_command(words: Sequence[str]) -> str:
-    """The command line, for a message."""
-    return shlex.join(["vae_ortho_study", *words])
 
 
 def _interrupt(number: int, frame: object) -> None:
     interrupt = KeyboardInterrupt()
     interrupt.exit_code = 128 + number
     raise interrupt
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -1,23 +1,32 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Carries out a command line: makes the missing runs, aggregates their results, writes the report."""
+"""Does what a command line asks for: makes the missing runs, aggregates their results, writes the report."""
 
 import argparse
 import re
+import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from vae_ortho_plugin.data import render_dsprites
+from vae_ortho_plugin.data.dsprites import FILE as DSPRITES_FILE
+from vae_ortho_plugin.data.files.location import VARIABLE, data_root, describe_root
+from vae_ortho_plugin.data.mnist_files import SHAPES, find_file
 from vae_ortho_plugin.errors import InputError, check_no_pattern
 from vae_ortho_plugin.files import behind_links, streams
 from vae_ortho_plugin.files.locks import is_abandoned, locked
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
-from vae_ortho_plugin.study.run import display, status
-from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
-from vae_ortho_plugin.study.run.pool import TimeLimitReached, make_in_workers
-from vae_ortho_plugin.study.run.progress import Failure
-from vae_ortho_plugin.study.run.schedule import available_cores, default_jobs, in_order
+from vae_ortho_plugin.study.plan.schedule import duration, expected_seconds, in_order
+from vae_ortho_plugin.study.report import write_report
+from vae_ortho_plugin.study.run import status
+from vae_ortho_plugin.study.run.aggregation import aggregate
+from vae_ortho_plugin.study.run.cluster.launch import make_on_cluster
+from vae_ortho_plugin.study.run.machine import available_cores, default_jobs
+from vae_ortho_plugin.study.run.pool import make_in_workers
+from vae_ortho_plugin.study.run.reproduce import dlib_script
+from vae_ortho_plugin.study.run.state import Failure, Pace, Report, StudyState, show_failures
 
 # As of the command timeout.
 TIME_LIMIT_EXIT = 124
@@ -44,14 +53,7 @@ def run_study(options: argparse.Namespace, command: str) -> int:
     if options.list:
         print("\n".join(f"{run.model_num:5d}  {run}" for run in runs))
         return 0
-    if options.jobs is not None and options.jobs < 1:
-        raise InputError(f"--jobs {options.jobs}: at least one run at a time.")
-    if options.jobs is not None and options.snakemake is not None:
-        raise InputError(
-            "--jobs before --snakemake is for one machine: write it behind --snakemake."
-        )
-    if options.retries < 0:
-        raise InputError(f"--retries {options.retries}: none or more.")
+    _check(options)
     time_limit = parse_duration(options.time_limit)
     folder = ResultsFolder(behind_links(options.output or Path("results", options.study)))
     selected = {run.experiment.as_planned for run in runs}
@@ -63,12 +65,11 @@ def run_study(options: argparse.Namespace, command: str) -> int:
     check_no_pattern(folder.path)
     # What is printed from here on is how far the study is.
     streams.drop_what_cannot_be_written("stdout", "stderr")
-    # Late, because they import matplotlib, which --list and --status do not need.
-    from vae_ortho_plugin.study.report import write_report
-    from vae_ortho_plugin.study.run.aggregation import aggregate
-
     if not options.report_only:
-        runs = _with_data(runs, options)
+        if options.render_dsprites and any(run.data_set == "dsprites" for run in runs):
+            render_dsprites_if_missing()
+        runs = runs_with_data(runs, options.data_sets)
+    report = Report(lambda: write_report(options.study, folder.path, selected), folder.report_page)
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -76,42 +77,47 @@ def run_study(options: argparse.Namespace, command: str) -> int:
             f"--output {folder.path}: {error.filename} is a file. Name a directory."
         ) from None
     with locked(folder.lock, f"the results folder {folder.path}"):
-        _delete_leftovers(folder)
-        failures = []
+        delete_leftovers(folder)
+        failures, in_time = [], True
         if not options.report_only:
             if time_limit is not None:
                 time_limit = max(0.0, time_limit - (time.monotonic() - begun))
-            try:
-                failures = make_missing(
-                    runs, folder, options.jobs, options.retries, time_limit, options.snakemake
-                )
-            except TimeLimitReached as stopped:
-                display.show_failures(stopped.failures)
-                print(
-                    f"The time limit of {options.time_limit} is reached. The same command continues: "
-                    f"{command}"
-                )
-                return TIME_LIMIT_EXIT
-        aggregate(folder)
-        print(f"Report: {write_report(options.study, folder.path, selected)}")
-    display.show_failures(failures)
+            failures, in_time = _make_missing(runs, folder, options, time_limit, report)
+        if in_time:
+            aggregate(folder)
+            report.write()
+            said = (
+                "The report has every finished run."
+                if report.is_named
+                else f"Report: {report.page}"
+            )
+            print(said)
+    show_failures(failures)
+    if not in_time:
+        print(
+            f"The time limit of {options.time_limit} is reached. The same command continues: {command}"
+        )
+        return TIME_LIMIT_EXIT
     return 1 if failures else 0
 
 
-def _delete_leftovers(folder: ResultsFolder) -> None:
+def _check(options: argparse.Namespace) -> None:
+    if options.jobs is not None and options.jobs < 1:
+        raise InputError(f"--jobs {options.jobs}: at least one run at a time.")
+    if options.jobs is not None and options.snakemake is not None:
+        raise InputError(
+            "--jobs before --snakemake is for one machine: write it behind --snakemake."
+        )
+    if options.retries < 0:
+        raise InputError(f"--retries {options.retries}: none or more.")
+
+
+def delete_leftovers(folder: ResultsFolder) -> None:
     """Deletes what processes that were killed have left; the caller holds the folder's lock."""
     for left in folder.leftovers():
         left.unlink(missing_ok=True)
-    if is_abandoned(folder.engine_lock):
-        folder.engine_lock.unlink(missing_ok=True)
-
-
-def _with_data(runs: list[Run], options: argparse.Namespace) -> list[Run]:
-    from vae_ortho_plugin.study.run import needed_data
-
-    if options.render_dsprites and any(run.experiment.data.data_set == "dsprites" for run in runs):
-        needed_data.render_dsprites_if_missing()
-    return needed_data.keep_those_with_data(runs, options.data_sets)
+    if is_abandoned(folder.snakemake_lock):
+        folder.snakemake_lock.unlink(missing_ok=True)
 
 
 def parse_seeds(texts: Sequence[str] | None) -> list[int] | None:
@@ -150,38 +156,98 @@ def parse_duration(text: str | None) -> float | None:
     return float(total)
 
 
-def make_missing(
+def _make_missing(
     runs: Sequence[Run],
     folder: ResultsFolder,
-    jobs: int | None,
-    retries: int = 0,
-    time_limit: float | None = None,
-    snakemake: Sequence[str] | None = None,
-) -> list[Failure]:
-    """Makes the runs that the folder does not have; returns the ones that failed.
+    options: argparse.Namespace,
+    time_limit: float | None,
+    report: Report,
+) -> tuple[list[Failure], bool]:
+    """Makes the runs that the folder does not have.
+
+    Returns the runs that failed, and whether all were tried within the time limit.
+    """
+    finished = {run: folder.has(run) for run in runs}
+    missing = in_order(run for run in runs if not finished[run])
+    print(f"{len(runs)} runs, {sum(finished.values())} of them finished before, in {folder.path}")
+    if not missing:
+        return [], True
+    dlib_script("dlib_reproduce")
+    pace = Pace((run for run in runs if finished[run]), folder)
+    if options.snakemake is not None:
+        state = StudyState(missing, 1, report, pace)
+        in_time = make_on_cluster(state, folder, options.snakemake, options.retries, time_limit)
+    else:
+        jobs = min(options.jobs or default_jobs(missing), len(missing))
+        threads = max(1, available_cores() // jobs)
+        _print_estimate(missing, pace, jobs, threads)
+        state = StudyState(missing, jobs, report, pace)
+        in_time = make_in_workers(state, folder, threads, options.retries, time_limit)
+    return state.failures, in_time
+
+
+def _print_estimate(runs: Sequence[Run], pace: Pace, jobs: int, threads: int) -> None:
+    """Says how long the runs take, before they begin."""
+    computing = pace.of_all(runs)
+    if computing is not None:
+        text = f"{duration(computing / jobs)} by the finished ones"
+    else:
+        computing = sum(expected_seconds(run.experiment, threads) for run in runs)
+        text = f"{duration(computing / jobs)} on the machine of docs/performance.md; "
+        text += "an estimate for this one follows its first runs"
+    print(f"{jobs} at a time: about {text}", flush=True)
+
+
+def runs_with_data(runs: list[Run], demanded: Iterable[str] | None) -> list[Run]:
+    """The runs whose data are there; prints a line for each data set that is left out.
 
     Args:
-        runs: all that are wanted.
-        folder: the results folder.
-        jobs: runs at a time; None: as many as the machine has room for.
-        retries, time_limit: as for `make_in_workers`.
-        snakemake: options for Snakemake, which then has the runs made in its jobs.
+        runs: the selected runs.
+        demanded: names of the data variants that the user asked for by name, if any.
 
     Raises:
-        InputError: disentanglement_lib is not installed, Snakemake is not or fails, or the directory of a
-            run has no run.json.
-        TimeLimitReached: the time limit passed.
+        InputError: the data of a demanded variant are missing, or those of all runs.
     """
-    missing = in_order([run for run in runs if not folder.has(run)])
-    print(f"{len(runs)} runs, {len(runs) - len(missing)} of them finished before, in {folder.path}")
-    if not missing:
-        return []
-    dlib_script("dlib_reproduce")
-    if snakemake is not None:
-        # Late, because one machine does without it.
-        from vae_ortho_plugin.study.run.cluster.launch import make_on_cluster
+    absent = {
+        run.data_set: _how_to_get(run.data_set) for run in runs if not _is_there(run.data_set)
+    }
+    there = [run for run in runs if run.data_set not in absent]
+    data_sets = {run.experiment.data.name: run.data_set for run in runs}
+    missing = [data_sets[name] for name in demanded or () if data_sets.get(name) in absent]
+    if missing or (absent and not there):
+        raise InputError("\n".join(absent[name] for name in missing or absent))
+    for name, remedy in absent.items():
+        left_out = sum(run.data_set == name for run in runs)
+        print(f"Leaving out {left_out} runs. {remedy}", file=sys.stderr)
+    return there
 
-        return make_on_cluster(missing, folder, snakemake, retries, time_limit)
-    jobs = min(jobs or default_jobs(missing), len(missing))
-    threads = max(1, available_cores() // jobs)
-    return make_in_workers(missing, folder, jobs, threads, retries, time_limit)
+
+def render_dsprites_if_missing() -> None:
+    """Renders dSprites unless there is a file in its place.
+
+    Raises:
+        InputError: it cannot be written.
+    """
+    if not _is_there("dsprites") and render_dsprites.main([]) != 0:
+        raise InputError("dSprites could not be rendered; see above.")
+
+
+def _is_there(data_set: str) -> bool:
+    if data_set == "dsprites":
+        return (data_root() / DSPRITES_FILE).is_file()
+    if data_set in ("mnist", "fashion_mnist"):
+        try:
+            for file in SHAPES:
+                find_file(data_root() / data_set, file)
+        except InputError:
+            return False
+    return True
+
+
+def _how_to_get(data_set: str) -> str:
+    place = data_root() / (DSPRITES_FILE if data_set == "dsprites" else data_set)
+    rendered = ", --render-dsprites draws them" * (data_set == "dsprites")
+    return (
+        f"The files of {data_set} are not in {place} ({describe_root()}). Set {VARIABLE} to the "
+        f"directory that has them; `vae_ortho_download_data {data_set}` fetches them{rendered}."
+    )

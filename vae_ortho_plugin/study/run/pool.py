@@ -2,140 +2,101 @@
 """Makes runs of the study in several worker processes."""
 
 import asyncio
-import collections
 import contextlib
 import json
 import os
 import signal
 import sys
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
-from vae_ortho_plugin.engine.interruption import SIGNALS
-from vae_ortho_plugin.study.plan.durations import duration
+from vae_ortho_plugin.engine.interruption import SIGNALS, Interrupted
+from vae_ortho_plugin.files import write_text
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
-from vae_ortho_plugin.study.run.display import Display, shown
-from vae_ortho_plugin.study.run.memory import describe_limit
-from vae_ortho_plugin.study.run.progress import Failure, Progress
+from vae_ortho_plugin.study.run.machine import describe_limit
+from vae_ortho_plugin.study.run.state import Failure, StudyState
 
 WORKER = (sys.executable, "-m", "vae_ortho_plugin.study.run.worker")
+_THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
 # A session call takes up to two seconds and a checkpoint of the largest network less than a second.
 _SECONDS_TO_STOP = 10.0
 _LONGEST_ANSWER = 2**20
 
 
-class TimeLimitReached(Exception):
-    """The time limit of a study has passed; its workers have been stopped.
-
-    Attributes:
-        failures: runs that failed before.
-    """
-
-    def __init__(self, failures: list[Failure]):
-        super().__init__()
-        self.failures = failures
-
-
-class Stopped(KeyboardInterrupt):
-    """SIGINT, SIGTERM or SIGHUP has stopped the workers of a study.
-
-    Attributes:
-        exit_code: what the study's process exits with, 128 + number of the signal.
-    """
-
-    def __init__(self, number: int):
-        super().__init__()
-        self.exit_code = 128 + number
-
-
 def make_in_workers(
-    runs: Sequence[Run],
+    state: StudyState,
     folder: ResultsFolder,
-    jobs: int,
     threads: int,
     retries: int = 0,
     time_limit: float | None = None,
-) -> list[Failure]:
-    """Makes `runs`, `jobs` at a time with `threads` threads each; returns those that failed.
+) -> bool:
+    """Makes runs, each in a process; returns whether all of them were tried within the time limit.
 
     A run's directory appears when it is complete. An interruption or the time limit stops the workers; an
     unfinished run stays and is continued by the next call.
 
     Args:
-        runs: what to make.
+        state: has the runs and how many to make at a time; notes those that are finished or fail.
         folder: the results folder.
-        jobs: number of workers.
         threads: number of threads of each worker.
         retries: further attempts at a run that failed, unless the user must fix the error.
         time_limit: seconds after which the workers are stopped; None: no limit.
 
     Raises:
-        TimeLimitReached: the time limit passed.
-        Stopped: SIGINT, SIGTERM or SIGHUP arrived.
+        Interrupted: SIGINT, SIGTERM or SIGHUP arrived.
     """
-    progress = Progress(collections.deque(runs), jobs)
     folder.logs.mkdir(parents=True, exist_ok=True)
-    with shown(progress) as display:
-        asyncio.run(feed_workers(progress, folder, threads, display, retries, time_limit))
-    return progress.failures
+    with state.shown():
+        return asyncio.run(_feed_workers(state, folder, threads, retries, time_limit))
 
 
-async def feed_workers(
-    progress: Progress,
+async def _feed_workers(
+    state: StudyState,
     folder: ResultsFolder,
     threads: int,
-    display: Display,
-    retries: int = 0,
-    time_limit: float | None = None,
-) -> None:
-    """Makes the waiting runs of `progress` in its number of workers; arguments as `make_in_workers`."""
+    retries: int,
+    time_limit: float | None,
+) -> bool:
     feeders = [
-        asyncio.create_task(_feed_worker(progress, folder, threads, display, retries))
-        for _ in range(progress.jobs)
+        asyncio.create_task(_feed_worker(state, folder, threads, retries))
+        for _ in range(state.jobs)
     ]
-    ticker = asyncio.create_task(_tick(display))
-    with _signals_cancel(asyncio.current_task()) as arrived:
+    others = [asyncio.create_task(show(state)) for show in (_update, _renew_report)]
+    made = asyncio.gather(*feeders)
+    with _first_signal() as arrived:
         try:
-            made, unfinished = await asyncio.wait(
-                feeders, timeout=time_limit, return_when=asyncio.FIRST_EXCEPTION
+            await asyncio.wait(
+                {made, arrived}, timeout=time_limit, return_when=asyncio.FIRST_COMPLETED
             )
-        except asyncio.CancelledError:
-            if not arrived:
-                raise
-            made, unfinished = set(), set()
+            in_time = made.done()
         finally:
-            for task in (*feeders, ticker):
+            for task in (*feeders, *others):
                 task.cancel()
-            await asyncio.gather(*feeders, ticker, return_exceptions=True)
-    if arrived:
-        raise Stopped(arrived[0])
-    for feeder in made:
-        feeder.result()  # raises what it raised
-    if unfinished:
-        raise TimeLimitReached(progress.failures)
+            await asyncio.gather(*feeders, *others, return_exceptions=True)
+        if arrived.done():
+            raise Interrupted("", arrived.result())
+    if in_time:
+        made.result()  # raises what a feeder raised
+    return in_time
 
 
 @contextlib.contextmanager
-def _signals_cancel(task: asyncio.Task) -> Iterator[list[int]]:
-    """Within: the first SIGINT, SIGTERM or SIGHUP cancels the task; yields the signals that have arrived.
+def _first_signal() -> Iterator[asyncio.Future[int]]:
+    """Gives the first SIGINT, SIGTERM or SIGHUP that arrives within; an ignored SIGHUP, as by nohup, stays ignored.
 
-    An ignored SIGHUP, as by nohup, stays ignored. A handler of the event loop, because an exception of Python's own handlers could end any of the
-    tasks and leave its worker alone.
+    The event loop handles them, because an exception of Python's own handlers could end any of the tasks and
+    leave its worker alone.
     """
-    arrived: list[int] = []
-
-    def note(number: int) -> None:
-        if not arrived:
-            task.cancel()
-        arrived.append(number)
-
     loop = asyncio.get_running_loop()
+    arrived: asyncio.Future[int] = loop.create_future()
     previous = {number: signal.getsignal(number) for number in SIGNALS}
     if previous[signal.SIGHUP] == signal.SIG_IGN:
         del previous[signal.SIGHUP]
     for number in previous:
-        loop.add_signal_handler(number, note, number)
+        loop.add_signal_handler(
+            number, lambda number: arrived.done() or arrived.set_result(number), number
+        )
     try:
         yield arrived
     finally:
@@ -144,102 +105,126 @@ def _signals_cancel(task: asyncio.Task) -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
+async def _update(state: StudyState) -> None:
+    while True:
+        state.update()
+        await asyncio.sleep(1)
+
+
+async def _renew_report(state: StudyState) -> None:
+    while True:
+        await asyncio.sleep(1)
+        if state.report_is_due():
+            state.say_of_report(await asyncio.to_thread(state.report.renew))
+
+
 async def _feed_worker(
-    progress: Progress, folder: ResultsFolder, threads: int, display: Display, retries: int
+    state: StudyState, folder: ResultsFolder, threads: int, retries: int
 ) -> None:
-    process = None
+    worker = _Worker(threads)
     try:
-        while progress.waiting:
-            run = progress.waiting.popleft()
-            begun = progress.running[run] = time.monotonic()
-            for attempt in range(retries + 1):
-                try:
-                    process = process or await _start_worker(threads)
-                    answer = await _make_in_worker(process, run, folder)
-                except OSError as error:  # such as no memory for another process
-                    answer = {"error": f"no worker: {error}", "user_must_fix": False}
-                if answer["error"] is None:
+        while state.waiting:
+            run = state.waiting.pop(0)
+            begun = state.running[run] = time.monotonic()
+            for attempts_left in range(retries, -1, -1):
+                error, user_must_fix = await worker.make(run, folder)
+                if error is None or user_must_fix or not attempts_left:
                     break
-                if process is not None:
-                    await _end(process)  # it ends by itself after an error
-                process = None
-                if answer["user_must_fix"] or attempt == retries:
-                    break
-                display.line(f"{run}: {answer['error']}; trying again")
-            del progress.running[run]
-            progress.done += 1
-            took = time.monotonic() - begun
-            if answer["error"] is None:
-                progress.seconds.setdefault(run.experiment, []).append(took)
-                display.line(f"{run}: {duration(took)}")
+                state.say(f"{run}: {error}; trying again")
+            del state.running[run]
+            if error is None:
+                state.finish(run, time.monotonic() - begun)
             else:
-                progress.failures.append(Failure(run, answer["error"], folder.log(run)))
-                display.line(f"{run}: FAILED, {answer['error']} ({folder.log(run)})")
+                _leave_error(run, folder, error)
+                state.fail(Failure(run, error, folder.log(run)))
     except asyncio.CancelledError:
-        if process is not None:
-            await _stop(process)
+        await worker.stop()
         raise
-    if process is not None:
-        await _end(process)
+    await worker.end()
 
 
-async def _stop(process: asyncio.subprocess.Process) -> None:
-    """Lets a worker write a checkpoint, and ends it."""
-    process.stdin.close()
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
-    try:
-        await asyncio.wait_for(process.wait(), _SECONDS_TO_STOP)
-    except TimeoutError:  # not the built-in one before Python 3.11
-        process.kill()
-        await process.wait()
+def _leave_error(run: Run, folder: ResultsFolder, error: str) -> None:
+    """Leaves the error of a worker that could not do so itself in the unfinished run."""
+    partial = folder.run(run).partial
+    if partial.directory.exists() and not partial.error.exists():
+        with contextlib.suppress(OSError):  # such as a full disk
+            write_text(partial.error, error)
 
 
-async def _end(process: asyncio.subprocess.Process) -> None:
-    process.stdin.close()
-    await process.wait()
+class _Worker:
+    """A process that makes runs, started when it is needed; see `worker`."""
 
+    def __init__(self, threads: int):
+        self._threads = threads
+        self._process: asyncio.subprocess.Process | None = None
 
-async def _start_worker(threads: int) -> asyncio.subprocess.Process:
-    names = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
-    return await asyncio.create_subprocess_exec(
-        *WORKER,
-        stdin=asyncio.subprocess.PIPE,
-        stdout=asyncio.subprocess.PIPE,
-        env={
-            "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # or the first worker takes all of a GPU's memory
-            **os.environ,
-            **dict.fromkeys(names, str(threads)),
-        },
-        # Ctrl-C is for this process, which then ends its workers.
-        start_new_session=True,
-        limit=_LONGEST_ANSWER,
-    )
+    async def make(self, run: Run, folder: ResultsFolder) -> tuple[str | None, bool]:
+        """Makes a run; returns the error, if any, and whether the user must fix it."""
+        try:
+            self._process = self._process or await self._started()
+            answer = await self._answer(self._process, run, folder)
+        except OSError as error:  # such as no memory for another process
+            answer = {"error": f"no worker: {error}", "user_must_fix": False}
+        if answer["error"] is None:
+            return None, False
+        await self.end()  # it ends by itself after an error
+        return answer["error"], answer["user_must_fix"]
 
+    async def _started(self) -> asyncio.subprocess.Process:
+        return await asyncio.create_subprocess_exec(
+            *WORKER,
+            stdin=asyncio.subprocess.PIPE,
+            stdout=asyncio.subprocess.PIPE,
+            env={
+                "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # or the first worker takes all of a GPU's memory
+                **os.environ,
+                **dict.fromkeys(_THREADS, str(self._threads)),
+            },
+            # Ctrl-C is for this process, which then ends its workers.
+            start_new_session=True,
+            limit=_LONGEST_ANSWER,
+        )
 
-async def _make_in_worker(
-    process: asyncio.subprocess.Process, run: Run, folder: ResultsFolder
-) -> dict:
-    """Hands a run to a worker; returns its answer, see `worker`."""
-    files = folder.run(run)
-    job = {
-        "model_num": run.model_num,
-        "epochs": run.shortened_to,
-        "directory": str(files.directory),
-        "log": str(folder.log(run)),
-    }
-    with contextlib.suppress(ConnectionError):
-        process.stdin.write(f"{json.dumps(job)}\n".encode())
-        await process.stdin.drain()
-    try:
-        answer = await process.stdout.readline()
-        if answer.endswith(b"\n"):
-            return json.loads(answer)
-    except ValueError as error:  # longer than _LONGEST_ANSWER, or not JSON
-        process.kill()
-        await process.wait()
-        return {"error": f"its answer cannot be read: {error}", "user_must_fix": False}
-    return {"error": _death(await process.wait()), "user_must_fix": False}
+    async def _answer(
+        self, process: asyncio.subprocess.Process, run: Run, folder: ResultsFolder
+    ) -> dict:
+        job = {
+            "model_num": run.model_num,
+            "epochs": run.shortened_to,
+            "directory": str(folder.run(run).directory),
+            "log": str(folder.log(run)),
+        }
+        with contextlib.suppress(ConnectionError):
+            process.stdin.write(f"{json.dumps(job)}\n".encode())
+            await process.stdin.drain()
+        try:
+            answer = await process.stdout.readline()
+            if answer.endswith(b"\n"):
+                return json.loads(answer)
+            error = _death(await process.wait())
+        except ValueError as unreadable:  # longer than _LONGEST_ANSWER, or not JSON
+            process.kill()
+            error = f"its answer cannot be read: {unreadable}"
+        return {"error": error, "user_must_fix": False}
+
+    async def end(self) -> None:
+        """Waits for the end of the process, which has no further run to make."""
+        if self._process is not None:
+            self._process.stdin.close()
+            await self._process.wait()
+            self._process = None
+
+    async def stop(self) -> None:
+        """Lets the process write a checkpoint, and ends it."""
+        if self._process is None:
+            return
+        with contextlib.suppress(ProcessLookupError):
+            self._process.terminate()
+        ending = asyncio.create_task(self.end())
+        await asyncio.wait({ending}, timeout=_SECONDS_TO_STOP)
+        if self._process is not None:
+            self._process.kill()
+        await ending
 
 
 def _death(code: int) -> str:
@@ -257,10 +242,3 @@ def _death(code: int) -> str:
     if code < 0:
         return f"its process was ended by {signal.Signals(-code).name}"
     return f"its process ended with exit code {code}"
-
-
-async def _tick(display: Display) -> None:
-    """Keeps the display up to date."""
-    while True:
-        display.update()
-        await asyncio.sleep(1)

@@ -6,19 +6,34 @@ import functools
 import json
 import runpy
 import shutil
+import sys
+import sysconfig
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from unittest import mock
 
-from vae_ortho_plugin import __version__
 from vae_ortho_plugin.engine import progress
+from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import publish, seal, write_text
-from vae_ortho_plugin.files.gin_files import bindings
 from vae_ortho_plugin.files.locks import locked
 from vae_ortho_plugin.study.plan.layout import RunFiles
-from vae_ortho_plugin.study.run.dlib_scripts import dlib_script
 from vae_ortho_plugin.study.run.run_facts import facts_of
+
+
+def dlib_script(name: str) -> Path:
+    """Path of an installed script of disentanglement_lib.
+
+    Raises:
+        InputError: it is not installed.
+    """
+    path = Path(sysconfig.get_path("scripts"), name)
+    if not path.is_file():
+        raise InputError(
+            f"disentanglement_lib's script {name} is not in {path.parent}. Install it with "
+            f"`{sys.executable} -m pip install --no-deps disentanglement-lib==1.5`."
+        )
+    return path
 
 
 def load_reproduce() -> dict:
@@ -32,7 +47,7 @@ def train_and_evaluate(
     """Trains, visualizes, postprocesses and evaluates a run; `directory` appears when it is complete.
 
     Adds to dlib_reproduce's files a run.json, see `run_facts`. After an error or a signal, the finished
-    steps and the checkpoints of the training stay beside `directory`, and the next call continues with them.
+    steps and the checkpoints of the training run stay beside `directory`, and the next call continues with them.
 
     Args:
         reproduce: from `load_reproduce`.
@@ -50,22 +65,22 @@ def train_and_evaluate(
 
 
 def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) -> None:
-    partial, study = RunFiles(directory).partial, _study_name(epochs)
-    spent = _begin(partial, study, model_num)
+    # Late, because they need dlib.
+    from disentanglement_lib.config.reproduce import STUDIES
+
+    from vae_ortho_plugin.study.plan.dlib_study import VaePcaV1
+
+    partial, study = RunFiles(directory).partial, VaePcaV1(epochs)
+    configuration = study.configuration(model_num)
+    spent = _begin(partial, configuration)
     partial.error.unlink(missing_ok=True)
     start = time.monotonic()
     # dlib_reproduce formats the path; its own fields are {study} and {model_num}.
     output = str(partial.directory).replace("{", "{{").replace("}", "}}")
-    reproduce["FLAGS"](
-        [
-            "dlib_reproduce",
-            f"--study={study}",
-            f"--model_num={model_num}",
-            f"--output_directory={output}",
-        ]
-    )
+    options = ["--study=vae_pca_v1", f"--model_num={model_num}", f"--output_directory={output}"]
+    reproduce["FLAGS"](["dlib_reproduce", *options])
     try:
-        with _finished_steps_skipped(reproduce):
+        with mock.patch.dict(STUDIES, vae_pca_v1=study), _finished_steps_skipped(reproduce):
             reproduce["main"]([])
         _delete_leftovers(partial.directory)
         facts = facts_of(partial, model_num, epochs, spent + time.monotonic() - start)
@@ -75,10 +90,10 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
         with contextlib.suppress(OSError):  # such as the full disk that is the error
             if isinstance(error, Exception):  # no signal
                 write_text(partial.error, f"{type(error).__name__}: {error}")
-            _note_plan(partial, _plan(study, model_num), spent + time.monotonic() - start)
+            _note(partial, configuration, spent + time.monotonic() - start)
         raise
     publish(partial.directory, directory)
-    # Last, because an unfinished run without its plan is not continued.
+    # Last, because an unfinished run without its configuration is not continued.
     RunFiles(directory).plan.unlink(missing_ok=True)
 
 
@@ -90,37 +105,23 @@ def _delete_leftovers(directory: Path) -> None:
         left.unlink(missing_ok=True)
 
 
-def _plan(study: str, model_num: int) -> dict:
-    """What decides a run's results: the bindings of all its steps, and the version of this package."""
-    from disentanglement_lib.config import reproduce
-
-    plan = reproduce.STUDIES[study]
-    model_bindings, model_file = plan.get_model_config(model_num)
-    files = [model_file, *plan.get_postprocess_config_files(), *plan.get_eval_config_files()]
-    return {
-        "version": __version__,
-        "bindings": model_bindings,
-        "gin_files": {Path(file).name: bindings(Path(file)) for file in files},
-    }
+def _note(partial: RunFiles, configuration: dict, seconds: float) -> None:
+    text = json.dumps({**configuration, "seconds": round(seconds, 1)}, indent=1)
+    write_text(partial.plan, text)
 
 
-def _note_plan(partial: RunFiles, plan: dict, seconds: float) -> None:
-    write_text(partial.plan, json.dumps({**plan, "seconds": round(seconds, 1)}, indent=1))
-
-
-def _begin(partial: RunFiles, study: str, model_num: int) -> float:
+def _begin(partial: RunFiles, configuration: dict) -> float:
     """Makes the directory of an unfinished run ready; returns the seconds spent on it before.
 
-    One of another plan, such as of an older version, is set aside under another name.
+    One of another configuration, such as of an older version, is set aside under another name.
     """
-    plan = _plan(study, model_num)
     if partial.directory.exists():
         try:
             found = json.loads(partial.plan.read_text(encoding="utf-8"))
             spent = float(found.pop("seconds"))
         except (OSError, ValueError, KeyError, AttributeError):
             found, spent = None, 0.0
-        if found == plan:
+        if found == configuration:
             progress.say(f"continuing the unfinished run in {partial.directory}")
             # Only the holder of the run's lock takes those of its steps; the holder before may have died
             # with its host.
@@ -131,7 +132,7 @@ def _begin(partial: RunFiles, study: str, model_num: int) -> float:
         partial.directory.rename(aside)
         progress.say(f"an unfinished run of another configuration or version is now in {aside}")
     partial.directory.mkdir(parents=True)
-    _note_plan(partial, plan, 0.0)
+    _note(partial, configuration, 0.0)
     return 0.0
 
 
@@ -161,16 +162,3 @@ def _finished_steps_skipped(reproduce: dict) -> Iterator[None]:
             patched = mock.patch.object(reproduce[module], name, unless_finished(step, output))
             stack.enter_context(patched)
         yield
-
-
-def _study_name(epochs: int | None) -> str:
-    """Name by which dlib_reproduce finds the study, also one with shortened runs."""
-    from disentanglement_lib.config import reproduce
-
-    from vae_ortho_plugin.study.plan.dlib_study import VaePcaV1
-
-    if epochs is None:
-        return "vae_pca_v1"
-    name = f"vae_pca_v1, {epochs} epochs"
-    reproduce.STUDIES[name] = VaePcaV1(epochs)
-    return name

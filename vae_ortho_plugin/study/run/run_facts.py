@@ -13,26 +13,18 @@ MAX_CURVE_POINTS = 500
 
 
 def facts_of(files: RunFiles, model_num: int, epochs: int | None, seconds: float) -> dict:
-    """The contents of a run's run.json.
-
-    Args:
-        files: of the run, trained and evaluated.
-        model_num: its number in the study.
-        epochs: of a shortened run; None for the study's length.
-        seconds: how long the run took.
-    """
+    """The contents of a run's run.json; `epochs` is None for the study's length."""
     return {
         "model_num": model_num,
         "epochs": epochs,
         "seconds": round(seconds, 1),
-        "versions": versions(),
+        "versions": _versions(),
         "data": data_facts(files.training_gin),
-        "curves": curves(files.checkpoints),
+        "curves": _curves(files.checkpoints),
     }
 
 
-def versions() -> dict[str, str]:
-    """Name -> version of what makes a run."""
+def _versions() -> dict[str, str]:
     names = ("tensorflow", "tensorflow-probability", "disentanglement-lib", "numpy")
     return {
         "python": sys.version.split()[0],
@@ -42,11 +34,7 @@ def versions() -> dict[str, str]:
 
 
 def data_facts(training_gin: Path) -> dict:
-    """What a reader must know of the data: where they are not the published ones, their random weights.
-
-    Args:
-        training_gin: operative configuration of the training.
-    """
+    """What a reader must know of the data of a training run's configuration: their origin, their random weights."""
     from vae_ortho_plugin.data.files.origin import origin
     from vae_ortho_plugin.data.synthetic import random_layers
 
@@ -64,7 +52,7 @@ def data_facts(training_gin: Path) -> dict:
     return facts
 
 
-def curves(checkpoints: Path) -> dict[str, list[list[float]]]:
+def _curves(checkpoints: Path) -> dict[str, list[list[float]]]:
     """Training curves {tag: [steps, values]} from the TensorBoard events of a directory.
 
     Each curve is divided into at most MAX_CURVE_POINTS stretches of training. A value is the mean

@@ -3,22 +3,19 @@
 
 import os
 import re
-import statistics
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from vae_ortho_plugin.files.locks import Holder, holder_of
-from vae_ortho_plugin.study.plan.durations import duration
-from vae_ortho_plugin.study.plan.experiments import Experiment, Run
+from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
-from vae_ortho_plugin.study.report.finished import read_json
+from vae_ortho_plugin.study.plan.schedule import duration
+from vae_ortho_plugin.study.run.state import Pace
 
 _STEP = re.compile(r"step ([\d,]*\d) of ([\d,]*\d)")
 # How far a log is read back for the last step; a line has less than 200 bytes.
 _LOG_TAIL = 20_000
-# Finished runs of an experiment that are read for the time of those that are left.
-_RUNS_FOR_TIME = 5
 
 
 @dataclass
@@ -52,8 +49,7 @@ def show(runs: Sequence[Run], folder: ResultsFolder) -> None:
     for run, error in status.failed.items():
         print(f"failed: {run}: {error}")
     rest = [*status.running, *status.failed, *status.stopped, *status.waiting]
-    left = _computing_left(status.finished, rest, folder)
-    if left is not None:
+    if rest and (left := Pace(status.finished, folder).of_all(rest)) is not None:
         text = f"left: {duration(left)} of computing in one worker"
         if (number := len(status.running)) > 1:
             text += f", about {duration(left / number)} with the {number} at work"
@@ -98,22 +94,3 @@ def _step(folder: ResultsFolder, run: Run) -> str:
     except OSError:
         return ""
     return f", step {found[-1][0]} of {found[-1][1]}" if found else ""
-
-
-def _computing_left(
-    finished: Sequence[Run], rest: Sequence[Run], folder: ResultsFolder
-) -> float | None:
-    """Seconds by the finished runs, first of the same experiment; None without any."""
-    if not rest:
-        return None
-    seconds: dict[Experiment, list[float]] = {}
-    for run in finished:
-        if len(seconds.get(run.experiment, ())) == _RUNS_FOR_TIME:
-            continue
-        took = read_json(folder.run(run).facts).get("seconds")
-        if took is not None:
-            seconds.setdefault(run.experiment, []).append(took)
-    if not seconds:
-        return None
-    overall = statistics.mean(value for values in seconds.values() for value in values)
-    return sum(statistics.mean(seconds.get(run.experiment, [overall])) for run in rest)

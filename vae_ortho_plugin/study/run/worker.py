@@ -4,8 +4,8 @@
 Reads one job a line from standard input and answers with a line on standard output, both JSON:
 `{"model_num": 3, "epochs": null, "directory": "…/runs/synth_linear/beta_vae/3", "log": "…"}` is
 answered by `{"error": null}` when the directory is complete, else by the error and whether the user must
-fix it. After an error the process exits. After SIGINT or SIGTERM in a training it exits with 130 or 143 and
-no answer, and the training has a checkpoint. Everything that a run prints goes to its log.
+fix it. After an error the process exits. After SIGINT or SIGTERM in a training run it exits with 130 or 143
+and no answer, and there is a checkpoint. Everything that a run prints goes to its log.
 """
 
 import json
@@ -19,7 +19,7 @@ from vae_ortho_plugin.engine import xla_cache
 from vae_ortho_plugin.engine.interruption import Interrupted
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import streams
-from vae_ortho_plugin.study.run.memory import describe_limit
+from vae_ortho_plugin.study.run.machine import describe_limit
 from vae_ortho_plugin.study.run.reproduce import load_reproduce, train_and_evaluate
 
 _LONGEST_ERROR = 10_000

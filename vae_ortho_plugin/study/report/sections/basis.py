@@ -4,8 +4,8 @@
 from pathlib import Path
 
 from vae_ortho_plugin.study import report
-from vae_ortho_plugin.study.plan.durations import duration
 from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES, TABLE_VARIANTS
+from vae_ortho_plugin.study.plan.schedule import duration
 from vae_ortho_plugin.study.report.document import Section
 from vae_ortho_plugin.study.report.results import Results
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What Slurm needs beyond Snakemake's plugin for it: jobs that outlived an engine, a working status command."""
+"""What Slurm needs beyond Snakemake's plugin for it: jobs that outlived Snakemake, a working status command."""
 
 import hashlib
 import os
@@ -25,7 +25,7 @@ def job_prefix(output: Path) -> str:
 def cancel_leftover_jobs(prefix: str) -> int:
     """Cancels this user's jobs whose names begin with `prefix`, waits for their end, returns their number.
 
-    They outlive an engine that was killed, and would write what the next launch writes.
+    They outlive a Snakemake that was killed, and would write what the next launch writes.
 
     Raises:
         InputError: Slurm does not answer, or the jobs do not end.

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""`python -m …cluster.engine OUTPUT LAUNCH OPTION …`: Snakemake with the user's options, and those it needs.
+"""`python -m vae_ortho_plugin.study.run.cluster.submission OUTPUT DIRECTORY OPTION …`: Snakemake with the user's options, and those it needs.
 
 A process of its own, started by `launch`. It holds a lock as long as it lives, since it may outlive a
 launcher that was killed; it then ends within seconds and cancels its jobs.
@@ -19,7 +19,7 @@ from vae_ortho_plugin.files import streams
 from vae_ortho_plugin.files.locks import LEASE_SECONDS, locked
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run.cluster import slurm
-from vae_ortho_plugin.study.run.cluster.plan import Launch, read_plan
+from vae_ortho_plugin.study.run.cluster.jobs import read_launch
 
 SNAKEFILE = Path(__file__).with_name("Snakefile")
 # Of a job whose node failed or whose time ran out; runs are retried within their job.
@@ -34,22 +34,22 @@ _LATENCY_WAIT = 60
 
 
 def main() -> int:
-    """Carries out the command line; returns the exit status."""
+    """Does what the command line asks for; returns the exit status."""
     streams.drop_what_cannot_be_written("stdout", "stderr")
     output, directory, *options = sys.argv[1:]
-    folder, launch = ResultsFolder(Path(output)), Launch(Path(directory))
+    folder = ResultsFolder(Path(output))
     # Ignored by what a shell script starts in the background; the launcher and `_end_with_parent` send it.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     _end_with_parent()
     try:
-        with locked(folder.engine_lock, f"the jobs of {output}", timeout=LEASE_SECONDS + 60):
-            return _snakemake(folder, launch, options)
+        with locked(folder.snakemake_lock, f"the jobs of {output}", timeout=LEASE_SECONDS + 60):
+            return _snakemake(folder, Path(directory), options)
     except InputError as error:
         print(f"error: {error}", flush=True)
         return 2
 
 
-def _snakemake(folder: ResultsFolder, launch: Launch, options: Sequence[str]) -> int:
+def _snakemake(folder: ResultsFolder, directory: Path, options: Sequence[str]) -> int:
     # Late, because the other modules do without Snakemake.
     from snakemake import cli
 
@@ -61,7 +61,7 @@ def _snakemake(folder: ResultsFolder, launch: Launch, options: Sequence[str]) ->
             "Snakemake's --dry-run makes no run. `vae_ortho_study --list` lists the runs."
         )
     # `--nolock`, because Snakemake's own lock outlives a killed process; ours is held.
-    own = ["--nolock", "--rerun-incomplete", "--keep-going", "--directory", str(launch.directory)]
+    own = ["--nolock", "--rerun-incomplete", "--keep-going", "--directory", str(directory)]
     if parsed.retries == parser.get_default("retries"):
         own += ["--retries", str(_RETRIES)]
     if parsed.latency_wait == parser.get_default("latency_wait"):
@@ -72,7 +72,7 @@ def _snakemake(folder: ResultsFolder, launch: Launch, options: Sequence[str]) ->
         if cancelled:
             print(f"Cancelled {cancelled} jobs of an earlier launch.", flush=True)
         own += ["--max-status-checks-per-second", "1"]
-        own += slurm_options(parsed, len(read_plan(launch.plan).chunks))
+        own += slurm_options(parsed, len(read_launch(directory / "plan.json").jobs))
         own += [f"--slurm-jobname-prefix={prefix}"]
     try:
         cli.main([*options, *snakefile, *own])
@@ -81,12 +81,12 @@ def _snakemake(folder: ResultsFolder, launch: Launch, options: Sequence[str]) ->
     return 0
 
 
-def slurm_options(parsed: argparse.Namespace, chunks: int) -> list[str]:
+def slurm_options(parsed: argparse.Namespace, jobs: int) -> list[str]:
     """Options of Snakemake's Slurm plugin that are needed besides the user's.
 
     Args:
         parsed: the user's; those that are not given are neither strings nor numbers.
-        chunks: number of jobs to submit.
+        jobs: number of those to submit.
 
     Raises:
         InputError: the user's options would make the plugin wait for ever.
@@ -97,12 +97,12 @@ def slurm_options(parsed: argparse.Namespace, chunks: int) -> list[str]:
     # Where there is a program sacct, the plugin asks it, also when it has no data base and cannot answer.
     if parsed.slurm_status_command != "squeue" and not slurm.accounting_answers():
         added.append("--slurm-status-command=squeue")
-    # With fewer jobs at a time than chunks, the plugin waits for ever for an array to be complete.
-    all_at_once = parsed.jobs is not None and parsed.jobs >= chunks
+    # With fewer jobs at a time than there are, the plugin waits for ever for an array to be complete.
+    all_at_once = parsed.jobs is not None and parsed.jobs >= jobs
     arrays = isinstance(parsed.slurm_array_jobs, str)
     if arrays and not all_at_once:
         raise InputError(
-            f"--slurm-array-jobs needs --jobs {chunks} or more, or --jobs unlimited, since Snakemake's "
+            f"--slurm-array-jobs needs --jobs {jobs} or more, or --jobs unlimited, since Snakemake's "
             "plugin makes arrays of jobs that are submitted at once. Leave it out for fewer jobs at a time."
         )
     if all_at_once and not arrays:
