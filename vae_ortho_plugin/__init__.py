@@ -14,60 +14,24 @@ because every Python process of the environment imports it at its start (see `va
 
 from vae_ortho_plugin.dlib.hook import install as _install
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 # True for type checkers only. `typing` would add 5 ms to every start of Python.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from vae_ortho_plugin.errors import InputError
-    from vae_ortho_plugin.measures import (
-        ACTIVE_STD,
-        DisentanglementResult,
-        DtoResult,
-        InfoMec,
-        LatentTypes,
-        LossDecomposition,
-        Mcc,
-        PolarizedRegime,
-        PrecisionGap,
-        PrincipalComponents,
-        SelfConsistency,
-        active_latents,
-        delta_kl,
-        disentanglement_score,
-        distance_to_orthogonality,
-        encoder_directions,
-        ima_contrast,
-        infomec,
-        latent_types,
-        loss_decomposition,
-        matched_angles,
-        mcc,
-        mean_abs_cosine,
-        nearest_signed_permutation,
-        optimum,
-        point_distances,
-        polarized_regime,
-        precision_gap,
-        principal_components,
-        regularized_ima_contrast,
-        right_singular_vectors,
-        self_consistency,
-        share_below,
-        singular_value_ratios,
-        summarize,
-        triangular_factors,
-    )
+    from vae_ortho_plugin.measures import *
 
 __all__ = [
     "ACTIVE_STD",
-    "DisentanglementResult",
-    "DtoResult",
+    "DisentanglementScore",
     "InfoMec",
     "InputError",
     "LatentTypes",
     "LossDecomposition",
+    "MatchedAngles",
     "Mcc",
+    "OverPoints",
     "PolarizedRegime",
     "PrecisionGap",
     "PrincipalComponents",
@@ -86,7 +50,6 @@ __all__ = [
     "mean_abs_cosine",
     "nearest_signed_permutation",
     "optimum",
-    "point_distances",
     "polarized_regime",
     "precision_gap",
     "principal_components",
@@ -95,7 +58,6 @@ __all__ = [
     "self_consistency",
     "share_below",
     "singular_value_ratios",
-    "summarize",
     "triangular_factors",
 ]
 

@@ -185,7 +185,7 @@ def test_a_model_dir_without_a_model_is_named(model_dir, tmp_path):
     ("settings", "message"),
     [
         ({"output": "pixels"}, "Unknown decoder output 'pixels'; use one of image, raw"),
-        ({"solver": "simplex"}, "Unknown DtO solver 'simplex'"),
+        ({"solver": "simplex"}, "solver = 'simplex' is unknown"),
         ({"split": "dev"}, "'dev'"),
         ({"num_points": 0}, "num_points must be at least 1; got 0"),
         ({"batch_size": 0}, "batch_size must be at least 1; got 0"),

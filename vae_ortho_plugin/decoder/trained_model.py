@@ -19,7 +19,7 @@ from vae_ortho_plugin.decoder.output_activation import ACTIVATIONS, KNOWN
 from vae_ortho_plugin.engine import memory
 from vae_ortho_plugin.errors import InputError, check_no_pattern
 from vae_ortho_plugin.files import check_seal
-from vae_ortho_plugin.measures import triangular_factors
+from vae_ortho_plugin.measures.jacobians import small_jacobians
 
 OUTPUTS = ("image", "raw")
 BATCH_SIZE = 256
@@ -124,9 +124,9 @@ class TrainedModel(contextlib.AbstractContextManager):
             yield transposed.swapaxes(1, 2)
 
     def jacobian_factors(self, latents: np.ndarray, batch_size: int = BATCH_SIZE) -> np.ndarray:
-        """R of each Jacobian J = Q R of `decode`: [points, latents, latents].
+        """`small_jacobians` of `decode`: [points, min(outputs, latents), latents].
 
-        R has the same DtO as J, also among some of the latents, and its size does not depend on the
+        R of J = Q R, which can stand for J in every measure of Jacobians, at a size that does not depend on the
         number of outputs.
 
         Args:
@@ -142,7 +142,7 @@ class TrainedModel(contextlib.AbstractContextManager):
         with memory.kept(batch_bytes, at_least=_LARGE_BATCH):
             return np.concatenate(
                 [
-                    triangular_factors(batch, first_point=number * batch_size)
+                    small_jacobians(batch, first_point=number * batch_size)
                     for number, batch in enumerate(self.jacobians(latents, batch_size))
                 ]
             )

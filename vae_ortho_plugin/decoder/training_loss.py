@@ -75,9 +75,9 @@ def small_jacobians_of(
     for start in range(0, len(means), batch_size):
         batch = means[start : start + batch_size]
         (jacobians,) = model.jacobians(batch, batch_size)
-        plain.append(small_jacobians(jacobians, start))
+        plain.append(small_jacobians(jacobians, first_point=start))
         if curvature is not None:
             weights = np.sqrt(curvature(model.decode(batch)) / 2).reshape(len(batch), -1, 1)
-            weighted.append(small_jacobians(jacobians * weights, start))
+            weighted.append(small_jacobians(jacobians * weights, first_point=start))
     factors = np.concatenate(plain)
     return factors, np.concatenate(weighted) if weighted else factors

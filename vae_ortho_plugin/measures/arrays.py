@@ -6,7 +6,6 @@ A measure takes what `numpy.asarray` takes: nested lists, NumPy arrays, PyTorch 
 gets one InputError with the name of the argument.
 """
 
-import dataclasses
 import operator
 from typing import Any
 
@@ -17,34 +16,6 @@ from vae_ortho_plugin.errors import InputError
 
 # The square of a larger number is close to the end of float64's range.
 LARGEST = 1e150
-
-
-class ByValue:
-    """Base of a dataclass (eq=False) of numbers, arrays and lists: equal where all of its fields are.
-
-    NaN equals NaN. Equal results have the same hash.
-    """
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ByValue) or type(other) is not type(self):
-            return NotImplemented
-        return self._values() == other._values()
-
-    def __hash__(self) -> int:
-        return hash(self._values())
-
-    def _values(self) -> tuple[object, ...]:
-        assert dataclasses.is_dataclass(self)
-        return tuple(_value(getattr(self, field.name)) for field in dataclasses.fields(self))
-
-
-def _value(field: object) -> object:
-    """What stands for a field in a comparison and has a hash."""
-    if isinstance(field, (int, float, np.ndarray)):
-        numbers = np.asarray(field, np.float64)
-        same = np.where(np.isnan(numbers), np.nan, numbers + 0.0)  # one NaN, and no -0.0
-        return same.shape, same.tobytes()
-    return tuple(field) if isinstance(field, list) else field
 
 
 def as_array(name: str, values: object) -> NDArray[Any]:
@@ -70,7 +41,7 @@ def real_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[
         booleans: accept booleans, as 0 and 1.
 
     Raises:
-        InputError: they cannot be converted, are masked or are no real numbers.
+        InputError: as `as_array`, or they are no real numbers.
     """
     array = as_array(name, values)
     kind = array.dtype.kind
@@ -87,13 +58,10 @@ def real_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[
 
 
 def float_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[np.float64]:
-    """The values in float64.
-
-    Args:
-        booleans: accept booleans, as 0 and 1.
+    """As `real_array`, in float64.
 
     Raises:
-        InputError: they are no real numbers, or one is not finite or larger than LARGEST.
+        InputError: as `real_array`, or a value is not finite or larger than LARGEST.
     """
     array = real_array(name, values, booleans)
     with np.errstate(over="ignore"):
@@ -135,6 +103,65 @@ def check_shape(name: str, array: NDArray[Any], **sizes: int | None) -> None:
     raise InputError(f"{name} must have the shape [{names}], {known}; got {array.shape}.")
 
 
+def latent_table(
+    name: str,
+    values: ArrayLike,
+    active: ArrayLike | None = None,
+    points: int | None = None,
+    latents: int | None = None,
+) -> NDArray[np.float64]:
+    """Values of the shape [points, latents], in float64; where `active` is given, those of its latents.
+
+    Raises:
+        InputError: another shape, a value that is not finite, or `active` is not valid.
+    """
+    numbers = float_array(name, values)
+    check_shape(name, numbers, points=points, latents=latents)
+    return numbers if active is None else numbers[:, latent_indices(active, numbers.shape[1])]
+
+
+def positive_sigma(
+    sigma: ArrayLike, points: int | None = None, latents: int | None = None
+) -> NDArray[np.float64]:
+    """Standard deviations [points, latents], in float64.
+
+    Raises:
+        InputError: another shape, or a value that is not finite and positive.
+    """
+    numbers = latent_table("sigma", sigma, points=points, latents=latents)
+    positive = numbers > 0
+    if not positive.all():
+        index = tuple(int(i) for i in np.argwhere(~positive)[0])
+        raise InputError(
+            f"sigma must be finite and positive everywhere; {element('sigma', index)} is "
+            f"{numbers[index]}. Are these log variances?"
+        )
+    return numbers
+
+
+def latent_indices(active: ArrayLike | None, latents: int) -> NDArray[np.intp]:
+    """The indices that a measure's argument `active` names: all without it.
+
+    Raises:
+        InputError: it is no list of different indices of latents.
+    """
+    if active is None:
+        return np.arange(latents)
+    indices = as_array("active", active)
+    if not (
+        indices.ndim == 1
+        and indices.size
+        and indices.dtype.kind in "iu"
+        and 0 <= indices.min() <= indices.max() < latents
+        and len(np.unique(indices)) == len(indices)
+    ):
+        raise InputError(
+            f"active must have the indices of one or more latents, each once, from 0 to {latents - 1}, as "
+            f"active_latents gives them; got {active!r}."
+        )
+    return indices.astype(np.intp)
+
+
 def per_point(name: str, values: ArrayLike, points: int) -> NDArray[np.float64]:
     """A number, or one for each point: float64, [] or [points].
 
@@ -160,6 +187,18 @@ def number(name: str, value: ArrayLike) -> float:
     if numbers.ndim:
         raise InputError(f"{name} must be one number; got an array of the shape {numbers.shape}.")
     return float(numbers)
+
+
+def positive_number(name: str, value: ArrayLike) -> float:
+    """A single finite number above 0.
+
+    Raises:
+        InputError: it is not one.
+    """
+    found = number(name, value)
+    if found <= 0:
+        raise InputError(f"{name} must be positive; got {found}.")
+    return found
 
 
 def whole_number(name: str, value: int, at_least: int) -> int:

@@ -34,8 +34,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import check_shape, element, float_array, per_point
-from vae_ortho_plugin.measures.jacobians import checked_jacobians, small_jacobians
+from vae_ortho_plugin.measures.arrays import latent_table, per_point, positive_sigma
+from vae_ortho_plugin.measures.jacobians import (
+    checked_jacobians,
+    jacobians_and_sigma,
+    small_jacobians,
+)
 
 # Share of a column's length outside the span of the columns before it that is only rounding: about
 # 1e-15 in float64 with few outputs, 1e-13 with 10,000.
@@ -55,9 +59,7 @@ def precision(sigma: ArrayLike) -> NDArray[np.float64]:
     Raises:
         InputError: wrong shape, or a standard deviation that is not finite and positive.
     """
-    numbers = float_array("sigma", sigma)
-    check_shape("sigma", numbers, points=None, latents=None)
-    return np.asarray(-2 * _log_sigma(numbers).sum(axis=-1))
+    return np.asarray(-2 * np.log(positive_sigma(sigma)).sum(axis=-1))
 
 
 def precision_of_kl(kl: ArrayLike, means: ArrayLike) -> NDArray[np.float64]:
@@ -73,8 +75,7 @@ def precision_of_kl(kl: ArrayLike, means: ArrayLike) -> NDArray[np.float64]:
     Raises:
         InputError: wrong shape, or a value that is not finite.
     """
-    mu = float_array("means", means)
-    check_shape("means", mu, points=None, latents=None)
+    mu = latent_table("means", means)
     squares = np.sum(mu**2, axis=-1)
     return np.asarray(2 * per_point("kl", kl, len(mu)) - squares + mu.shape[-1])
 
@@ -195,10 +196,8 @@ def log_linearized_loss(jacobians: ArrayLike, sigma: ArrayLike) -> NDArray[np.fl
         InputError: wrong shape, a Jacobian that is not finite, or a standard deviation that is not
             finite and positive.
     """
-    norms = _log_column_norms(small_jacobians(jacobians))
-    numbers = float_array("sigma", sigma)
-    check_shape("sigma", numbers, points=norms.shape[0], latents=norms.shape[1])
-    return np.asarray(logsumexp(2 * (_log_sigma(numbers) + norms), axis=-1))
+    factors, numbers = jacobians_and_sigma(jacobians, sigma)
+    return np.asarray(logsumexp(2 * (np.log(numbers) + _log_column_norms(factors)), axis=-1))
 
 
 def log_least_loss(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.float64]:
@@ -256,14 +255,3 @@ def _log_column_norms(factors: NDArray[np.float64]) -> NDArray[np.float64]:
     largest[largest == 0] = 1  # scaled, so that no square leaves float64's range
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(np.linalg.norm(factors / largest, axis=1)) + np.log(largest[:, 0]))
-
-
-def _log_sigma(sigma: NDArray[np.float64]) -> NDArray[np.float64]:
-    positive = sigma > 0
-    if not positive.all():
-        index = tuple(int(i) for i in np.argwhere(~positive)[0])
-        raise InputError(
-            f"sigma must be finite and positive everywhere; {element('sigma', index)} is "
-            f"{sigma[index]}."
-        )
-    return np.log(sigma)

@@ -28,7 +28,7 @@ def disentanglement_score(
         num_neighbors: k of the nearest-neighbour predictors.
 
     Returns:
-        The fields of `disentanglement_score.DisentanglementResult`.
+        The fields of `measures.DisentanglementScore`, its score as disentanglement_score.
 
     Raises:
         InputError: the data have no generating factors, or latents or settings are not valid.
@@ -36,18 +36,19 @@ def disentanglement_score(
     del artifact_dir
     evaluated.check_positive(num_points=num_points)
     kinds = named_kinds(ground_truth_data, "disentanglement score")
-    latents, factors = evaluated.means_and_factors(
+    means, factors = evaluated.means_and_factors(
         ground_truth_data, representation_function, split, num_points, random_state
     )
     result = measures.disentanglement_score(
-        latents,
+        means,
         factors,
         factor_kinds=list(kinds.values()),
         seed=random_state.randint(2**31),
         num_neighbors=num_neighbors,
         factor_names=list(kinds),
     )
-    return {
+    fields = {
         name: value.tolist() if isinstance(value, np.ndarray) else value
         for name, value in vars(result).items()
     }
+    return {"disentanglement_score": fields.pop("score"), **fields}

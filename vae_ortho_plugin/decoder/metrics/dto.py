@@ -8,7 +8,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.decoder.metrics import evaluated
 from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE, open_model
-from vae_ortho_plugin.measures.singular_values import share_nearly_equal
+from vae_ortho_plugin.measures.dto import share_nearly_equal
 
 
 @gin.configurable("dto", denylist=evaluated.GIVEN_BY_DLIB)
@@ -92,9 +92,9 @@ def _summary(factors: np.ndarray, solver: str, suffix: str) -> dict[str, float |
         ratios = measures.singular_value_ratios(factors)
         least = float(np.median(ratios, axis=0).min())
         ratio, share = least if np.isfinite(least) else None, share_nearly_equal(ratios)
-    distances = measures.point_distances(factors, solver) if latents else None
+    found = measures.distance_to_orthogonality(factors, solver) if latents else None
     return {
-        **evaluated.summary(f"dto{suffix}", distances),
+        **evaluated.summary(f"dto{suffix}", found and found.per_point),
         f"singular_value_ratio{suffix}": ratio,
         f"nearly_equal_share{suffix}": share,
     }

@@ -58,9 +58,9 @@ def ima_contrast(
         factors, of_loss = training_loss.small_jacobians_of(model, means, batch_size, curvature)
     contrast = regularized = None
     if note is None:
-        contrast = measures.ima_contrast(of_loss)
+        contrast = measures.ima_contrast(of_loss).per_point
         if beta is not None:
-            regularized = measures.regularized_ima_contrast(of_loss, beta)
+            regularized = measures.regularized_ima_contrast(of_loss, beta).per_point
     return {
         **of_triangular_factors(factors, measures.active_latents(means)),
         **evaluated.summary("ima_contrast_of_loss", contrast),
@@ -88,11 +88,9 @@ def of_triangular_factors(factors: np.ndarray, active: np.ndarray) -> dict:
 
 def _summary(factors: np.ndarray, suffix: str) -> dict[str, float | None]:
     latents = factors.shape[2]
+    contrast = measures.ima_contrast(factors).per_point if latents else None
+    cosine = measures.mean_abs_cosine(factors).per_point if latents > 1 else None
     return {
-        **evaluated.summary(
-            f"ima_contrast{suffix}", measures.ima_contrast(factors) if latents else None
-        ),
-        **evaluated.summary(
-            f"mean_abs_cosine{suffix}", measures.mean_abs_cosine(factors) if latents > 1 else None
-        ),
+        **evaluated.summary(f"ima_contrast{suffix}", contrast),
+        **evaluated.summary(f"mean_abs_cosine{suffix}", cosine),
     }

@@ -52,7 +52,7 @@ def loss_decomposition(
             for images, _ in evaluated.points(ground_truth_data, split, num_points, random_state)
         ]
     total, deterministic, stochastic, linearized = (
-        np.concatenate([getattr(batch, name) for batch in batches])
+        np.concatenate([getattr(batch, name).per_point for batch in batches])
         for name in ("total", "deterministic", "stochastic", "linearized")
     )
     if not np.isfinite(total + linearized).all():

@@ -105,9 +105,9 @@ def _matched(
 
 
 def _angles(name: str, principal: np.ndarray, candidates: np.ndarray, latents: np.ndarray) -> dict:
-    angles, matched = measures.matched_angles(principal, candidates)
+    found = measures.matched_angles(principal, candidates)
     return {
-        f"{name}_angle": float(np.mean(angles)) if angles.size else None,
-        f"{name}_angles": angles.tolist(),
-        f"{name}_latents": latents[matched].tolist(),
+        f"{name}_angle": found.mean if found.angles.size else None,
+        f"{name}_angles": found.angles.tolist(),
+        f"{name}_latents": latents[found.matched].tolist(),
     }

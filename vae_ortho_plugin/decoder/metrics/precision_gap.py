@@ -62,7 +62,9 @@ def precision_gap(
         sigma = np.exp(logvars.astype(np.float64) / 2)
         _check_noise(sigma, model_dir)
         jacobians = enumerate(model.jacobians(means, batch_size))
-        factors = np.concatenate([small_jacobians(batch, i * batch_size) for i, batch in jacobians])
+        factors = np.concatenate(
+            [small_jacobians(batch, first_point=i * batch_size) for i, batch in jacobians]
+        )
     return {
         **of_triangular_factors(factors, sigma, measures.active_latents(means)),
         "output": output,
@@ -97,7 +99,7 @@ def of_triangular_factors(factors: np.ndarray, sigma: np.ndarray, active: np.nda
 def _gap_summary(factors: np.ndarray, sigma: np.ndarray, suffix: str) -> dict[str, float | None]:
     gap = measures.precision_gap(factors, sigma) if sigma.size else None
     return {
-        **evaluated.summary(f"precision_gap{suffix}", gap and gap.total),
-        **evaluated.summary(f"precision_gap_sigma{suffix}", gap and gap.sigma),
-        **evaluated.summary(f"precision_gap_columns{suffix}", gap and gap.columns),
+        **evaluated.summary(f"precision_gap{suffix}", gap and gap.per_point),
+        **evaluated.summary(f"precision_gap_sigma{suffix}", gap and gap.sigma_part.per_point),
+        **evaluated.summary(f"precision_gap_columns{suffix}", gap and gap.columns_part.per_point),
     }

@@ -13,6 +13,7 @@ import numpy as np
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.decoder.tracking.jacobians import JacobianTracker
 from vae_ortho_plugin.engine.tracker import register
+from vae_ortho_plugin.measures.jacobians import small_jacobians
 
 _NAME = "dto_while_training"
 
@@ -36,8 +37,8 @@ class DtoWhileTraining(JacobianTracker):
     settings = staticmethod(_settings)
 
     def value(self, batches: Iterator[np.ndarray]) -> float:
-        distances, first_point = [], 0
+        factors, first_point = [], 0
         for jacobians in batches:
-            distances.append(measures.point_distances(jacobians, first_point=first_point))
+            factors.append(small_jacobians(jacobians, first_point=first_point))
             first_point += len(jacobians)
-        return measures.summarize(np.concatenate(distances)).mean
+        return measures.distance_to_orthogonality(np.concatenate(factors)).mean

@@ -32,7 +32,9 @@ class ImaContrastWhileTraining(JacobianTracker):
     settings = staticmethod(_settings)
 
     def value(self, batches: Iterator[np.ndarray]) -> float:
-        return float(np.concatenate([measures.ima_contrast(batch) for batch in batches]).mean())
+        return float(
+            np.concatenate([measures.ima_contrast(batch).per_point for batch in batches]).mean()
+        )
 
     def results(self, taken: Taken, last_step: int) -> dict:
         """As `JacobianTracker`; None where the contrast is infinite, which JSON does not have."""
