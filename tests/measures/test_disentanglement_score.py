@@ -175,7 +175,7 @@ def with_column(column, value):
             r"factor_kinds\[1\] = 'ordinal' is unknown",
         ),
         (bad(factor_names=["x"]), "factor_names has 1 entries for 3 factors"),
-        (bad(num_neighbors=0), "num_neighbors must be at least 1; got 0"),
+        (bad(num_neighbors=0), "num_neighbors = 0; it must be a whole number from 1"),
         (bad(num_neighbors=49), "60 points are too few: 49 neighbours"),
         (bad(lambda z: z[:2], lambda w: w[:2], num_neighbors=1), "2 points are too few"),
         (bad(lambda z: z[:0], lambda w: w[:0]), "means must have the shape"),

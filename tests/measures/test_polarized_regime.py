@@ -93,8 +93,8 @@ def test_the_threshold_can_be_another():
 @pytest.mark.parametrize(
     "steps, values, last_step, message",
     [
-        ([], [], 10, "at least one step"),
-        ([1, 2], [0.1], 10, "One value"),
+        ([], [], 10, "steps must have the shape"),
+        ([1, 2], [0.1], 10, "delta_kl must have the shape"),
         ([2, 1], [0.1, 0.1], 10, "must increase"),
         ([5, 20], [0.1, 0.1], 10, "last_step = 10"),
         ([0], [0.1], 0, "at least 1"),

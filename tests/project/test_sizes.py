@@ -8,7 +8,6 @@ ROOT = Path(__file__).resolve().parents[2]
 LONGEST_FILE, LONGEST_FUNCTION = 350, 60
 # "FILE" or "FILE: FUNCTION" -> why it reads better in one piece.
 OUTLIERS = {
-    "tests/measures/test_bad_measures.py": "one list of bad arguments for all measures",
     "vae_ortho_plugin/study/run/missing_runs.py: run_study": "the order of a study's steps",
 }
 

@@ -3,10 +3,9 @@
 
 A measure takes what `numpy.asarray` takes: nested lists, NumPy arrays, PyTorch tensors on the CPU
 (also those that require a gradient), JAX arrays and TensorFlow's eager tensors. Everything else
-gets one InputError with the name of the argument.
+gets one InputError with the name of the argument, from each of these functions.
 """
 
-import operator
 from typing import Any
 
 import numpy as np
@@ -19,11 +18,7 @@ LARGEST = 1e150
 
 
 def as_array(name: str, values: object) -> NDArray[Any]:
-    """The values as an array of any type, without a copy where they are one already.
-
-    Raises:
-        InputError: they cannot be converted, or are masked.
-    """
+    """The values as an array of any type, without a copy where they are one already; masked ones are refused."""
     if isinstance(values, np.ma.MaskedArray) and np.any(values.mask):
         raise InputError(f"{name} has masked values: fill them in, or leave out these points.")
     # PyTorch converts a tensor that requires a gradient only after this.
@@ -35,14 +30,7 @@ def as_array(name: str, values: object) -> NDArray[Any]:
 
 
 def real_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[Any]:
-    """The values as an array of real numbers of their own type.
-
-    Args:
-        booleans: accept booleans, as 0 and 1.
-
-    Raises:
-        InputError: as `as_array`, or they are no real numbers.
-    """
+    """The values as an array of real numbers of their own type; booleans, as 0 and 1, where they are asked for."""
     array = as_array(name, values)
     kind = array.dtype.kind
     if kind in "fiu" or (kind == "b" and booleans):
@@ -58,11 +46,7 @@ def real_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[
 
 
 def float_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[np.float64]:
-    """As `real_array`, in float64.
-
-    Raises:
-        InputError: as `real_array`, or a value is not finite or larger than LARGEST.
-    """
+    """As `real_array`, in float64 and finite: no value is larger than LARGEST."""
     array = real_array(name, values, booleans)
     with np.errstate(over="ignore"):
         numbers = array.astype(np.float64, copy=False)
@@ -104,31 +88,19 @@ def check_shape(name: str, array: NDArray[Any], **sizes: int | None) -> None:
 
 
 def latent_table(
-    name: str,
-    values: ArrayLike,
-    active: ArrayLike | None = None,
-    points: int | None = None,
-    latents: int | None = None,
+    name: str, values: ArrayLike, points: int | None = None, latents: int | None = None
 ) -> NDArray[np.float64]:
-    """Values of the shape [points, latents], in float64; where `active` is given, those of its latents.
-
-    Raises:
-        InputError: another shape, a value that is not finite, or `active` is not valid.
-    """
+    """Values of the shape [points, latents], in float64."""
     numbers = float_array(name, values)
     check_shape(name, numbers, points=points, latents=latents)
-    return numbers if active is None else numbers[:, latent_indices(active, numbers.shape[1])]
+    return numbers
 
 
 def positive_sigma(
     sigma: ArrayLike, points: int | None = None, latents: int | None = None
 ) -> NDArray[np.float64]:
-    """Standard deviations [points, latents], in float64.
-
-    Raises:
-        InputError: another shape, or a value that is not finite and positive.
-    """
-    numbers = latent_table("sigma", sigma, points=points, latents=latents)
+    """Standard deviations [points, latents], in float64."""
+    numbers = latent_table("sigma", sigma, points, latents)
     positive = numbers > 0
     if not positive.all():
         index = tuple(int(i) for i in np.argwhere(~positive)[0])
@@ -140,11 +112,7 @@ def positive_sigma(
 
 
 def latent_indices(active: ArrayLike | None, latents: int) -> NDArray[np.intp]:
-    """The indices that a measure's argument `active` names: all without it.
-
-    Raises:
-        InputError: it is no list of different indices of latents.
-    """
+    """The indices that a measure's argument `active` names: all without it."""
     if active is None:
         return np.arange(latents)
     indices = as_array("active", active)
@@ -163,11 +131,7 @@ def latent_indices(active: ArrayLike | None, latents: int) -> NDArray[np.intp]:
 
 
 def per_point(name: str, values: ArrayLike, points: int) -> NDArray[np.float64]:
-    """A number, or one for each point: float64, [] or [points].
-
-    Raises:
-        InputError: another shape, or a value that is not finite.
-    """
+    """A number, or one for each point: float64, [] or [points]."""
     numbers = float_array(name, values)
     if numbers.shape not in ((), (points,)):
         raise InputError(
@@ -177,45 +141,14 @@ def per_point(name: str, values: ArrayLike, points: int) -> NDArray[np.float64]:
     return numbers
 
 
-def number(name: str, value: ArrayLike) -> float:
-    """A single finite number.
-
-    Raises:
-        InputError: it is not one.
-    """
+def number(name: str, value: ArrayLike, positive: bool = False) -> float:
+    """A single finite number."""
     numbers = float_array(name, value)
     if numbers.ndim:
         raise InputError(f"{name} must be one number; got an array of the shape {numbers.shape}.")
+    if positive and numbers <= 0:
+        raise InputError(f"{name} must be positive; got {numbers}.")
     return float(numbers)
-
-
-def positive_number(name: str, value: ArrayLike) -> float:
-    """A single finite number above 0.
-
-    Raises:
-        InputError: it is not one.
-    """
-    found = number(name, value)
-    if found <= 0:
-        raise InputError(f"{name} must be positive; got {found}.")
-    return found
-
-
-def whole_number(name: str, value: int, at_least: int) -> int:
-    """A whole number.
-
-    Raises:
-        InputError: it is not one, or less than `at_least`.
-    """
-    try:
-        whole = operator.index(value)
-    except TypeError:
-        whole = None
-    if whole is None or isinstance(value, bool):
-        raise InputError(f"{name} must be a whole number; got {value!r}.")
-    if whole < at_least:
-        raise InputError(f"{name} must be at least {at_least}; got {whole}.")
-    return whole
 
 
 def element(name: str, index: tuple[int, ...]) -> str:

@@ -11,8 +11,8 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import latent_table, whole_number
+from vae_ortho_plugin.errors import InputError, check_whole
+from vae_ortho_plugin.measures.arrays import latent_indices, latent_table
 from vae_ortho_plugin.measures.factors import check_varies, checked_factors
 from vae_ortho_plugin.measures.results import Result
 
@@ -93,8 +93,11 @@ def disentanglement_score(
         InputError: shapes, lengths or kinds that do not fit, values that are not finite, strings in
             a continuous factor, too few points or latents, a factor that does not vary.
     """
-    codes = latent_table("means", means, active)
+    latents = latent_table("means", means)
+    codes = latents[:, latent_indices(active, latents.shape[1])]
     points = len(codes)
+    check_whole("seed", seed)
+    check_whole("num_neighbors", num_neighbors, 1)
     columns, kinds, names = checked_factors(factors, factor_kinds, points, factor_names)
     num_held_out = round(HELD_OUT * points)
     if codes.shape[1] < 2:
@@ -102,12 +105,12 @@ def disentanglement_score(
             f"The disentanglement score compares the best latent with the second best; got "
             f"{codes.shape[1]} latents, it needs at least 2."
         )
-    if points - num_held_out < whole_number("num_neighbors", num_neighbors, 1) or not num_held_out:
+    if points - num_held_out < num_neighbors or not num_held_out:
         raise InputError(
             f"{points} points are too few: {num_neighbors} neighbours are taken among 80 % of them "
             "and judged on the other 20 %."
         )
-    order = np.random.default_rng(whole_number("seed", seed, 0)).permutation(points)
+    order = np.random.default_rng(seed).permutation(points)
     held_out, fitted = np.split(order, [num_held_out])
     predictors = []
     for column, kind, name in zip(columns, kinds, names, strict=True):

@@ -16,8 +16,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
-from vae_ortho_plugin.errors import InputError, check_one_of
-from vae_ortho_plugin.measures.arrays import latent_indices, latent_table, whole_number
+from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
+from vae_ortho_plugin.measures.arrays import latent_indices, latent_table
 from vae_ortho_plugin.measures.factors import checked_factors
 from vae_ortho_plugin.measures.results import Result
 
@@ -170,10 +170,11 @@ def infomec(
     chosen = latent_indices(active, latents.shape[1])
     latents = latents[:, chosen]
     columns, kinds, _ = checked_factors(factors, factor_kinds, len(latents))
+    check_whole("seed", seed)
     ranges = np.ptp(latents, axis=0)
     kept = np.flatnonzero(ranges > ranges.max() * _SMALL_RANGE)
     latents = _standardized(latents)
-    nmi = _nmi(latents, columns, kinds, whole_number("seed", seed, 0))
+    nmi = _nmi(latents, columns, kinds, seed)
     terms = [_explained(latents, *of_factor) for of_factor in zip(columns, kinds, strict=True)]
     return InfoMec(
         infom=_concentration(nmi[kept]),

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import positive_number
+from vae_ortho_plugin.measures.arrays import number
 from vae_ortho_plugin.measures.jacobians import small_jacobians
 from vae_ortho_plugin.measures.optimum import log_column_product, log_volume
 from vae_ortho_plugin.measures.results import OverPoints
@@ -63,7 +63,7 @@ def regularized_ima_contrast(
             positive.
     """
     factors = small_jacobians(jacobians, active)
-    scale = np.sqrt(2 / positive_number("beta", beta))
+    scale = np.sqrt(2 / number("beta", beta, positive=True))
     points, _, latents = factors.shape
     identity = np.broadcast_to(np.eye(latents), (points, latents, latents))
     # The Gram matrix of these columns is P; forming P itself would lose passive latents in rounding.

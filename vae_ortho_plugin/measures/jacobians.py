@@ -23,14 +23,9 @@ _LEAST_SHARE = 1e-6
 def checked_jacobians(
     jacobians: ArrayLike, active: ArrayLike | None = None, name: str = "jacobians"
 ) -> NDArray[Any]:
-    """The Jacobians [points, outputs, latents] in their own type; their values are not checked.
+    """The Jacobians [points, outputs, latents] of the active latents, in their own type.
 
-    Args:
-        active: indices of the latents to take; None for all.
-        name: of the argument, for the message.
-
-    Raises:
-        InputError: no real numbers, another number of dimensions, one of them 0, or `active` is not valid.
+    Raises InputError for other shapes and types; the values are not checked.
     """
     array = real_array(name, jacobians)
     check_shape(name, array, points=None, outputs=None, latents=None)
@@ -105,11 +100,7 @@ def small_jacobians(
 def jacobians_and_sigma(
     jacobians: ArrayLike, sigma: ArrayLike, active: ArrayLike | None = None
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """`small_jacobians` and the standard deviations, of the active latents.
-
-    Raises:
-        InputError: an array or `active` is not valid, or they do not fit.
-    """
+    """`small_jacobians` and the standard deviations, of the active latents."""
     array = checked_jacobians(jacobians)
     points, _, latents = array.shape
     numbers = positive_sigma(sigma, points, latents)

@@ -22,8 +22,10 @@ The paper's constants differ: Eqs. 25 and 26 read 24.5 e^(−C) and 52.4 e^(−C
 C = Σ_j −log σ_j², the formula above gives e^(−C/2) for two latents; the paper's e^(−C) holds for
 C = Σ_j −log σ_j, that is P = 2C. C has this meaning in Eqs. 10 and 21 too.
 
-Every function computes in float64. Functions of Jacobians accept [points, outputs, latents], or in
-their place a factor R [points, latents, latents] of J = QR (`triangular_factors`).
+Arguments: `jacobians` [points, outputs, latents], or R of J = QR in their place (`triangular_factors`); `sigma`
+and `means` [points, latents]; `precision` and `kl` a number or [points]. Results are float64 [points], unless a
+function says otherwise. Each function raises InputError for another shape, a value that is not finite, or a σ
+that is not positive.
 
 The examples below use the M1 of Eq. 24, whose columns have the squared lengths 50 and 3 and the
 inner product −4.
@@ -52,12 +54,6 @@ def precision(sigma: ArrayLike) -> NDArray[np.float64]:
     >>> import math
     >>> precision([[math.exp(-1), 1]]).round(9).tolist()
     [2.0]
-
-    Args:
-        sigma: standard deviations [points, latents], positive.
-
-    Raises:
-        InputError: wrong shape, or a standard deviation that is not finite and positive.
     """
     return np.asarray(-2 * np.log(positive_sigma(sigma)).sum(axis=-1))
 
@@ -65,15 +61,10 @@ def precision(sigma: ArrayLike) -> NDArray[np.float64]:
 def precision_of_kl(kl: ArrayLike, means: ArrayLike) -> NDArray[np.float64]:
     """P for which L≈KL (Eq. 10, all latents active) has the value `kl`: 2 kl − ‖μ‖² + d, [points].
 
+    `kl` is in nats, C_i in Eq. 21.
+
     >>> precision_of_kl(3.0, [[1.0, 0.0]]).tolist()
     [7.0]
-
-    Args:
-        kl: [points] or a number, in nats: C_i in Eq. 21.
-        means: μ, [points, latents].
-
-    Raises:
-        InputError: wrong shape, or a value that is not finite.
     """
     mu = latent_table("means", means)
     squares = np.sum(mu**2, axis=-1)
@@ -86,12 +77,6 @@ def log_column_product(jacobians: ArrayLike) -> NDArray[np.float64]:
     >>> import numpy as np
     >>> np.exp(2 * log_column_product([[[4, 1], [-3, 1], [5, -1]]])).round(6).tolist()
     [150.0]
-
-    Args:
-        jacobians: [points, outputs, latents].
-
-    Raises:
-        InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
     return np.asarray(_log_column_norms(small_jacobians(jacobians)).sum(axis=-1))
 
@@ -105,12 +90,6 @@ def log_volume(jacobians: ArrayLike) -> NDArray[np.float64]:
     >>> import numpy as np
     >>> np.exp(2 * log_volume([[[4, 1], [-3, 1], [5, -1]]])).round(6).tolist()  # 50 · 3 − 4²
     [134.0]
-
-    Args:
-        jacobians: [points, outputs, latents].
-
-    Raises:
-        InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
     factors = small_jacobians(jacobians)
     points, outputs, latents = factors.shape
@@ -126,19 +105,12 @@ def log_volume(jacobians: ArrayLike) -> NDArray[np.float64]:
 def optimal_sigma(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.float64]:
     """The σ of least linearized loss for given columns (Eqs. 22, 23), [points, latents].
 
-    σ_j² = e^(−P/d) col_Π(J)^(2/d) / ‖J_j‖². For M1, σ_1²/σ_2² is 3/50 (Eq. 25):
+    σ_j² = e^(−P/d) col_Π(J)^(2/d) / ‖J_j‖². A column that is zero, whose latent would take noise without
+    bound, is refused. For M1, σ_1²/σ_2² is 3/50 (Eq. 25):
 
     >>> sigma = optimal_sigma([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)
     >>> round(float(sigma[0, 0] / sigma[0, 1]) ** 2, 6)
     0.06
-
-    Args:
-        jacobians: [points, outputs, latents].
-        precision: P, [points] or a number.
-
-    Raises:
-        InputError: wrong shape, a value that is not finite, or a column that is zero, whose latent
-            would take noise without bound.
     """
     norms = _log_column_norms(small_jacobians(jacobians))
     if not np.isfinite(norms).all():
@@ -163,14 +135,8 @@ def optimal_columns(jacobians: ArrayLike) -> NDArray[np.float64]:
     >>> np.abs(columns.T @ columns).round(9).tolist()
     [[9.0, 0.0], [0.0, 1.0]]
 
-    Args:
-        jacobians: [points, outputs, latents].
-
     Returns:
         [points, outputs, latents], longest column first.
-
-    Raises:
-        InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
     # The factors have J's right singular vectors. With fewer outputs than latents, V is completed to
     # a rotation.
@@ -187,14 +153,6 @@ def log_linearized_loss(jacobians: ArrayLike, sigma: ArrayLike) -> NDArray[np.fl
     >>> import numpy as np
     >>> np.exp(log_linearized_loss([[[4, 1], [-3, 1], [5, -1]]], [[1, 1]])).round(6).tolist()
     [53.0]
-
-    Args:
-        jacobians: [points, outputs, latents].
-        sigma: standard deviations [points, latents], positive.
-
-    Raises:
-        InputError: wrong shape, a Jacobian that is not finite, or a standard deviation that is not
-            finite and positive.
     """
     factors, numbers = jacobians_and_sigma(jacobians, sigma)
     return np.asarray(logsumexp(2 * (np.log(numbers) + _log_column_norms(factors)), axis=-1))
@@ -208,13 +166,6 @@ def log_least_loss(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.flo
     >>> import numpy as np
     >>> np.exp(log_least_loss([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)).round(2).tolist()
     [24.49]
-
-    Args:
-        jacobians: [points, outputs, latents].
-        precision: P, [points] or a number.
-
-    Raises:
-        InputError: wrong shape, or a value that is not finite.
     """
     factors = small_jacobians(jacobians)
     return _log_loss(factors, precision, log_column_product(factors))
@@ -229,13 +180,6 @@ def log_lower_bound(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.fl
     >>> import numpy as np
     >>> np.exp(log_lower_bound([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)).round(2).tolist()
     [23.15]
-
-    Args:
-        jacobians: [points, outputs, latents].
-        precision: P, [points] or a number.
-
-    Raises:
-        InputError: wrong shape, or a value that is not finite.
     """
     factors = small_jacobians(jacobians)
     return _log_loss(factors, precision, log_volume(factors))

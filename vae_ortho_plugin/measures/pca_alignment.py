@@ -12,12 +12,11 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 from scipy.optimize import linear_sum_assignment
 
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, check_whole
 from vae_ortho_plugin.measures.arrays import (
     check_finite,
     float_array,
     real_array,
-    whole_number,
 )
 from vae_ortho_plugin.measures.results import Result
 
@@ -72,7 +71,7 @@ def principal_components(batches: Iterable[ArrayLike], at_most: int) -> Principa
     Raises:
         InputError: no data, batches of different sizes, or data that do not vary or are not finite.
     """
-    at_most = whole_number("at_most", at_most, 1)
+    check_whole("at_most", at_most, 1)
     count = 0
     # Data are shifted by the mean of the first batch: far from 0, their variance would be lost in the
     # sum of squares.

@@ -12,6 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.arrays import (
+    check_shape,
     float_array,
     latent_table,
     number,
@@ -195,11 +196,8 @@ def share_below(
     at = float_array("steps", steps)
     values = real_array("delta_kl", delta_kl).astype(np.float64)
     last, limit = number("last_step", last_step), number("threshold", threshold)
-    if at.ndim != 1 or at.shape != values.shape or not at.size:
-        raise InputError(
-            f"One value of Δ_KL for each of at least one step is needed; got the shapes {at.shape} "
-            f"(steps) and {values.shape} (values)."
-        )
+    check_shape("steps", at, evaluations=None)
+    check_shape("delta_kl", values, evaluations=len(at))
     if at[0] < 0 or (np.diff(at) <= 0).any() or at[-1] > last or last < 1:
         raise InputError(
             f"Steps must increase, from 0 or more to last_step = {last:g} at most, which is at least 1; "

@@ -9,7 +9,7 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vae_ortho_plugin.measures.arrays import positive_number
+from vae_ortho_plugin.measures.arrays import number
 from vae_ortho_plugin.measures.jacobians import jacobians_and_sigma
 from vae_ortho_plugin.measures.results import OverPoints
 
@@ -53,5 +53,5 @@ def self_consistency(
     """
     factors, numbers = jacobians_and_sigma(jacobians, sigma, active)
     noise = numbers * np.linalg.norm(factors, axis=1)
-    ratios = numbers**2 + 2 / positive_number("beta", beta) * noise**2
+    ratios = numbers**2 + 2 / number("beta", beta, positive=True) * noise**2
     return SelfConsistency(ratios.mean(axis=1), ratios=ratios)
