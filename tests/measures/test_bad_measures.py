@@ -173,6 +173,10 @@ IMAGES = np.zeros((2, 3, 4, 1))
             lambda: measures.distance_to_orthogonality(np.ones((1, 2, 3))),
             "at least as many outputs",
         ),
+        (lambda: measures.regularized_ima_contrast(IDENTITY, 0.0), "beta must be positive"),
+        (lambda: measures.self_consistency(IDENTITY, ONES, -1.0), "beta must be positive"),
+        (lambda: measures.mean_abs_cosine(IDENTITY[:, :, :1]), "at least 2 latents; got 1"),
+        (lambda: measures.singular_value_ratios(IDENTITY[:, :, :1]), "at least 2 latents; got 1"),
         (
             lambda: measures.polarized_regime([[0.0, 1e200]], [[1.0, 1.0]]),
             r"means\[0, 1\] is 1e\+200, which is too large",
@@ -237,15 +241,6 @@ def test_integers_do_not_overflow():
     assert terms.linearized.mean == 200**2
     large = np.array([[[2**40, 0], [0, 2**40]]])
     assert optimum.log_volume(large) == pytest.approx(80 * np.log(2))
-
-
-def test_the_precision_gap_of_zero_and_dependent_columns_is_infinite_in_spite_of_rounding():
-    for columns in (np.zeros((2, 2)), [[1.0, 0.0], [0.0, 0.0]]):
-        gap = measures.precision_gap([columns], ONES)
-        assert gap.mean == gap.sigma_part.mean == gap.columns_part.mean == np.inf
-    for columns in ([[1.0, 1.0], [1.0, 1.0]], [[1.0, 3.0], [0.1, 0.3]]):
-        gap = measures.precision_gap([columns], ONES)
-        assert gap.columns_part.mean == gap.mean == np.inf and np.isfinite(gap.sigma_part.mean)
 
 
 def test_results_are_equal_where_all_of_their_fields_are():

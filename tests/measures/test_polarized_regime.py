@@ -48,21 +48,6 @@ def test_the_deviation_is_never_negative():
 
 
 @pytest.mark.parametrize(
-    "means, sigma, message",
-    [
-        (np.zeros([0, 2]), np.ones([0, 2]), "means must have the shape"),
-        (np.zeros([3, 2]), np.ones([3, 1]), r"sigma must have the shape .*here \[3, 2\]"),
-        (np.zeros(3), np.ones(3), "means must have the shape"),
-        (np.zeros([3, 2]), np.zeros([3, 2]), "Are these log variances"),
-        (np.full([3, 2], np.nan), np.ones([3, 2]), "must be finite"),
-    ],
-)
-def test_unfit_means_and_standard_deviations_are_refused(means, sigma, message):
-    with pytest.raises(InputError, match=message):
-        polarized_regime(means, sigma)
-
-
-@pytest.mark.parametrize(
     "values, share",
     [
         ([0.01, 0.01, 0.01, 0.01], 75),
@@ -78,15 +63,9 @@ def test_share_of_the_training_after_which_the_deviation_stays_below(values, sha
     assert share_below(STEPS, values, 400) == share
 
 
-def test_time_after_the_last_evaluation_counts():
+def test_the_first_and_the_last_steps_of_a_training_run_count_and_another_threshold_can_be_taken():
     assert share_below([100, 200], [0.5, 0.01], 1000) == 80
-
-
-def test_a_deviation_small_from_the_initial_weights_on_has_the_whole_training():
     assert share_below([0, 100], [0.01, 0.01], 100) == 100
-
-
-def test_the_threshold_can_be_another():
     assert share_below(STEPS, [0.3, 0.2, 0.1, 0.1], 400, threshold=0.25) == 50
 
 

@@ -42,7 +42,7 @@ def test_the_table_of_measures_has_what_the_code_has():
     assert {*functions, *in_gin} - named == set()
 
     arrays = {"jacobians", "means", "sigma", "factors"}
-    for row in re.findall(r"^\| `.*", page, re.MULTILINE):
+    for row in re.findall(r"^\| `.*", page.split("\n## ")[0], re.MULTILINE):
         name, *_, needs, _, _ = re.split(r"(?<!\\)\|", row[1:-1])
         if name.strip(" `") in functions:
             taken = inspect.signature(getattr(measures, name.strip(" `"))).parameters
