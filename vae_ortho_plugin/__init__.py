@@ -14,7 +14,7 @@ because every Python process of the environment imports it at its start (see `va
 
 from vae_ortho_plugin.dlib.hook import install as _install
 
-__version__ = "0.2.0"
+__version__ = "0.3.0"
 
 # True for type checkers only. `typing` would add 5 ms to every start of Python.
 TYPE_CHECKING = False
@@ -24,13 +24,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ACTIVE_STD",
-    "DisentanglementResult",
-    "DtoResult",
+    "DisentanglementScore",
     "InfoMec",
     "InputError",
     "LatentTypes",
     "LossDecomposition",
+    "MatchedAngles",
     "Mcc",
+    "OverPoints",
     "PolarizedRegime",
     "PrecisionGap",
     "PrincipalComponents",
@@ -49,7 +50,6 @@ __all__ = [
     "mean_abs_cosine",
     "nearest_signed_permutation",
     "optimum",
-    "point_distances",
     "polarized_regime",
     "precision_gap",
     "principal_components",
@@ -58,7 +58,6 @@ __all__ = [
     "self_consistency",
     "share_below",
     "singular_value_ratios",
-    "summarize",
     "triangular_factors",
 ]
 

@@ -1,30 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
-import functools
-import json
 from pathlib import Path
 
 import numpy as np
 import pytest
+from metrics_support import M1, M2, Gaussian, export_linear_model
+from metrics_support import run as run_metric
 
-import vae_ortho_plugin  # noqa: F401
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only, and TensorFlow Hub after dlib.
 # isort: split
 from disentanglement_lib.data.ground_truth import dummy_data
-from disentanglement_lib.evaluation import evaluate
-from disentanglement_lib.methods.unsupervised import train
 
-# isort: split
-import tensorflow.compat.v1 as tf
-import tensorflow_hub as hub
-
-from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
-from vae_ortho_plugin.decoder.metrics.evaluated import model_dir_from
 from vae_ortho_plugin.decoder.metrics.loss_decomposition import loss_decomposition
+from vae_ortho_plugin.decoder.metrics.of_jacobians import precision_gap
 from vae_ortho_plugin.decoder.metrics.pca_alignment import pca_alignment
-from vae_ortho_plugin.decoder.metrics.precision_gap import precision_gap
 from vae_ortho_plugin.decoder.trained_model import open_model
-from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.errors import InputError
 
 METRICS = {
@@ -32,67 +20,11 @@ METRICS = {
     "pca_alignment": pca_alignment,
     "precision_gap": precision_gap,
 }
-ROOT = Path(__file__).parents[2]
 TF114 = Path(__file__).parents[1] / "fixtures" / "tf114_model" / "model"
-
-# Eq. 24, and Sec. 4.2: M2 = M1 R45ᵀ.
-M1 = np.array([[4.0, 1], [-3, 1], [5, -1]])
-M2 = M1 @ np.array([[1, 1], [-1, 1]]) / np.sqrt(2)
-
-
-class Gaussian(SplitGroundTruthData):
-    """1,000 points of R^3, the variances along the axes 9, 4, 1."""
-
-    def __init__(self, scale=(3, 2, 1)):
-        points = np.random.default_rng(0).normal(size=(1000, 3)) * scale
-        super().__init__(points.astype(np.float32)[:, :, None, None])
-
-
-def export_linear_model(
-    directory, encoder, decoder, scale, activation="linear", loss="squared_error"
-):
-    """A trained model's directory: mean = encoder x, posterior covariance scale scaleᵀ, Dec = decoder z.
-
-    No scale stands for an autoencoder.
-    """
-    latents = len(encoder)
-
-    def module_fn():
-        images = tf.placeholder(tf.float32, [None, 3, 1, 1])
-        mean = tf.matmul(tf.reshape(images, [-1, 3]), np.transpose(encoder).astype("f"))
-        variances = np.sum(np.square(scale), axis=1) if scale is not None else np.exp(-80.0)
-        logvar = tf.zeros_like(mean) + np.log(variances).astype("f")
-        hub.add_signature("gaussian_encoder", {"images": images}, {"mean": mean, "logvar": logvar})
-        # A variable, whose initial value is another draw of normal numbers.
-        factor = tf.get_variable("factor", [], initializer=tf.random_normal_initializer())
-        matrix = tf.stop_gradient(factor) * 0 + np.transpose(decoder).astype("f")
-
-        def decode(latents):
-            return tf.reshape(tf.matmul(latents, matrix), [-1, 3, 1, 1])
-
-        sample = mean
-        if scale is not None:
-            noise = tf.random_normal(tf.shape(mean))
-            sample += tf.matmul(noise, np.transpose(scale).astype("f"))
-        hub.add_signature("reconstructions", {"images": images}, {"images": decode(sample)})
-        feed = tf.placeholder(tf.float32, [None, latents])
-        hub.add_signature("decoder", {"latent_vectors": feed}, {"images": decode(feed)})
-
-    with tf.Graph().as_default(), tf.Session() as session:
-        module = hub.Module(hub.create_module_spec(module_fn))
-        session.run(tf.global_variables_initializer())
-        module.export(str(directory / "tfhub"), session)
-    (directory / "results" / "gin").mkdir(parents=True)
-    (directory / "results" / "gin" / "train.gin").write_text(
-        f"reconstruction_loss.activation = '{activation}'\nreconstruction_loss.loss_fn = @{loss}\n"
-    )
-    return directory
 
 
 def run(metric, directory, data=None, **settings):
-    """The metric as the step that evaluates `directory` calls it."""
-    with model_dir_from(functools.partial(find_model_dir, str(directory))):
-        return METRICS[metric](data or Gaussian(), None, np.random.RandomState(0), **settings)
+    return run_metric(METRICS[metric], directory, data, **settings)
 
 
 def test_precision_gap_of_m1_and_m2_is_known(tmp_path):
@@ -255,29 +187,22 @@ def test_pca_alignment_takes_active_latents_or_as_many_directions_as_asked_for(t
     assert (none["num_directions"], none["decoder_angle"], none["encoder_angles"]) == (0, None, [])
 
 
-@pytest.mark.parametrize(
-    ("metric", "settings", "message"),
-    [
+def test_bad_settings_are_refused(tmp_path):
+    directory = export_linear_model(tmp_path, np.eye(2, 3), M1, np.eye(2))
+    for metric, settings, message in (
         ("loss_decomposition", {"num_samples": 0}, "num_samples must be at least 1; got 0"),
         ("loss_decomposition", {"split": "dev"}, "'dev'"),
         ("loss_decomposition", {"data": dummy_data.DummyData()}, "trained on observations of"),
         ("precision_gap", {"num_points": 101}, "the test split has 100 points"),
-        ("precision_gap", {"output": "pixels"}, "Unknown decoder output 'pixels'"),
+        ("precision_gap", {"output": "pixels"}, "output = 'pixels' is unknown"),
         ("precision_gap", {"batch_size": 0}, "batch_size must be at least 1"),
         ("pca_alignment", {"num_directions": 3}, "num_directions = 3, but the model has 2 latents"),
         ("pca_alignment", {"num_directions": 0}, "num_directions must be at least 1"),
         ("pca_alignment", {"data": Gaussian((0, 0, 0))}, "All observations are the same"),
-        (
-            "pca_alignment",
-            {"num_points": 2, "num_directions": 2},
-            "2 points do not determine the encoder",
-        ),
-    ],
-)
-def test_bad_settings_are_refused(tmp_path, metric, settings, message):
-    directory = export_linear_model(tmp_path, np.eye(2, 3), M1, np.eye(2))
-    with pytest.raises(InputError, match=message):
-        run(metric, directory, **settings)
+        ("pca_alignment", {"num_points": 2, "num_directions": 2}, "2 points do not determine"),
+    ):
+        with pytest.raises(InputError, match=message):
+            run(metric, directory, **settings)
 
 
 def test_a_posterior_that_is_a_point_has_no_noise_to_measure(tmp_path):
@@ -293,55 +218,3 @@ def test_a_directory_without_a_decoder_is_refused_with_the_metric_to_configure(t
     for metric in ("loss_decomposition", "precision_gap", "pca_alignment"):
         with pytest.raises(InputError, match=f"^{metric} needs.*set {metric}.model_dir"):
             run(metric, tmp_path)
-
-
-SMALL = ["synth_linear.num_points = 1000", "model.training_steps = 200", "model.eval_steps = 2"]
-
-
-def trained(directory, model):
-    config = str(ROOT / "gin_configs" / f"{model}.gin")
-    train.train_with_gin(str(directory), gin_config_files=[config], gin_bindings=SMALL)
-    return directory
-
-
-def evaluated(metric, directory, output):
-    evaluate.evaluate_with_gin(
-        str(directory),
-        str(output),
-        gin_config_files=[str(ROOT / "gin_configs" / "metrics" / f"{metric}.gin")],
-    )
-    return json.loads((output / "results" / "json" / "evaluation_results.json").read_text())
-
-
-def test_the_metrics_of_a_beta_vae_through_dlib(tmp_path):
-    model = trained(tmp_path / "model", "beta_vae")
-    loss = evaluated("loss_decomposition", model, tmp_path / "loss")
-    assert loss["num_points"] == 100
-    # The model is linear, so that Eq. 17 is exact.
-    assert abs(loss["linearization_error"]) < 5 * loss["linearization_error_stderr"]
-    gap = evaluated("precision_gap", model, tmp_path / "gap")
-    assert gap["precision_gap"] > gap["precision_gap_columns"] > 0
-    pca = evaluated("pca_alignment", model, tmp_path / "pca")
-    assert pca["num_directions"] == pca["num_active_latents"]
-
-
-def test_the_noise_of_a_full_covariance_vae_is_its_own(tmp_path):
-    model = trained(tmp_path / "model", "beta_vae_sigma")
-    loss = evaluated("loss_decomposition", model, tmp_path / "loss")
-    assert abs(loss["linearization_error"]) < 5 * loss["linearization_error_stderr"]
-    with open_model(str(model)) as opened:
-        images = np.random.default_rng(0).normal(size=(2, 3, 1, 1))
-        means, logvars = opened.posterior(images)
-        (jacobians,) = opened.jacobians(means)
-        factors = np.linalg.pinv(jacobians) @ opened.noise_jacobians(images)
-    covariances = factors @ factors.swapaxes(1, 2)
-    assert np.diagonal(covariances, axis1=1, axis2=2) == pytest.approx(np.exp(logvars), rel=1e-3)
-    assert (np.abs(covariances[:, 0, 1]) > 1e-6).all()
-
-
-def test_an_autoencoder_through_dlib_is_refused_and_leaves_nothing(tmp_path):
-    model = trained(tmp_path / "model", "autoencoder")
-    for metric in ("loss_decomposition", "precision_gap"):
-        with pytest.raises(InputError, match="is a point"):
-            evaluated(metric, model, tmp_path / metric)
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -80,13 +80,13 @@ def summaries(directory, prefix):
 
 
 def exported_posterior(module, points):
-    """Means and variances [points, latents] of a TF-Hub module's encoder."""
+    """Means and standard deviations [points, latents] of a TF-Hub module's encoder."""
     with tf.Graph().as_default(), tf.Session() as session:
         encode = hub.Module(str(module))
         outputs = encode({"images": points}, signature="gaussian_encoder", as_dict=True)
         session.run(tf.global_variables_initializer())
         outputs = session.run(outputs)
-    return outputs["mean"], np.exp(outputs["logvar"])
+    return outputs["mean"], np.exp(outputs["logvar"] / 2)
 
 
 def first_points_of_dlib(num):

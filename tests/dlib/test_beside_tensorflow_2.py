@@ -56,7 +56,7 @@ factors, observations = data.sample(500, np.random.RandomState(0))
 score = vae_ortho_plugin.disentanglement_score(
     encode(observations), factors, factor_kinds=["continuous"] * 2
 )
-assert 0 <= score.disentanglement_score <= 1
+assert 0 <= score.score <= 1
 jacobians = np.tile(np.eye(3)[:, :2] * [2.0, 1.0], (5, 1, 1))
 assert vae_ortho_plugin.distance_to_orthogonality(jacobians).mean < 1e-6
 

@@ -25,10 +25,10 @@ def test_terms_of_a_linear_decoder_are_known():
     terms = decomposed(lambda z: z @ weights.T, jacobians, means, np.diag(sigma), observations)
     stochastic = np.sum(sigma**2 * np.sum(weights**2, axis=0))
     deterministic = np.sum((means @ weights.T - observations) ** 2, axis=1)
-    assert terms.linearized == pytest.approx(np.full(3, stochastic))
-    assert terms.deterministic == pytest.approx(deterministic)
-    assert terms.stochastic == pytest.approx(np.full(3, stochastic), rel=0.05)
-    assert terms.total == pytest.approx(deterministic + stochastic, rel=0.02)
+    assert terms.linearized.per_point == pytest.approx(np.full(3, stochastic))
+    assert terms.deterministic.per_point == pytest.approx(deterministic)
+    assert terms.stochastic.per_point == pytest.approx(np.full(3, stochastic), rel=0.05)
+    assert terms.total.per_point == pytest.approx(deterministic + stochastic, rel=0.02)
 
 
 def test_correlated_noise_counts_with_its_covariance():
@@ -38,8 +38,8 @@ def test_correlated_noise_counts_with_its_covariance():
     terms = decomposed(
         lambda z: z @ weights.T, weights[None].repeat(2, 0), means, scale, np.zeros((2, 1))
     )
-    assert terms.linearized == pytest.approx([0.01, 0.01])
-    assert terms.stochastic == pytest.approx([0.01, 0.01], rel=0.05)
+    assert terms.linearized.per_point == pytest.approx([0.01, 0.01])
+    assert terms.stochastic.per_point == pytest.approx([0.01, 0.01], rel=0.05)
 
 
 def test_the_square_decoder_misses_linearization_and_proposition_4_by_known_amounts():
@@ -47,19 +47,21 @@ def test_the_square_decoder_misses_linearization_and_proposition_4_by_known_amou
     terms = decomposed(np.square, 2 * means[:, :, None], means, np.array([[sigma]]), observations)
     mean, target = means[:, 0], observations[:, 0]
     # z = μ + σε: z² − μ² = 2μσε + σ²ε², of the mean σ², the variance 4μ²σ² + 2σ⁴.
-    assert terms.linearized == pytest.approx(4 * mean**2 * sigma**2)
-    assert terms.stochastic == pytest.approx(4 * mean**2 * sigma**2 + 3 * sigma**4, rel=0.1)
-    bias = terms.total - terms.deterministic - terms.stochastic
+    assert terms.linearized.per_point == pytest.approx(4 * mean**2 * sigma**2)
+    assert terms.stochastic.per_point == pytest.approx(
+        4 * mean**2 * sigma**2 + 3 * sigma**4, rel=0.1
+    )
+    bias = terms.total.per_point - terms.deterministic.per_point - terms.stochastic.per_point
     assert bias == pytest.approx(2 * (mean**2 - target) * sigma**2, rel=0.1)
 
 
 def test_observations_may_be_images():
     images = np.arange(24.0).reshape(2, 3, 4, 1)
     terms = loss_decomposition(images, images + 1, [images + 3], np.ones((2, 12, 1)))
-    assert terms.deterministic.tolist() == [12, 12]
-    assert terms.stochastic.tolist() == [48, 48]
-    assert terms.total.tolist() == [108, 108]
-    assert terms.linearized.tolist() == [12, 12]
+    assert terms.deterministic.per_point.tolist() == [12, 12]
+    assert terms.stochastic.per_point.tolist() == [48, 48]
+    assert terms.total.per_point.tolist() == [108, 108]
+    assert terms.linearized.per_point.tolist() == [12, 12]
 
 
 def test_bad_input_is_refused():

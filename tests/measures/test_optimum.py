@@ -188,12 +188,3 @@ def test_a_column_of_zeros_has_no_optimal_sigma_and_no_product():
     assert np.isneginf(optimum.log_column_product(jacobians)).tolist() == [False, True, False]
     with pytest.raises(InputError, match="ignores latent 2 at point 1.*leave that latent out"):
         optimum.optimal_sigma(jacobians, 1.0)
-
-
-def test_bad_input_is_refused():
-    with pytest.raises(InputError, match=r"shape \[points, outputs, latents\].*got \(3, 2\)"):
-        optimum.log_volume(M1)
-    with pytest.raises(InputError, match="Jacobian at point 1 is not finite"):
-        optimum.log_volume(np.stack([M1, M1 * np.nan]))
-    with pytest.raises(InputError, match="sigma must be finite and positive"):
-        optimum.precision(np.array([[1.0, 0.0]]))

@@ -58,25 +58,25 @@ def test_principal_components_of_images_are_those_of_their_pixels():
 
 @pytest.mark.parametrize("degrees", [0, 1e-5, 20, 44])
 def test_angles_of_a_turned_plane_are_the_turn(degrees):
-    angles, latents = matched_angles(AXES[:, :2].T, [[-3], [0.1]] * turned(degrees))
-    assert angles == pytest.approx([degrees, degrees], rel=1e-6, abs=1e-9)
-    assert latents.tolist() == [0, 1]
+    found = matched_angles(AXES[:, :2].T, [[-3], [0.1]] * turned(degrees))
+    assert found.angles == pytest.approx([degrees, degrees], rel=1e-6, abs=1e-9)
+    assert found.matched.tolist() == [0, 1]
 
 
 def test_directions_are_matched_to_latents_of_their_own():
-    angles, latents = matched_angles(AXES[:, :2].T, turned(60))
-    assert angles == pytest.approx([30, 30])
-    assert latents.tolist() == [1, 0]
+    found = matched_angles(AXES[:, :2].T, turned(60))
+    assert found.angles == pytest.approx([30, 30])
+    assert found.matched.tolist() == [1, 0]
     # Nearest to the first direction for both, but the second needs one as well.
     candidates = np.stack([turned(0)[0], turned(10)[0], AXES[:, 2]])
-    angles, latents = matched_angles(AXES[:, :2].T, candidates)
-    assert angles == pytest.approx([0, 80])
-    assert latents.tolist() == [0, 1]
+    found = matched_angles(AXES[:, :2].T, candidates)
+    assert found.angles == pytest.approx([0, 80])
+    assert found.matched.tolist() == [0, 1]
 
 
 def test_a_latent_without_a_direction_is_orthogonal_to_all():
-    angles, latents = matched_angles(AXES[:, :1].T, np.zeros((1, 3)))
-    assert (angles.tolist(), latents.tolist()) == ([90], [0])
+    found = matched_angles(AXES[:, :1].T, np.zeros((1, 3)))
+    assert (found.angles.tolist(), found.matched.tolist()) == ([90], [0])
 
 
 def test_encoder_directions_of_a_linear_encoder_are_its_weights_in_the_span_of_the_data():

@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import dataclasses
 import doctest
 import importlib
 import inspect
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 
 import vae_ortho_plugin
-from vae_ortho_plugin import errors, measures
+from vae_ortho_plugin import InputError, errors, measures
 
 MODULES = [f"{measures.__name__}.{found.name}" for found in pkgutil.iter_modules(measures.__path__)]
 M1 = [[4.0, 1.0], [-3.0, 1.0], [5.0, -1.0]]  # Eq. 24
@@ -67,13 +68,13 @@ def test_measures_take_lists_and_arrays_of_other_frameworks(convert):
     dto = vae_ortho_plugin.distance_to_orthogonality(convert(jacobians))
     assert dto.mean == pytest.approx(measures.distance_to_orthogonality(jacobians).mean, abs=1e-6)
     gap = vae_ortho_plugin.precision_gap(convert(jacobians), convert(sigma))
-    assert gap.total == pytest.approx(measures.precision_gap(jacobians, sigma).total, abs=1e-5)
+    assert gap.mean == pytest.approx(measures.precision_gap(jacobians, sigma).mean, abs=1e-5)
 
 
 def test_measures_take_half_precision_and_compute_in_double():
     half = np.array([M1], np.float16)
-    assert measures.distance_to_orthogonality(half) == pytest.approx(
-        measures.distance_to_orthogonality([M1])
+    assert measures.distance_to_orthogonality(half).mean == pytest.approx(
+        measures.distance_to_orthogonality([M1]).mean
     )
     # 300^2 is not a float16 number.
     assert measures.distance_to_orthogonality([[[300.0, 0], [0, 300.0]]]).mean == 0
@@ -95,3 +96,55 @@ def test_measures_take_tensors_of_pytorch_that_require_a_gradient():
     assert measures.distance_to_orthogonality(jacobians).mean == pytest.approx(
         measures.distance_to_orthogonality([M1]).mean, abs=1e-6
     )
+
+
+RANDOM = np.random.default_rng(0).normal(size=(40, 6, 4))
+SIGMA = np.exp(RANDOM[:, 0])
+FACTORS = RANDOM[:, 1, :2]
+ACTIVE = [3, 1]
+
+
+def numbers(result):
+    """All numbers of a result, of its arrays and of the results in it."""
+    if dataclasses.is_dataclass(result):
+        return np.concatenate([numbers(value) for value in vars(result).values()])
+    array = np.ravel(result)
+    return array if array.dtype.kind == "f" else array[:0].astype(float)
+
+
+@pytest.mark.parametrize(
+    "measure, arrays",
+    [
+        (measures.distance_to_orthogonality, [RANDOM]),
+        (measures.singular_value_ratios, [RANDOM]),
+        (measures.ima_contrast, [RANDOM]),
+        (lambda j, **active: measures.regularized_ima_contrast(j, 0.5, **active), [RANDOM]),
+        (measures.mean_abs_cosine, [RANDOM]),
+        (measures.precision_gap, [RANDOM, SIGMA]),
+        (lambda *of, **active: measures.self_consistency(*of, 0.5, **active), [RANDOM, SIGMA]),
+        (lambda z, **active: measures.disentanglement_score(z, FACTORS, "continuous", **active), [SIGMA]),
+        (lambda z, **active: measures.mcc(z, FACTORS, **active).correlations, [SIGMA]),
+        (lambda z, **active: measures.infomec(z, FACTORS, "continuous", **active).nmi, [SIGMA]),
+    ],
+)  # fmt: skip
+def test_a_measure_among_active_latents_is_that_of_their_columns(measure, arrays):
+    found = measure(*arrays, active=ACTIVE)
+    expected = measure(*(array[..., ACTIVE] for array in arrays))
+    np.testing.assert_allclose(numbers(found), numbers(expected), rtol=1e-9)
+    for bad in ([], [0, 0], [4], [-1], [True, False, True, True], [0.5], 1, [[0, 1]]):
+        with pytest.raises(InputError, match="active must have the indices"):
+            measure(*arrays, active=bad)
+
+
+def test_latents_of_measures_of_factors_keep_their_numbers():
+    factors = SIGMA[:, [3]] > np.median(SIGMA[:, 3])
+    assert measures.mcc(SIGMA, factors, active=[1, 3]).matched.tolist() == [3]
+    assert measures.infomec(SIGMA, factors, "categorical", active=[1, 3]).kept == [1, 3]
+
+
+def test_a_result_prints_its_numbers_and_the_shapes_of_large_arrays():
+    few, many = measures.OverPoints(np.array([1.0, 3.0])), measures.OverPoints(np.zeros(11))
+    assert (
+        repr(few) == "OverPoints(per_point=[1., 3.], mean=2.0, std=1.0, stderr=0.7071067811865475)"
+    )
+    assert repr(many).startswith("OverPoints(per_point=<array of the shape (11,)>, mean=0.0, ")

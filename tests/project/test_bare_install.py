@@ -76,7 +76,7 @@ def test_the_measures_work_there(bare):
         "    precision_gap)\n"
         "from vae_ortho_plugin.measures import loss_decomposition, optimum\n"
         "jacobians = [[[2, 0], [0, 1], [0, 0]]]\n"
-        "print(distance_to_orthogonality(jacobians).mean, precision_gap(jacobians, [[1, 2]]).total[0])\n"
+        "print(distance_to_orthogonality(jacobians).mean, precision_gap(jacobians, [[1, 2]]).mean)\n"
         "print(delta_kl([[0.0], [0.0]], [[0.9], [0.9]]))\n"
     )
     found = run(bare, "-c", program)

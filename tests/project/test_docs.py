@@ -35,9 +35,18 @@ def test_the_table_of_measures_has_what_the_code_has():
     package = ROOT / "vae_ortho_plugin"
     modules = [*package.glob("decoder/metrics/*.py"), *package.glob("decoder/tracking/*.py")]
     source = "".join(path.read_text(encoding="utf-8") for path in modules)
-    in_gin = re.findall(r'(?:configurable\(|_NAME = )"(\w+)"', source)
+    in_gin = re.findall(r'\n(?:@evaluated.metric\(|_NAME = )"(\w+)"', source)
+    in_gin += [f"{name}_while_training" for name in re.findall(r'\ntrack\("(\w+)"', source)]
+    assert {"dto", "mcc", "polarized_regime", "dto_while_training"} <= {*in_gin}
     functions = [name for name in measures.__all__ if inspect.isfunction(getattr(measures, name))]
     assert {*functions, *in_gin} - named == set()
+
+    arrays = {"jacobians", "means", "sigma", "factors"}
+    for row in re.findall(r"^\| `.*", page.split("\n## ")[0], re.MULTILINE):
+        name, *_, needs, _, _ = re.split(r"(?<!\\)\|", row[1:-1])
+        if name.strip(" `") in functions:
+            taken = inspect.signature(getattr(measures, name.strip(" `"))).parameters
+            assert set(re.findall(r"`(\w+)`", needs)) & arrays == {*taken} & arrays, name
 
     results = [item for item in vars(measures).values() if dataclasses.is_dataclass(item)]
     fields = {field.name for result in results for field in dataclasses.fields(result)}

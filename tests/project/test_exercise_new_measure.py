@@ -27,38 +27,26 @@ def condition_number(jacobians):
     return values[:, 0] / values[:, -1]
 '''
 METRIC = """
-import gin
 import numpy as np
 from condition_measure import condition_number
 from vae_ortho_plugin.decoder.metrics import evaluated
-from vae_ortho_plugin.decoder.trained_model import open_model
 
-@gin.configurable("condition_number", denylist=evaluated.GIVEN_BY_DLIB)
-def metric(ground_truth_data, representation_function, random_state, artifact_dir=None):
-    with open_model(evaluated.model_dir_of("condition_number", None)) as model:
-        points = evaluated.points(ground_truth_data, "test", 100, random_state)
-        means = np.concatenate([model.encode(images) for images, _ in points])
+@evaluated.metric("condition_number", "num_points")
+def metric(of, shift: float = 0.0):
+    with of.open_model() as model:
+        means, _ = of.posterior(model)
         values = condition_number(np.concatenate(list(model.jacobians(means))))
-    return evaluated.summary("condition_number", values)
+    return evaluated.summary("condition_number", values + shift)
 """
 TRACKER = """
-import gin
 import numpy as np
 from condition_measure import condition_number
-from vae_ortho_plugin.engine.tracker import register
-from vae_ortho_plugin.decoder.tracking.jacobians import JacobianTracker
+from vae_ortho_plugin.decoder.tracking.jacobians import track
 
-@gin.configurable("condition_while_training")
-def settings(every=0, num_points=100):
-    return every, num_points
-
-@register
-class ConditionWhileTraining(JacobianTracker):
-    name, label = "condition_while_training", "condition_number"
-    settings = staticmethod(settings)
-
-    def value(self, batches):
-        return float(np.mean(np.concatenate([condition_number(batch) for batch in batches])))
+track(
+    "condition_number",
+    lambda batches: np.mean(np.concatenate([condition_number(batch) for batch in batches])),
+)
 """
 
 
@@ -81,11 +69,12 @@ def test_a_measure_of_ones_own_is_evaluated_and_tracked(own_files):
     (own_files / "train.gin").write_text(
         "import condition_tracker\ninclude 'beta_vae.gin'\n"
         "synth_linear.num_points = 1000\nmodel.training_steps = 30\nmodel.eval_steps = 1\n"
-        "condition_while_training.every = 10\n"
+        "condition_number_while_training.every = 10\n"
     )
     (own_files / "metric.gin").write_text(
         "import condition_metric\nevaluation.evaluation_fn = @condition_number\n"
         "evaluation.random_seed = 0\ndataset.name = 'auto'\n"
+        "condition_number.num_points = 50\ncondition_number.shift = 1\n"
     )
     model_dir, output = own_files / "model", own_files / "evaluated"
     train.train_with_gin(str(model_dir), gin_config_files=[str(own_files / "train.gin")])
@@ -94,11 +83,11 @@ def test_a_measure_of_ones_own_is_evaluated_and_tracked(own_files):
     )
 
     trained = json.loads((model_dir / "results/json/train_results.json").read_text())
-    tracked = trained["condition_while_training"]
+    tracked = trained["condition_number_while_training"]
     assert tracked["steps"] == [0, 10, 20, 30]
     metric = json.loads((output / "results/json/evaluation_results.json").read_text())
     with open_model(str(model_dir)) as model:
         (jacobian,) = next(model.jacobians(np.zeros((1, 2))))
     # The decoder is linear: its Jacobian is the same at every point.
-    assert metric["condition_number"] == pytest.approx(np.linalg.cond(jacobian), rel=1e-4)
+    assert metric["condition_number"] == pytest.approx(np.linalg.cond(jacobian) + 1, rel=1e-4)
     assert tracked["condition_number"][-1] == pytest.approx(np.linalg.cond(jacobian), rel=1e-4)

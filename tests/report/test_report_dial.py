@@ -9,7 +9,7 @@ import pytest
 from study_output import add_run
 from test_report import line, section
 
-from vae_ortho_plugin.measures import point_distances
+from vae_ortho_plugin.measures import distance_to_orthogonality
 from vae_ortho_plugin.study.plan import data_variants, experiments
 from vae_ortho_plugin.study.plan.experiments import Experiment, Run, dial_experiment
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
@@ -98,9 +98,9 @@ def test_random_matrices_stand_below_the_untrained_decoders(tmp_path):
 def test_the_numbers_of_random_matrices_are_right(matrix):
     number = 200 if matrix.outputs > 1000 else 1000
     entries = np.random.default_rng(1).random((number, matrix.outputs, matrix.latents))
-    found = point_distances(entries)
-    assert abs(found.mean() - matrix.mean) < 4 * found.std() / number**0.5
-    assert found.std() == pytest.approx(matrix.sd, rel=0.25)
+    found = distance_to_orthogonality(entries)
+    assert abs(found.mean - matrix.mean) < 4 * found.stderr
+    assert found.std == pytest.approx(matrix.sd, rel=0.25)
 
 
 def test_both_normalizers_are_shown_where_a_factor_is_categorical(tmp_path):

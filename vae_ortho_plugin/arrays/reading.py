@@ -14,7 +14,7 @@ import numpy as np
 from vae_ortho_plugin.data.files import npz
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures import arrays
-from vae_ortho_plugin.measures.disentanglement_score import KINDS
+from vae_ortho_plugin.measures.factors import KINDS
 from vae_ortho_plugin.measures.jacobians import checked_jacobians, small_jacobians
 
 # As many points as data with splits need.
@@ -126,10 +126,10 @@ def jacobians(path: str, latents_of_points: int | None) -> Jacobians:
     flag = "--jacobians"
     stored = _array(flag, path)
     try:
-        array = checked_jacobians(stored, "Jacobians")
+        array = checked_jacobians(stored)
         step = max(1, _BLOCK_BYTES // max(1, array[:1].nbytes))
         small = [
-            small_jacobians(array[start : start + step], start)
+            small_jacobians(array[start : start + step], first_point=start)
             for start in range(0, len(array), step)
         ]
     except InputError as error:

@@ -1,15 +1,34 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Jacobians in forward mode, in TensorFlow's graph."""
+"""A decoder in TensorFlow's graph: its output activation, and its Jacobian in forward mode."""
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.errors import InputError
 
+# From a decoder's output to the image, by the names in reconstruction_loss.activation: those of dlib's reconstruction
+# losses, and 'linear' for data that are no images.
+ACTIVATIONS = {
+    "linear": tf.identity,
+    "logits": tf.sigmoid,
+    "tanh": lambda raw: tf.tanh(raw) / 2 + 0.5,
+}
+
 # Products of more than three such blocks are made block by block. With AVX2, TensorFlow's own product of [256, 1200] and
 # [1200, 4096] runs at half its speed: the rows of 16 KB fall into the same lines of the caches.
 _COLUMNS_OF_A_BLOCK = 512
 _MATMUL_IN_BLOCKS = "VaeOrthoMatMulInBlocks"
+
+
+def configured_activation() -> str:
+    """The name in gin's reconstruction_loss.activation."""
+    # Late, because dlib's losses are a module that the hook may be importing.
+    from disentanglement_lib.methods.shared import losses
+
+    def name(true_images, reconstructed_images, activation):
+        return activation
+
+    return losses.make_reconstruction_loss(None, None, loss_fn=name)
 
 
 def forward_jacobian(outputs: tf.Tensor, latents: tf.Tensor, to_train: bool = False) -> tf.Tensor:

@@ -12,17 +12,15 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 
-from vae_ortho_plugin.decoder import kept_models
-from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
-from vae_ortho_plugin.decoder.output_activation import ACTIVATIONS, KNOWN
+from vae_ortho_plugin.decoder import BATCH_SIZE, model_cache
+from vae_ortho_plugin.decoder.forward_mode import ACTIVATIONS, forward_jacobian
 from vae_ortho_plugin.engine import memory
-from vae_ortho_plugin.errors import InputError, check_no_pattern
+from vae_ortho_plugin.errors import InputError, check_no_pattern, check_one_of
 from vae_ortho_plugin.files import check_seal, gin_files
-from vae_ortho_plugin.measures import triangular_factors
+from vae_ortho_plugin.measures.jacobians import small_jacobians
 
 OUTPUTS = ("image", "raw")
-BATCH_SIZE = 256
-# Bytes of a batch's Jacobians from which their memory is kept for the next batch.
+# Bytes of a batch's Jacobians from which their memory is reused for the next batch.
 _LARGE_BATCH = 4 * 2**20
 
 
@@ -68,41 +66,41 @@ class TrainedModel(contextlib.AbstractContextManager):
 
     Args:
         module_path: directory of the TF-Hub module.
-        activation: from the decoder's output to the image, a name in `output_activation.ACTIVATIONS`.
+        activation: from the decoder's output to the image, a name in `ACTIVATIONS`.
 
     Raises:
-        InputError: there is no module, its path is a pattern to TensorFlow, or the activation is unknown; from the methods, a signature is
-            missing.
+        InputError: there is no module, its path is a pattern to TensorFlow, or the activation is unknown; from
+            the methods, a signature is missing.
     """
 
     def __init__(self, module_path: str, activation: str = "linear"):
-        if activation not in ACTIVATIONS:
-            raise InputError(
-                f"Unknown activation {activation!r}; use one of {', '.join(ACTIVATIONS)}."
-            )
+        check_one_of("activation", activation, ACTIVATIONS)
         self._path, self._activation = module_path, ACTIVATIONS[activation]
         _need_signatures(module_path)
-        self._key = kept_models.key_of(module_path, activation)
+        self._key = model_cache.key_of(module_path, activation)
         self._module = HubModule(module_path)
         self._graph, self._session = self._module.graph, self._module.session
 
     def __exit__(self, kind: type[BaseException] | None, *exception) -> None:
-        kept_models.give_back(self._key, self, keep=kind is None and not self._has_a_state())
+        # What failed, or draws random numbers, would not give the next user what a new one gives.
+        if kind is None and not self._has_a_state():
+            model_cache.CACHE.give_back(self._key, self)
+        else:
+            self.close()
 
     def close(self) -> None:
         """Frees the weights."""
         self._session.close()
 
     def _has_a_state(self) -> bool:
-        built = self.__dict__
+        built = vars(self)
         names = ("_encoder", "_decoder", "_jacobian", "_noise_jacobian")
-        fetched = [built[name] for name in names if name in built]
-        fed = []
+        fetched, fed = [built[name] for name in names if name in built], []
         if "_reconstructions" in built:
             _, noise, outputs = self._reconstructions
             fed.append(noise)
             fetched.append(outputs)
-        return kept_models.has_a_state(tf.nest.flatten(fetched), fed)
+        return model_cache.has_a_state(tf.nest.flatten(fetched), fed)
 
     @property
     def num_latents(self) -> int:
@@ -151,9 +149,9 @@ class TrainedModel(contextlib.AbstractContextManager):
             yield transposed.swapaxes(1, 2)
 
     def jacobian_factors(self, latents: np.ndarray, batch_size: int = BATCH_SIZE) -> np.ndarray:
-        """R of each Jacobian J = Q R of `decode`: [points, latents, latents].
+        """`small_jacobians` of `decode`: [points, min(outputs, latents), latents].
 
-        R has the same DtO as J, also among some of the latents, and its size does not depend on the
+        R of J = Q R, which can stand for J in every measure of Jacobians, at a size that does not depend on the
         number of outputs.
 
         Args:
@@ -169,7 +167,7 @@ class TrainedModel(contextlib.AbstractContextManager):
         with memory.kept(batch_bytes, at_least=_LARGE_BATCH):
             return np.concatenate(
                 [
-                    triangular_factors(batch, first_point=number * batch_size)
+                    small_jacobians(batch, first_point=number * batch_size)
                     for number, batch in enumerate(self.jacobians(latents, batch_size))
                 ]
             )
@@ -314,14 +312,13 @@ def open_model(model_dir: str, output: str = "image") -> TrainedModel:
         InputError: there is no trained model, its path is a pattern to TensorFlow, a file of it is damaged, the
             output is unknown, or train.gin does not name a known activation.
     """
-    if output not in OUTPUTS:
-        raise InputError(f"Unknown decoder output {output!r}; use one of {', '.join(OUTPUTS)}.")
+    check_one_of("output", output, OUTPUTS)
     module_path = os.path.join(model_dir, "tfhub")
     _need_signatures(module_path)
     check_seal(pathlib.Path(model_dir), "tfhub/*")
     activation = "linear" if output == "raw" else _activation(model_dir)
-    kept = kept_models.take(kept_models.key_of(module_path, activation))
-    return kept or TrainedModel(module_path, activation)
+    cached = model_cache.CACHE.take(model_cache.key_of(module_path, activation))
+    return cached or TrainedModel(module_path, activation)
 
 
 def _activation(model_dir: str) -> str:
@@ -336,7 +333,7 @@ def _activation(model_dir: str) -> str:
     activation = config.get("reconstruction_loss.activation")
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise InputError(
-            f"{path} has reconstruction_loss.activation = {activation!r}, known are {KNOWN}: correct it, "
+            f"{path} has reconstruction_loss.activation = {activation!r}, known are {', '.join(map(repr, ACTIVATIONS))}: correct it, "
             f"{remedy}"
         )
     return activation

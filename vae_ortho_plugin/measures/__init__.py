@@ -3,12 +3,11 @@
 
 Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Accident), CVPR 2019.
 
-    distance_to_orthogonality   DtO of decoder Jacobians (Eq. 29); point_distances and summarize do
-                                the same batch by batch
+    distance_to_orthogonality   DtO of decoder Jacobians (Eq. 29)
     disentanglement_score       how much better one latent predicts a factor than the next best one
     mcc, infomec                correlation, information and linear prediction between latents and factors
     polarized_regime, delta_kl  L_KL, L≈KL and Δ_KL of posteriors (Eqs. 4, 10, 30); active_latents;
-                                share_below for a whole training (Table 1)
+                                share_below for a whole training run (Table 1)
     latent_types                active, mixed and passive latents by their noise
     self_consistency            the posterior's variances over the best ones for the decoder
     precision_gap               how far noise and columns are from the optimum of Theorem 2
@@ -22,8 +21,11 @@ Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Ac
     triangular_factors, right_singular_vectors, nearest_signed_permutation
                                 the steps that DtO consists of
 
-Shapes: Jacobians are [points, outputs, latents], everything of a posterior is [points, latents].
-Arguments are nested lists, NumPy arrays, PyTorch tensors on the CPU, JAX arrays or TensorFlow's eager
+Arguments have the same names everywhere: `jacobians` [points, outputs, latents], `means` and `sigma` (standard
+deviations) of the posterior [points, latents], `factors` [points, factors] with `factor_kinds`, and `active`,
+the indices of the latents that a measure is taken among. Results are frozen dataclasses that can be compared
+with ==; a measure that has a value at each point is an `OverPoints`, with mean, std, stderr and per_point.
+They are nested lists, NumPy arrays, PyTorch tensors on the CPU, JAX arrays or TensorFlow's eager
 tensors of any real type; computation is in float64. Bad input raises
 `vae_ortho_plugin.errors.InputError`. NumPy, SciPy and threadpoolctl are all that is needed, but for
 `infomec`, which takes scikit-learn.
@@ -34,16 +36,14 @@ function, the name here is the function.
 
 from vae_ortho_plugin.measures import optimum
 from vae_ortho_plugin.measures.disentanglement_score import (
-    DisentanglementResult,
+    DisentanglementScore,
     disentanglement_score,
 )
 from vae_ortho_plugin.measures.dto import (
-    DtoResult,
     distance_to_orthogonality,
     nearest_signed_permutation,
-    point_distances,
     right_singular_vectors,
-    summarize,
+    singular_value_ratios,
 )
 from vae_ortho_plugin.measures.factor_measures import InfoMec, Mcc, infomec, mcc
 from vae_ortho_plugin.measures.ima_contrast import (
@@ -54,6 +54,7 @@ from vae_ortho_plugin.measures.ima_contrast import (
 from vae_ortho_plugin.measures.jacobians import triangular_factors
 from vae_ortho_plugin.measures.loss_decomposition import LossDecomposition, loss_decomposition
 from vae_ortho_plugin.measures.pca_alignment import (
+    MatchedAngles,
     PrincipalComponents,
     encoder_directions,
     matched_angles,
@@ -70,17 +71,18 @@ from vae_ortho_plugin.measures.polarized_regime import (
     share_below,
 )
 from vae_ortho_plugin.measures.precision_gap import PrecisionGap, precision_gap
+from vae_ortho_plugin.measures.results import OverPoints
 from vae_ortho_plugin.measures.self_consistency import SelfConsistency, self_consistency
-from vae_ortho_plugin.measures.singular_values import singular_value_ratios
 
 __all__ = [
     "ACTIVE_STD",
-    "DisentanglementResult",
-    "DtoResult",
+    "DisentanglementScore",
     "InfoMec",
     "LatentTypes",
     "LossDecomposition",
+    "MatchedAngles",
     "Mcc",
+    "OverPoints",
     "PolarizedRegime",
     "PrecisionGap",
     "PrincipalComponents",
@@ -99,7 +101,6 @@ __all__ = [
     "mean_abs_cosine",
     "nearest_signed_permutation",
     "optimum",
-    "point_distances",
     "polarized_regime",
     "precision_gap",
     "principal_components",
@@ -108,6 +109,5 @@ __all__ = [
     "self_consistency",
     "share_below",
     "singular_value_ratios",
-    "summarize",
     "triangular_factors",
 ]

@@ -3,11 +3,9 @@
 
 A measure takes what `numpy.asarray` takes: nested lists, NumPy arrays, PyTorch tensors on the CPU
 (also those that require a gradient), JAX arrays and TensorFlow's eager tensors. Everything else
-gets one InputError with the name of the argument.
+gets one InputError with the name of the argument, from each of these functions.
 """
 
-import dataclasses
-import operator
 from typing import Any
 
 import numpy as np
@@ -19,40 +17,8 @@ from vae_ortho_plugin.errors import InputError
 LARGEST = 1e150
 
 
-class ByValue:
-    """Base of a dataclass (eq=False) of numbers, arrays and lists: equal where all of its fields are.
-
-    NaN equals NaN. Equal results have the same hash.
-    """
-
-    def __eq__(self, other: object) -> bool:
-        if not isinstance(other, ByValue) or type(other) is not type(self):
-            return NotImplemented
-        return self._values() == other._values()
-
-    def __hash__(self) -> int:
-        return hash(self._values())
-
-    def _values(self) -> tuple[object, ...]:
-        assert dataclasses.is_dataclass(self)
-        return tuple(_value(getattr(self, field.name)) for field in dataclasses.fields(self))
-
-
-def _value(field: object) -> object:
-    """What stands for a field in a comparison and has a hash."""
-    if isinstance(field, (int, float, np.ndarray)):
-        numbers = np.asarray(field, np.float64)
-        same = np.where(np.isnan(numbers), np.nan, numbers + 0.0)  # one NaN, and no -0.0
-        return same.shape, same.tobytes()
-    return tuple(field) if isinstance(field, list) else field
-
-
 def as_array(name: str, values: object) -> NDArray[Any]:
-    """The values as an array of any type, without a copy where they are one already.
-
-    Raises:
-        InputError: they cannot be converted, or are masked.
-    """
+    """The values as an array of any type, without a copy where they are one already; masked ones are refused."""
     if isinstance(values, np.ma.MaskedArray) and np.any(values.mask):
         raise InputError(f"{name} has masked values: fill them in, or leave out these points.")
     # PyTorch converts a tensor that requires a gradient only after this.
@@ -64,14 +30,7 @@ def as_array(name: str, values: object) -> NDArray[Any]:
 
 
 def real_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[Any]:
-    """The values as an array of real numbers of their own type.
-
-    Args:
-        booleans: accept booleans, as 0 and 1.
-
-    Raises:
-        InputError: they cannot be converted, are masked or are no real numbers.
-    """
+    """The values as an array of real numbers of their own type; booleans, as 0 and 1, where they are asked for."""
     array = as_array(name, values)
     kind = array.dtype.kind
     if kind in "fiu" or (kind == "b" and booleans):
@@ -87,14 +46,7 @@ def real_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[
 
 
 def float_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[np.float64]:
-    """The values in float64.
-
-    Args:
-        booleans: accept booleans, as 0 and 1.
-
-    Raises:
-        InputError: they are no real numbers, or one is not finite or larger than LARGEST.
-    """
+    """As `real_array`, in float64 and finite: no value is larger than LARGEST."""
     array = real_array(name, values, booleans)
     with np.errstate(over="ignore"):
         numbers = array.astype(np.float64, copy=False)
@@ -135,12 +87,51 @@ def check_shape(name: str, array: NDArray[Any], **sizes: int | None) -> None:
     raise InputError(f"{name} must have the shape [{names}], {known}; got {array.shape}.")
 
 
-def per_point(name: str, values: ArrayLike, points: int) -> NDArray[np.float64]:
-    """A number, or one for each point: float64, [] or [points].
+def latent_table(
+    name: str, values: ArrayLike, points: int | None = None, latents: int | None = None
+) -> NDArray[np.float64]:
+    """Values of the shape [points, latents], in float64."""
+    numbers = float_array(name, values)
+    check_shape(name, numbers, points=points, latents=latents)
+    return numbers
 
-    Raises:
-        InputError: another shape, or a value that is not finite.
-    """
+
+def positive_sigma(
+    sigma: ArrayLike, points: int | None = None, latents: int | None = None
+) -> NDArray[np.float64]:
+    """Standard deviations [points, latents], in float64."""
+    numbers = latent_table("sigma", sigma, points, latents)
+    positive = numbers > 0
+    if not positive.all():
+        index = tuple(int(i) for i in np.argwhere(~positive)[0])
+        raise InputError(
+            f"sigma must be finite and positive everywhere; {element('sigma', index)} is "
+            f"{numbers[index]}. Are these log variances?"
+        )
+    return numbers
+
+
+def latent_indices(active: ArrayLike | None, latents: int) -> NDArray[np.intp]:
+    """The indices that a measure's argument `active` names: all without it."""
+    if active is None:
+        return np.arange(latents)
+    indices = as_array("active", active)
+    if not (
+        indices.ndim == 1
+        and indices.size
+        and indices.dtype.kind in "iu"
+        and 0 <= indices.min() <= indices.max() < latents
+        and len(np.unique(indices)) == len(indices)
+    ):
+        raise InputError(
+            f"active must have the indices of one or more latents, each once, from 0 to {latents - 1}, as "
+            f"active_latents gives them; got {active!r}."
+        )
+    return indices.astype(np.intp)
+
+
+def per_point(name: str, values: ArrayLike, points: int) -> NDArray[np.float64]:
+    """A number, or one for each point: float64, [] or [points]."""
     numbers = float_array(name, values)
     if numbers.shape not in ((), (points,)):
         raise InputError(
@@ -150,33 +141,14 @@ def per_point(name: str, values: ArrayLike, points: int) -> NDArray[np.float64]:
     return numbers
 
 
-def number(name: str, value: ArrayLike) -> float:
-    """A single finite number.
-
-    Raises:
-        InputError: it is not one.
-    """
+def number(name: str, value: ArrayLike, positive: bool = False) -> float:
+    """A single finite number."""
     numbers = float_array(name, value)
     if numbers.ndim:
         raise InputError(f"{name} must be one number; got an array of the shape {numbers.shape}.")
+    if positive and numbers <= 0:
+        raise InputError(f"{name} must be positive; got {numbers}.")
     return float(numbers)
-
-
-def whole_number(name: str, value: int, at_least: int) -> int:
-    """A whole number.
-
-    Raises:
-        InputError: it is not one, or less than `at_least`.
-    """
-    try:
-        whole = operator.index(value)
-    except TypeError:
-        whole = None
-    if whole is None or isinstance(value, bool):
-        raise InputError(f"{name} must be a whole number; got {value!r}.")
-    if whole < at_least:
-        raise InputError(f"{name} must be at least {at_least}; got {whole}.")
-    return whole
 
 
 def element(name: str, index: tuple[int, ...]) -> str:

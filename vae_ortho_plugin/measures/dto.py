@@ -5,53 +5,32 @@ Equations and sections are those of Rolinek, Zietlow, Martius: Variational Autoe
 Directions (by Accident), CVPR 2019.
 """
 
-import dataclasses
-
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
-from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import ByValue, check_shape, float_array
+from vae_ortho_plugin.errors import InputError, check_one_of
+from vae_ortho_plugin.measures.arrays import float_array
 from vae_ortho_plugin.measures.jacobians import checked_jacobians, triangular_factors
+from vae_ortho_plugin.measures.results import OverPoints
 
 SOLVERS = ("assignment", "milp")
 
-# Points are processed in blocks of this size, to bound memory.
-_BLOCK_POINTS = 1024
+# Of neighbouring singular values: below this ratio, a change of J by 5 % can turn V by any angle.
+NEARLY_EQUAL = 1.05
 
 # How far rounding may carry an entry of V beyond [-1, 1].
 _ROUNDING = 1e-6
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class DtoResult(ByValue):
-    """DtO over points; each value lies in [0, sqrt(2 * latents)].
-
-    Attributes:
-        mean: Eq. 29.
-        std: standard deviation over the points, taken as the whole population (ddof = 0), so that
-            it is defined for one point.
-        stderr: std / sqrt(num_points).
-        num_points: number of points.
-        per_point: [points], the distance at each point.
-    """
-
-    mean: float
-    std: float
-    stderr: float
-    num_points: int
-    per_point: NDArray[np.float64]
-
-
-def distance_to_orthogonality(jacobians: ArrayLike, solver: str = "assignment") -> DtoResult:
-    """Mean distance of V from its nearest signed permutation, J = U S V^T (Eq. 29).
+def distance_to_orthogonality(
+    jacobians: ArrayLike, solver: str = "assignment", active: ArrayLike | None = None
+) -> OverPoints:
+    """Distance of V from its nearest signed permutation, J = U S V^T (Eq. 29): 0 to sqrt(2 * latents).
 
     0 where the columns of every Jacobian are orthogonal. V is not unique where singular values
     are equal; columns that are all zero count as aligned, while tiny ones, as of passive latents, add an
-    arbitrary amount. For DtO among some latents only, such as the `active_latents`, pass
-    `jacobians[:, :, latents]`. If the Jacobians of all points do not fit into memory, call
-    `point_distances` on each batch and `summarize` on the concatenated distances.
+    arbitrary amount: then take DtO among the `active_latents`.
 
     Orthogonal columns, and a decoder whose latent space is rotated by 30 degrees, where DtO is
     2 sqrt(2) sin(15 degrees):
@@ -67,71 +46,49 @@ def distance_to_orthogonality(jacobians: ArrayLike, solver: str = "assignment") 
         solver: how the signed permutation nearest in L1 is found: "assignment" (linear
             assignment) or "milp" (the paper's mixed-integer program, by OR-tools; much slower, with
             the same answer).
+        active: indices of the latents to take; all by default.
 
     Raises:
         InputError: wrong shape, no points, no real numbers, a Jacobian that is not finite, or an
             unknown solver.
     """
-    return summarize(point_distances(jacobians, solver))
-
-
-def summarize(distances: ArrayLike) -> DtoResult:
-    """DtO of points whose distances are known.
-
-    >>> summarize([0.0, 0.5]).mean
-    0.25
-
-    Args:
-        distances: [points], from `point_distances`.
-
-    Raises:
-        InputError: wrong shape, no points, or a distance that is negative or not finite.
-    """
-    numbers = float_array("distances", distances)
-    if not numbers.size:
-        raise InputError("DtO needs at least one point; got none.")
-    check_shape("distances", numbers, points=None)
-    if numbers.min() < 0:
-        raise InputError(f"distances must be at least 0; got {numbers.min()}.")
-    std = float(np.std(numbers))
-    return DtoResult(
-        mean=float(np.mean(numbers)),
-        std=std,
-        stderr=std / float(np.sqrt(numbers.size)),
-        num_points=numbers.size,
-        per_point=numbers,
-    )
-
-
-def point_distances(
-    jacobians: ArrayLike, solver: str = "assignment", first_point: int = 0
-) -> NDArray[np.float64]:
-    """The distance in Eq. 29 at each point: [points], each in [0, sqrt(2 * latents)].
-
-    >>> point_distances([[[2, 0], [0, 1]], [[0, 1], [5, 0]]]).tolist()
-    [0.0, 0.0]
-
-    Args:
-        jacobians: [points, outputs, latents], outputs >= latents.
-        solver: as in `distance_to_orthogonality`.
-        first_point: index of jacobians[0] among all points, for error messages.
-
-    Raises:
-        InputError: as `distance_to_orthogonality`.
-    """
-    _check_solver(solver)
-    array = checked_jacobians(jacobians)
-    blocks = range(0, len(array), _BLOCK_POINTS)
-    return np.concatenate(
-        [_distances(array[i : i + _BLOCK_POINTS], solver, first_point + i) for i in blocks]
-    )
-
-
-def _distances(jacobians: ArrayLike, solver: str, first_point: int) -> NDArray[np.float64]:
-    vectors = right_singular_vectors(jacobians, first_point)
+    check_one_of("solver", solver, SOLVERS)
+    vectors = right_singular_vectors(checked_jacobians(jacobians, active))
     solve = _solve_milp if solver == "milp" else _solve_assignment
     nearest = np.stack([solve(v) for v in vectors])
-    return np.asarray(np.linalg.norm(vectors - nearest, axis=(1, 2)))
+    return OverPoints(np.asarray(np.linalg.norm(vectors - nearest, axis=(1, 2))))
+
+
+def singular_value_ratios(
+    jacobians: ArrayLike, active: ArrayLike | None = None
+) -> NDArray[np.float64]:
+    """σ_k / σ_{k+1} of each Jacobian's singular values, largest first: [points, latents − 1], at least 1.
+
+    Infinite where σ_{k+1} is 0. A ratio of 1 leaves V, of J = U S Vᵀ, and so DtO undetermined in the
+    plane of the two.
+
+    >>> singular_value_ratios([[[3, 0], [0, 2], [0, 0]]]).round(6).tolist()
+    [[1.5]]
+
+    Args:
+        jacobians: [points, outputs, latents], outputs >= latents >= 2.
+        active: indices of the latents to take, at least two; all by default.
+
+    Raises:
+        InputError: wrong shape, no real numbers, a Jacobian that is not finite, or one latent only.
+    """
+    factors = triangular_factors(checked_jacobians(jacobians, active))
+    if factors.shape[2] < 2:
+        raise InputError("Ratios of singular values need Jacobians of at least 2 latents; got 1.")
+    values = np.linalg.svd(factors, compute_uv=False)
+    ratios = np.full_like(values[:, 1:], np.inf)
+    np.divide(values[:, :-1], values[:, 1:], out=ratios, where=values[:, 1:] > 0)
+    return ratios
+
+
+def share_nearly_equal(ratios: NDArray[np.float64]) -> float:
+    """Share of points, 0 to 1, where some ratio [points, latents − 1] is below NEARLY_EQUAL."""
+    return float(np.mean((ratios < NEARLY_EQUAL).any(axis=1)))
 
 
 def nearest_signed_permutation(
@@ -152,7 +109,7 @@ def nearest_signed_permutation(
     Raises:
         InputError: wrong shape, an entry outside [-1, 1], or an unknown solver.
     """
-    _check_solver(solver)
+    check_one_of("solver", solver, SOLVERS)
     numbers = float_array("matrix", matrix)
     if numbers.ndim != 2 or numbers.shape[0] != numbers.shape[1] or not numbers.size:
         raise InputError(f"matrix must have the shape [latents, latents]; got {numbers.shape}.")
@@ -161,7 +118,7 @@ def nearest_signed_permutation(
     return _solve_milp(numbers) if solver == "milp" else _solve_assignment(numbers)
 
 
-def right_singular_vectors(jacobians: ArrayLike, first_point: int = 0) -> NDArray[np.float64]:
+def right_singular_vectors(jacobians: ArrayLike) -> NDArray[np.float64]:
     """V^T of J = U S V^T, a row for each singular value, largest singular value first.
 
     An all-zero column has its own unit vector, ahead of the others.
@@ -172,7 +129,6 @@ def right_singular_vectors(jacobians: ArrayLike, first_point: int = 0) -> NDArra
 
     Args:
         jacobians: [points, outputs, latents], outputs >= latents.
-        first_point: index of jacobians[0] among all points, for error messages.
 
     Returns:
         [points, latents, latents], computed in float64.
@@ -180,7 +136,7 @@ def right_singular_vectors(jacobians: ArrayLike, first_point: int = 0) -> NDArra
     Raises:
         InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
-    factors = triangular_factors(jacobians, first_point)
+    factors = triangular_factors(jacobians)
     latents = factors.shape[-1]
     zero = ~factors.any(axis=1)
     if zero.any():
@@ -191,11 +147,6 @@ def right_singular_vectors(jacobians: ArrayLike, first_point: int = 0) -> NDArra
         lengths = zero * np.multiply.outer(scale, np.arange(latents) + 2.0)
         factors = np.concatenate([factors, lengths[:, :, None] * np.eye(latents)], axis=1)
     return np.linalg.svd(factors, full_matrices=False)[2]
-
-
-def _check_solver(solver: str) -> None:
-    if solver not in SOLVERS:
-        raise InputError(f"Unknown DtO solver {solver!r}; use one of {', '.join(SOLVERS)}.")
 
 
 def _solve_assignment(matrix: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -16,9 +16,10 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
-from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import ByValue, check_shape, float_array, whole_number
-from vae_ortho_plugin.measures.disentanglement_score import KINDS, factor_table, factor_values
+from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
+from vae_ortho_plugin.measures.arrays import latent_indices, latent_table
+from vae_ortho_plugin.measures.factors import checked_factors
+from vae_ortho_plugin.measures.results import Result
 
 CORRELATIONS = ("pearson", "spearman")
 
@@ -30,8 +31,8 @@ _SMALL_RANGE = 1 / 20
 _NUM_STEPS = 20
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class Mcc(ByValue):
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class Mcc(Result):
     """Correlations of latents and factors.
 
     Attributes:
@@ -48,7 +49,12 @@ class Mcc(ByValue):
     correlations: NDArray[np.float64]
 
 
-def mcc(means: ArrayLike, factors: ArrayLike, correlation: str = "pearson") -> Mcc:
+def mcc(
+    means: ArrayLike,
+    factors: ArrayLike,
+    correlation: str = "pearson",
+    active: ArrayLike | None = None,
+) -> Mcc:
     """Mean correlation coefficient: (1/factors) Σ_k |corr(μ_π(k), w_k)|, π the best assignment.
 
     Each factor has a latent of its own, by linear assignment, so that the sum is greatest.
@@ -65,33 +71,30 @@ def mcc(means: ArrayLike, factors: ArrayLike, correlation: str = "pearson") -> M
         means: posterior means, [points, latents].
         factors: [points, factors], numbers on a scale; leave out categorical factors.
         correlation: "pearson", or "spearman" for that of the ranks.
+        active: indices of the latents to take; all by default.
 
     Raises:
         InputError: wrong shapes, no real numbers, a value that is not finite, a factor that does not vary,
             or an unknown correlation.
     """
-    if correlation not in CORRELATIONS:
-        raise InputError(
-            f"Unknown correlation {correlation!r}; use one of {', '.join(CORRELATIONS)}."
-        )
-    latents = _means(means)
-    numbers = float_array("factors", factors, booleans=True)
-    check_shape("factors", numbers, points=len(latents), factors=None)
-    for k, column in enumerate(numbers.T):
-        _check_varies(column, k)
+    check_one_of("correlation", correlation, CORRELATIONS)
+    latents = latent_table("means", means)
+    chosen = latent_indices(active, latents.shape[1])
+    latents = latents[:, chosen]
+    numbers = np.stack(checked_factors(factors, "continuous", len(latents))[0], axis=1)
     if correlation == "spearman":
         latents, numbers = rankdata(latents, axis=0), rankdata(numbers, axis=0)
     correlations = np.minimum(np.abs(_unit_columns(latents).T @ _unit_columns(numbers)), 1)
-    chosen, of_factors = linear_sum_assignment(correlations, maximize=True)
+    rows, columns = linear_sum_assignment(correlations, maximize=True)
     matched = np.full(numbers.shape[1], -1)
-    matched[of_factors] = chosen
+    matched[columns] = chosen[rows]
     per_factor = np.zeros(numbers.shape[1])
-    per_factor[of_factors] = correlations[chosen, of_factors]
+    per_factor[columns] = correlations[rows, columns]
     return Mcc(float(per_factor.mean()), per_factor, matched, correlations)
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class InfoMec(ByValue):
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class InfoMec(Result):
     """Modularity, explicitness and compactness of a representation.
 
     Attributes:
@@ -114,7 +117,11 @@ class InfoMec(ByValue):
 
 
 def infomec(
-    means: ArrayLike, factors: ArrayLike, factor_kinds: Sequence[str], seed: int = 0
+    means: ArrayLike,
+    factors: ArrayLike,
+    factor_kinds: Sequence[str],
+    seed: int = 0,
+    active: ArrayLike | None = None,
 ) -> InfoMec:
     """InfoM, InfoE and InfoC of Hsu et al. 2023, for latents that are real numbers.
 
@@ -150,27 +157,31 @@ def infomec(
     Args:
         means: posterior means, [points, latents].
         factors: [points, factors]; numbers, or for a categorical factor its classes, which may be strings.
-        factor_kinds: "continuous" or "categorical" for each factor.
+        factor_kinds: "continuous" or "categorical" for each factor, or one of them for all.
         seed: of the noise of 1e-10 that scikit-learn adds to latents so that no two are equal.
+        active: indices of the latents to take; all by default.
 
     Raises:
         InputError: shapes, lengths or kinds that do not fit, values that are not finite, strings in a
             continuous factor, a factor that does not vary or whose every class has one point, or no
             scikit-learn, which this measure needs.
     """
-    latents = _means(means)
-    columns, kinds = _columns(factors, factor_kinds, len(latents))
+    latents = latent_table("means", means)
+    chosen = latent_indices(active, latents.shape[1])
+    latents = latents[:, chosen]
+    columns, kinds, _ = checked_factors(factors, factor_kinds, len(latents))
+    check_whole("seed", seed)
     ranges = np.ptp(latents, axis=0)
     kept = np.flatnonzero(ranges > ranges.max() * _SMALL_RANGE)
     latents = _standardized(latents)
-    nmi = _nmi(latents, columns, kinds, whole_number("seed", seed, 0))
+    nmi = _nmi(latents, columns, kinds, seed)
     terms = [_explained(latents, *of_factor) for of_factor in zip(columns, kinds, strict=True)]
     return InfoMec(
         infom=_concentration(nmi[kept]),
         infoe=float(np.mean(terms)),
         infoc=_concentration(nmi[kept].T),
         nmi=nmi,
-        kept=kept.tolist(),
+        kept=chosen[kept].tolist(),
     )
 
 
@@ -247,38 +258,6 @@ def _scikit_learn() -> Any:
     except ModuleNotFoundError as error:
         raise InputError("infomec needs scikit-learn: pip install scikit-learn.") from error
     return sklearn
-
-
-def _means(means: ArrayLike) -> NDArray[np.float64]:
-    latents = float_array("means", means)
-    check_shape("means", latents, points=None, latents=None)
-    return latents
-
-
-def _columns(
-    factors: ArrayLike, factor_kinds: Sequence[str], points: int
-) -> tuple[list[NDArray[np.float64]], list[str]]:
-    """The factors as numbers, and their kinds."""
-    table = factor_table(factors)
-    check_shape("factors", table, points=points, factors=None)
-    kinds = [factor_kinds] if isinstance(factor_kinds, str) else list(factor_kinds)
-    if len(kinds) != table.shape[1]:
-        raise InputError(f"factor_kinds has {len(kinds)} entries for {table.shape[1]} factors.")
-    columns = []
-    for k, kind in enumerate(kinds):
-        if kind not in KINDS:
-            raise InputError(f"factor_kinds[{k}] is {kind!r}; use {' or '.join(KINDS)}.")
-        columns.append(factor_values(table, k, kind, f"factor {k}"))
-        _check_varies(columns[-1], k)
-    return columns, kinds
-
-
-def _check_varies(column: NDArray[np.float64], k: int) -> None:
-    if np.ptp(column) == 0:
-        raise InputError(
-            f"factors[:, {k}] has one value only, so that no latent can know of it: leave it out, or take "
-            "more points."
-        )
 
 
 def _unit_columns(array: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -12,78 +12,80 @@ from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.arrays import number
 from vae_ortho_plugin.measures.jacobians import small_jacobians
 from vae_ortho_plugin.measures.optimum import log_column_product, log_volume
+from vae_ortho_plugin.measures.results import OverPoints
 
 
-def ima_contrast(jacobians: ArrayLike) -> NDArray[np.float64]:
-    """½ (Σ_j log G_jj − log det G) for G = JᵀJ at each point, [points], at least 0, in nats.
+def ima_contrast(jacobians: ArrayLike, active: ArrayLike | None = None) -> OverPoints:
+    """½ (Σ_j log G_jj − log det G) for G = JᵀJ at each point, at least 0, in nats.
 
     0 exactly where the columns are orthogonal, infinite where they are linearly dependent or one is
     zero. It does not change with the columns' lengths. It is d/2 times the columns part of the
-    `precision_gap` of d latents. For the contrast among some latents only, pass
-    `jacobians[:, :, latents]`.
+    `precision_gap` of d latents.
 
     With the M1 of Eq. 24 it is log(150 / 134) / 2:
 
-    >>> ima_contrast([[[4, 1], [-3, 1], [5, -1]]]).round(4).tolist()
+    >>> ima_contrast([[[4, 1], [-3, 1], [5, -1]]]).per_point.round(4).tolist()
     [0.0564]
 
     Args:
         jacobians: [points, outputs, latents], of the decoder at the posterior means.
+        active: indices of the latents to take; all by default.
 
     Raises:
         InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
-    return _log_ratio(small_jacobians(jacobians))
+    return _log_ratio(small_jacobians(jacobians, active))
 
 
-def regularized_ima_contrast(jacobians: ArrayLike, beta: float) -> NDArray[np.float64]:
-    """½ (Σ_j log P_jj − log det P) for P = I + 2 JᵀJ / β at each point, [points], at least 0, in nats.
+def regularized_ima_contrast(
+    jacobians: ArrayLike, beta: float, active: ArrayLike | None = None
+) -> OverPoints:
+    """½ (Σ_j log P_jj − log det P) for P = I + 2 JᵀJ / β at each point, at least 0, in nats.
 
     P is the precision of the best Gaussian posterior of a β-VAE with the squared error whose decoder
     is linearized. For another loss, multiply row i of each Jacobian by √(h_i/2), h_i the loss's second
-    derivative by output i: 1/(p(1 − p)) for the cross-entropy of a probability p. β times this contrast is what the diagonal posterior costs more than the full one.
-    Passive latents, whose columns are short against sqrt(β), count little, so that it is finite with
-    them. For β to 0 it is the `ima_contrast`.
+    derivative by output i: 1/(p(1 − p)) for the cross-entropy of a probability p. β times this contrast is
+    what a diagonal posterior costs more than a full one. It is finite with passive latents, whose columns
+    are short against sqrt(β): they count little. For β to 0 it is the `ima_contrast`.
 
-    >>> regularized_ima_contrast([[[4, 1], [-3, 1], [5, -1]]], beta=1e-6).round(4).tolist()
+    >>> regularized_ima_contrast([[[4, 1], [-3, 1], [5, -1]]], beta=1e-6).per_point.round(4).tolist()
     [0.0564]
-    >>> regularized_ima_contrast([[[4, 0], [-3, 0], [5, 0]]], beta=1.0).tolist()
+    >>> regularized_ima_contrast([[[4, 0], [-3, 0], [5, 0]]], beta=1.0).per_point.tolist()
     [0.0]
 
     Args:
         jacobians: [points, outputs, latents].
         beta: β, positive.
+        active: indices of the latents to take; all by default.
 
     Raises:
         InputError: wrong shape, no real numbers, a Jacobian that is not finite, or a β that is not
             positive.
     """
-    factors = small_jacobians(jacobians)
-    weight = number("beta", beta)
-    if weight <= 0:
-        raise InputError(f"beta must be positive; got {weight}.")
+    factors = small_jacobians(jacobians, active)
+    scale = np.sqrt(2 / number("beta", beta, positive=True))
     points, _, latents = factors.shape
     identity = np.broadcast_to(np.eye(latents), (points, latents, latents))
     # The Gram matrix of these columns is P; forming P itself would lose passive latents in rounding.
-    return _log_ratio(np.concatenate([factors * np.sqrt(2 / weight), identity], axis=1))
+    return _log_ratio(np.concatenate([factors * scale, identity], axis=1))
 
 
-def mean_abs_cosine(jacobians: ArrayLike) -> NDArray[np.float64]:
-    """Mean of |cos(J_i, J_j)| over the pairs i < j of columns at each point, [points], in [0, 1].
+def mean_abs_cosine(jacobians: ArrayLike, active: ArrayLike | None = None) -> OverPoints:
+    """Mean of |cos(J_i, J_j)| over the pairs i < j of columns at each point, in [0, 1].
 
-    A zero column, which has no direction, counts as orthogonal to all. For the pairs among active
-    latents, pass `jacobians[:, :, active]`.
+    A zero column, which has no direction, counts as orthogonal to all.
 
-    >>> mean_abs_cosine([[[2, 3], [0, 3]]]).round(4).tolist()
+    >>> mean_abs_cosine([[[2, 3], [0, 3]]]).per_point.round(4).tolist()
     [0.7071]
 
     Args:
-        jacobians: [points, outputs, latents], at least two latents.
+        jacobians: [points, outputs, latents].
+        active: indices of the latents to take, at least two; all by default.
 
     Raises:
         InputError: wrong shape, no real numbers, a Jacobian that is not finite, or one latent only.
     """
-    factors = small_jacobians(jacobians)
+    factors = small_jacobians(jacobians, active)
     latents = factors.shape[2]
     if latents < 2:
         raise InputError("Cosines between columns need Jacobians of at least 2 latents; got 1.")
@@ -91,12 +93,12 @@ def mean_abs_cosine(jacobians: ArrayLike) -> NDArray[np.float64]:
     units = np.divide(factors, lengths, out=np.zeros_like(factors), where=lengths > 0)
     first, second = np.triu_indices(latents, 1)
     cosines = np.einsum("pok,pok->pk", units[:, :, first], units[:, :, second])
-    return np.asarray(np.minimum(np.abs(cosines), 1).mean(axis=1))
+    return OverPoints(np.minimum(np.abs(cosines), 1).mean(axis=1))
 
 
-def _log_ratio(factors: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_ratio(factors: NDArray[np.float64]) -> OverPoints:
     """log of the product of the columns' lengths over their volume; rounding may end below 0."""
     volume = log_volume(factors)
     ratio = np.full_like(volume, np.inf)
     np.subtract(log_column_product(factors), volume, out=ratio, where=np.isfinite(volume))
-    return np.maximum(ratio, 0)
+    return OverPoints(np.maximum(ratio, 0))

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import ThreadpoolController
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import check_shape, real_array
+from vae_ortho_plugin.measures.arrays import check_shape, latent_indices, positive_sigma, real_array
 
 # A chunk of Jacobians, in float64, that stays in a core's cache: 1.5 to 2 times faster.
 _CHUNK_BYTES = 2**20
@@ -20,26 +20,24 @@ _LEAST_SQUARE = 1e-200
 _LEAST_SHARE = 1e-6
 
 
-def checked_jacobians(jacobians: ArrayLike, name: str = "Jacobians") -> NDArray[Any]:
-    """The Jacobians [points, outputs, latents] in their own type; their values are not checked.
+def checked_jacobians(
+    jacobians: ArrayLike, active: ArrayLike | None = None, name: str = "jacobians"
+) -> NDArray[Any]:
+    """The Jacobians [points, outputs, latents] of the active latents, in their own type.
 
-    Args:
-        name: of the argument, for the message.
-
-    Raises:
-        InputError: no real numbers, another number of dimensions, or one of them 0.
+    Raises InputError for other shapes and types; the values are not checked.
     """
     array = real_array(name, jacobians)
     check_shape(name, array, points=None, outputs=None, latents=None)
-    return array
+    return array if active is None else array[:, :, latent_indices(active, array.shape[2])]
 
 
-def triangular_factors(jacobians: ArrayLike, first_point: int = 0) -> NDArray[np.float64]:
+def triangular_factors(jacobians: ArrayLike) -> NDArray[np.float64]:
     """R of each Jacobian J = Q R, an upper triangular matrix with a diagonal of any sign.
 
     R has the singular values and the right singular vectors V of J, and R[:, :, latents] has those
     of J[:, :, latents]: it can stand for J in every measure of Jacobians, at a size that does not
-    depend on the number of outputs.
+    depend on the number of outputs. Where the Jacobians do not fit into memory, take R of each batch.
 
     >>> import numpy as np
     >>> np.abs(triangular_factors([[[3, 0], [4, 5]]])).round(9).tolist()
@@ -47,7 +45,6 @@ def triangular_factors(jacobians: ArrayLike, first_point: int = 0) -> NDArray[np
 
     Args:
         jacobians: [points, outputs, latents], outputs >= latents.
-        first_point: index of jacobians[0] among all points, for error messages.
 
     Returns:
         [points, latents, latents], computed in float64.
@@ -56,12 +53,39 @@ def triangular_factors(jacobians: ArrayLike, first_point: int = 0) -> NDArray[np
         InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
     array = checked_jacobians(jacobians)
-    points, outputs, latents = array.shape
+    _, outputs, latents = array.shape
     if outputs < latents:
         raise InputError(
             f"Jacobians of {outputs} outputs with respect to {latents} latents do not determine V; "
             "DtO needs at least as many outputs as latents. Is the order [points, outputs, latents]?"
         )
+    return small_jacobians(array)
+
+
+def small_jacobians(
+    jacobians: ArrayLike, active: ArrayLike | None = None, first_point: int = 0
+) -> NDArray[np.float64]:
+    """Matrices whose columns have the lengths and angles of the Jacobians' columns.
+
+    R of J = Q R, or J itself where it has fewer outputs than latents.
+
+    Args:
+        jacobians: [points, outputs, latents].
+        active: indices of the latents to take; None for all.
+        first_point: index of jacobians[0] among all points, for error messages.
+
+    Returns:
+        [points, min(outputs, latents), latents].
+
+    Raises:
+        InputError: as `checked_jacobians`, or a Jacobian is not finite.
+    """
+    array = checked_jacobians(jacobians, active)
+    points, outputs, latents = array.shape
+    if outputs < latents:
+        numbers = array.astype(np.float64)
+        _check_finite(numbers, first_point)
+        return numbers
     factors = np.empty((points, latents, latents), np.float64)
     step = max(1, _CHUNK_BYTES // (8 * outputs * latents))
     # From about 8 latents on, BLAS would share each of these small products among threads that wait
@@ -73,31 +97,18 @@ def triangular_factors(jacobians: ArrayLike, first_point: int = 0) -> NDArray[np
     return factors
 
 
-def small_jacobians(jacobians: ArrayLike, first_point: int = 0) -> NDArray[np.float64]:
-    """Matrices whose columns have the lengths and angles of the Jacobians' columns.
-
-    R of J = Q R, or J itself where it has fewer outputs than latents.
-
-    Args:
-        jacobians: [points, outputs, latents].
-        first_point: index of jacobians[0] among all points, for error messages.
-
-    Returns:
-        [points, min(outputs, latents), latents].
-
-    Raises:
-        InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
-    """
+def jacobians_and_sigma(
+    jacobians: ArrayLike, sigma: ArrayLike, active: ArrayLike | None = None
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """`small_jacobians` and the standard deviations, of the active latents."""
     array = checked_jacobians(jacobians)
-    if array.shape[1] >= array.shape[2]:
-        return triangular_factors(array, first_point)
-    numbers = array.astype(np.float64)
-    _check_finite(numbers, first_point)
-    return numbers
+    points, _, latents = array.shape
+    numbers = positive_sigma(sigma, points, latents)
+    return small_jacobians(array, active), numbers[:, latent_indices(active, latents)]
 
 
 def _triangular(jacobians: NDArray[np.float64], first_point: int) -> NDArray[np.float64]:
-    """`triangular_factors` in float64: Cholesky's J^T J = R^T R where R comes out exact, else QR.
+    """R in float64: Cholesky's J^T J = R^T R where R comes out exact, else QR.
 
     The columns' lengths may differ by any ratio: where those of passive latents were 1e-10 of those
     of active ones, V of this R was off by 3e-14, like V of QR's R; V of the eigenvectors of J^T J was

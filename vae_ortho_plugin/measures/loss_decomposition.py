@@ -12,13 +12,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import ByValue, check_finite, float_array
+from vae_ortho_plugin.measures.arrays import check_finite, float_array
 from vae_ortho_plugin.measures.jacobians import checked_jacobians
+from vae_ortho_plugin.measures.results import OverPoints, Result
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class LossDecomposition(ByValue):
-    """Terms of the squared error at each point, [points] each, all at least 0.
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class LossDecomposition(Result):
+    """Terms of the squared error at each point, all at least 0.
 
     Attributes:
         total: E‖Dec(z) − x‖² (Eq. 11), mean over the samples z.
@@ -27,10 +28,10 @@ class LossDecomposition(ByValue):
         linearized: E‖J ε‖² (Eq. 17), exact; Σ_j σ_j² ‖J_j‖² for a diagonal posterior.
     """
 
-    total: NDArray[np.float64]
-    deterministic: NDArray[np.float64]
-    stochastic: NDArray[np.float64]
-    linearized: NDArray[np.float64]
+    total: OverPoints
+    deterministic: OverPoints
+    stochastic: OverPoints
+    linearized: OverPoints
 
 
 def loss_decomposition(
@@ -44,10 +45,8 @@ def loss_decomposition(
     One point x = 0 whose mean is decoded to 1, and two samples at the same distance of 2 from that:
 
     >>> terms = loss_decomposition([[0.0]], [[1.0]], [[[3.0]], [[-1.0]]], [[[2.0]]])
-    >>> terms.total.item(), terms.deterministic.item(), terms.stochastic.item()
-    (5.0, 1.0, 4.0)
-    >>> terms.linearized.item()
-    4.0
+    >>> terms.total.mean, terms.deterministic.mean, terms.stochastic.mean, terms.linearized.mean
+    (5.0, 1.0, 4.0, 4.0)
 
     Args:
         observations: x, [points, ...].
@@ -66,7 +65,7 @@ def loss_decomposition(
         )
     mean = _alike("decoded_means", decoded_means, target)
     outputs = target[0].size
-    jacobians = checked_jacobians(noise_jacobians, "noise_jacobians")
+    jacobians = checked_jacobians(noise_jacobians, name="noise_jacobians")
     if jacobians.shape[:2] != (len(target), outputs):
         raise InputError(
             f"Jacobians of the shape {jacobians.shape} do not fit observations of the shape "
@@ -83,10 +82,10 @@ def loss_decomposition(
     if not totals:
         raise InputError("The stochastic loss needs at least one sample; got none.")
     return LossDecomposition(
-        total=np.mean(totals, axis=0),
-        deterministic=_squares(mean, target),
-        stochastic=np.mean(deviations, axis=0),
-        linearized=np.sum(np.square(columns), axis=(1, 2)),
+        total=OverPoints(np.mean(totals, axis=0)),
+        deterministic=OverPoints(_squares(mean, target)),
+        stochastic=OverPoints(np.mean(deviations, axis=0)),
+        linearized=OverPoints(np.sum(np.square(columns), axis=(1, 2))),
     )
 
 

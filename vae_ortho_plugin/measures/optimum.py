@@ -22,8 +22,10 @@ The paper's constants differ: Eqs. 25 and 26 read 24.5 e^(−C) and 52.4 e^(−C
 C = Σ_j −log σ_j², the formula above gives e^(−C/2) for two latents; the paper's e^(−C) holds for
 C = Σ_j −log σ_j, that is P = 2C. C has this meaning in Eqs. 10 and 21 too.
 
-Every function computes in float64. Functions of Jacobians accept [points, outputs, latents], or in
-their place a factor R [points, latents, latents] of J = QR (`triangular_factors`).
+Arguments: `jacobians` [points, outputs, latents], or R of J = QR in their place (`triangular_factors`); `sigma`
+and `means` [points, latents]; `precision` and `kl` a number or [points]. Results are float64 [points], unless a
+function says otherwise. Each function raises InputError for another shape, a value that is not finite, or a σ
+that is not positive.
 
 The examples below use the M1 of Eq. 24, whose columns have the squared lengths 50 and 3 and the
 inner product −4.
@@ -34,8 +36,12 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import check_shape, element, float_array, per_point
-from vae_ortho_plugin.measures.jacobians import checked_jacobians, small_jacobians
+from vae_ortho_plugin.measures.arrays import latent_table, per_point, positive_sigma
+from vae_ortho_plugin.measures.jacobians import (
+    checked_jacobians,
+    jacobians_and_sigma,
+    small_jacobians,
+)
 
 # Share of a column's length outside the span of the columns before it that is only rounding: about
 # 1e-15 in float64 with few outputs, 1e-13 with 10,000.
@@ -48,33 +54,19 @@ def precision(sigma: ArrayLike) -> NDArray[np.float64]:
     >>> import math
     >>> precision([[math.exp(-1), 1]]).round(9).tolist()
     [2.0]
-
-    Args:
-        sigma: standard deviations [points, latents], positive.
-
-    Raises:
-        InputError: wrong shape, or a standard deviation that is not finite and positive.
     """
-    numbers = float_array("sigma", sigma)
-    check_shape("sigma", numbers, points=None, latents=None)
-    return np.asarray(-2 * _log_sigma(numbers).sum(axis=-1))
+    return np.asarray(-2 * np.log(positive_sigma(sigma)).sum(axis=-1))
 
 
 def precision_of_kl(kl: ArrayLike, means: ArrayLike) -> NDArray[np.float64]:
     """P for which L≈KL (Eq. 10, all latents active) has the value `kl`: 2 kl − ‖μ‖² + d, [points].
 
+    `kl` is in nats, C_i in Eq. 21.
+
     >>> precision_of_kl(3.0, [[1.0, 0.0]]).tolist()
     [7.0]
-
-    Args:
-        kl: [points] or a number, in nats: C_i in Eq. 21.
-        means: μ, [points, latents].
-
-    Raises:
-        InputError: wrong shape, or a value that is not finite.
     """
-    mu = float_array("means", means)
-    check_shape("means", mu, points=None, latents=None)
+    mu = latent_table("means", means)
     squares = np.sum(mu**2, axis=-1)
     return np.asarray(2 * per_point("kl", kl, len(mu)) - squares + mu.shape[-1])
 
@@ -85,12 +77,6 @@ def log_column_product(jacobians: ArrayLike) -> NDArray[np.float64]:
     >>> import numpy as np
     >>> np.exp(2 * log_column_product([[[4, 1], [-3, 1], [5, -1]]])).round(6).tolist()
     [150.0]
-
-    Args:
-        jacobians: [points, outputs, latents].
-
-    Raises:
-        InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
     return np.asarray(_log_column_norms(small_jacobians(jacobians)).sum(axis=-1))
 
@@ -104,12 +90,6 @@ def log_volume(jacobians: ArrayLike) -> NDArray[np.float64]:
     >>> import numpy as np
     >>> np.exp(2 * log_volume([[[4, 1], [-3, 1], [5, -1]]])).round(6).tolist()  # 50 · 3 − 4²
     [134.0]
-
-    Args:
-        jacobians: [points, outputs, latents].
-
-    Raises:
-        InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
     factors = small_jacobians(jacobians)
     points, outputs, latents = factors.shape
@@ -125,19 +105,12 @@ def log_volume(jacobians: ArrayLike) -> NDArray[np.float64]:
 def optimal_sigma(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.float64]:
     """The σ of least linearized loss for given columns (Eqs. 22, 23), [points, latents].
 
-    σ_j² = e^(−P/d) col_Π(J)^(2/d) / ‖J_j‖². For M1, σ_1²/σ_2² is 3/50 (Eq. 25):
+    σ_j² = e^(−P/d) col_Π(J)^(2/d) / ‖J_j‖². A column that is zero, whose latent would take noise without
+    bound, is refused. For M1, σ_1²/σ_2² is 3/50 (Eq. 25):
 
     >>> sigma = optimal_sigma([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)
     >>> round(float(sigma[0, 0] / sigma[0, 1]) ** 2, 6)
     0.06
-
-    Args:
-        jacobians: [points, outputs, latents].
-        precision: P, [points] or a number.
-
-    Raises:
-        InputError: wrong shape, a value that is not finite, or a column that is zero, whose latent
-            would take noise without bound.
     """
     norms = _log_column_norms(small_jacobians(jacobians))
     if not np.isfinite(norms).all():
@@ -162,14 +135,8 @@ def optimal_columns(jacobians: ArrayLike) -> NDArray[np.float64]:
     >>> np.abs(columns.T @ columns).round(9).tolist()
     [[9.0, 0.0], [0.0, 1.0]]
 
-    Args:
-        jacobians: [points, outputs, latents].
-
     Returns:
         [points, outputs, latents], longest column first.
-
-    Raises:
-        InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
     # The factors have J's right singular vectors. With fewer outputs than latents, V is completed to
     # a rotation.
@@ -186,19 +153,9 @@ def log_linearized_loss(jacobians: ArrayLike, sigma: ArrayLike) -> NDArray[np.fl
     >>> import numpy as np
     >>> np.exp(log_linearized_loss([[[4, 1], [-3, 1], [5, -1]]], [[1, 1]])).round(6).tolist()
     [53.0]
-
-    Args:
-        jacobians: [points, outputs, latents].
-        sigma: standard deviations [points, latents], positive.
-
-    Raises:
-        InputError: wrong shape, a Jacobian that is not finite, or a standard deviation that is not
-            finite and positive.
     """
-    norms = _log_column_norms(small_jacobians(jacobians))
-    numbers = float_array("sigma", sigma)
-    check_shape("sigma", numbers, points=norms.shape[0], latents=norms.shape[1])
-    return np.asarray(logsumexp(2 * (_log_sigma(numbers) + norms), axis=-1))
+    factors, numbers = jacobians_and_sigma(jacobians, sigma)
+    return np.asarray(logsumexp(2 * (np.log(numbers) + _log_column_norms(factors)), axis=-1))
 
 
 def log_least_loss(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.float64]:
@@ -209,13 +166,6 @@ def log_least_loss(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.flo
     >>> import numpy as np
     >>> np.exp(log_least_loss([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)).round(2).tolist()
     [24.49]
-
-    Args:
-        jacobians: [points, outputs, latents].
-        precision: P, [points] or a number.
-
-    Raises:
-        InputError: wrong shape, or a value that is not finite.
     """
     factors = small_jacobians(jacobians)
     return _log_loss(factors, precision, log_column_product(factors))
@@ -230,13 +180,6 @@ def log_lower_bound(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.fl
     >>> import numpy as np
     >>> np.exp(log_lower_bound([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)).round(2).tolist()
     [23.15]
-
-    Args:
-        jacobians: [points, outputs, latents].
-        precision: P, [points] or a number.
-
-    Raises:
-        InputError: wrong shape, or a value that is not finite.
     """
     factors = small_jacobians(jacobians)
     return _log_loss(factors, precision, log_volume(factors))
@@ -256,14 +199,3 @@ def _log_column_norms(factors: NDArray[np.float64]) -> NDArray[np.float64]:
     largest[largest == 0] = 1  # scaled, so that no square leaves float64's range
     with np.errstate(divide="ignore"):
         return np.asarray(np.log(np.linalg.norm(factors / largest, axis=1)) + np.log(largest[:, 0]))
-
-
-def _log_sigma(sigma: NDArray[np.float64]) -> NDArray[np.float64]:
-    positive = sigma > 0
-    if not positive.all():
-        index = tuple(int(i) for i in np.argwhere(~positive)[0])
-        raise InputError(
-            f"sigma must be finite and positive everywhere; {element('sigma', index)} is "
-            f"{sigma[index]}."
-        )
-    return np.log(sigma)

@@ -12,21 +12,20 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.linalg import eigh
 from scipy.optimize import linear_sum_assignment
 
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, check_whole
 from vae_ortho_plugin.measures.arrays import (
-    ByValue,
     check_finite,
     float_array,
     real_array,
-    whole_number,
 )
+from vae_ortho_plugin.measures.results import Result
 
 # Share of the largest variance below which data do not vary. The rounding of float32 data is at 1e-14.
 _NO_VARIANCE = 1e-10
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class PrincipalComponents(ByValue):
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class PrincipalComponents(Result):
     """PCA of data.
 
     Attributes:
@@ -72,7 +71,7 @@ def principal_components(batches: Iterable[ArrayLike], at_most: int) -> Principa
     Raises:
         InputError: no data, batches of different sizes, or data that do not vary or are not finite.
     """
-    at_most = whole_number("at_most", at_most, 1)
+    check_whole("at_most", at_most, 1)
     count = 0
     # Data are shifted by the mean of the first batch: far from 0, their variance would be lost in the
     # sum of squares.
@@ -149,25 +148,35 @@ def encoder_directions(scores: ArrayLike, means: ArrayLike) -> NDArray[np.float6
     return np.asarray(np.linalg.lstsq(design, targets, rcond=None)[0][:directions].T)
 
 
-def matched_angles(
-    principal: ArrayLike, candidates: ArrayLike
-) -> tuple[NDArray[np.float64], NDArray[np.intp]]:
-    """Angles between principal directions and latents' directions, and which latent each one is matched to.
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class MatchedAngles(Result):
+    """Angles between principal directions and the latents that they are matched with.
+
+    Attributes:
+        mean: of angles, in degrees; NaN without directions.
+        angles: [directions], in degrees, 0 to 90.
+        matched: [directions], index of each direction's latent.
+    """
+
+    mean: float
+    angles: NDArray[np.float64]
+    matched: NDArray[np.intp]
+
+
+def matched_angles(principal: ArrayLike, candidates: ArrayLike) -> MatchedAngles:
+    """Angles between principal directions and latents' directions.
 
     Each principal direction is matched with a candidate of its own, so that the sum of the angles is
     least.
 
-    >>> angles, latents = matched_angles([[1, 0], [0, 1]], [[-1, 3**0.5], [3**0.5, 1]])
-    >>> angles.round(9).tolist(), latents.tolist()
+    >>> found = matched_angles([[1, 0], [0, 1]], [[-1, 3**0.5], [3**0.5, 1]])
+    >>> found.angles.round(9).tolist(), found.matched.tolist()
     ([30.0, 30.0], [1, 0])
 
     Args:
         principal: [directions, outputs], of any length but 0.
         candidates: [latents, outputs], at least as many, of any length and sign; a zero one, which
             has no direction, counts as orthogonal to all.
-
-    Returns:
-        Angles [directions] in degrees, 0 to 90, and indices [directions] of candidates.
 
     Raises:
         InputError: shapes that do not fit, fewer candidates than directions, a principal direction
@@ -186,9 +195,10 @@ def matched_angles(
     # The arc cosine is inaccurate for small angles, which matter most here.
     rest = units[None] - cosines[:, :, None] * axes[:, None]
     sines = np.where(norms > 0, np.linalg.norm(rest, axis=2), 1)
-    angles = np.degrees(np.arctan2(sines, np.abs(cosines)))
-    rows, columns = linear_sum_assignment(angles)
-    return angles[rows, columns], columns
+    degrees = np.degrees(np.arctan2(sines, np.abs(cosines)))
+    rows, columns = linear_sum_assignment(degrees)
+    angles = degrees[rows, columns]
+    return MatchedAngles(float(angles.mean()) if angles.size else float("nan"), angles, columns)
 
 
 def _units(name: str, vectors: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

@@ -11,9 +11,17 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import ByValue, check_shape, float_array, number, real_array
+from vae_ortho_plugin.measures.arrays import (
+    check_shape,
+    float_array,
+    latent_table,
+    number,
+    positive_sigma,
+    real_array,
+)
+from vae_ortho_plugin.measures.results import Result
 
-# A latent is active where sqrt(var(mu_j)) is above this (Sec. 5.2).
+# A latent is active where sqrt(var(μ_j)) is above this (Sec. 5.2).
 ACTIVE_STD = 0.5
 
 # Of Bonheme and Grzes: the largest variance over the points of what does not vary, and how far the mean may
@@ -21,9 +29,9 @@ ACTIVE_STD = 0.5
 _SMALL = 0.1
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class PolarizedRegime(ByValue):
-    """The KL term at one moment of a training.
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class PolarizedRegime(Result):
+    """The KL term and its value in the polarized regime.
 
     Attributes:
         kl: L_KL (Eq. 4), mean over the points, in nats.
@@ -39,13 +47,13 @@ class PolarizedRegime(ByValue):
 
 
 def active_latents(means: ArrayLike) -> NDArray[np.intp]:
-    """Indices of the active latents, those with sqrt(var(mu_j)) > 0.5 over the points (Sec. 5.2).
+    """Indices of the active latents, those with sqrt(var(μ_j)) > 0.5 over the points (Sec. 5.2).
 
     >>> active_latents([[1.0, 0.1], [-1.0, -0.1]]).tolist()
     [0]
 
     Args:
-        means: posterior means mu_j(x), [points, latents].
+        means: posterior means μ_j(x), [points, latents].
 
     Returns:
         [active latents], increasing.
@@ -53,38 +61,27 @@ def active_latents(means: ArrayLike) -> NDArray[np.intp]:
     Raises:
         InputError: wrong shape, no points or latents, or a value that is not finite.
     """
-    numbers = float_array("means", means)
-    check_shape("means", numbers, points=None, latents=None)
-    return np.flatnonzero(numbers.std(axis=0) > ACTIVE_STD)
+    return np.flatnonzero(latent_table("means", means).std(axis=0) > ACTIVE_STD)
 
 
-def polarized_regime(means: ArrayLike, variances: ArrayLike) -> PolarizedRegime:
+def polarized_regime(means: ArrayLike, sigma: ArrayLike) -> PolarizedRegime:
     """Compares L_KL of diagonal Gaussian posteriors with L≈KL, the KL term of the polarized regime.
 
-    L≈KL is ½ Σ_j (mu_j² − log sigma_j² − 1) over the active latents alone (Eq. 10). With one latent,
-    means ±1 and variances 1, L≈KL is 0 and L_KL is 1/2:
+    L≈KL is ½ Σ_j (μ_j² − log σ_j² − 1) over the active latents alone (Eq. 10). With one latent,
+    means ±1 and σ = 1, L≈KL is 0 and L_KL is 1/2:
 
-    >>> found = polarized_regime([[1.0], [-1.0]], [[1.0], [1.0]])
-    >>> found.kl, found.polarized_kl, found.delta_kl, found.active
-    (0.5, 0.0, 1.0, [0])
+    >>> polarized_regime([[1.0], [-1.0]], [[1.0], [1.0]])
+    PolarizedRegime(kl=0.5, polarized_kl=0.0, delta_kl=1.0, active=[0])
 
     Args:
-        means: mu_j(x), [points, latents].
-        variances: sigma_j^2(x), [points, latents], positive.
+        means: μ_j(x), [points, latents].
+        sigma: σ_j(x), [points, latents], standard deviations, positive.
 
     Raises:
-        InputError: wrong shapes, no points, a value that is not finite, a variance that is not positive.
+        InputError: wrong shapes, no points, a value that is not finite, or a σ that is not positive.
     """
-    mu, variance = float_array("means", means), float_array("variances", variances)
-    if mu.ndim != 2 or mu.shape != variance.shape or not mu.size:
-        raise InputError(
-            "Means and variances must both have the shape [points, latents] and not be empty; got "
-            f"{mu.shape} and {variance.shape}."
-        )
-    if variance.min() <= 0:
-        raise InputError(
-            f"variances must be positive; the least is {variance.min()}. Are these log variances?"
-        )
+    mu = latent_table("means", means)
+    variance = positive_sigma(sigma, *mu.shape) ** 2
     active = active_latents(mu)
     without_variances = mu**2 - np.log(variance) - 1
     kl = float(0.5 * (without_variances + variance).sum(axis=1).mean())
@@ -94,7 +91,7 @@ def polarized_regime(means: ArrayLike, variances: ArrayLike) -> PolarizedRegime:
     )
 
 
-def delta_kl(means: ArrayLike, variances: ArrayLike) -> float:
+def delta_kl(means: ArrayLike, sigma: ArrayLike) -> float:
     """Δ_KL = |L_KL − L≈KL| / L_KL (Eq. 30) of diagonal Gaussian posteriors, at least 0.
 
     It is 0 in the polarized regime, and 1 without active latents.
@@ -103,32 +100,32 @@ def delta_kl(means: ArrayLike, variances: ArrayLike) -> float:
     1.0
 
     Args:
-        means: mu_j(x), [points, latents].
-        variances: sigma_j^2(x), [points, latents], positive.
+        means: μ_j(x), [points, latents].
+        sigma: σ_j(x), [points, latents], standard deviations, positive.
 
     Raises:
         InputError: as `polarized_regime`.
     """
-    return polarized_regime(means, variances).delta_kl
+    return polarized_regime(means, sigma).delta_kl
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class LatentTypes(ByValue):
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class LatentTypes(Result):
     """The types of the latents, each in one of the three lists of indices.
 
     Attributes:
         active: σ² is close to 0 at all points: Var σ² < 0.1 and mean σ² <= 0.1.
         mixed: neither; σ² is close to 0 at some points and to 1 at others, or in between.
         passive: σ² is close to 1 at all points: Var σ² < 0.1 and |mean σ² − 1| <= 0.1.
-        means: [latents], mean of σ² over the points.
-        variances: [latents], variance of σ² over the points (ddof = 0).
+        mean_of_squares: [latents], mean of σ² over the points.
+        variance_of_squares: [latents], variance of σ² over the points (ddof = 0).
     """
 
     active: list[int]
     mixed: list[int]
     passive: list[int]
-    means: NDArray[np.float64]
-    variances: NDArray[np.float64]
+    mean_of_squares: NDArray[np.float64]
+    variance_of_squares: NDArray[np.float64]
 
 
 def latent_types(sigma: ArrayLike) -> LatentTypes:
@@ -149,8 +146,7 @@ def latent_types(sigma: ArrayLike) -> LatentTypes:
         InputError: wrong shape, no points or latents, or a standard deviation that is negative or not
             finite.
     """
-    numbers = float_array("sigma", sigma)
-    check_shape("sigma", numbers, points=None, latents=None)
+    numbers = latent_table("sigma", sigma)
     if numbers.min() < 0:
         raise InputError(
             f"sigma must be at least 0; the least is {numbers.min()}. Are these log variances?"
@@ -163,8 +159,8 @@ def latent_types(sigma: ArrayLike) -> LatentTypes:
         active=np.flatnonzero(active).tolist(),
         mixed=np.flatnonzero(~active & ~passive).tolist(),
         passive=np.flatnonzero(passive).tolist(),
-        means=means,
-        variances=variances,
+        mean_of_squares=means,
+        variance_of_squares=variances,
     )
 
 
@@ -176,7 +172,7 @@ def delta_kl_of_terms(kl: float, polarized_kl: float) -> float:
 def share_below(
     steps: ArrayLike, delta_kl: ArrayLike, last_step: int, threshold: float = 0.03
 ) -> float:
-    """The share of a training after which Δ_KL stays below the threshold to the end (Table 1).
+    """The share of a training run after which Δ_KL stays below the threshold to the end (Table 1).
 
     The time counts from the first evaluation from which on each is below the threshold: with evaluations at
     500, 1000, ... that is at most (last_step − 500) / last_step.
@@ -187,7 +183,7 @@ def share_below(
     Args:
         steps: at which Δ_KL was evaluated, [evaluations], increasing, 0 to last_step.
         delta_kl: Δ_KL at these steps, [evaluations]; NaN and infinity count as not below.
-        last_step: length of the training, at least 1.
+        last_step: length of the training run in steps, at least 1.
         threshold: upper limit of Δ_KL.
 
     Returns:
@@ -200,11 +196,8 @@ def share_below(
     at = float_array("steps", steps)
     values = real_array("delta_kl", delta_kl).astype(np.float64)
     last, limit = number("last_step", last_step), number("threshold", threshold)
-    if at.ndim != 1 or at.shape != values.shape or not at.size:
-        raise InputError(
-            f"One value of Δ_KL for each of at least one step is needed; got the shapes {at.shape} "
-            f"(steps) and {values.shape} (values)."
-        )
+    check_shape("steps", at, evaluations=None)
+    check_shape("delta_kl", values, evaluations=len(at))
     if at[0] < 0 or (np.diff(at) <= 0).any() or at[-1] > last or last < 1:
         raise InputError(
             f"Steps must increase, from 0 or more to last_step = {last:g} at most, which is at least 1; "

@@ -9,65 +9,65 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vae_ortho_plugin.measures.arrays import ByValue, check_shape, float_array
-from vae_ortho_plugin.measures.jacobians import small_jacobians
+from vae_ortho_plugin.measures.jacobians import jacobians_and_sigma
 from vae_ortho_plugin.measures.optimum import (
     log_least_loss,
     log_linearized_loss,
     log_lower_bound,
     precision,
 )
+from vae_ortho_plugin.measures.results import OverPoints
 
 
-@dataclasses.dataclass(frozen=True, eq=False)
-class PrecisionGap(ByValue):
-    """Logarithms of ratios of losses at each point, [points] each, at least 0, in nats.
+@dataclasses.dataclass(frozen=True, eq=False, repr=False)
+class PrecisionGap(OverPoints):
+    """The gap at each point, at least 0, in nats; the sum of its parts. 0 exactly at the optimum.
 
     Attributes:
-        total: log of Σ_j σ_j² ‖J_j‖² over its lower bound at the same precision Σ_j −log σ_j²
-            (Eqs. 20, 21, 28); sigma + columns. 0 exactly at the optimum.
-        sigma: log of the loss over the least loss that any σ of the same precision has with the same
-            columns (Sec. 4.1). 0 exactly where σ_j² ‖J_j‖² is the same for all latents.
-        columns: log of that least loss over the bound: (2/d) log(col_Π(J) / vol(J)) (Sec. 4.2). 0
+        sigma_part: log of the loss over the least loss that any σ of the same precision has with the
+            same columns (Sec. 4.1). 0 exactly where σ_j² ‖J_j‖² is the same for all latents.
+        columns_part: log of that least loss over the bound: (2/d) log(col_Π(J) / vol(J)) (Sec. 4.2). 0
             exactly where the columns are orthogonal; infinite where they are linearly dependent.
     """
 
-    total: NDArray[np.float64]
-    sigma: NDArray[np.float64]
-    columns: NDArray[np.float64]
+    sigma_part: OverPoints
+    columns_part: OverPoints
 
 
-def precision_gap(jacobians: ArrayLike, sigma: ArrayLike) -> PrecisionGap:
-    """The gap between a linearized stochastic loss and the least one (Eqs. 17 to 28).
+def precision_gap(
+    jacobians: ArrayLike, sigma: ArrayLike, active: ArrayLike | None = None
+) -> PrecisionGap:
+    """log of Σ_j σ_j² ‖J_j‖² over its lower bound at the same precision Σ_j −log σ_j² (Eqs. 17 to 28).
 
-    For the gap among some latents only, pass `jacobians[:, :, latents]` and `sigma[:, latents]`. Where a
-    column is zero, all three parts are infinite.
+    Where a column is zero, the gap and its parts are infinite.
 
     With the M1 of Eq. 24 and equal noise, the sigma part is log((50 + 3) / 2) − log(50 · 3) / 2, and the
     columns part log(150 / 134) / 2:
 
     >>> gap = precision_gap([[[4, 1], [-3, 1], [5, -1]]], [[0.3, 0.3]])
-    >>> gap.sigma.round(4).tolist(), gap.columns.round(4).tolist()
-    ([0.7718], [0.0564])
+    >>> round(gap.sigma_part.mean, 4), round(gap.columns_part.mean, 4)
+    (0.7718, 0.0564)
 
     Args:
         jacobians: [points, outputs, latents], of the decoder at the posterior means.
         sigma: [points, latents], standard deviations of the posterior, positive.
+        active: indices of the latents to take; all by default.
 
     Raises:
         InputError: wrong shape, no real numbers, a Jacobian that is not finite, or a standard
             deviation that is not finite and positive.
     """
-    factors = small_jacobians(jacobians)
-    numbers = float_array("sigma", sigma)
-    check_shape("sigma", numbers, points=factors.shape[0], latents=factors.shape[2])
+    factors, numbers = jacobians_and_sigma(jacobians, sigma, active)
     budget = precision(numbers)
     loss = log_linearized_loss(factors, numbers)
     least = log_least_loss(factors, budget)
-    bound = log_lower_bound(factors, budget)
-    sigma_part = _difference(loss, least)
-    columns_part = _difference(least, bound)
-    return PrecisionGap(sigma_part + columns_part, sigma_part, columns_part)
+    of_sigma = _difference(loss, least)
+    of_columns = _difference(least, log_lower_bound(factors, budget))
+    return PrecisionGap(
+        of_sigma + of_columns,
+        sigma_part=OverPoints(of_sigma),
+        columns_part=OverPoints(of_columns),
+    )
 
 
 def _difference(upper: NDArray[np.float64], lower: NDArray[np.float64]) -> NDArray[np.float64]:

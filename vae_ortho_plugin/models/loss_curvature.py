@@ -9,7 +9,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 from disentanglement_lib.methods.shared import losses as dlib_losses
 
-from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
+from vae_ortho_plugin.decoder.forward_mode import configured_activation, forward_jacobian
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.models import losses
 
@@ -84,7 +84,7 @@ BY_IMAGE: dict[str, Callable[[np.ndarray], np.ndarray] | None] = {
 
 def _output_curvature() -> Callable[[tf.Tensor], tf.Tensor]:
     """h as a function of the decoder's output, by the loss and the activation that gin names."""
-    activation = dlib_losses.make_reconstruction_loss(None, None, loss_fn=_activation_name)
+    activation = configured_activation()
     for covered, by_activation in _COVERED.items():
         if is_bound_loss(covered) and activation in by_activation:
             return by_activation[activation]
@@ -104,10 +104,6 @@ def is_bound_loss(loss: Callable) -> bool:
         return False
     names = (getattr(bound, "__module__", None), getattr(bound, "__name__", None))
     return names == (loss.__module__, loss.__name__)
-
-
-def _activation_name(true_images, reconstructed_images, activation):
-    return activation
 
 
 def _bound(parameter: str) -> Callable:

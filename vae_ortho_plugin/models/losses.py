@@ -7,7 +7,7 @@ Equation numbers: Rolinek, Zietlow, Martius, CVPR 2019.
 import gin
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.decoder.output_activation import ACTIVATIONS
+from vae_ortho_plugin.decoder.forward_mode import ACTIVATIONS
 from vae_ortho_plugin.errors import InputError
 
 

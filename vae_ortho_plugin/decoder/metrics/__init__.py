@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The paper's measures as metrics of disentanglement_lib, one file each.
+"""The paper's measures as metrics of disentanglement_lib. The import of this package registers them with gin.
 
-Importing this package registers every metric in it with gin. `evaluated` holds what they share. A further metric
-is one more file here, or a function in a file of your own that is decorated with `gin.configurable` and imported by
-a gin file (`import my_metric`).
+`evaluated` holds what they share. A further metric is a function with the decorator `evaluated.metric`, in a file here or
+in one of your own that a gin file imports (`import my_metric`). The import starts no TensorFlow.
 """
 
 import importlib

@@ -1,27 +1,76 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the metrics share: the evaluated model, the points, and the summaries of values over points.
+"""What the metrics share: their parameters, the evaluated model and its points.
+
+    @evaluated.metric("my_metric", "model_dir", "split", "num_points")
+    def my_metric(of: evaluated.Evaluation, my_parameter: int = 1) -> dict:
+        with of.open_model() as model:
+            means, _ = of.posterior(model)
+        return {**evaluated.summary("my_metric", ...), "split": of.split_name}
+
+registers @my_metric with gin, with the named parameters of `SHARED` and those of the function.
 
 dlib calls a metric with the data set and a representation function only. The step that evaluates knows
 where the model is, and hands that on by `model_dir_from`.
 """
 
 import contextlib
+import dataclasses
+import inspect
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
+import gin
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE
+from vae_ortho_plugin.decoder import BATCH_SIZE
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.summaries import summary
+
+if TYPE_CHECKING:
+    from vae_ortho_plugin.decoder.trained_model import TrainedModel
+
+__all__ = ["Evaluation", "finite", "metric", "model_dir_from", "model_dir_of", "summary"]
 
 # Default sample size for data without splits.
 NUM_POINTS = 10000
 
-# The arguments of a metric that gin does not bind.
-GIVEN_BY_DLIB = ["ground_truth_data", "representation_function", "random_state", "artifact_dir"]
-
 Encoder = Callable[[np.ndarray], np.ndarray]
+
+
+def _parameters(function: Callable) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(function).parameters)
+
+
+def _of_dlib(
+    ground_truth_data: GroundTruthData,
+    representation_function: Encoder,
+    random_state: np.random.RandomState,
+    artifact_dir: str | None = None,
+): ...
+
+
+def _shared(
+    model_dir: str | None = None,
+    split: str = "test",
+    num_points: int | None = None,
+    batch_size: int = BATCH_SIZE,
+    output: str = "image",
+):
+    """The parameters that metrics share.
+
+    Args:
+        model_dir: directory of the trained model. The default is the evaluated model.
+        split: "train", "validation" or "test", for data with splits; other data are sampled.
+        num_points: number of points. The default is the whole split, for other data 10,000.
+        batch_size: number of Jacobians in memory at a time.
+        output: "image" for the Jacobian of the image, "raw" for that of the decoder's output
+            before the activation.
+    """
+
+
+GIVEN_BY_DLIB, SHARED = _parameters(_of_dlib), _parameters(_shared)
 
 _find_model_dir: ContextVar[Callable[[str], str] | None] = ContextVar(
     "find_model_dir", default=None
@@ -30,7 +79,7 @@ _find_model_dir: ContextVar[Callable[[str], str] | None] = ContextVar(
 
 @contextlib.contextmanager
 def model_dir_from(find: Callable[[str], str]) -> Iterator[None]:
-    """Within: `model_dir_of` gives the directory that `find` returns.
+    """Within: metrics evaluate the model in the directory that `find` returns.
 
     Args:
         find: from the name of the metric that asks to the directory of the evaluated model. It
@@ -61,6 +110,100 @@ def model_dir_of(metric: str, model_dir: str | None) -> str:
     return find(metric)
 
 
+@dataclasses.dataclass
+class Evaluation:
+    """What one call of a metric evaluates: dlib's arguments and the values of `SHARED`."""
+
+    name: str
+    data: GroundTruthData
+    encode: Encoder
+    random_state: np.random.RandomState
+    model_dir: str | None
+    split: str
+    num_points: int | None
+    batch_size: int
+    output: str
+
+    @property
+    def split_name(self) -> str | None:
+        """The split as a result states it: None for data without splits."""
+        return self.split if hasattr(self.data, "split") else None
+
+    @property
+    def found_model_dir(self) -> str:
+        """As `model_dir_of`."""
+        return model_dir_of(self.name, self.model_dir)
+
+    def open_model(self) -> "TrainedModel":
+        """`trained_model.open_model`."""
+        from vae_ortho_plugin.decoder.trained_model import open_model  # starts TensorFlow
+
+        return open_model(self.found_model_dir, self.output)
+
+    def points(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+        """The points of the split, as `points`."""
+        return points(self.data, self.split, self.num_points, self.random_state)
+
+    def posterior(self, model: "TrainedModel") -> tuple[np.ndarray, np.ndarray]:
+        """Means and standard deviations of the posterior at the points, [points, latents] each.
+
+        Raises:
+            InputError: as `points`, or a mean is not finite.
+        """
+        batches = [model.posterior(images) for images, _ in self.points()]
+        means, logvars = (np.concatenate(part) for part in zip(*batches, strict=True))
+        return finite(means), np.exp(logvars.astype(np.float64) / 2)
+
+    def means_and_factors(self) -> tuple[np.ndarray, np.ndarray]:
+        """Representations [points, latents] and factors [points, factors] of the points.
+
+        Raises:
+            InputError: as `points`, or a representation is not finite.
+        """
+        batches = [(self.encode(images), factors) for images, factors in self.points()]
+        means, factors = (np.concatenate(part) for part in zip(*batches, strict=True))
+        return finite(means), factors
+
+
+def metric(name: str, *shared: str) -> Callable[[Callable[..., dict]], Callable[..., dict]]:
+    """Decorator: makes a function of an Evaluation a metric of dlib and registers it with gin.
+
+    Args:
+        name: of the metric, in gin.
+        *shared: the parameters of `SHARED` that it has; the others keep their default values.
+    """
+
+    def decorate(compute: Callable[..., dict]) -> Callable[..., dict]:
+        own = _parameters(compute)
+        own.pop(next(iter(own)))
+        parameters = {**GIVEN_BY_DLIB, **{key: SHARED[key] for key in shared}, **own}
+        signature = inspect.Signature(list(parameters.values()))
+
+        def evaluate(*args, **kwargs):
+            bound = signature.bind(*args, **kwargs)
+            bound.apply_defaults()
+            for key, value in bound.arguments.items():
+                if (
+                    parameters[key].annotation in (int, int | None)
+                    and value is not None
+                    and value < 1
+                ):
+                    raise InputError(f"{key} must be at least 1; got {value}.")
+            values = {key: one.default for key, one in SHARED.items()} | bound.arguments
+            data, encode, random_state, _ = (values.pop(key) for key in GIVEN_BY_DLIB)
+            settings = {key: values.pop(key) for key in own}
+            return compute(Evaluation(name, data, encode, random_state, **values), **settings)
+
+        # By these gin and the check of bindings know the parameters.
+        evaluate.__signature__ = signature
+        evaluate.__annotations__ = {key: one.annotation for key, one in parameters.items()}
+        for key in ("__name__", "__qualname__", "__module__", "__doc__"):
+            setattr(evaluate, key, getattr(compute, key))
+        return gin.configurable(name, denylist=list(GIVEN_BY_DLIB))(evaluate)
+
+    return decorate
+
+
 def points(
     data: GroundTruthData, split: str, num_points: int | None, random_state: np.random.RandomState
 ) -> Iterator[tuple[np.ndarray, np.ndarray]]:
@@ -68,8 +211,7 @@ def points(
 
     Args:
         data: the data set.
-        split: "train", "validation" or "test", for data with splits; other data are sampled.
-        num_points: number of points. The default is the whole split, for other data NUM_POINTS.
+        split, num_points: of `SHARED`.
         random_state: for the choice of points.
 
     Yields:
@@ -103,73 +245,6 @@ def points(
     for start in range(0, len(images), BATCH_SIZE):
         batch = slice(start, start + BATCH_SIZE)
         yield images[batch], factors[batch]
-
-
-def means_and_factors(
-    data: GroundTruthData,
-    encode: Encoder,
-    split: str,
-    num_points: int | None,
-    random_state: np.random.RandomState,
-) -> tuple[np.ndarray, np.ndarray]:
-    """Representations [points, latents] and factors [points, factors] of `points`.
-
-    Raises:
-        InputError: as `points`, or a representation is not finite.
-    """
-    means, factors = [], []
-    for images, batch in points(data, split, num_points, random_state):
-        means.append(finite(encode(images)))
-        factors.append(batch)
-    return np.concatenate(means), np.concatenate(factors)
-
-
-def split_name(data: GroundTruthData, split: str) -> str | None:
-    """The split as a result states it: None for data without splits."""
-    return split if hasattr(data, "split") else None
-
-
-def summary(name: str, values: np.ndarray | None) -> dict[str, float | None]:
-    """Mean, standard deviation (ddof = 0) and standard error over points as name, name_std, name_stderr.
-
-    Args:
-        name: of the mean in the result.
-        values: [points]; None for a measure that does not exist.
-
-    Returns:
-        The three values. They are None where `values` is None or has a value that is not finite, because
-        JSON has no infinity.
-    """
-    mean = std = stderr = None
-    if values is not None and np.isfinite(values).all():
-        mean, std = float(np.mean(values)), float(np.std(values))
-        stderr = std / float(np.sqrt(len(values)))
-    return {name: mean, f"{name}_std": std, f"{name}_stderr": stderr}
-
-
-def counts(jacobians: np.ndarray, active: np.ndarray) -> dict[str, int | list[int]]:
-    """The numbers of points and of active latents, as results state them.
-
-    Args:
-        jacobians: [points, rows, latents].
-        active: indices of the active latents.
-    """
-    return {
-        "num_points": len(jacobians),
-        "active_latents": active.tolist(),
-        "num_active_latents": len(active),
-    }
-
-
-def check_positive(**counts: int | None) -> None:
-    """Checks settings, named as in gin.
-
-    Raises:
-        InputError: one is below 1.
-    """
-    for name, count in counts.items():
-        if count is not None and count < 1:
-            raise InputError(f"{name} must be at least 1; got {count}.")
 
 
 def finite(latents: np.ndarray) -> np.ndarray:

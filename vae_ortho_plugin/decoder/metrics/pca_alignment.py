@@ -9,35 +9,21 @@ the principal directions to the posterior means (for a linear encoder, of its we
 Encoder and decoder are each matched to the principal directions by the smallest sum of angles.
 """
 
-from collections.abc import Iterable
+import dataclasses
 
-import gin
 import numpy as np
-from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.decoder.metrics import evaluated
-from vae_ortho_plugin.decoder.trained_model import TrainedModel, open_model
+from vae_ortho_plugin.decoder.metrics.evaluated import Evaluation
 from vae_ortho_plugin.errors import InputError
 
 
-@gin.configurable("pca_alignment", denylist=evaluated.GIVEN_BY_DLIB)
-def pca_alignment(
-    ground_truth_data: GroundTruthData,
-    representation_function: evaluated.Encoder,
-    random_state: np.random.RandomState,
-    artifact_dir: str | None = None,
-    model_dir: str | None = None,
-    split: str = "test",
-    num_points: int | None = None,
-    num_directions: int | None = None,
-) -> dict:
+@evaluated.metric("pca_alignment", "model_dir", "split", "num_points")
+def pca_alignment(of: Evaluation, num_directions: int | None = None) -> dict:
     """Angles in degrees between the data's principal directions and the model's latents (Sec. 2.3).
 
     Args:
-        model_dir: directory of the trained model. The default is the evaluated model.
-        split: "train", "validation" or "test", for data with splits; other data are sampled.
-        num_points: number of points to encode. The default is the whole split, for other data 10,000.
         num_directions: number of principal directions, which are matched to any latents. The default is
             the number of active latents, or of directions in which the data vary if that is smaller; the
             directions are then matched to active latents.
@@ -53,15 +39,13 @@ def pca_alignment(
         InputError: there is no decoder, the data do not vary, there are more directions than data or
             latents have, or a setting, mean or Jacobian is not valid.
     """
-    del representation_function, artifact_dir
-    evaluated.check_positive(num_points=num_points, num_directions=num_directions)
-    model_dir = evaluated.model_dir_of("pca_alignment", model_dir)
-    with open_model(model_dir) as model:
-        training = evaluated.points(ground_truth_data, "train", None, random_state)
+    with of.open_model() as model:
+        training = dataclasses.replace(of, split="train", num_points=None).points()
         pca = measures.principal_components((images for images, _ in training), model.num_latents)
-        points = evaluated.points(ground_truth_data, split, num_points, random_state)
-        means, scores = _encoded(model, pca, (images for images, _ in points))
-        (jacobian,) = next(model.jacobians(means.mean(axis=0, keepdims=True)))
+        parts = [(model.encode(images), pca.scores(images)) for images, _ in of.points()]
+        means, scores = (np.concatenate(part) for part in zip(*parts, strict=True))
+        center = evaluated.finite(means).mean(axis=0, keepdims=True)
+        (jacobian,) = next(model.jacobians(center))
     if not np.isfinite(jacobian).all():
         raise InputError("The decoder's Jacobian at the mean latent is not finite.")
 
@@ -77,17 +61,8 @@ def pca_alignment(
         "active_latents": active.tolist(),
         "num_active_latents": len(active),
         "num_points": len(means),
-        "split": evaluated.split_name(ground_truth_data, split),
+        "split": of.split_name,
     }
-
-
-def _encoded(
-    model: TrainedModel, pca: measures.PrincipalComponents, batches: Iterable[np.ndarray]
-) -> tuple[np.ndarray, np.ndarray]:
-    """Posterior means [points, latents] and coordinates [points, directions] of observations."""
-    parts = [(evaluated.finite(model.encode(images)), pca.scores(images)) for images in batches]
-    means, scores = zip(*parts, strict=True)
-    return np.concatenate(means), np.concatenate(scores)
 
 
 def _matched(
@@ -105,9 +80,9 @@ def _matched(
 
 
 def _angles(name: str, principal: np.ndarray, candidates: np.ndarray, latents: np.ndarray) -> dict:
-    angles, matched = measures.matched_angles(principal, candidates)
+    found = measures.matched_angles(principal, candidates)
     return {
-        f"{name}_angle": float(np.mean(angles)) if angles.size else None,
-        f"{name}_angles": angles.tolist(),
-        f"{name}_latents": latents[matched].tolist(),
+        f"{name}_angle": found.mean if found.angles.size else None,
+        f"{name}_angles": found.angles.tolist(),
+        f"{name}_latents": latents[found.matched].tolist(),
     }

@@ -1,36 +1,50 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A tracker of a measure of the decoder's Jacobians, for one that NumPy computes.
+"""Measures of the decoder's Jacobians while a model trains.
 
-A subclass gives the measure:
-
-    @register
-    class DtoWhileTraining(JacobianTracker):
-        name, label = "dto_while_training", "dto"
-        settings = staticmethod(_settings)
-
-        def value(self, batches):
-            return ...
+`track` registers the tracker of one measure, which NumPy computes between two session calls. DtO and the contrast of
+independent mechanism analysis are registered here.
 """
 
-import abc
 from collections.abc import Callable, Iterator
 from typing import ClassVar
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
+from vae_ortho_plugin import measures
+from vae_ortho_plugin.decoder.forward_mode import (
+    ACTIVATIONS,
+    configured_activation,
+    forward_jacobian,
+)
 from vae_ortho_plugin.decoder.tracking import probe_points
-from vae_ortho_plugin.engine.tracker import CallTracker, Taken
+from vae_ortho_plugin.engine.tracker import CallTracker, Taken, register
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.jacobians import small_jacobians
+
+_BATCH_SIZE = 256
+
+
+def track(tag: str, measure: Callable[[Iterator[np.ndarray]], float]) -> None:
+    """Registers the tracker TAG_while_training, with the parameters `every` and `num_points` in gin.
+
+    Args:
+        tag: key of the values in the results, and their tag in TensorBoard.
+        measure: of the Jacobians of the image at the posterior means: batches [at most 256, outputs, latents]
+            in float32, in the order of the points.
+    """
+    tracker_name = f"{tag}_while_training"
+
+    class OneMeasure(JacobianTracker):
+        name, label = tracker_name, tag
+        settings = staticmethod(probe_points.settings(tracker_name))
+        value = staticmethod(measure)
+
+    register(OneMeasure)
 
 
 class JacobianTracker(CallTracker):
-    """Takes a number that depends on the Jacobians of the image at the posterior means.
-
-    Attributes:
-        label: key of the values in the results, and their tag in TensorBoard.
-        settings: the gin configurable that returns (every, num_points).
+    """Takes a measure of the Jacobians before the first batch, after each `every` batches and at the end.
 
     Args:
         model: a dlib model.
@@ -41,6 +55,7 @@ class JacobianTracker(CallTracker):
 
     label: ClassVar[str]
     settings: ClassVar[Callable[[], tuple[int, int]]]
+    value: ClassVar[Callable[[Iterator[np.ndarray]], float]]
 
     def __init__(
         self,
@@ -54,20 +69,18 @@ class JacobianTracker(CallTracker):
 
     @classmethod
     def configured(cls, model_fn, input_fn, params):
-        every, num_points = probe_points.checked(cls.name, *cls.settings())
+        every, num_points = cls.settings()
         if not every:
             return None
         model = probe_points.gaussian_model(model_fn, cls.name)
         points = probe_points.draw(input_fn, params, num_points)
-        return cls(model, every, points, _image_activation(cls.name))
-
-    @abc.abstractmethod
-    def value(self, batches: Iterator[np.ndarray]) -> float:
-        """The measure.
-
-        Args:
-            batches: Jacobians [at most 256, outputs, latents] in float32, in the order of the points.
-        """
+        activation = configured_activation()
+        if activation not in ACTIVATIONS:
+            raise InputError(
+                f"{cls.name} takes the Jacobian of the image, and reconstruction_loss.activation = "
+                f"{activation!r} is unknown to it; known are {', '.join(map(repr, ACTIVATIONS))}."
+            )
+        return cls(model, every, points, ACTIVATIONS[activation])
 
     def build(self) -> None:
         shape = list(self._points.shape[1:])
@@ -81,38 +94,32 @@ class JacobianTracker(CallTracker):
         return np.array([self.value(self._jacobians(session))])
 
     def _jacobians(self, session: tf.Session) -> Iterator[np.ndarray]:
-        from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE
-
-        for start in range(0, len(self._points), BATCH_SIZE):
-            images = self._points[start : start + BATCH_SIZE]
+        for start in range(0, len(self._points), _BATCH_SIZE):
+            images = self._points[start : start + _BATCH_SIZE]
             yield session.run(self._transposed, {self._images: images}).swapaxes(1, 2)
 
     def scalars(self, row: np.ndarray) -> dict[str, float]:
         return {self.label: float(row[0])}
 
     def results(self, taken: Taken, last_step: int) -> dict:
-        """`every`, `num_points`, `steps` and, under `label`, the values."""
+        """`every`, `num_points`, `steps` and, under `label`, the values; None for infinity, which JSON lacks."""
+        values = [float(row[0]) for row in taken.rows]
         return {
             "every": self.every,
             "num_points": len(self._points),
             "steps": taken.steps,
-            self.label: [float(row[0]) for row in taken.rows],
+            self.label: [value if np.isfinite(value) else None for value in values],
         }
 
 
-def _image_activation(measure: str) -> Callable[[tf.Tensor], tf.Tensor]:
-    """The output activation that dlib's reconstruction loss is configured with."""
-    from disentanglement_lib.methods.shared import losses
+def _small(batches: Iterator[np.ndarray]) -> np.ndarray:
+    """`small_jacobians` of all points."""
+    found, first_point = [], 0
+    for jacobians in batches:
+        found.append(small_jacobians(jacobians, first_point=first_point))
+        first_point += len(jacobians)
+    return np.concatenate(found)
 
-    from vae_ortho_plugin.decoder.trained_model import ACTIVATIONS
 
-    def name_of_activation(true_images, reconstructed_images, activation):
-        return activation
-
-    name = losses.make_reconstruction_loss(None, None, loss_fn=name_of_activation)
-    if name not in ACTIVATIONS:
-        raise InputError(
-            f"{measure} takes the Jacobian of the image, and reconstruction_loss.activation = "
-            f"{name!r} is unknown to it; known are {', '.join(map(repr, ACTIVATIONS))}."
-        )
-    return ACTIVATIONS[name]
+track("dto", lambda batches: measures.distance_to_orthogonality(_small(batches)).mean)
+track("ima_contrast", lambda batches: measures.ima_contrast(_small(batches)).mean)

@@ -5,7 +5,6 @@ A small model trains 500 steps in 5 ms, less than a session call costs. Δ_KL is
 the graph.
 """
 
-import gin
 import numpy as np
 import tensorflow.compat.v1 as tf
 from tensorflow.python.framework import tensor_util
@@ -16,17 +15,7 @@ from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.polarized_regime import ACTIVE_STD, delta_kl_of_terms, share_below
 
 _NAME = "polarized_regime"
-
-
-@gin.configurable(_NAME)
-def _settings(every: int = 0, num_points: int = 1000) -> tuple[int, int]:
-    """Evaluates Δ_KL during training. The trained weights do not depend on it.
-
-    Args:
-        every: number of batches from one evaluation to the next (the paper: 500); 0: none.
-        num_points: number of training points, the same ones each time.
-    """
-    return every, num_points
+_settings = probe_points.settings(_NAME)
 
 
 @register
@@ -51,7 +40,7 @@ class PolarizedRegime(LoopTracker):
 
     @classmethod
     def configured(cls, model_fn, input_fn, params):
-        every, num_points = probe_points.checked(_NAME, *_settings())
+        every, num_points = _settings()
         if not every:
             return None
         model = probe_points.gaussian_model(model_fn, _NAME)

@@ -4,6 +4,7 @@
 import contextlib
 from collections.abc import Callable, Iterator
 
+import gin
 import numpy as np
 import tensorflow.compat.v1 as tf
 
@@ -13,12 +14,12 @@ from vae_ortho_plugin.errors import InputError, check_whole
 
 
 def draw(input_fn: Callable, params: dict, num_points: int) -> np.ndarray:
-    """The first points that the input of a training gives, float32 [num_points, *observation_shape].
+    """The first points of a training run's input, float32 [num_points, *observation_shape].
 
-    They are read in a graph of their own: the training reads its input from the beginning.
+    They are read in a graph of their own, so that the training run reads its input from the beginning.
 
     Args:
-        input_fn: the input function of the training.
+        input_fn: the input function of the training run.
         params: what it is called with.
         num_points: number of points.
     """
@@ -35,20 +36,31 @@ def draw(input_fn: Callable, params: dict, num_points: int) -> np.ndarray:
     return np.concatenate(points)[:num_points].astype(np.float32)
 
 
-def checked(measure: str, every: int, num_points: int) -> tuple[int, int]:
-    """The settings of a tracker, `every` and `num_points`, if they are valid.
+def settings(measure: str) -> Callable[[], tuple[int, int]]:
+    """Registers the parameters of a tracker with gin; returns a function that gives `every` and `num_points`.
 
     Args:
         measure: the tracker's name in gin.
-        every: number of batches from one measurement to the next, at least 0.
-        num_points: number of training points to measure on, at least 1.
-
-    Raises:
-        InputError: one of them is no whole number, or too small.
     """
-    check_whole(f"{measure}.every", every)
-    check_whole(f"{measure}.num_points", num_points, 1)
-    return every, num_points
+
+    @gin.configurable(measure)
+    def bound(every: int = 0, num_points: int = 1000) -> tuple[int, int]:
+        """Takes a measure during training. The trained weights do not depend on it.
+
+        Args:
+            every: number of batches from one measurement to the next (the paper: 500); 0: none.
+            num_points: number of training points, the same ones each time.
+        """
+        return every, num_points
+
+    def checked() -> tuple[int, int]:
+        """Raises InputError where one of them is no whole number, or too small."""
+        every, num_points = bound()
+        check_whole(f"{measure}.every", every)
+        check_whole(f"{measure}.num_points", num_points, 1)
+        return every, num_points
+
+    return checked
 
 
 def gaussian_model(model_fn: Callable, measure: str) -> object:

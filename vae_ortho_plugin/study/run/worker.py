@@ -68,9 +68,9 @@ def _opened(log: str) -> TextIO:
 
 def _make(reproduce: dict, job: dict) -> None:
     # Late, because it imports TensorFlow, which dlib's script has prepared by now.
-    from vae_ortho_plugin.decoder.kept_models import kept_open
+    from vae_ortho_plugin.decoder.model_cache import CACHE
 
-    with kept_open():
+    with CACHE.switched_on():
         train_and_evaluate(reproduce, job["model_num"], job["epochs"], Path(job["directory"]))
 
 

@@ -1,35 +1,19 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The contrast as a metric of dlib and while a model trains, and what the metric dto says of singular values."""
-
-import functools
-import json
+"""ima_contrast and self_consistency as metrics of dlib, and what dto says of singular values."""
 
 import numpy as np
 import pytest
+from metrics_support import M1, Gaussian, export_linear_model, run
 
-import vae_ortho_plugin  # noqa: F401
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only, and TensorFlow Hub after dlib.
 # isort: split
-from disentanglement_lib.evaluation import evaluate
-from models_support import VECTORS, fresh_gin, trained  # noqa: F401
-from test_metrics_mechanism import M1, Gaussian, export_linear_model
-
 from vae_ortho_plugin import measures
-from vae_ortho_plugin.decoder.metrics.dto import dto
-from vae_ortho_plugin.decoder.metrics.evaluated import model_dir_from, points
-from vae_ortho_plugin.decoder.metrics.ima_contrast import ima_contrast
-from vae_ortho_plugin.decoder.trained_model import open_model
-from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
+from vae_ortho_plugin.decoder.metrics.evaluated import points
+from vae_ortho_plugin.decoder.metrics.of_jacobians import dto, ima_contrast, self_consistency
 from vae_ortho_plugin.errors import InputError
 
 ENCODER = np.eye(2, 3)
-
-
-def run(metric, directory, **settings):
-    """The metric as the step that evaluates `directory` calls it."""
-    with model_dir_from(functools.partial(find_model_dir, str(directory))):
-        return metric(Gaussian(), None, np.random.RandomState(0), **settings)
+BETA = 0.5
+BEST = np.diag(1 / np.sqrt(1 + 2 / BETA * (M1**2).sum(axis=0)))
 
 
 def test_the_metric_of_m1_is_known(tmp_path):
@@ -38,7 +22,7 @@ def test_the_metric_of_m1_is_known(tmp_path):
     assert result["ima_contrast"] == pytest.approx(np.log(150 / 134) / 2, rel=1e-5)
     assert result["ima_contrast_std"] == pytest.approx(0, abs=1e-6)
     assert result["mean_abs_cosine"] == pytest.approx(4 / np.sqrt(150), rel=1e-5)
-    expected = measures.regularized_ima_contrast(M1[None], 0.5)[0]
+    expected = measures.regularized_ima_contrast(M1[None], 0.5).mean
     assert result["ima_contrast_regularized"] == pytest.approx(expected, rel=1e-5)
     # Columns that are picked lie in another order in memory: 4e-15 in the precision gap, 0 seen here.
     for name in ("ima_contrast", "mean_abs_cosine"):
@@ -60,7 +44,7 @@ def test_the_regularized_contrast_is_in_the_inner_product_of_the_loss(tmp_path, 
         ("ima_contrast_regularized", measures.regularized_ima_contrast(columns, 0.5)),
         ("ima_contrast", measures.ima_contrast(slopes[:, :, None] * M1)),
     ):
-        assert result[name] == pytest.approx(expected.mean(), rel=1e-4)
+        assert result[name] == pytest.approx(expected.mean, rel=1e-4)
     assert result["loss_note"] is None
 
 
@@ -123,26 +107,44 @@ def test_one_active_latent_has_no_ratio_of_singular_values(tmp_path):
     assert result["dto_active"] == 0
 
 
-def test_metric_and_tracker_agree_with_numpy_through_dlib(tmp_path):
-    model = ["model.model = @linearized_vae()", "linearized_vae.beta = 1e-3"]
-    tracked = ["ima_contrast_while_training.every = 10", "model.training_steps = 25"]
-    outcome = trained(tmp_path / "m", VECTORS, *model, *tracked)["ima_contrast_while_training"]
-    assert outcome["steps"] == [0, 10, 20, 25] and outcome["num_points"] == 1000
-    assert np.isfinite(outcome["ima_contrast"]).all() and min(outcome["ima_contrast"]) > 0
-    evaluate.evaluate_with_gin(
-        str(tmp_path / "m"), str(tmp_path / "e"), False, ["metrics/ima_contrast.gin"], []
-    )
-    result = json.loads((tmp_path / "e/results/json/evaluation_results.json").read_text())
-    assert result["beta"] == 1e-3
-    with open_model(str(tmp_path / "m")) as opened:
-        from vae_ortho_plugin.data.synthetic import SynthLinear
+def test_an_encoder_that_inverts_the_decoder_with_the_best_noise_is_consistent(tmp_path):
+    model = export_linear_model(tmp_path, np.linalg.pinv(M1) * 10, M1 / 10, BEST)
+    found = run(self_consistency, model, beta=BETA / 100)
+    assert found["self_consistency"] == pytest.approx(1, rel=1e-5)
+    assert found["self_consistency_active"] == pytest.approx(1, rel=1e-5)
+    assert found["inversion_error"] == pytest.approx(0, abs=1e-8)
+    assert (found["num_points"], found["num_active_latents"]) == (100, 2)
 
-        images, _ = SynthLinear(num_points=1000).split("test")
-        jacobians = np.concatenate(list(opened.jacobians(opened.encode(images))))
-    for name, expected in (
-        ("ima_contrast", measures.ima_contrast(jacobians)),
-        ("ima_contrast_regularized", measures.regularized_ima_contrast(jacobians, 1e-3)),
-        ("mean_abs_cosine", measures.mean_abs_cosine(jacobians)),
-    ):
-        assert result[name] == pytest.approx(expected.mean(), rel=1e-4)
-    assert outcome["ima_contrast"][-1] == pytest.approx(result["ima_contrast"], rel=0.2)
+
+def test_the_ratio_and_the_error_of_another_encoder_are_known(tmp_path):
+    encoder = np.eye(2, 3) * 0.1
+    found = run(
+        self_consistency, export_linear_model(tmp_path, encoder, M1, BEST * [3, 1]), beta=BETA
+    )
+    assert found["self_consistency"] == pytest.approx((9 + 1) / 2, rel=1e-5)
+    assert (found["self_consistency_active"], found["active_latents"]) == (None, [])
+    images, _ = next(points(Gaussian(), "test", None, np.random.RandomState(0)))
+    means = images.reshape(-1, 3) @ encoder.T
+    errors = ((means @ M1.T @ encoder.T - means) ** 2).sum(axis=1)
+    assert found["inversion_error"] == pytest.approx(errors.mean(), rel=1e-4)
+
+
+def test_the_noise_of_a_bernoulli_model_is_compared_by_its_curvature(tmp_path):
+    encoder = np.eye(2, 3) * 0.1
+    model = export_linear_model(tmp_path, encoder, M1, np.eye(2), "logits", "bernoulli_loss")
+    images, _ = next(points(Gaussian(), "test", None, np.random.RandomState(0)))
+    p = 1 / (1 + np.exp(-images.reshape(-1, 3) @ encoder.T @ M1.T))
+    # The Hessian of the cross-entropy by the latents is M1' diag(p (1 - p)) M1.
+    ratios = 1 + (p * (1 - p)) @ M1**2 / BETA
+    assert run(self_consistency, model, beta=BETA)["self_consistency"] == pytest.approx(
+        ratios.mean(), rel=1e-4
+    )
+
+
+@pytest.mark.parametrize("loss, beta", [("mine.l2_loss", BETA), ("squared_error", None)])
+def test_without_beta_or_a_known_curvature_only_the_inversion_is_known(tmp_path, loss, beta):
+    model = export_linear_model(tmp_path, np.eye(2, 3), M1, BEST, "linear", loss)
+    found = run(self_consistency, model, beta=beta)
+    assert found["self_consistency"] is found["self_consistency_active"] is None
+    assert found["inversion_error"] > 0
+    assert (found["loss_note"] is None) == (loss == "squared_error")

@@ -14,7 +14,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from metrics_support import model_dir  # noqa: F401
 
-from vae_ortho_plugin.decoder.kept_models import has_a_state, kept_open
+from vae_ortho_plugin.decoder.model_cache import CACHE, has_a_state
 from vae_ortho_plugin.decoder.trained_model import open_model
 
 POINTS = np.random.default_rng(0).normal(size=(5, 3))
@@ -23,7 +23,7 @@ POINTS = np.random.default_rng(0).normal(size=(5, 3))
 def test_a_model_that_is_opened_again_is_the_same_one_and_gives_the_same(model_dir):
     with open_model(str(model_dir)) as alone:
         expected = alone.jacobian_factors(POINTS)
-    with kept_open():
+    with CACHE.switched_on():
         with open_model(str(model_dir)) as first:
             first.decode(POINTS)
         with open_model(str(model_dir)) as second:
@@ -37,7 +37,7 @@ def test_a_model_that_is_opened_again_is_the_same_one_and_gives_the_same(model_d
 def test_a_model_is_closed_where_none_is_kept_after_an_error_and_at_the_end(model_dir):
     with open_model(str(model_dir)) as model:
         pass
-    with kept_open():
+    with CACHE.switched_on():
         with pytest.raises(KeyError), open_model(str(model_dir)) as failed:
             raise KeyError
         with open_model(str(model_dir)) as kept:
@@ -50,7 +50,7 @@ def test_a_model_is_closed_where_none_is_kept_after_an_error_and_at_the_end(mode
 def test_a_model_whose_files_changed_is_read_again(model_dir, tmp_path):
     copy = tmp_path / "copy"
     shutil.copytree(model_dir, copy)
-    with kept_open():
+    with CACHE.switched_on():
         with open_model(str(copy)) as first:
             pass
         shutil.rmtree(copy)

@@ -1,0 +1,89 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A cache of one open model, so that metrics of the same model build its graph and read its weights once."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterable, Iterator
+from typing import Protocol
+
+import tensorflow.compat.v1 as tf
+
+# Operations with a state that a use of a model does not change.
+_ONLY_READ = {"VarHandleOp", "VariableV2", "ReadVariableOp", "ResourceGather"}
+
+
+class _Model(Protocol):
+    def close(self) -> None: ...
+
+
+class ModelCache:
+    """Holds the open model that was used last, while it is switched on and the model is not in use."""
+
+    def __init__(self):
+        self._on = False
+        self._held: tuple[tuple, _Model] | None = None
+
+    @contextlib.contextmanager
+    def switched_on(self) -> Iterator[None]:
+        """Within: a model that is no longer used stays open for its next use."""
+        self._on = True
+        try:
+            yield
+        finally:
+            self._on = False
+            self._close()
+
+    def take(self, key: tuple) -> _Model | None:
+        """The model with this key, which the cache then no longer holds; None without one."""
+        if self._held is None or self._held[0] != key:
+            return None
+        (_, model), self._held = self._held, None
+        return model
+
+    def give_back(self, key: tuple, model: _Model) -> None:
+        """Holds a model in place of the one before; closes it where the cache is off."""
+        if not self._on:
+            model.close()
+            return
+        self._close()
+        self._held = key, model
+
+    def _close(self) -> None:
+        if self._held is not None:
+            self._held[1].close()
+            self._held = None
+
+
+CACHE = ModelCache()
+
+
+def key_of(directory: str, *settings: object) -> tuple:
+    """A key that an open model has as long as the files in `directory` and the settings are the same."""
+    root = pathlib.Path(os.path.abspath(directory))
+    states = [
+        (str(path), status.st_ino, status.st_size, status.st_ctime_ns)
+        for path in sorted(root.rglob("*"))
+        if (status := path.stat())
+    ]
+    return str(root), settings, tuple(states)
+
+
+def has_a_state(fetched: Iterable[tf.Tensor], fed: Iterable[tf.Tensor]) -> bool:
+    """Whether computing `fetched` changes what comes out the next time, as random numbers do.
+
+    Args:
+        fetched: what is computed.
+        fed: what is not computed then, but given.
+    """
+    reached = {tensor.op for tensor in fed}
+    waiting = [tensor.op for tensor in fetched]
+    while waiting:
+        operation = waiting.pop()
+        if operation in reached:
+            continue
+        reached.add(operation)
+        if operation.op_def.is_stateful and operation.type not in _ONLY_READ:
+            return True
+        waiting += [tensor.op for tensor in operation.inputs] + operation.control_inputs
+    return False
