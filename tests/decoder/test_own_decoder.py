@@ -111,8 +111,8 @@ def test_a_pytorch_image_decoder_agrees_with_finite_differences():
 
 def test_the_triangular_factors_taken_on_a_device_are_those_of_the_jacobians():
     """As on a GPU: the Gram matrices are taken there, and only Jacobians that need QR come over."""
-    nearly_dependent = JACOBIANS.copy()
-    nearly_dependent[7, :, 1] = nearly_dependent[7, :, 0] * (1 + 1e-9)
+    nearly_dependent = JACOBIANS.astype(np.float64)
+    nearly_dependent[7, :, 1] = nearly_dependent[7, :, 0] + 1e-4 * nearly_dependent[7, :, 1]
     asked = []
     gram = nearly_dependent.swapaxes(1, 2) @ nearly_dependent
     from vae_ortho_plugin.measures.jacobians import factors_of_gram

@@ -45,7 +45,7 @@ class PytorchDecoder(contextlib.AbstractContextManager):
         self._dtype = like.dtype if like is not None else torch.get_default_dtype()
         self._modes: dict[torch.nn.Module, bool] = {}
 
-    def __enter__(self) -> "PytorchDecoder":
+    def __enter__(self):
         if isinstance(self._decoder, torch.nn.Module):
             self._modes = {module: module.training for module in self._decoder.modules()}
             self._decoder.eval()
