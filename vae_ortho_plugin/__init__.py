@@ -12,6 +12,8 @@ an unmodified disentanglement_lib find what TensorFlow 1 had. It needs the stand
 because every Python process of the environment imports it at its start (see `vae_ortho_plugin.pth`).
 """
 
+import importlib
+
 from vae_ortho_plugin.dlib.hook import install as _install
 
 __version__ = "0.3.0"
@@ -19,11 +21,17 @@ __version__ = "0.3.0"
 # True for type checkers only. `typing` would add 5 ms to every start of Python.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vae_ortho_plugin.decoder.own_decoder import (
+        DecoderMeasures,
+        decoder_jacobians,
+        decoder_measures,
+    )
     from vae_ortho_plugin.errors import InputError
     from vae_ortho_plugin.measures import *
 
 __all__ = [
     "ACTIVE_STD",
+    "DecoderMeasures",
     "DisentanglementScore",
     "InfoMec",
     "InputError",
@@ -37,6 +45,8 @@ __all__ = [
     "PrincipalComponents",
     "SelfConsistency",
     "active_latents",
+    "decoder_jacobians",
+    "decoder_measures",
     "delta_kl",
     "disentanglement_score",
     "distance_to_orthogonality",
@@ -62,16 +72,20 @@ __all__ = [
 ]
 
 
+# Of those names that are not of the measures.
+_MODULES = {
+    "InputError": "errors",
+    "DecoderMeasures": "decoder.own_decoder",
+    "decoder_jacobians": "decoder.own_decoder",
+    "decoder_measures": "decoder.own_decoder",
+}
+
+
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "InputError":
-        from vae_ortho_plugin import errors
-
-        return errors.InputError
-    from vae_ortho_plugin import measures
-
-    return getattr(measures, name)
+    module = _MODULES.get(name, "measures")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), name)
 
 
 def __dir__() -> list[str]:

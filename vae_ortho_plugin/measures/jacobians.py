@@ -2,6 +2,7 @@
 """Decoder Jacobians: their shape, and small matrices with the same columns' lengths and angles."""
 
 import functools
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -84,7 +85,7 @@ def small_jacobians(
     points, outputs, latents = array.shape
     if outputs < latents:
         numbers = array.astype(np.float64)
-        _check_finite(numbers, first_point)
+        _check_finite(numbers, first_point + np.arange(points))
         return numbers
     factors = np.empty((points, latents, latents), np.float64)
     step = max(1, _CHUNK_BYTES // (8 * outputs * latents))
@@ -108,36 +109,54 @@ def jacobians_and_sigma(
 
 
 def _triangular(jacobians: NDArray[np.float64], first_point: int) -> NDArray[np.float64]:
-    """R in float64: Cholesky's J^T J = R^T R where R comes out exact, else QR.
+    """`triangular_factors` in float64."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        gram = jacobians.swapaxes(1, 2) @ jacobians
+    return factors_of_gram(gram, jacobians.__getitem__, first_point)
+
+
+def factors_of_gram(
+    gram: NDArray[np.float64],
+    jacobians_at: Callable[[NDArray[np.bool_]], NDArray[Any]],
+    first_point: int = 0,
+) -> NDArray[np.float64]:
+    """`triangular_factors` by Cholesky's J^T J = R^T R where that is exact, else by QR.
 
     The columns' lengths may differ by any ratio: where those of passive latents were 1e-10 of those
     of active ones, V of this R was off by 3e-14, like V of QR's R; V of the eigenvectors of J^T J was
     off by 4e-3 at a ratio of 1e-6. Only columns that nearly depend on each other lose digits; QR
     takes these.
+
+    Args:
+        gram: J^T J of each point, [points, latents, latents]; it is overwritten.
+        jacobians_at: the Jacobians [chosen points, outputs, latents], outputs >= latents, where a mask
+            [points] is true.
+        first_point: index of gram[0] among all points, for error messages.
+
+    Raises:
+        InputError: a Jacobian is not finite.
     """
-    with np.errstate(over="ignore", invalid="ignore"):
-        gram = jacobians.swapaxes(1, 2) @ jacobians
-    squares = np.diagonal(gram, axis1=1, axis2=2)
+    squares = np.diagonal(gram, axis1=1, axis2=2).copy()
     exact = ((squares > _LEAST_SQUARE) & (squares < 1 / _LEAST_SQUARE)).all(axis=1)
-    if not exact.all():
-        _check_finite(jacobians, first_point)
-        gram[~exact] = np.eye(gram.shape[-1])
+    gram[~exact] = np.eye(gram.shape[-1])
     try:
         factors = np.asarray(np.linalg.cholesky(gram), np.float64).swapaxes(1, 2)
     except np.linalg.LinAlgError:
-        return np.asarray(np.linalg.qr(jacobians, mode="r"))
+        factors = np.zeros_like(gram)
     pivots = np.diagonal(factors, axis1=1, axis2=2)
     exact &= (pivots**2 > _LEAST_SHARE * squares).all(axis=1)
     if not exact.all():
-        factors[~exact] = np.linalg.qr(jacobians[~exact], mode="r")
+        jacobians = jacobians_at(np.logical_not(exact)).astype(np.float64)
+        _check_finite(jacobians, first_point + np.flatnonzero(~exact))
+        factors[~exact] = np.linalg.qr(jacobians, mode="r")
     return factors
 
 
-def _check_finite(jacobians: NDArray[np.float64], first_point: int) -> None:
+def _check_finite(jacobians: NDArray[np.float64], points: NDArray[np.intp]) -> None:
     finite = np.isfinite(jacobians).all(axis=(1, 2))
     if not finite.all():
         raise InputError(
-            f"The Jacobian at point {first_point + int(np.argmin(finite))} is not finite: the "
+            f"The Jacobian at point {points[int(np.argmin(finite))]} is not finite: the "
             "decoder overflows there. Was the training stable?"
         )
 

@@ -1,0 +1,166 @@
+# SPDX-License-Identifier: Apache-2.0
+"""Jacobians and measures of a user's decoder: PyTorch, JAX, Keras, a trained model's directory.
+
+The decoder tanh(z W + b) has the Jacobian diag(1 − tanh²) Wᵀ.
+"""
+
+import importlib.util
+
+import numpy as np
+import pytest
+
+from vae_ortho_plugin import decoder_jacobians, decoder_measures, measures
+from vae_ortho_plugin.errors import InputError
+
+LATENTS, OUTPUTS, POINTS = 3, 12, 300
+random = np.random.default_rng(0)
+WEIGHTS = random.normal(size=(LATENTS, OUTPUTS)).astype(np.float32)
+BIAS = random.normal(size=OUTPUTS).astype(np.float32)
+MEANS = random.normal(size=(POINTS, LATENTS)).astype(np.float32)
+SIGMA = random.uniform(0.1, 0.2, size=(POINTS, LATENTS))
+SLOPE = 1 - np.tanh(MEANS @ WEIGHTS + BIAS) ** 2
+JACOBIANS = SLOPE[:, :, None] * WEIGHTS.T
+
+
+def of_pytorch():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    linear = torch.nn.Linear(LATENTS, OUTPUTS)
+    linear.load_state_dict({"weight": torch.tensor(WEIGHTS.T), "bias": torch.tensor(BIAS)})
+    image = torch.nn.Unflatten(1, (3, 2, 2))
+    return torch.nn.Sequential(linear, torch.nn.Tanh(), torch.nn.Dropout(0.5), image)
+
+
+def of_jax():
+    jnp = pytest.importorskip("jax.numpy", reason="jax is not installed")
+    return lambda latents: jnp.tanh(latents @ WEIGHTS + BIAS).reshape(-1, 3, 2, 2)
+
+
+def of_keras():
+    keras = pytest.importorskip("keras", reason="keras is not installed")
+    dense = keras.layers.Dense(OUTPUTS, activation="tanh")
+    layers = [keras.Input((LATENTS,)), dense, keras.layers.Dropout(0.5)]
+    model = keras.Sequential([*layers, keras.layers.Reshape((3, 2, 2))])
+    dense.set_weights([WEIGHTS, BIAS])
+    return model
+
+
+@pytest.fixture(
+    params=[of_pytorch, of_jax, of_keras], ids=["pytorch", "jax", "keras"], scope="module"
+)
+def decoder(request):
+    return request.param()
+
+
+def test_jacobians_are_those_of_the_closed_form(decoder):
+    found = decoder_jacobians(decoder, MEANS)
+    np.testing.assert_allclose(found, JACOBIANS, rtol=1e-4, atol=1e-5)
+
+
+def test_measures_are_those_of_the_jacobians(decoder):
+    found = decoder_measures(decoder, MEANS, sigma=SIGMA, beta=4.0, active=[0, 2])
+    among = JACOBIANS[:, :, [0, 2]]
+    close = lambda value: pytest.approx(value, rel=1e-3)
+    assert found.active == [0, 2]
+    assert found.dto.mean == close(measures.distance_to_orthogonality(JACOBIANS).mean)
+    assert found.dto_active.mean == close(measures.distance_to_orthogonality(among).mean)
+    assert found.self_consistency.mean == close(
+        measures.self_consistency(JACOBIANS, SIGMA, 4.0).mean
+    )
+
+
+def test_memory_is_that_of_a_batch_of_points(decoder, monkeypatch):
+    from vae_ortho_plugin.decoder import frameworks
+
+    whole = decoder_measures(decoder, MEANS)
+    monkeypatch.setattr(frameworks, "_BATCH_BYTES", 7 * 4 * LATENTS * OUTPUTS)
+    sizes = []
+    by_sevens = list(
+        frameworks.batches(
+            decoder, MEANS, lambda own, batch: sizes.append(len(batch)) or own.factors(batch)
+        )
+    )
+    assert set(sizes) == {7}
+    found = measures.distance_to_orthogonality(np.concatenate(by_sevens))
+    assert found.mean == pytest.approx(whole.dto.mean, rel=1e-5)
+
+
+def test_a_pytorch_module_works_in_evaluation_mode_and_has_each_mode_again():
+    decoder = of_pytorch()
+    decoder.train()
+    decoder[1].eval()
+    decoder_measures(decoder, MEANS[:4])
+    assert [part.training for part in decoder] == [True, False, True, True]
+
+
+def test_a_pytorch_image_decoder_agrees_with_finite_differences():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    torch.manual_seed(0)
+    decoder = torch.nn.Sequential(
+        torch.nn.Linear(2, 16), torch.nn.BatchNorm1d(16), torch.nn.ELU(inplace=True),
+        torch.nn.Unflatten(1, (4, 2, 2)), torch.nn.ConvTranspose2d(4, 3, 4, 2, 1), torch.nn.Sigmoid(),
+    ).double()  # fmt: skip
+    latents = torch.randn(5, 2, dtype=torch.float64)
+    step = 1e-5 * torch.eye(2, dtype=torch.float64)
+    decoder.eval()
+    with torch.no_grad():
+        columns = [(decoder(latents + s) - decoder(latents - s)).flatten(1) / 2e-5 for s in step]
+    expected = torch.stack(columns, 2).numpy()
+    np.testing.assert_allclose(decoder_jacobians(decoder, latents), expected, atol=1e-8)
+
+
+def test_the_triangular_factors_taken_on_a_device_are_those_of_the_jacobians():
+    """As on a GPU: the Gram matrices are taken there, and only Jacobians that need QR come over."""
+    nearly_dependent = JACOBIANS.astype(np.float64)
+    nearly_dependent[7, :, 1] = nearly_dependent[7, :, 0] + 1e-4 * nearly_dependent[7, :, 1]
+    asked = []
+    gram = nearly_dependent.swapaxes(1, 2) @ nearly_dependent
+    from vae_ortho_plugin.measures.jacobians import factors_of_gram
+
+    def jacobians_at(points):
+        asked.extend(np.flatnonzero(points))
+        return nearly_dependent[points]
+
+    found = factors_of_gram(gram, jacobians_at)
+    assert asked == [7]
+    np.testing.assert_allclose(np.abs(found), np.abs(measures.triangular_factors(nearly_dependent)))
+
+
+jax_decoder = of_jax if importlib.util.find_spec("jax") else None
+
+
+@pytest.mark.parametrize(
+    ("argument", "change"),
+    [
+        ("means", {"means": MEANS[:, 0]}),
+        ("means", {"means": np.where(MEANS > 2, np.nan, MEANS)}),
+        ("sigma", {"sigma": SIGMA[:5]}),
+        ("beta", {"sigma": SIGMA, "beta": 0}),
+        ("active", {"active": [3]}),
+        ("active", {"active": [0.5]}),
+        ("decoder", {"decoder": WEIGHTS}),
+        ("decoder", {"decoder": lambda latents: latents.sum()}),
+        ("decoder", {"decoder": lambda latents: latents - latents.mean(axis=0)}),
+        ("outputs", {"decoder": lambda latents: latents[:, :1]}),
+    ],
+)
+@pytest.mark.skipif(jax_decoder is None, reason="jax is not installed")
+def test_bad_input_gets_one_error_that_names_the_argument(argument, change):
+    arguments = {"decoder": of_jax(), "means": MEANS, **change}
+    with pytest.raises(InputError, match=argument):
+        decoder_measures(**arguments)
+
+
+def test_a_pytorch_tensor_of_another_type_is_refused_and_other_arrays_are_converted():
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    decoder = of_pytorch().double()
+    with pytest.raises(InputError, match=r"means has the dtype torch.float32.*float64"):
+        decoder_measures(decoder, torch.tensor(MEANS))
+    np.testing.assert_allclose(decoder_jacobians(decoder, MEANS), JACOBIANS, atol=1e-5)
+
+
+def test_a_framework_that_is_not_installed_is_named(monkeypatch):
+    monkeypatch.setitem(__import__("sys").modules, "jax", None)
+    for name in ("jax.numpy", "vae_ortho_plugin.decoder.frameworks.jax_arrays"):
+        monkeypatch.delitem(__import__("sys").modules, name, raising=False)
+    with pytest.raises(InputError, match="jax is not installed"):
+        decoder_measures(lambda latents: latents, MEANS)

@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A user's decoder of any framework: its Jacobians in forward mode, batch by batch.
+
+A file each framework. None is imported before a decoder of it is given.
+"""
+
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from typing import Any, Protocol
+
+import numpy as np
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.arrays import check_shape, float_array
+from vae_ortho_plugin.measures.jacobians import triangular_factors
+
+# Bytes of the Jacobians of a batch in the decoder's type; activations inside a decoder may need some times as much.
+_BATCH_BYTES = 16 * 2**20
+_LARGEST_BATCH = 256
+
+# Where rounding ends and another image begins, in shares of the largest output.
+_SAME = 1e-3
+
+
+class Decoder(Protocol):
+    """A decoder at work: a context manager, within which it is in evaluation mode."""
+
+    def outputs(self, latents: np.ndarray) -> np.ndarray:
+        """[points, ...] of latents [points, latents]."""
+
+    def jacobians(self, latents: np.ndarray) -> np.ndarray:
+        """[points, outputs, latents] of latents [points, latents]."""
+
+    def factors(self, latents: np.ndarray) -> np.ndarray:
+        """R of each Jacobian J = Q R in float64: [points, latents, latents]."""
+
+
+class OnCpu:
+    """`Decoder.factors` of a decoder whose Jacobians NumPy reads where they are."""
+
+    def factors(self, latents: np.ndarray) -> np.ndarray:
+        return triangular_factors(self.jacobians(latents))
+
+
+def opened(decoder: Any, means: Any) -> AbstractContextManager[Decoder]:
+    """The decoder for NumPy's arrays.
+
+    Args:
+        decoder: a torch.nn.Module, a Keras model, a function of JAX's arrays, or of tensors of the framework
+            that `means` are of.
+        means: [points, latents].
+
+    Raises:
+        InputError: no framework can be told, or it is not installed.
+    """
+    if not callable(decoder):
+        raise InputError(
+            "decoder must be a torch.nn.Module, a Keras model, a function of JAX arrays or the directory "
+            f"of a trained model; got {type(decoder).__name__}."
+        )
+    framework = _framework(decoder, means)
+    if framework == "torch":
+        from vae_ortho_plugin.decoder.frameworks.pytorch import PytorchDecoder
+
+        return PytorchDecoder(decoder, means)
+    if framework == "tensorflow":
+        from vae_ortho_plugin.decoder.frameworks.tensorflow2 import TensorflowDecoder
+
+        return TensorflowDecoder(decoder, means)
+    try:
+        from vae_ortho_plugin.decoder.frameworks.jax_arrays import JaxDecoder
+    except ModuleNotFoundError as error:
+        raise InputError(
+            f"decoder is a function, which is taken for one of JAX arrays, and {error.name} is not "
+            "installed: pip install jax, or give means as tensors of the decoder's framework."
+        ) from error
+    return JaxDecoder(decoder, means)
+
+
+def _framework(decoder: Any, means: Any) -> str:
+    modules = {cls.__module__.partition(".")[0] for cls in type(decoder).__mro__}
+    if "keras" in modules:
+        import keras
+
+        return keras.backend.backend()
+    for framework in ("torch", "tensorflow", "jax"):
+        if framework in modules:
+            return framework
+    given = type(means).__module__.partition(".")[0]
+    if given in ("torch", "tensorflow"):
+        return given
+    if given not in ("jax", "jaxlib") and "jax" not in sys.modules and "torch" in sys.modules:
+        return "torch"
+    return "jax"
+
+
+def batches(
+    decoder: Any, means: Any, take: Callable[[Decoder, np.ndarray], np.ndarray]
+) -> Iterator[np.ndarray]:
+    """What `take` gives for each batch of points, in order.
+
+    Args:
+        decoder: as for `opened`.
+        means: [points, latents].
+        take: of the opened decoder and latents [at most 256, latents].
+
+    Raises:
+        InputError: means of another shape or not finite; a decoder that does not give an output for each
+            point, mixes points, or has no derivative.
+    """
+    with opened(decoder, means) as own:
+        latents = points_of(means)
+        outputs = _outputs_of_a_point(own, latents)
+        size = _BATCH_BYTES // (4 * outputs * latents.shape[1])
+        size = min(_LARGEST_BATCH, len(latents), max(1, size))
+        for start in range(0, len(latents), size):
+            # All batches have one size, for which a framework compiles once.
+            first = min(start, len(latents) - size)
+            yield take(own, latents[first : first + size])[start - first :]
+
+
+def points_of(means: Any) -> np.ndarray:
+    """The means in float64, [points, latents].
+
+    Raises:
+        InputError: another shape, or a value that is not finite.
+    """
+    if isinstance(means, (str, bytes, os.PathLike)):
+        raise InputError(f"means must be an array [points, latents]; got {means!r}.")
+    latents = float_array("means", means)
+    check_shape("means", latents, points=None, latents=None)
+    return latents
+
+
+def _outputs_of_a_point(decoder: Decoder, latents: np.ndarray) -> int:
+    """The number of outputs, of a decoder that treats each point by itself."""
+    first = latents[0]
+    second = latents[np.argmax(np.abs(latents - first).sum(axis=1))]
+    if (second == first).all():
+        second = first + 1
+    beside_other = decoder.outputs(np.stack([first, second]))
+    beside_itself = decoder.outputs(np.stack([first, first]))
+    if beside_other.ndim < 2 or len(beside_other) != 2:
+        raise InputError(
+            "decoder must take latents [points, latents] and return one output for each point, [points, ...]; "
+            f"for latents of the shape {(2, len(first))} it returned {beside_other.shape}. "
+            "(A function of one point: give jax.vmap(decoder) or torch.vmap(decoder).)"
+        )
+    largest = np.abs(beside_other[0]).max(initial=0)
+    differ = np.abs(beside_other[0] - beside_itself).max(initial=0) > _SAME * largest
+    if differ:
+        raise InputError(
+            "decoder gives a point another output when the other points of its batch change: it mixes the "
+            "points (batch norm in training mode?) or draws random numbers (dropout?). Give it in evaluation "
+            "mode."
+        )
+    return max(1, beside_other[0].size)

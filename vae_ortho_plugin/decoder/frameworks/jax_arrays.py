@@ -1,0 +1,76 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A decoder of JAX's arrays."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.jacobians import factors_of_gram, triangular_factors
+
+
+class JaxDecoder(contextlib.AbstractContextManager):
+    """A function of JAX's arrays [points, latents], compiled once.
+
+    Args:
+        decoder: a Keras model on JAX is called with training=False.
+        means: where they are a JAX array, the decoder gets its type; else float32, or float64 with
+            jax_enable_x64.
+    """
+
+    def __init__(self, decoder: Callable, means: Any):
+        keras = any(cls.__module__.startswith("keras.") for cls in type(decoder).__mro__)
+        self._decoder = (lambda latents: decoder(latents, training=False)) if keras else decoder
+        self._dtype = means.dtype if isinstance(means, jax.Array) else jnp.zeros(()).dtype
+        self._columns = jax.jit(self._all_columns)
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def outputs(self, latents: np.ndarray) -> np.ndarray:
+        return np.asarray(self._call(jnp.asarray(latents, self._dtype)), np.float64)
+
+    def jacobians(self, latents: np.ndarray) -> np.ndarray:
+        columns = np.asarray(self._columns(jnp.asarray(latents, self._dtype)))
+        if columns.dtype.kind != "f":  # bfloat16
+            columns = columns.astype(np.float32)
+        return columns.transpose(1, 2, 0)
+
+    def factors(self, latents: np.ndarray) -> np.ndarray:
+        columns = self._columns(jnp.asarray(latents, self._dtype))
+        if all(device.platform == "cpu" for device in columns.devices()):
+            return triangular_factors(np.asarray(columns).transpose(1, 2, 0))
+        with jax.enable_x64(True):
+            doubles = columns.astype(jnp.float64)
+            gram = np.asarray(jnp.einsum("ipo,jpo->pij", doubles, doubles))
+        return factors_of_gram(
+            gram, lambda points: np.asarray(columns[:, points]).transpose(1, 2, 0)
+        )
+
+    def _all_columns(self, latents: jax.Array) -> jax.Array:
+        """d output / d latent: [latents, points, outputs]."""
+
+        def flat(points: jax.Array) -> jax.Array:
+            return self._call(points).reshape(len(points), -1)
+
+        def column(direction: jax.Array) -> jax.Array:
+            tangents = jnp.broadcast_to(direction, latents.shape)
+            return jax.jvp(flat, (latents,), (tangents,))[1]
+
+        return jax.vmap(column)(jnp.eye(latents.shape[1], dtype=latents.dtype))
+
+    def _call(self, latents: jax.Array) -> jax.Array:
+        try:
+            outputs = self._decoder(latents)
+        except (TypeError, ValueError) as error:
+            raise InputError(
+                f"decoder fails for JAX's arrays of the shape {latents.shape} (give means as tensors of "
+                f"the decoder's framework, if it is another): {error}"
+            ) from error
+        if not isinstance(outputs, jax.Array):
+            raise InputError(f"decoder must return an array; got {type(outputs).__name__}.")
+        return outputs

@@ -1,0 +1,124 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A decoder of PyTorch's tensors."""
+
+import contextlib
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import torch
+
+from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.jacobians import factors_of_gram, triangular_factors
+
+
+class PytorchDecoder(contextlib.AbstractContextManager):
+    """A torch.nn.Module or a function, on its own device.
+
+    Within it the module and its parts are in evaluation mode; afterwards each has its mode again.
+
+    Args:
+        decoder: of tensors [points, latents].
+        means: a tensor must have the decoder's device and type; anything else is brought there.
+
+    Raises:
+        InputError: a tensor of another device or type.
+    """
+
+    def __init__(self, decoder: Callable[[torch.Tensor], torch.Tensor], means: Any):
+        self._decoder = decoder
+        weight = _weight(decoder)
+        given = means if isinstance(means, torch.Tensor) else None
+        if weight is not None and given is not None:
+            for what, found, needed in (
+                ("device", given.device, weight.device),
+                ("dtype", given.dtype, weight.dtype),
+            ):
+                if found != needed:
+                    raise InputError(
+                        f"means has the {what} {found}, and decoder {needed}: give means.to({str(needed)!r})."
+                        if what == "device"
+                        else f"means has the {what} {found}, and decoder {needed}: give means.to({needed})."
+                    )
+        like = weight if weight is not None else given
+        self._device = like.device if like is not None else torch.device("cpu")
+        self._dtype = like.dtype if like is not None else torch.get_default_dtype()
+        self._modes: dict[torch.nn.Module, bool] = {}
+
+    def __enter__(self):
+        if isinstance(self._decoder, torch.nn.Module):
+            self._modes = {module: module.training for module in self._decoder.modules()}
+            self._decoder.eval()
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        for module, training in self._modes.items():
+            module.training = training
+
+    def outputs(self, latents: np.ndarray) -> np.ndarray:
+        with torch.no_grad():
+            return self._call(self._tensor(latents)).double().cpu().numpy()
+
+    def jacobians(self, latents: np.ndarray) -> np.ndarray:
+        columns = self._columns(latents)
+        if columns.dtype == torch.bfloat16:
+            columns = columns.float()
+        return columns.cpu().numpy().transpose(1, 2, 0)
+
+    def factors(self, latents: np.ndarray) -> np.ndarray:
+        if self._device.type in ("cpu", "mps"):  # Apple's GPU has no float64.
+            return triangular_factors(self.jacobians(latents))
+        jacobians = self._columns(latents).permute(1, 2, 0).double()
+        gram = (jacobians.mT @ jacobians).cpu().numpy()
+        return factors_of_gram(
+            gram,
+            lambda points: jacobians[torch.as_tensor(points)].cpu().numpy(),
+        )
+
+    def _columns(self, latents: np.ndarray) -> torch.Tensor:
+        """d output / d latent: [latents, points, outputs]."""
+        points = self._tensor(latents)
+        directions = torch.eye(points.shape[1], dtype=self._dtype, device=self._device)
+        directions = directions[:, None].expand(-1, len(points), -1)
+
+        def column(direction: torch.Tensor) -> torch.Tensor:
+            return torch.func.jvp(self._flat, (points,), (direction,))[1]
+
+        try:
+            with torch.no_grad():
+                return torch.vmap(column)(directions)
+        except (RuntimeError, NotImplementedError) as error:
+            if "out of memory" in str(error):
+                raise
+            raise InputError(
+                f"PyTorch cannot take the derivative of decoder in forward mode: {error}"
+            ) from error
+
+    def _flat(self, latents: torch.Tensor) -> torch.Tensor:
+        return self._call(latents).reshape(len(latents), -1)
+
+    def _call(self, latents: torch.Tensor) -> torch.Tensor:
+        try:
+            outputs = self._decoder(latents)
+        except (RuntimeError, ValueError, IndexError) as error:
+            if "out of memory" in str(error):
+                raise
+            raise InputError(
+                f"decoder fails for latents of the shape {tuple(latents.shape)}: {error}"
+            ) from error
+        if not isinstance(outputs, torch.Tensor):
+            raise InputError(f"decoder must return a tensor; got {type(outputs).__name__}.")
+        return outputs
+
+    def _tensor(self, latents: np.ndarray) -> torch.Tensor:
+        return torch.as_tensor(latents, dtype=self._dtype, device=self._device)
+
+
+def _weight(decoder: Any) -> torch.Tensor | None:
+    """The first parameter or buffer of real numbers."""
+    if not isinstance(decoder, torch.nn.Module):
+        return None
+    for tensor in (*decoder.parameters(), *decoder.buffers()):
+        if tensor.is_floating_point():
+            return tensor
+    return None

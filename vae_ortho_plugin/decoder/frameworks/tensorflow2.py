@@ -1,0 +1,57 @@
+# SPDX-License-Identifier: Apache-2.0
+"""A decoder of TensorFlow 2's tensors, such as a Keras model."""
+
+import contextlib
+import inspect
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import tensorflow.compat.v2 as tf
+
+from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
+from vae_ortho_plugin.decoder.frameworks import OnCpu
+from vae_ortho_plugin.errors import InputError
+
+
+class TensorflowDecoder(OnCpu, contextlib.AbstractContextManager):
+    """A Keras model, which is called with training=False, or a function of tensors [points, latents].
+
+    Args:
+        means: where they are a tensor, the decoder gets its type; else its weights' type or float32.
+    """
+
+    def __init__(self, decoder: Callable, means: Any):
+        takes_mode = "training" in inspect.signature(getattr(decoder, "call", decoder)).parameters
+        keras = any(cls.__module__.startswith("keras.") for cls in type(decoder).__mro__)
+        self._mode = {"training": False} if takes_mode or keras else {}
+        self._decoder = decoder
+        self._dtype = tf.float32
+        if isinstance(means, tf.Tensor):
+            self._dtype = means.dtype
+        elif weights := getattr(decoder, "weights", None):
+            self._dtype = tf.as_dtype(weights[0].dtype)
+        self._transposed = tf.function(self._all_columns)
+
+    def __exit__(self, *exception: object) -> None:
+        pass
+
+    def outputs(self, latents: np.ndarray) -> np.ndarray:
+        return np.asarray(self._call(tf.constant(latents, self._dtype)), np.float64)
+
+    def jacobians(self, latents: np.ndarray) -> np.ndarray:
+        return self._transposed(tf.constant(latents, self._dtype)).numpy().swapaxes(1, 2)
+
+    def _all_columns(self, latents: tf.Tensor) -> tf.Tensor:
+        return forward_jacobian(self._call(latents), latents)
+
+    def _call(self, latents: tf.Tensor) -> tf.Tensor:
+        try:
+            outputs = self._decoder(latents, **self._mode)
+        except (TypeError, ValueError, tf.errors.InvalidArgumentError) as error:
+            raise InputError(
+                f"decoder fails for latents of the shape {tuple(latents.shape)}: {error}"
+            ) from error
+        if not tf.is_tensor(outputs):
+            raise InputError(f"decoder must return a tensor; got {type(outputs).__name__}.")
+        return outputs
