@@ -7,13 +7,13 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-import disentanglement_lib  # noqa: F401  first: it makes TensorFlow what tensorflow_hub expects
+import disentanglement_lib.methods  # noqa: F401  first: it makes TensorFlow what tensorflow_hub expects
 import numpy as np
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
 
 from vae_ortho_plugin import gin_files
-from vae_ortho_plugin.decoder import kept_models
+from vae_ortho_plugin.decoder import BATCH_SIZE, kept_models
 from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
 from vae_ortho_plugin.decoder.output_activation import ACTIVATIONS, KNOWN
 from vae_ortho_plugin.engine import memory
@@ -22,7 +22,6 @@ from vae_ortho_plugin.files import check_seal
 from vae_ortho_plugin.measures import triangular_factors
 
 OUTPUTS = ("image", "raw")
-BATCH_SIZE = 256
 # Bytes of a batch's Jacobians from which their memory is kept for the next batch.
 _LARGE_BATCH = 4 * 2**20
 

@@ -2,14 +2,16 @@
 """What a model was trained with, as far as measures of its decoder ask: β, and the loss's curvature."""
 
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from vae_ortho_plugin import gin_files
-from vae_ortho_plugin.decoder.trained_model import TrainedModel
 from vae_ortho_plugin.gin_files import Reference
 from vae_ortho_plugin.measures.jacobians import small_jacobians
-from vae_ortho_plugin.models.loss_curvature import BY_IMAGE
+
+if TYPE_CHECKING:
+    from vae_ortho_plugin.decoder.trained_model import TrainedModel
 
 
 def config_of(model_dir: str) -> dict[str, object]:
@@ -39,6 +41,8 @@ def curvature_of(
         The entry of `BY_IMAGE`, a function of the image or None for the squared error; and None, or why the
         entry is missing.
     """
+    from vae_ortho_plugin.models.loss_curvature import BY_IMAGE  # starts TensorFlow
+
     loss = config.get("reconstruction_loss.loss_fn")
     name = loss.name if isinstance(loss, Reference) else loss
     if name not in BY_IMAGE:
@@ -52,7 +56,7 @@ def curvature_of(
 
 
 def small_jacobians_of(
-    model: TrainedModel,
+    model: "TrainedModel",
     means: np.ndarray,
     batch_size: int,
     curvature: Callable[[np.ndarray], np.ndarray] | None,

@@ -7,7 +7,6 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.decoder.metrics import evaluated
-from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE, open_model
 from vae_ortho_plugin.measures.singular_values import share_nearly_equal
 
 
@@ -20,7 +19,7 @@ def dto(
     model_dir: str | None = None,
     split: str = "test",
     num_points: int | None = None,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int = evaluated.BATCH_SIZE,
     output: str = "image",
     solver: str = "assignment",
 ) -> dict:
@@ -48,7 +47,7 @@ def dto(
     del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, batch_size=batch_size)
     model_dir = evaluated.model_dir_of("dto", model_dir)
-    with open_model(model_dir, output) as model:
+    with evaluated.open_model(model_dir, output) as model:
         points = evaluated.points(ground_truth_data, split, num_points, random_state)
         means = np.concatenate([evaluated.finite(model.encode(images)) for images, _ in points])
         factors = model.jacobian_factors(means, batch_size)

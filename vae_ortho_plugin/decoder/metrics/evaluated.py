@@ -8,12 +8,16 @@ where the model is, and hands that on by `model_dir_from`.
 import contextlib
 from collections.abc import Callable, Iterator
 from contextvars import ContextVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE
+from vae_ortho_plugin.decoder import BATCH_SIZE
 from vae_ortho_plugin.errors import InputError
+
+if TYPE_CHECKING:
+    from vae_ortho_plugin.decoder.trained_model import TrainedModel
 
 # Default sample size for data without splits.
 NUM_POINTS = 10000
@@ -59,6 +63,13 @@ def model_dir_of(metric: str, model_dir: str | None) -> str:
     if find is None:
         raise InputError(f"{metric} needs the trained model's decoder: set {metric}.model_dir.")
     return find(metric)
+
+
+def open_model(model_dir: str, output: str = "image") -> "TrainedModel":
+    """`trained_model.open_model`, with whose import TensorFlow starts: measures of arrays do without it."""
+    from vae_ortho_plugin.decoder import trained_model
+
+    return trained_model.open_model(model_dir, output)
 
 
 def points(

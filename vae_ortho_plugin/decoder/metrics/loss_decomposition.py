@@ -1,14 +1,18 @@
 # SPDX-License-Identifier: Apache-2.0
 """`loss_decomposition` as a metric of disentanglement_lib."""
 
+from typing import TYPE_CHECKING
+
 import gin
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.decoder.metrics import evaluated
-from vae_ortho_plugin.decoder.trained_model import TrainedModel, open_model
 from vae_ortho_plugin.errors import InputError
+
+if TYPE_CHECKING:
+    from vae_ortho_plugin.decoder.trained_model import TrainedModel
 
 
 @gin.configurable("loss_decomposition", denylist=evaluated.GIVEN_BY_DLIB)
@@ -46,7 +50,7 @@ def loss_decomposition(
     del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, num_samples=num_samples)
     model_dir = evaluated.model_dir_of("loss_decomposition", model_dir)
-    with open_model(model_dir) as model:
+    with evaluated.open_model(model_dir) as model:
         batches = [
             _decomposition(model, images, random_state, num_samples)
             for images, _ in evaluated.points(ground_truth_data, split, num_points, random_state)
@@ -72,7 +76,7 @@ def loss_decomposition(
 
 
 def _decomposition(
-    model: TrainedModel,
+    model: "TrainedModel",
     images: np.ndarray,
     random_state: np.random.RandomState,
     num_samples: int,

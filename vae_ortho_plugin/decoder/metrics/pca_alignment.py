@@ -10,6 +10,7 @@ Encoder and decoder are each matched to the principal directions by the smallest
 """
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING
 
 import gin
 import numpy as np
@@ -17,8 +18,10 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.decoder.metrics import evaluated
-from vae_ortho_plugin.decoder.trained_model import TrainedModel, open_model
 from vae_ortho_plugin.errors import InputError
+
+if TYPE_CHECKING:
+    from vae_ortho_plugin.decoder.trained_model import TrainedModel
 
 
 @gin.configurable("pca_alignment", denylist=evaluated.GIVEN_BY_DLIB)
@@ -56,7 +59,7 @@ def pca_alignment(
     del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, num_directions=num_directions)
     model_dir = evaluated.model_dir_of("pca_alignment", model_dir)
-    with open_model(model_dir) as model:
+    with evaluated.open_model(model_dir) as model:
         training = evaluated.points(ground_truth_data, "train", None, random_state)
         pca = measures.principal_components((images for images, _ in training), model.num_latents)
         points = evaluated.points(ground_truth_data, split, num_points, random_state)
@@ -82,7 +85,7 @@ def pca_alignment(
 
 
 def _encoded(
-    model: TrainedModel, pca: measures.PrincipalComponents, batches: Iterable[np.ndarray]
+    model: "TrainedModel", pca: measures.PrincipalComponents, batches: Iterable[np.ndarray]
 ) -> tuple[np.ndarray, np.ndarray]:
     """Posterior means [points, latents] and coordinates [points, directions] of observations."""
     parts = [(evaluated.finite(model.encode(images)), pca.scores(images)) for images in batches]

@@ -7,7 +7,6 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.decoder.metrics import evaluated
-from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE, open_model
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.jacobians import small_jacobians
 
@@ -24,7 +23,7 @@ def precision_gap(
     model_dir: str | None = None,
     split: str = "test",
     num_points: int | None = None,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int = evaluated.BATCH_SIZE,
     output: str = "image",
 ) -> dict:
     """log of the linearized stochastic loss over its minimum at the same precision (Eqs. 17 to 28).
@@ -53,7 +52,7 @@ def precision_gap(
     del representation_function, artifact_dir
     evaluated.check_positive(num_points=num_points, batch_size=batch_size)
     model_dir = evaluated.model_dir_of("precision_gap", model_dir)
-    with open_model(model_dir, output) as model:
+    with evaluated.open_model(model_dir, output) as model:
         points = evaluated.points(ground_truth_data, split, num_points, random_state)
         posteriors = [model.posterior(images) for images, _ in points]
         means, logvars = (

@@ -8,7 +8,6 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.decoder import training_loss
 from vae_ortho_plugin.decoder.metrics import evaluated
-from vae_ortho_plugin.decoder.trained_model import BATCH_SIZE, open_model
 
 
 @gin.configurable("self_consistency", denylist=evaluated.GIVEN_BY_DLIB)
@@ -20,7 +19,7 @@ def self_consistency(
     model_dir: str | None = None,
     split: str = "test",
     num_points: int | None = None,
-    batch_size: int = BATCH_SIZE,
+    batch_size: int = evaluated.BATCH_SIZE,
     beta: float | None = None,
 ) -> dict:
     """How well the encoder inverts the decoder, and fits its noise to it (Reizinger et al. 2022).
@@ -51,7 +50,7 @@ def self_consistency(
     config = training_loss.config_of(model_dir)
     beta = training_loss.beta_of(config) if beta is None else beta
     curvature, note = training_loss.curvature_of(config, "image")
-    with open_model(model_dir) as model:
+    with evaluated.open_model(model_dir) as model:
         points = evaluated.points(ground_truth_data, split, num_points, random_state)
         posteriors = [model.posterior(images) for images, _ in points]
         means, logvars = (

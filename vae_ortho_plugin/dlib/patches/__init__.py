@@ -13,21 +13,17 @@ import types
 from collections.abc import Callable
 
 from vae_ortho_plugin.dlib import import_path, json_values
-from vae_ortho_plugin.dlib.patches import (
-    aggregation,
-    data,
-    metrics,
-    models,
-    visualize,
-)
+from vae_ortho_plugin.dlib.patches import metrics
 from vae_ortho_plugin.dlib.steps import data_set
-from vae_ortho_plugin.engine import inputs, progress
+from vae_ortho_plugin.engine import progress
 from vae_ortho_plugin.errors import InputError
 
 
 def apply(module: types.ModuleType) -> None:
     """Applies the patch of a dlib module that has just been imported."""
-    _PATCHES[module.__name__.rpartition(".")[2]](module)
+    name = module.__name__.rpartition(".")[2]
+    patch = metrics.PATCHES.get(name) or _of_other_modules()[name]
+    patch(module)
 
 
 def _results(module: types.ModuleType) -> None:
@@ -78,6 +74,7 @@ def _origin_of_data() -> dict[str, str]:
 
 def _util(module: types.ModuleType) -> None:
     from vae_ortho_plugin.data.sampling.resident import resident_observations
+    from vae_ortho_plugin.engine import inputs
 
     generator_dataset = module.tf_data_set_from_ground_truth_data
 
@@ -166,17 +163,21 @@ class _Studies(dict):
         raise InputError(f"There is no study named {name!r}. Known: {', '.join(sorted(self))}.")
 
 
-_PATCHES = {
-    **aggregation.PATCHES,
-    **data.PATCHES,
-    **metrics.PATCHES,
-    **models.PATCHES,
-    **visualize.PATCHES,
-    "results": _results,
-    "util": _util,
-    "train": _train,
-    "postprocess": _postprocess,
-    "evaluate": _evaluate,
-    "reason": _reason,
-    "reproduce": _reproduce,
-}
+@functools.cache
+def _of_other_modules() -> dict[str, Callable]:
+    # Late, because their imports start TensorFlow, which the metrics do without.
+    from vae_ortho_plugin.dlib.patches import aggregation, data, models, visualize
+
+    return {
+        **aggregation.PATCHES,
+        **data.PATCHES,
+        **models.PATCHES,
+        **visualize.PATCHES,
+        "results": _results,
+        "util": _util,
+        "train": _train,
+        "postprocess": _postprocess,
+        "evaluate": _evaluate,
+        "reason": _reason,
+        "reproduce": _reproduce,
+    }
