@@ -3,14 +3,17 @@
 
 Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Accident), CVPR 2019.
 
-The measures can be imported from here (`vae_ortho_plugin.measures` describes them):
+The measures can be imported from here (`vae_ortho_plugin.measures` describes them), and all of dlib's metrics
+on arrays in one call:
 
-    from vae_ortho_plugin import distance_to_orthogonality, disentanglement_score, delta_kl
+    from vae_ortho_plugin import distance_to_orthogonality, disentanglement_score, delta_kl, evaluate
 
 They are loaded at their first use. Importing this package only installs the import hook, which makes
 an unmodified disentanglement_lib find what TensorFlow 1 had. It needs the standard library alone,
 because every Python process of the environment imports it at its start (see `vae_ortho_plugin.pth`).
 """
+
+import importlib
 
 from vae_ortho_plugin.dlib.hook import install as _install
 
@@ -19,6 +22,7 @@ __version__ = "0.2.0"
 # True for type checkers only. `typing` would add 5 ms to every start of Python.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vae_ortho_plugin.arrays.evaluation import evaluate
     from vae_ortho_plugin.errors import InputError
     from vae_ortho_plugin.measures import (
         ACTIVE_STD,
@@ -77,6 +81,7 @@ __all__ = [
     "disentanglement_score",
     "distance_to_orthogonality",
     "encoder_directions",
+    "evaluate",
     "ima_contrast",
     "infomec",
     "latent_types",
@@ -99,17 +104,15 @@ __all__ = [
     "triangular_factors",
 ]
 
+# Of those names that are not of the measures.
+_MODULES = {"InputError": "errors", "evaluate": "arrays.evaluation"}
+
 
 def __getattr__(name: str) -> object:
     if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    if name == "InputError":
-        from vae_ortho_plugin import errors
-
-        return errors.InputError
-    from vae_ortho_plugin import measures
-
-    return getattr(measures, name)
+    module = _MODULES.get(name, "measures")
+    return getattr(importlib.import_module(f"{__name__}.{module}"), name)
 
 
 def __dir__() -> list[str]:

@@ -4,7 +4,6 @@
 import itertools
 import json
 
-import gin
 import numpy as np
 import pytest
 
@@ -36,14 +35,11 @@ class Files:
         """Exit status, parsed result (None where nothing was printed) and standard error."""
         given = [
             part
-            for flag, name in (("--latents", latents), ("--factors", factors))
+            for flag, name in (("--means", latents), ("--factors", factors))
             if name
             for part in (flag, self.path(name))
         ]
-        try:
-            status = command.main([*given, *words])
-        finally:
-            gin.clear_config()
+        status = command.main([*given, *words])
         printed, errors = self._capsys.readouterr()
         return status, json.loads(printed) if printed else None, errors
 

@@ -1,14 +1,52 @@
 # SPDX-License-Identifier: Apache-2.0
 """DtO, IMA contrast, cosine and precision gap of given Jacobians, as the metrics name them."""
 
+import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
 
 from vae_ortho_plugin import measures
-from vae_ortho_plugin.arrays.reading import Jacobians
 from vae_ortho_plugin.decoder.metrics import dto, ima_contrast, precision_gap
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.jacobians import checked_jacobians, small_jacobians
+
+_BLOCK_BYTES = 1 << 26
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Jacobians:
+    """Jacobians of a decoder, reduced to what their measures need.
+
+    Attributes:
+        factors: [points, min(outputs, latents), latents], matrices with the lengths and angles of the
+            Jacobians' columns.
+        outputs: number of outputs of the decoder.
+    """
+
+    factors: np.ndarray
+    outputs: int
+
+
+def reduced(jacobians: object, latents: int | None) -> Jacobians:
+    """Jacobians [points, outputs, latents], reduced block by block, so that a large file fits into memory.
+
+    Args:
+        latents: number of latents of the means; None where they are not given.
+
+    Raises:
+        InputError: they are no finite numbers of this shape.
+    """
+    array = checked_jacobians(jacobians, "jacobians")
+    if latents not in (None, array.shape[2]):
+        raise InputError(
+            f"jacobians have the shape {array.shape}, which is of {array.shape[2]} latents, and means have "
+            f"{latents}. The order is [points, outputs, latents]."
+        )
+    step = max(1, _BLOCK_BYTES // max(1, array[:1].nbytes))
+    blocks = range(0, len(array), step)
+    small = [small_jacobians(array[start : start + step], start) for start in blocks]
+    return Jacobians(np.concatenate(small), array.shape[1])
 
 
 def compute(
@@ -26,7 +64,7 @@ def compute(
     Raises:
         InputError: the measure is not defined for these Jacobians.
     """
-    small = jacobians.small
+    small = jacobians.factors
     every = np.arange(small.shape[2])
     active = every if latents is None else measures.active_latents(latents)
     if name == "dto":

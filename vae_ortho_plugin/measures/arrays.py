@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arguments as NumPy arrays of real numbers, checked before anything is computed or broadcast.
 
-A measure takes what `numpy.asarray` takes: nested lists, NumPy arrays, PyTorch tensors on the CPU
-(also those that require a gradient), JAX arrays and TensorFlow's eager tensors. Everything else
-gets one InputError with the name of the argument.
+A measure takes nested lists, NumPy arrays, PyTorch tensors (of any device, also those that require a
+gradient), JAX arrays and TensorFlow's eager tensors. Everything else gets one InputError with the name
+of the argument.
 """
 
 import dataclasses
@@ -55,10 +55,12 @@ def as_array(name: str, values: object) -> NDArray[Any]:
     """
     if isinstance(values, np.ma.MaskedArray) and np.any(values.mask):
         raise InputError(f"{name} has masked values: fill them in, or leave out these points.")
-    # PyTorch converts a tensor that requires a gradient only after this.
-    detach = getattr(values, "detach", None)
     try:
-        return np.asarray(detach() if callable(detach) else values)
+        if callable(getattr(values, "detach", None)):
+            # PyTorch converts a tensor of the CPU, without a gradient and of NumPy's types.
+            values = values.detach().cpu()  # type: ignore[attr-defined]
+            values = values.float() if str(values.dtype) == "torch.bfloat16" else values
+        return np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{name} cannot be converted to a NumPy array: {error}") from error
 
