@@ -165,7 +165,8 @@ def table(results: Sequence[Evaluation], heads: Sequence[str] = ("value",)) -> s
     keys = dict.fromkeys(key for column in columns for key in column)
     rows = [("metric", "name", *heads)]
     rows += [
-        (*key, *(f"{column[key]:.6g}" if key in column else "" for column in columns)) for key in keys
+        (*key, *(f"{column[key]:.6g}" if key in column else "" for column in columns))
+        for key in keys
     ]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
@@ -176,4 +177,3 @@ def table(results: Sequence[Evaluation], heads: Sequence[str] = ("value",)) -> s
         where = f" ({head})" if len(results) > 1 else ""
         lines += [f"{name}{where} failed: {text}" for name, text in result.errors.items()]
     return "\n".join(lines)
-

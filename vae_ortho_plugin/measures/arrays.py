@@ -60,9 +60,13 @@ def as_array(name: str, values: object) -> NDArray[Any]:
             # PyTorch converts a tensor of the CPU, without a gradient and of NumPy's types.
             values = values.detach().cpu()  # type: ignore[attr-defined]
             values = values.float() if str(values.dtype) == "torch.bfloat16" else values
-        return np.asarray(values)
+        array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{name} cannot be converted to a NumPy array: {error}") from error
+    dtype = array.dtype
+    if dtype.kind == "V" and dtype.names is None and np.can_cast(dtype, np.float64):
+        return array.astype(np.float32)  # bfloat16, which NumPy's linear algebra does not know
+    return array
 
 
 def real_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[Any]:
@@ -78,8 +82,6 @@ def real_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[
     kind = array.dtype.kind
     if kind in "fiu" or (kind == "b" and booleans):
         return array
-    if kind == "V" and np.can_cast(array.dtype, np.float64):
-        return array.astype(np.float32)  # bfloat16, which NumPy's linear algebra does not know
     hint = ""
     if kind == "b":
         hint = ". Is this a mask? Select with it instead"

@@ -52,47 +52,53 @@ def factor_table(
     if named is None:
         table = as_array(f"{where}factors", factors)
         table = table[:, np.newaxis] if table.ndim == 1 else table
-        shape, labels = table.shape, [f"factors[:, {k}]" for k in range(table[:1].size)]
-        named = {f"factor {k}": column for k, column in enumerate(table.T)}
+        shape = table.shape
+        named = [
+            (f"factor {k}", column) for k, column in enumerate(table.T if len(shape) == 2 else ())
+        ]
+        labels = [f"factors[:, {k}]" for k in range(len(named))]
     else:
-        shape = (max(map(len, named.values()), default=0), len(named))
-        labels = [f"factors[{name!r}]" for name in named]
+        lengths = [len(column) for _, column in named]
+        shape = (next((n for n in lengths if n != points), points), len(named))
+        labels = [f"factors[{name!r}]" for name, _ in named]
     if len(shape) != 2 or shape[0] != points or 0 in shape:
         swapped = " Is it transposed?" if shape[1:] == (points,) else ""
         raise InputError(
             f"{where}expected factors of shape [points, factors], here [{points}, any]; found {shape}. Row i "
             f"must be of point i.{swapped}"
         )
-    columns = [
-        factor_column(column, f"{where}{label}")
-        for column, label in zip(named.values(), labels, strict=True)
-    ]
-    if "index" in named and np.array_equal(named["index"], np.arange(points)):
-        raise InputError(
-            f"{where}the field 'index' of factors counts the points, which is no factor. Leave it out, as in "
-            "data_frame.to_records(index=False)."
-        )
+    labels = [f"{where}{label}" for label in labels]
+    given = [column for _, column in named]
+    columns = [factor_column(*pair) for pair in zip(given, labels, strict=True)]
+    for (name, _), column in zip(named, columns, strict=True):
+        if name == "index" and np.array_equal(column, np.arange(points)):
+            raise InputError(
+                f"{where}the field 'index' of factors counts the points, which is no factor. Leave it out, as "
+                "in data_frame.to_records(index=False)."
+            )
     all_kinds = _entries(kinds)
     if all_kinds is None:
-        all_kinds = [_default_kind(*pair) for pair in zip(named.values(), columns, strict=True)]
+        all_kinds = [_default_kind(*pair) for pair in zip(given, columns, strict=True)]
     elif len(all_kinds) == 1:
         all_kinds *= len(columns)
-    all_names = _entries(names) or list(map(str, named))
+    all_names = _entries(names) or [str(name) for name, _ in named]
     _check_entries(where, all_kinds, all_names, len(columns))
     for k, kind in enumerate(all_kinds):
         if kind == "continuous":
-            columns[k] = _numbers(columns[k], f"{where}{labels[k]}")
+            columns[k] = _numbers(columns[k], labels[k])
     return FactorTable(columns, all_names, all_kinds)
 
 
-def _named_columns(factors: object) -> dict[str, object] | None:
-    """The columns of a data frame, a dict or a structured array; None for anything else."""
+def _named_columns(factors: object) -> list[tuple[str, object]] | None:
+    """Names and columns of a data frame, a dict or a structured array; None for anything else."""
+    if hasattr(factors, "to_frame"):  # one column of either
+        factors = factors.to_frame()
     if hasattr(factors, "iter_columns"):  # polars
-        return {column.name: column for column in factors.iter_columns()}
-    if hasattr(factors, "items") and hasattr(factors, "keys") and np.ndim(factors) != 1:
-        return dict(factors.items())  # pandas, whose column of factors has ndim 1
+        return [(column.name, column) for column in factors.iter_columns()]
+    if hasattr(factors, "items") and hasattr(factors, "keys"):  # pandas
+        return list(factors.items())
     if isinstance(factors, np.ndarray) and factors.dtype.names:
-        return {name: factors[name] for name in factors.dtype.names}
+        return [(name, factors[name]) for name in factors.dtype.names]
     return None
 
 
