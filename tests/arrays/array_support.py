@@ -10,6 +10,8 @@ import pytest
 from vae_ortho_plugin.arrays import command
 
 SIZES = (4, 3, 2)
+SHORT = ["beta_vae_sklearn.num_train = 300", "beta_vae_sklearn.num_eval = 200"]
+SHORT += ["factor_vae_score.num_train = 300", "factor_vae_score.num_eval = 200"]
 
 
 def grid(repeats=20):

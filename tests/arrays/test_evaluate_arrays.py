@@ -12,7 +12,7 @@ from pathlib import Path
 import gin
 import numpy as np
 import pytest
-from array_support import SIZES, files, grid  # noqa: F401
+from array_support import SHORT, SIZES, files, grid  # noqa: F401
 from disentanglement_lib.data.ground_truth import ground_truth_data
 from disentanglement_lib.evaluation.metrics import mig, sap_score
 
@@ -36,8 +36,6 @@ ALL_OF_DLIB = [
     "unified_scores",
     "unsupervised",
 ]
-SHORT = ["beta_vae_sklearn.num_train = 300", "beta_vae_sklearn.num_eval = 200"]
-SHORT += ["factor_vae_score.num_train = 300", "factor_vae_score.num_eval = 200"]
 
 
 class GridData(ground_truth_data.GroundTruthData):

@@ -108,7 +108,9 @@ def test_kinds_and_names_that_do_not_fit_are_refused(good, words, expected):
 
 def test_words_are_no_continuous_factor(files):
     files.save(z=grid() * 1.0, w=np.array(["one", "two"])[grid()[:, 2]])
-    assert "A factor of names or dates is categorical" in files.refusal(*MIG, "--factor-kinds", "continuous")
+    assert "A factor of names or dates is categorical" in files.refusal(
+        *MIG, "--factor-kinds", "continuous"
+    )
 
 
 def test_nothing_is_unpickled(good, tmp_path, monkeypatch):
