@@ -72,7 +72,7 @@ def test_the_command_has_a_column_for_each_model_and_a_failing_metric_costs_no_o
     models, tmp_path, capsys, monkeypatch
 ):
     monkeypatch.setattr("sys.stdout.isatty", lambda: True)
-    words = ["--metrics", "dto", "fairness", "--gin-bindings", "fairness.num_train = 50"]
+    words = ["--metrics", "dto", "mcc", "--gin-bindings", "mcc.num_points = 9999"]
     words += ["dto.split = 'train'", "--output", str(tmp_path / "found.csv")]
     assert command.main(["--model", *models, *words]) == 1
     shown = capsys.readouterr()
@@ -85,8 +85,8 @@ def test_the_command_has_a_column_for_each_model_and_a_failing_metric_costs_no_o
     expected = [evaluate(m, metrics="dto", gin_bindings=["dto.split = 'train'"]) for m in models]
     assert values == [result["dto"]["dto"] for result in expected]
     assert first.split() == ["dto", "dto", *(f"{value:.6g}" for value in values)]
-    assert f"fairness ({models[1]}) failed: " in failed
-    assert f"{models[0]}: fairness: " in shown.err and "Traceback" not in shown.err
+    assert f"mcc ({models[1]}) failed: num_points = 9999, but the test split has" in failed
+    assert f"{models[0]}: mcc: num_points" in shown.err and "Traceback" not in shown.err
 
 
 def test_what_is_no_model_is_refused_before_anything_is_computed(models, tmp_path, capsys):

@@ -30,11 +30,12 @@ def test_every_public_function_has_an_example_and_says_what_it_takes_and_raises(
 
 
 def test_the_package_gives_the_names_of_the_measures_and_the_error():
-    assert set(vae_ortho_plugin.__all__) == {*measures.__all__, "InputError"}
+    assert set(vae_ortho_plugin.__all__) == {*measures.__all__, "InputError", "evaluate"}
     assert set(vae_ortho_plugin.__all__) <= set(dir(vae_ortho_plugin))
     for name in measures.__all__:
         assert getattr(vae_ortho_plugin, name) is getattr(measures, name)
     assert vae_ortho_plugin.InputError is errors.InputError
+    assert vae_ortho_plugin.evaluate.__module__ == "vae_ortho_plugin.arrays.evaluation"
     with pytest.raises(AttributeError, match="no attribute 'dot'"):
         _ = vae_ortho_plugin.dot
 

@@ -137,7 +137,7 @@ class _Loader:
 
 def is_prepared() -> bool:
     """Whether dlib was imported in this process, with TensorFlow and the stand-ins."""
-    return getattr(sys.modules.get(PACKAGE), _PREPARED, False)
+    return bool(getattr(sys.modules.get(PACKAGE), _PREPARED, False))
 
 
 def _prepare(package: ModuleType) -> None:

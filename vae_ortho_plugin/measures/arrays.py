@@ -58,8 +58,8 @@ def as_array(name: str, values: object) -> NDArray[Any]:
     try:
         if callable(getattr(values, "detach", None)):
             # PyTorch converts a tensor of the CPU, without a gradient and of NumPy's types.
-            values = values.detach().cpu()  # type: ignore[attr-defined]
-            values = values.float() if str(values.dtype) == "torch.bfloat16" else values
+            tensor: Any = values.detach().cpu()  # type: ignore[attr-defined]
+            values = tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
         array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{name} cannot be converted to a NumPy array: {error}") from error
