@@ -76,16 +76,16 @@ def test_the_command_has_a_column_for_each_model_and_a_failing_metric_costs_no_o
     words += ["dto.split = 'train'", "--output", str(tmp_path / "found.csv")]
     assert command.main(["--model", *models, *words]) == 1
     shown = capsys.readouterr()
-    head, first, *_, failed = shown.out.splitlines()
-    assert head.split() == ["metric", "name", *models]
+    lines = [line.split() for line in shown.out.splitlines()]
+    assert lines[0] == ["metric", "name", *models]
     rows = list(csv.DictReader((tmp_path / "found.csv").open()))
     found = [row for row in rows if row["name"] == "dto"]
     assert [row["model"] for row in found] == models
     values = [float(row["value"]) for row in found]
     expected = [evaluate(m, metrics="dto", gin_bindings=["dto.split = 'train'"]) for m in models]
     assert values == [result["dto"]["dto"] for result in expected]
-    assert first.split() == ["dto", "dto", *(f"{value:.6g}" for value in values)]
-    assert f"mcc ({models[1]}) failed: num_points = 9999, but the test split has" in failed
+    assert ["dto", "dto", *(f"{value:.6g}" for value in values)] in lines
+    assert f"mcc ({models[1]}) failed: num_points = 9999, but the test split has" in shown.out
     assert f"{models[0]}: mcc: num_points" in shown.err and "Traceback" not in shown.err
 
 
