@@ -144,9 +144,9 @@ def evaluate(
 def need_model(directory: str | os.PathLike[str]) -> None:
     """Raises InputError unless a directory has a model that can be evaluated here."""
     _need_packages(hook.REQUIRED)
-    from vae_ortho_plugin.dlib.steps import guards  # starts TensorFlow
+    from vae_ortho_plugin.arrays import trained_models  # starts TensorFlow
 
-    guards.need_module(os.fspath(directory), "model", "what dlib_train or dlib_postprocess wrote")
+    trained_models.need(os.fspath(directory))
 
 
 def _need_packages(modules: Sequence[str]) -> None:

@@ -14,10 +14,16 @@ from vae_ortho_plugin.arrays import names
 from vae_ortho_plugin.arrays.dlib_metrics import as_input_error, default_settings
 from vae_ortho_plugin.arrays.given_arrays import left_as_they_were
 from vae_ortho_plugin.decoder.kept_models import kept_open
+from vae_ortho_plugin.dlib.steps import guards
 from vae_ortho_plugin.errors import InputError
 
 # What dlib_evaluate adds to a metric's result.
 _OF_THE_STEP = ("elapsed_time", "uuid")
+
+
+def need(directory: str) -> None:
+    """Raises InputError unless a directory has a model that can be evaluated."""
+    guards.need_module(directory, "model", "what dlib_train or dlib_postprocess wrote")
 
 
 def evaluated(
