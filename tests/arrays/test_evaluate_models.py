@@ -82,7 +82,7 @@ def test_the_command_has_a_column_for_each_model_and_a_failing_metric_costs_no_o
     found = [row for row in rows if row["name"] == "dto"]
     assert [row["model"] for row in found] == models
     values = [float(row["value"]) for row in found]
-    expected = [evaluate(m, metrics="dto", gin_bindings=["dto.split = 'train'"]) for m in models]
+    expected = [evaluate(m, metrics="dto", gin_bindings="dto.split = 'train'") for m in models]
     assert values == [result["dto"]["dto"] for result in expected]
     assert ["dto", "dto", *(f"{value:.6g}" for value in values)] in lines
     assert f"mcc ({models[1]}) failed: num_points = 9999, but the test split has" in shown.out

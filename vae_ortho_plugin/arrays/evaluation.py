@@ -89,7 +89,7 @@ def evaluate(
     factor_names: Sequence[str] | None = None,
     metrics: Sequence[str] | None = None,
     seed: int = 0,
-    gin_bindings: Sequence[str] = (),
+    gin_bindings: str | Sequence[str] = (),
 ) -> Evaluation:
     """dlib's metrics and the plugin's on arrays, of a model in any framework. It needs no TensorFlow.
 
@@ -118,6 +118,7 @@ def evaluate(
         InputError: an argument is not valid, a metric does not fit the arrays, or a package is missing.
     """
     check_whole("seed", seed)
+    bindings = [gin_bindings] if isinstance(gin_bindings, str) else list(gin_bindings)
     arrays = (factors, sigma, jacobians, factor_kinds, factor_names)
     if isinstance(means, (str, os.PathLike)):
         if any(argument is not None for argument in arrays):
@@ -128,13 +129,13 @@ def evaluate(
         need_model(means)
         from vae_ortho_plugin.arrays import trained_models
 
-        found = trained_models.evaluated(os.fspath(means), metrics, seed, gin_bindings)
+        found = trained_models.evaluated(os.fspath(means), metrics, seed, bindings)
     else:
         _need_packages(hook.REQUIRED_FOR_ARRAYS)
         with without_tensorflow.imports():
             from vae_ortho_plugin.arrays import given_arrays
 
-        found = given_arrays.evaluated(means, *arrays, metrics, seed, gin_bindings)
+        found = given_arrays.evaluated(means, *arrays, metrics, seed, bindings)
     about, values, errors = found
     about["settings"], _ = json_values(about.get("settings", {}))
     results, notes = json_values(values)

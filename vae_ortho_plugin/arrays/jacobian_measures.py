@@ -2,7 +2,6 @@
 """DtO, IMA contrast, cosine and precision gap of given Jacobians, as the metrics name them."""
 
 import dataclasses
-from collections.abc import Sequence
 
 import numpy as np
 
@@ -88,19 +87,12 @@ def _of_columns(small: np.ndarray, active: np.ndarray) -> dict:
     """The part of the precision gap that does not depend on the noise."""
     ones = np.ones((len(small), small.shape[2]))
     result = precision_gap.of_triangular_factors(small, ones, active)
-    of_noise = ("precision_gap", "precision_gap_sigma")
-    dropped = _names(of_noise, ("", "_active"))
-    return {name: value for name, value in result.items() if name not in dropped}
+    return {
+        name: value
+        for name, value in result.items()
+        if "columns" in name or not name.startswith("precision_gap")
+    }
 
 
 def _without_active(result: dict) -> dict:
     return {name: value for name, value in result.items() if "active" not in name}
-
-
-def _names(stems: Sequence[str], suffixes: Sequence[str]) -> set[str]:
-    return {
-        f"{name}{suffix}{statistic}"
-        for name in stems
-        for suffix in suffixes
-        for statistic in ("", "_std", "_stderr")
-    }
