@@ -29,7 +29,7 @@ _SET_BY_LIBRARIES = (
         "KMP_",
         "PYTEST_CURRENT_TEST",
     ),
-    *("TF2_", "TF_", "TORCHINDUCTOR_", "TPU_"),
+    *("TF2_", "TF_", "TORCHINDUCTOR_", "TPU_", "_RJEM_"),
 )
 
 

@@ -3,9 +3,10 @@
 
 Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Accident), CVPR 2019.
 
-The measures can be imported from here (`vae_ortho_plugin.measures` describes them):
+The measures can be imported from here (`vae_ortho_plugin.measures` describes them), and all of dlib's metrics
+on arrays in one call:
 
-    from vae_ortho_plugin import distance_to_orthogonality, disentanglement_score, delta_kl
+    from vae_ortho_plugin import distance_to_orthogonality, disentanglement_score, delta_kl, evaluate
 
 They are loaded at their first use. Importing this package only installs the import hook, which makes
 an unmodified disentanglement_lib find what TensorFlow 1 had. It needs the standard library alone,
@@ -21,6 +22,7 @@ __version__ = "0.3.0"
 # True for type checkers only. `typing` would add 5 ms to every start of Python.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from vae_ortho_plugin.arrays.evaluation import evaluate
     from vae_ortho_plugin.decoder.own_decoder import (
         DecoderMeasures,
         decoder_jacobians,
@@ -51,6 +53,7 @@ __all__ = [
     "disentanglement_score",
     "distance_to_orthogonality",
     "encoder_directions",
+    "evaluate",
     "ima_contrast",
     "infomec",
     "latent_types",
@@ -71,13 +74,13 @@ __all__ = [
     "triangular_factors",
 ]
 
-
 # Of those names that are not of the measures.
 _MODULES = {
     "InputError": "errors",
     "DecoderMeasures": "decoder.own_decoder",
     "decoder_jacobians": "decoder.own_decoder",
     "decoder_measures": "decoder.own_decoder",
+    "evaluate": "arrays.evaluation",
 }
 
 

@@ -4,13 +4,14 @@
 import itertools
 import json
 
-import gin
 import numpy as np
 import pytest
 
 from vae_ortho_plugin.arrays import command
 
 SIZES = (4, 3, 2)
+SHORT = ["beta_vae_sklearn.num_train = 300", "beta_vae_sklearn.num_eval = 200"]
+SHORT += ["factor_vae_score.num_train = 300", "factor_vae_score.num_eval = 200"]
 
 
 def grid(repeats=20):
@@ -36,14 +37,11 @@ class Files:
         """Exit status, parsed result (None where nothing was printed) and standard error."""
         given = [
             part
-            for flag, name in (("--latents", latents), ("--factors", factors))
+            for flag, name in (("--means", latents), ("--factors", factors))
             if name
             for part in (flag, self.path(name))
         ]
-        try:
-            status = command.main([*given, *words])
-        finally:
-            gin.clear_config()
+        status = command.main([*given, *words])
         printed, errors = self._capsys.readouterr()
         return status, json.loads(printed) if printed else None, errors
 

@@ -37,23 +37,27 @@ def test_an_unknown_metric_is_answered_with_the_one_meant(good):
 
 
 def test_a_metric_that_needs_the_model_says_so(good):
-    assert "dlib_evaluate" in good.refusal("--metrics", "pca_alignment")
+    assert "trained model's directory" in good.refusal("--metrics", "pca_alignment")
 
 
 @pytest.mark.parametrize(
     ("words", "names", "expected"),
     [
-        ((), {}, "name metrics with --metrics"),
-        (("--metrics", "dto"), {}, "dto needs --jacobians"),
-        (MIG, {"factors": None}, "mig needs --factors"),
-        (MIG, {"latents": None}, "mig needs --latents"),
-        (("--seed", "-1", *MIG), {}, "--seed = -1"),
-        (("--factor-kinds", "continuous", *MIG), {"factors": None}, "needs --factors"),
-        (("--sigma", "w.npy", *MIG), {}, "needs --jacobians"),
+        ((), {"latents": None, "factors": None}, "Nothing to compute"),
+        (("--metrics", "dto"), {}, "dto needs jacobians"),
+        (MIG, {"factors": None}, "mig needs factors"),
+        (MIG, {"latents": None}, "mig needs means"),
+        (("--seed", "-1", *MIG), {}, "seed = -1"),
+        (
+            ("--factor-kinds", "continuous", "--metrics", "unsupervised"),
+            {"factors": None},
+            "describe factors",
+        ),
     ],
 )
 def test_arrays_that_are_not_given_are_named(good, words, names, expected):
     assert expected in good.refusal(*words, **names)
+    assert "needs jacobians" in good.refusal("--sigma", good.path("w"), *MIG)
 
 
 @pytest.mark.parametrize(
@@ -64,12 +68,12 @@ def test_arrays_that_are_not_given_are_named(good, words, names, expected):
         (np.zeros((480, 0)), grid(), "(480, 0)"),
         (np.zeros((5, 3)), grid(), "at least 10 points"),
         (np.zeros((480, 3), complex), grid(), "complex128"),
-        (np.zeros((480, 3)).astype(str), grid(), "real numbers; got the type <U"),
-        (grid() * 1.0, grid()[:-1], "has 479 points and --latents has 480"),
+        (np.zeros((480, 3)).astype(str), grid(), "real numbers; got an array of the type <U"),
+        (grid() * 1.0, grid()[:-1], "here [480, any]; found (479, 3)"),
         (grid() * 1.0, grid().T, "Is it transposed?"),
         (grid() * 1.0, grid().reshape(480, 3, 1), "[points, factors]"),
         (grid() * 1.0, grid() * [1, 1, 0], "'factor 2' has the same value"),
-        (grid() * 1.0, grid().astype("datetime64[s]"), "datetime64"),
+        (grid() * 1.0, grid() * 1j, "complex128"),
     ],
 )
 def test_arrays_that_do_not_fit_are_named_with_what_was_expected(files, latents, factors, expected):
@@ -82,17 +86,17 @@ def test_a_value_that_is_not_finite_is_named_with_its_place(files, bad):
     latents, factors = grid() * 1.0, grid() * 1.0
     latents[7, 2] = bad
     files.save(z=latents, w=factors, good=grid() * 1.0)
-    assert "latents[7, 2]" in files.refusal(*MIG)
+    assert "means[7, 2]" in files.refusal(*MIG)
     factors[3, 1] = bad
     files.save(w=factors)
     message = files.refusal(*MIG, latents="good")
-    assert "factors[:, 1][3]" in message and "w.npy" in message
+    assert "factors[:, 1][3]" in message
 
 
 @pytest.mark.parametrize(
     ("words", "expected"),
     [
-        (["--factor-kinds", "discrete"], "'discrete'; take continuous"),
+        (["--factor-kinds", "discrete"], "'discrete'; known are continuous"),
         (["--factor-kinds", "continuous", "categorical"], "2 entries"),
         (["--factor-names", "a", "b"], "2 entries"),
         (["--factor-names", "a", "b", "a"], "twice"),
@@ -104,7 +108,9 @@ def test_kinds_and_names_that_do_not_fit_are_refused(good, words, expected):
 
 def test_words_are_no_continuous_factor(files):
     files.save(z=grid() * 1.0, w=np.array(["one", "two"])[grid()[:, 2]])
-    assert "A factor of names is categorical" in files.refusal(*MIG, "--factor-kinds", "continuous")
+    assert "A factor of names or dates is categorical" in files.refusal(
+        *MIG, "--factor-kinds", "continuous"
+    )
 
 
 def test_nothing_is_unpickled(good, tmp_path, monkeypatch):
@@ -118,7 +124,7 @@ def test_nothing_is_unpickled(good, tmp_path, monkeypatch):
         ("objects.npz", "a pickle can run any program"),
         ("pickle.npy", "not a npy or npz file"),
     ):
-        message = good.refusal("--latents", name, *MIG, latents=None)
+        message = good.refusal("--means", name, *MIG, latents=None)
         assert expected in message
     message = good.refusal("--factors", "objects.npy", *MIG, factors=None)
     assert "a pickle can run any program" in message
@@ -136,7 +142,7 @@ def test_a_broken_file_is_named(good, tmp_path):
     assert "w.npy is damaged or truncated" in good.refusal(*MIG)
 
 
-@pytest.mark.parametrize("flag", ["latents", "factors"])
+@pytest.mark.parametrize("flag", ["means", "factors"])
 def test_a_header_that_states_more_than_the_file_holds_takes_no_memory(good, tmp_path, flag):
     header = io.BytesIO()
     shape = (2**40, 2**20)  # more than any machine's address space
@@ -147,18 +153,19 @@ def test_a_header_that_states_more_than_the_file_holds_takes_no_memory(good, tmp
     with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
         archive.writestr(f"{flag}.npy", header.getvalue() + b"12345678")
     for name in ("huge.npy", "huge.npz"):
-        message = good.refusal(f"--{flag}", str(tmp_path / name), *MIG, **{flag: None})
+        given = {"means": {"latents": None}, "factors": {"factors": None}}[flag]
+        message = good.refusal(f"--{flag}", str(tmp_path / name), *MIG, **given)
         assert f"{name} is damaged or truncated" in message
 
 
 def test_a_directory_is_no_array(good, tmp_path):
-    assert "cannot be read" in good.refusal("--latents", str(tmp_path), *MIG, latents=None)
+    assert "cannot be read" in good.refusal("--means", str(tmp_path), *MIG, latents=None)
 
 
 def test_a_npz_file_without_the_array_says_what_it_has(good, tmp_path):
     np.savez(tmp_path / "two.npz", a=[1], b=[2])
-    message = good.refusal("--latents", str(tmp_path / "two.npz"), *MIG, latents=None)
-    assert "an array called 'latents'" in message and "it has a, b" in message
+    message = good.refusal("--means", str(tmp_path / "two.npz"), *MIG, latents=None)
+    assert "an array called 'means'" in message and "it has a, b" in message
 
 
 @pytest.mark.parametrize(
@@ -214,7 +221,7 @@ def test_correlation_with_names_is_refused(good):
     ("jacobians", "expected"),
     [
         (np.zeros((5, 4)), "[points, outputs, latents]"),
-        (np.zeros((5, 4, 2)), "is of 2 latents, and --latents has 3"),
+        (np.zeros((5, 4, 2)), "is of 2 latents, and means have 3"),
         (np.full((5, 4, 3), np.nan), "point 0 is not finite"),
     ],
 )
@@ -224,7 +231,7 @@ def test_jacobians_that_do_not_fit_are_refused(good, jacobians, expected):
 
 
 def test_a_jacobian_that_is_not_finite_is_named_by_its_number(good, monkeypatch):
-    monkeypatch.setattr("vae_ortho_plugin.arrays.reading._BLOCK_BYTES", 1)
+    monkeypatch.setattr("vae_ortho_plugin.arrays.jacobian_measures._BLOCK_BYTES", 1)
     jacobians = np.random.default_rng(0).normal(size=(9, 4, 3))
     jacobians[7, 0, 0] = np.inf
     good.save(J=jacobians)

@@ -55,7 +55,9 @@ def test_a_large_file_of_jacobians_is_read_in_blocks(files, monkeypatch):
     files.save(J=turned)
     words = ["--jacobians", files.path("J")]
     whole = files.metrics(*words, latents=None, factors=None)
-    monkeypatch.setattr("vae_ortho_plugin.arrays.reading._BLOCK_BYTES", 4 * turned[:1].nbytes)
+    monkeypatch.setattr(
+        "vae_ortho_plugin.arrays.jacobian_measures._BLOCK_BYTES", 4 * turned[:1].nbytes
+    )
     assert files.metrics(*words, latents=None, factors=None) == whole
 
 

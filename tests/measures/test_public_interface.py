@@ -31,12 +31,14 @@ def test_every_public_function_has_an_example_and_says_what_it_takes_and_raises(
 
 
 def test_the_package_gives_the_names_of_the_measures_and_the_error():
-    assert {*measures.__all__, "InputError", "decoder_measures"} <= set(vae_ortho_plugin.__all__)
+    others = {"InputError", "evaluate", "decoder_measures", "decoder_jacobians", "DecoderMeasures"}
+    assert set(vae_ortho_plugin.__all__) == {*measures.__all__, *others}
     assert set(vae_ortho_plugin.__all__) <= set(dir(vae_ortho_plugin))
     for name in vae_ortho_plugin.__all__:
         own = getattr(vae_ortho_plugin, name)
         assert name not in measures.__all__ or own is getattr(measures, name)
     assert vae_ortho_plugin.InputError is errors.InputError
+    assert vae_ortho_plugin.evaluate.__module__ == "vae_ortho_plugin.arrays.evaluation"
     with pytest.raises(AttributeError, match="no attribute 'dot'"):
         _ = vae_ortho_plugin.dot
 

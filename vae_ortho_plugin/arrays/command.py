@@ -2,6 +2,8 @@
 """The command line of vae_ortho_evaluate."""
 
 import argparse
+import csv
+import io
 import json
 import sys
 from collections.abc import Sequence
@@ -9,32 +11,30 @@ from pathlib import Path
 
 from vae_ortho_plugin import files
 from vae_ortho_plugin.arrays import names, reading
-from vae_ortho_plugin.dlib.json_values import json_values
-from vae_ortho_plugin.errors import InputError, check_whole
+from vae_ortho_plugin.arrays.evaluation import Evaluation, evaluate, need_model, table
+from vae_ortho_plugin.errors import InputError
 
 _NAME = "vae_ortho_evaluate"
 _DESCRIPTION = """\
-Runs dlib's metrics and the plugin's on arrays of latents, factors and Jacobians, of a model of any framework.
-Row i of --latents and of --factors belong to the same point. The result is JSON."""
+Runs dlib's metrics and the plugin's on arrays of a model of any framework, or on trained models (--model).
+Row i of --means and of --factors belong to the same point. The result is a table in a terminal and JSON in a
+pipe; --output writes JSON, or CSV."""
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Entry point of vae_ortho_evaluate; returns the exit status."""
     options = _parser().parse_args(arguments)
     try:
-        result, errors = _evaluated(options)
-        text = json.dumps(result, indent=2, allow_nan=False) + "\n"
-        if options.output is None:
-            sys.stdout.write(text)
-        else:
-            files.write_text(Path(options.output), text)
+        _check_output(options.output)
+        results = _evaluated(options)
+        _say(results, options)
     except (InputError, OSError) as error:
         print(f"{_NAME}: {error}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
         print(f"{_NAME}: interrupted; nothing was written.", file=sys.stderr)
         return 130
-    return 1 if errors else 0
+    return 1 if any(result.errors for result in results) else 0
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -44,7 +44,9 @@ def _parser() -> argparse.ArgumentParser:
         epilog=f"metrics: {names.known()}",
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--latents", metavar="FILE", help="npy or npz: [points, latents]")
+    parser.add_argument(
+        "--means", "--latents", metavar="FILE", help="npy or npz: [points, latents]"
+    )
     parser.add_argument("--factors", metavar="FILE", help="[points, factors], numbers or strings")
     parser.add_argument(
         "--factor-kinds",
@@ -54,7 +56,12 @@ def _parser() -> argparse.ArgumentParser:
         "floating-point numbers, categorical for others)",
     )
     parser.add_argument("--factor-names", nargs="+", metavar="NAME")
-    parser.add_argument("--metrics", nargs="+", default=[], metavar="METRIC", help="see below")
+    parser.add_argument(
+        "--metrics",
+        nargs="+",
+        metavar="METRIC",
+        help="see below (default: all that the arrays allow)",
+    )
     parser.add_argument(
         "--jacobians",
         metavar="FILE",
@@ -66,7 +73,13 @@ def _parser() -> argparse.ArgumentParser:
         help="[points, latents], the posterior's standard deviations at the points of --jacobians, for "
         "the whole precision gap",
     )
-    parser.add_argument("--output", metavar="FILE", help="of the result (default: standard output)")
+    parser.add_argument(
+        "--model",
+        nargs="+",
+        metavar="DIRECTORY",
+        help="trained models, in place of arrays, evaluated as dlib_evaluate does it",
+    )
+    parser.add_argument("--output", metavar="FILE", help="of the result: FILE.csv, or else JSON")
     parser.add_argument("--seed", type=int, default=0, help="of each metric (default: 0)")
     parser.add_argument(
         "--gin-bindings",
@@ -79,84 +92,57 @@ def _parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _evaluated(options: argparse.Namespace) -> tuple[dict, dict[str, str]]:
-    """The result, and the messages of the metrics that failed."""
-    metrics = names.chosen(
-        options.metrics,
-        *(value is not None for value in (options.jacobians, options.latents, options.factors)),
-    )
-    check_whole("--seed", options.seed)
-    _check_output(options.output)
-    latents = factors = jacobians = sigma = None
-    if options.latents is not None:
-        latents = reading.latents(options.latents)
-    if options.factors is not None:
-        if latents is None:
-            raise InputError("--factors needs --latents of the same points.")
-        factors = reading.factors(
-            options.factors,
-            len(latents),
-            _split_at_commas(options.factor_kinds),
-            _split_at_commas(options.factor_names),
-        )
-    elif options.factor_kinds or options.factor_names:
-        raise InputError(
-            "--factor-kinds and --factor-names describe --factors, which is not given."
-        )
-    if options.jacobians is not None:
-        jacobians = reading.jacobians(
-            options.jacobians, None if latents is None else latents.shape[1]
-        )
-    if options.sigma is not None:
-        if jacobians is None:
-            raise InputError("--sigma is for the precision gap, which needs --jacobians.")
-        sigma = reading.sigma(options.sigma, (len(jacobians.small), jacobians.small.shape[2]))
-
-    result, errors = _computed(metrics, latents, factors, jacobians, sigma, options)
-    for name, message in errors.items():
-        print(f"{_NAME}: {name}: {message}", file=sys.stderr)
-    return result, errors
+def _evaluated(options: argparse.Namespace) -> list[Evaluation]:
+    """A result for each model, or that of the arrays."""
+    settings = {
+        "metrics": options.metrics,
+        "seed": options.seed,
+        "gin_bindings": options.gin_bindings,
+    }
+    paths = {"factors": options.factors, "sigma": options.sigma, "jacobians": options.jacobians}
+    described = {
+        "factor_kinds": _split_at_commas(options.factor_kinds),
+        "factor_names": _split_at_commas(options.factor_names),
+    }
+    if options.model is None:
+        means = None if options.means is None else reading.array(options.means, "means", "latents")
+        given = {name: path and reading.array(path, name) for name, path in paths.items()}
+        return [evaluate(means, **given, **described, **settings)]
+    if options.means is not None:
+        raise InputError("--model and --means are two ways to say what is evaluated; give one.")
+    for directory in options.model:
+        need_model(directory)
+    return [evaluate(directory, **paths, **described, **settings) for directory in options.model]
 
 
-def _computed(metrics, latents, factors, jacobians, sigma, options) -> tuple[dict, dict[str, str]]:
-    # Late, because it starts TensorFlow: the input is checked by now.
-    from vae_ortho_plugin.arrays import dlib_metrics, jacobian_measures
+def _say(results: Sequence[Evaluation], options: argparse.Namespace) -> None:
+    """Writes the result to the file, and shows a table in a terminal, or JSON where that is read by a program."""
+    text = _as_text(results, options.model, csv_wanted=str(options.output).endswith(".csv"))
+    if options.output is not None:
+        files.write_text(Path(options.output), text)
+    if sys.stdout.isatty():
+        print(table(results, options.model or ["value"]))
+    elif options.output is None:
+        sys.stdout.write(text)
+    for result, model in zip(results, options.model or [None], strict=True):
+        where = "" if model is None else f"{model}: "
+        failed = [f"{name}: {message}" for name, message in result.errors.items()]
+        for line in [*failed, *result.notes]:
+            print(f"{_NAME}: {where}{line}", file=sys.stderr)
 
-    of_points = [name for name in metrics if name in names.METRICS]
-    setup = None
-    result: dict = {"points": len(jacobians.small if latents is None else latents)}
-    if latents is not None:
-        result["latents"] = latents.shape[1]
-    if of_points:
-        setup = dlib_metrics.ArrayMetrics(
-            of_points, latents, factors, options.gin_bindings, options.seed
-        )
-        described = zip(factors.names, factors.kinds, setup.binning, strict=True) if factors else []
-        result["factors"] = [
-            {"name": name, "kind": kind, "in_dlibs_metrics": binning}
-            for name, kind, binning in described
-        ]
-        result["settings"], _ = json_values(setup.settings)
-        if setup.points_of:
-            result["points_of"] = setup.points_of
-    elif options.gin_bindings:
-        raise InputError("--gin-bindings are settings of metrics of --metrics, which names none.")
-    result["seed"] = options.seed
-    values, errors = {}, {}
-    for name in metrics:
-        try:
-            if name in names.OF_JACOBIANS:
-                values[name] = jacobian_measures.compute(name, jacobians, latents, sigma)
-            else:
-                values[name] = setup.compute(name)
-        except InputError as error:
-            errors[name] = str(error)
-    result["metrics"], notes = json_values(values)
-    for note in notes:
-        print(f"{_NAME}: {note}", file=sys.stderr)
-    if errors:
-        result["errors"] = errors
-    return result, errors
+
+def _as_text(results: Sequence[Evaluation], models: Sequence[str] | None, csv_wanted: bool) -> str:
+    if not csv_wanted:
+        found: dict = results[0].as_dict()
+        if models is not None:
+            found = {"models": [result.as_dict() for result in results]}
+        return json.dumps(found, indent=2, allow_nan=False) + "\n"
+    lines = io.StringIO()
+    writer = csv.writer(lines, lineterminator="\n")
+    writer.writerow([*(["model"] if models else []), "metric", "name", "value"])
+    for result, model in zip(results, models or [None], strict=True):
+        writer.writerows([*([model] if models else []), *row] for row in result.numbers())
+    return lines.getvalue()
 
 
 def _split_at_commas(words: Sequence[str] | None) -> list[str] | None:

@@ -1,18 +1,24 @@
 # SPDX-License-Identifier: Apache-2.0
 """dlib's metrics, and those of the plugin that need no decoder, on a table of latents and factors."""
 
-from collections.abc import Sequence
+import contextlib
+import importlib
+from collections.abc import Iterator, Sequence
 
 import gin
 import numpy as np
-from disentanglement_lib.evaluation import evaluate as _  # noqa: F401  registers the metrics
 
+import vae_ortho_plugin.decoder.metrics  # noqa: F401  registers them
 from vae_ortho_plugin.arrays.names import METRICS, Needs
 from vae_ortho_plugin.arrays.point_table import MatchedTable, PointTable
-from vae_ortho_plugin.arrays.reading import Factors
+from vae_ortho_plugin.data.sampling.factor_table import FactorTable
 from vae_ortho_plugin.dlib import gin_errors
+from vae_ortho_plugin.dlib.patches import metrics as patches
 from vae_ortho_plugin.errors import InputError, check_whole, message_of
 from vae_ortho_plugin.files import gin_files
+
+for _module in (*patches.PATCHES, "unsupervised_metrics"):  # which registers their metrics
+    importlib.import_module(f"disentanglement_lib.evaluation.metrics.{_module}")
 
 # Of dlib's unsupervised_study_v1, for tables with so many points.
 _TRAIN, _TEST = 10_000, 5_000
@@ -45,20 +51,20 @@ class ArrayMetrics:
     """The metrics of a table of points, with their settings.
 
     Attributes:
+        names: of the metrics that fit the table.
         settings: values of all gin parameters, by name.
-        binning: text for each factor: how dlib's metrics see it.
-        points_of: for metrics that keep or set a factor: which points they take.
     """
 
     def __init__(
         self,
         names: Sequence[str],
         latents: np.ndarray,
-        factors: Factors | None,
+        factors: FactorTable | None,
         bindings: Sequence[str],
         seed: int,
+        named: bool,
     ):
-        """Configures gin. All that can be checked without computing is checked here.
+        """Binds settings, in an empty configuration. All that can be checked without computing is checked here.
 
         Args:
             names: gin names of the metrics.
@@ -66,25 +72,44 @@ class ArrayMetrics:
             factors: of the points; None where the metrics need none.
             bindings: gin bindings, which replace the defaults.
             seed: of each metric.
+            named: whether the user named the metrics. Else those that do not fit are left out.
 
         Raises:
-            InputError: a metric does not fit the arrays, or a binding is not valid.
+            InputError: a named metric does not fit the arrays, or a binding is not valid.
         """
         self._latents, self._factors, self._seed = latents, factors, seed
         table = self._table(PointTable)
-        self.binning = table.binning
-        self.points_of: dict[str, str] = {}
+        self._binning = table.binning
+        self._points_of: dict[str, str] = {}
         self._by_class: set[str] = set()
+        self.names = []
         for name in names:
-            self._check_fit(name, METRICS[name])
-            self._note_points(name, METRICS[name], table)
-        defaults = _defaults(names, len(latents))
-        gin.clear_config()
+            try:
+                self._check_fit(name, METRICS[name])
+                self._note_points(name, METRICS[name], table)
+            except InputError:
+                if named:
+                    raise
+            else:
+                self.names.append(name)
         with gin_errors.explained([], bindings):
-            gin.parse_config([*defaults, *bindings])
+            gin.parse_config([*default_settings(self.names, len(latents)), *bindings])
         self.settings = gin_files.parse_bindings(gin.config_str(), "the settings")
-        for name in names:
+        for name in self.names:
             self._check_settings(name)
+
+    def about(self) -> dict:
+        """The factors as dlib's metrics see them, the settings, and which points are taken."""
+        factors = self._factors
+        described = zip(factors.names, factors.kinds, self._binning, strict=True) if factors else []
+        about: dict = {
+            "factors": [
+                {"name": name, "kind": kind, "in_dlibs_metrics": binning}
+                for name, kind, binning in described
+            ],
+            "settings": self.settings,
+        }
+        return {**about, "points_of": self._points_of} if self._points_of else about
 
     def compute(self, name: str) -> dict:
         """The result of one metric, as dlib's function returns it.
@@ -111,16 +136,8 @@ class ArrayMetrics:
         if METRICS[name].all_classes:
             sizes = [self.settings[f"{name}.{which}"] for which in ("num_train", "num_test")]
             table.check_classes(sizes, np.random.RandomState(self._seed))
-        try:
+        with as_input_error():
             return metric(table, lambda points: self._latents[points], random_state=random_state)
-        except InputError as error:
-            raise InputError(message_of(error)) from error
-        except Exception as error:  # of any kind: scikit-learn's, NumPy's, dlib's assertions
-            cause = str(error).strip().splitlines() or [""]
-            raise InputError(
-                f"{type(error).__name__}: {cause[0]}. Rare classes or few points are the usual causes: "
-                "take more points, or fewer classes of a factor."
-            ) from error
 
     def _table(self, kind: type[PointTable]) -> PointTable:
         return kind(self._factors, len(self._latents))
@@ -139,6 +156,10 @@ class ArrayMetrics:
         ):
             if found < least:
                 raise InputError(f"The metric {name} needs at least {least} {what}; got {found}.")
+        if needs.continuous and "continuous" not in self._factors.kinds:
+            raise InputError(
+                f"The metric {name} needs a continuous factor, and all are categorical (factor_kinds)."
+            )
         constant = np.flatnonzero(np.ptp(self._latents, axis=0) == 0)
         if needs.varying and constant.size:
             raise InputError(
@@ -150,10 +171,10 @@ class ArrayMetrics:
         if needs.draws not in ("kept", "set"):
             return
         if table.has_all_combinations():
-            self.points_of[name] = "points of each combination of classes"
+            self._points_of[name] = "points of each combination of classes"
         elif needs.draws == "kept":
             self._by_class.add(name)
-            self.points_of[name] = (
+            self._points_of[name] = (
                 "points with the class of the kept factor, their other factors as in the table"
             )
         else:
@@ -181,13 +202,35 @@ class ArrayMetrics:
         if name == "sap_score" and self.settings[f"{name}.continuous_factors"] and names_only:
             raise InputError(
                 "sap_score.continuous_factors = True correlates latents with factors, and "
-                "--factor-kinds has a categorical one. Leave that factor or this binding out."
+                "factor_kinds has a categorical one. Leave that factor or this binding out."
             )
 
 
-def _defaults(names: Sequence[str], points: int) -> list[str]:
-    """The settings of dlib's studies as far as the points suffice, else two thirds for training."""
-    train, test = _TRAIN, _TEST
+@contextlib.contextmanager
+def as_input_error() -> Iterator[None]:
+    """Within: what goes wrong in a metric is an InputError of one line."""
+    try:
+        yield
+    except InputError as error:
+        raise InputError(message_of(error)) from error
+    except Exception as error:  # of any kind: scikit-learn's, NumPy's, dlib's assertions
+        cause = str(error).strip().splitlines() or [""]
+        raise InputError(
+            f"{type(error).__name__}: {cause[0]}. Rare classes or few points are the usual causes: "
+            "take more points, or fewer classes of a factor."
+        ) from error
+
+
+def default_settings(names: Sequence[str], points: int | None) -> list[str]:
+    """gin bindings of dlib's studies as far as the points suffice, else with two thirds for training.
+
+    Args:
+        names: gin names of the metrics.
+        points: number of points of a table, which metrics of one sample take all; None for a data set.
+    """
+    train, test, every = _TRAIN, _TEST, {"num_points": points}
+    if points is None:
+        points, every = _TRAIN + _TEST, {}
     if points < _TRAIN + _TEST:
         train, test = points - points // 3, points // 3
     once = {"num_train": min(points, _TRAIN)}
@@ -198,13 +241,13 @@ def _defaults(names: Sequence[str], points: int) -> list[str]:
     settings = {
         "beta_vae_sklearn": kept,
         "dci": split,
-        "disentanglement_score": {"num_points": points},
+        "disentanglement_score": every,
         "downstream_task": sizes,
         "factor_vae_score": {**kept, "num_variance_estimate": min(points, _TRAIN)},
         "fairness": {"num_train": train, "num_test_points_per_class": 100},
-        "infomec": {"num_points": points},
+        "infomec": every,
         "irs": {**once, "batch_size": 16},
-        "mcc": {"num_points": points},
+        "mcc": every,
         "mig": once,
         "modularity_explicitness": split,
         "reduced_downstream_task": {**sizes, "num_factors_to_remove": 1},
@@ -213,5 +256,7 @@ def _defaults(names: Sequence[str], points: int) -> list[str]:
         "unified_scores": {**split, "matrix_fns": matrices},
         "unsupervised_metrics": once,
     }
-    own = [f"{name}.{key} = {value}" for name in names for key, value in settings[name].items()]
+    own = [
+        f"{name}.{key} = {value}" for name in names for key, value in settings.get(name, {}).items()
+    ]
     return own + [line for line, users in _SHARED.items() if users & set(names)]

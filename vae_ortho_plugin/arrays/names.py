@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The metrics that vae_ortho_evaluate knows, and what each of them needs. It needs no TensorFlow."""
+"""The metrics that `evaluate` knows, and what each of them needs. It needs no TensorFlow."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -19,6 +19,7 @@ _ALSO = {
 _OF_A_MODEL = {
     "loss_decomposition": "samples of the posterior and their reconstructions",
     "pca_alignment": "the images",
+    "self_consistency": "the encoder of decoded images, and β",
 }
 
 
@@ -33,6 +34,8 @@ class Needs:
         latents, factors: least numbers of them.
         varying: whether each latent must vary.
         all_classes: whether each class must be among the training and among the test points.
+        continuous: whether a factor must be continuous.
+        trains: whether it trains further models on many samples, so that it is computed only where it is named.
     """
 
     draws: str
@@ -40,24 +43,26 @@ class Needs:
     factors: int = 1
     varying: bool = False
     all_classes: bool = False
+    continuous: bool = False
+    trains: bool = False
 
 
 METRICS = {
     "beta_vae_sklearn": Needs("kept", factors=2),
     "dci": Needs("split", latents=2, factors=2),
     "disentanglement_score": Needs("once", latents=2),
-    "downstream_task": Needs("split"),
+    "downstream_task": Needs("split", trains=True),
     "factor_vae_score": Needs("kept", factors=2),
-    "fairness": Needs("set", factors=2),
+    "fairness": Needs("set", factors=2, trains=True),
     "infomec": Needs("once"),
     "irs": Needs("once"),
-    "mcc": Needs("once"),
+    "mcc": Needs("once", continuous=True),
     "mig": Needs("once", latents=2),
     "modularity_explicitness": Needs("split", factors=2, varying=True, all_classes=True),
-    "reduced_downstream_task": Needs("split", latents=2, factors=2),
+    "reduced_downstream_task": Needs("split", latents=2, factors=2, trains=True),
     "sap_score": Needs("split", latents=2),
-    "strong_downstream_task": Needs("set", factors=2),
-    "unified_scores": Needs("split", latents=2, factors=2),
+    "strong_downstream_task": Needs("set", factors=2, trains=True),
+    "unified_scores": Needs("split", latents=2, factors=2, trains=True),
     "unsupervised_metrics": Needs("once", latents=2, factors=0),
 }
 
@@ -70,41 +75,74 @@ def known() -> str:
     )
 
 
-def chosen(names: Sequence[str], jacobians: bool, latents: bool, factors: bool) -> list[str]:
-    """gin names of the metrics of --metrics and of those that --jacobians adds, each once.
+def gin_name(name: str) -> str:
+    """The name that gin has for a metric, which may be called as in the literature."""
+    return _ALSO.get(name, name)
+
+
+def of_arrays(
+    metrics: Sequence[str] | None, means: bool, factors: bool, jacobians: bool
+) -> list[str]:
+    """gin names of the metrics to compute, each once: those that are named and those of Jacobians.
 
     Args:
-        names: of --metrics.
-        jacobians, latents, factors: whether their arrays are given.
+        metrics: as they are named; None for those of `METRICS` whose arrays are given.
+        means, factors, jacobians: whether these are given.
 
     Raises:
         InputError: a name is unknown, its arrays are not given, or there is nothing to compute.
     """
-    result = [_ALSO.get(name, name) for name in names]
+    result = [
+        name
+        for name, needs in METRICS.items()
+        if means and (factors or not needs.factors) and not needs.trains
+    ]
+    if metrics is not None:
+        result = [gin_name(name) for name in _list(metrics)]
     for name in result:
-        _check_name(name)
+        if name in _OF_A_MODEL:
+            raise InputError(
+                f"The metric {name} needs {_OF_A_MODEL[name]}, not only arrays of latents: call the function "
+                f"vae_ortho_plugin.{name}, or evaluate a trained model's directory."
+            )
+        _check_known(name)
         if name in OF_JACOBIANS and not jacobians:
             raise InputError(
-                f"The metric {name} needs --jacobians, an array [points, outputs, latents]."
+                f"The metric {name} needs jacobians, an array [points, outputs, latents]."
             )
-        if name in METRICS and not latents:
-            raise InputError(f"The metric {name} needs --latents, an array [points, latents].")
+        if name in METRICS and not means:
+            raise InputError(f"The metric {name} needs means, an array [points, latents].")
         if name in METRICS and METRICS[name].factors and not factors:
-            raise InputError(f"The metric {name} needs --factors, an array [points, factors].")
+            raise InputError(f"The metric {name} needs factors, an array [points, factors].")
     if jacobians:
         result += OF_JACOBIANS
     if not result:
-        raise InputError(f"Nothing to compute: name metrics with --metrics, of {known()}.")
+        raise InputError("Nothing to compute: give means [points, latents], jacobians or both.")
     return list(dict.fromkeys(result))
 
 
-def _check_name(name: str) -> None:
-    if name in METRICS or name in OF_JACOBIANS:
-        return
-    if name in _OF_A_MODEL:
+def of_a_model(metrics: Sequence[str] | None) -> list[str]:
+    """gin names of the metrics to compute of a trained model, each once.
+
+    Raises:
+        InputError: a name is unknown, or there is none.
+    """
+    result = [gin_name(name) for name in _list(metrics or ())]
+    for name in result:
+        _check_known(name)
+    if not result:
         raise InputError(
-            f"The metric {name} needs {_OF_A_MODEL[name]}, not only arrays of latents: call the function "
-            f"vae_ortho_plugin.{name}, or dlib_evaluate on a trained model."
+            f"Nothing to compute: name metrics, of {known()}, {', '.join(_OF_A_MODEL)}."
         )
-    meant = did_you_mean(name, [*METRICS, *_ALSO, *OF_JACOBIANS])
+    return list(dict.fromkeys(result))
+
+
+def _list(metrics: Sequence[str]) -> list[str]:
+    return [metrics] if isinstance(metrics, str) else list(metrics)
+
+
+def _check_known(name: str) -> None:
+    if name in METRICS or name in OF_JACOBIANS or name in _OF_A_MODEL:
+        return
+    meant = did_you_mean(name, [*METRICS, *_ALSO, *OF_JACOBIANS, *_OF_A_MODEL])
     raise InputError(f"There is no metric {name!r}.{meant} Known are {known()}.")

@@ -6,8 +6,8 @@ import functools
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin.arrays.reading import Factors
 from vae_ortho_plugin.data.sampling.binning import Binning
+from vae_ortho_plugin.data.sampling.factor_table import FactorTable
 from vae_ortho_plugin.data.sampling.points_by_class import PointsByClass
 from vae_ortho_plugin.errors import InputError
 
@@ -23,20 +23,21 @@ class PointTable(GroundTruthData):
         binning: text for each factor: how dlib's metrics see it.
     """
 
-    def __init__(self, factors: Factors | None, points: int):
+    def __init__(self, factors: FactorTable | None, points: int):
         """Takes a table.
 
         Args:
             factors: of the points; None for points without factors.
             points: number of points.
         """
-        values = np.zeros((points, 0)) if factors is None else factors.values
-        self.factor_names = [] if factors is None else factors.names
-        self.factor_kinds = [] if factors is None else factors.kinds
-        binning = Binning(values.T, [kind == "categorical" for kind in self.factor_kinds])
-        self.binning = binning.descriptions()
-        self._values, self._num_values = values, binning.num_values
-        self._classes = values.astype(np.int64) if factors is None else binning.classes(values.T)
+        columns, self.factor_names, self.factor_kinds = (
+            ([], [], []) if factors is None else (factors.columns, factors.names, factors.kinds)
+        )
+        binning = Binning(columns, [kind == "categorical" for kind in self.factor_kinds])
+        self.binning, self._num_values = binning.descriptions(), binning.num_values
+        self._values, self._classes = np.zeros((points, 0)), np.zeros((points, 0), np.int64)
+        if columns:
+            self._values, self._classes = binning.numbers(columns), binning.classes(columns)
         self._undrawn = np.arange(0)
 
     @property
@@ -133,7 +134,7 @@ class MatchedTable(PointTable):
     have the class of that column; their other factors are as they occur with it in the table.
     """
 
-    def __init__(self, factors: Factors | None, points: int):
+    def __init__(self, factors: FactorTable | None, points: int):
         super().__init__(factors, points)
         self._by_class = [PointsByClass(classes[:, np.newaxis]) for classes in self._classes.T]
         self._handed_out: list[tuple[np.ndarray, np.ndarray]] = []

@@ -10,8 +10,8 @@ from vae_ortho_plugin.data import own_data
 from vae_ortho_plugin.data.files import npz
 from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import check_file
-from vae_ortho_plugin.data.own_data import KINDS, OwnData
-from vae_ortho_plugin.data.sampling.factor_column import factor_column, is_number
+from vae_ortho_plugin.data.own_data import OwnData
+from vae_ortho_plugin.data.sampling.factor_table import factor_table
 from vae_ortho_plugin.errors import InputError, check_whole
 
 _OBSERVATIONS = ("images", "observations")
@@ -73,32 +73,10 @@ def _read(file: Path, seed: int) -> tuple:
     scale = 1 / 255 if stored.dtype == np.uint8 else 1.0
     if "factors" not in small:
         return observations, scale, sizes
-    columns = _factor_columns(file, small["factors"], len(stored))
-    names, kinds = _described(file, columns, small)
-    return observations, scale, sizes, [c[order] for c in columns.values()], names, kinds
-
-
-def _factor_columns(file: Path, factors: np.ndarray, points: int) -> dict[str, np.ndarray]:
-    """Name -> [points] of each factor; the fields of a structured array are factors."""
-    fields = factors.dtype.names
-    if fields is None and factors.ndim == 1:
-        factors = factors[:, np.newaxis]
-    if len(factors) != points or factors.ndim != (1 if fields else 2) or 0 in factors.shape:
-        raise InputError(
-            f"{file}: expected factors of shape ({points}, factors), found {factors.shape}"
-            f"{f' of the fields {fields}' if fields else ''}."
-        )
-    if fields is None:
-        return {
-            f"factor {k}": factor_column(column, f"{file}: factors[:, {k}]")
-            for k, column in enumerate(factors.T)
-        }
-    if "index" in fields and np.array_equal(factors["index"], np.arange(points)):
-        raise InputError(
-            f"{file}: the field 'index' of factors counts the points, which is no factor. Save "
-            "data_frame.to_records(index=False)."
-        )
-    return {name: factor_column(factors[name], f"{file}: factors[{name!r}]") for name in fields}
+    described = (small.get(key) for key in ("factor_kinds", "factor_names"))
+    table = factor_table(small["factors"], len(stored), *described, where=f"{file}: ")
+    columns = [column[order] for column in table.columns]
+    return observations, scale, sizes, columns, table.names, table.kinds
 
 
 def _as_images(file: Path, key: str, stored: np.ndarray) -> np.ndarray:
@@ -116,27 +94,3 @@ def _as_images(file: Path, key: str, stored: np.ndarray) -> np.ndarray:
     if stored.ndim == 2:
         return stored[:, :, np.newaxis, np.newaxis]
     return stored[..., np.newaxis] if stored.ndim == 3 else stored
-
-
-def _described(
-    file: Path, columns: dict[str, np.ndarray], small: dict[str, np.ndarray]
-) -> tuple[list[str], list[str]]:
-    """Names and kinds of the factors."""
-    number = len(columns)
-    default = ["continuous" if c.dtype.kind == "f" else "categorical" for c in columns.values()]
-    names, kinds = small.get("factor_names", list(columns)), small.get("factor_kinds", default)
-    names, kinds = ([str(entry) for entry in np.ravel(entries)] for entries in (names, kinds))
-    for key, entries in (("factor_names", names), ("factor_kinds", kinds)):
-        if len(entries) != number:
-            raise InputError(f"{file}: {key} has {len(entries)} entries for {number} factors.")
-    for entry in kinds:
-        if entry not in KINDS:
-            raise InputError(f"{file}: factor_kinds has {entry!r}; known are {', '.join(KINDS)}.")
-    if len(set(names)) < number:
-        raise InputError(f"{file}: a name is twice in factor_names ({', '.join(names)}).")
-    for name, kind, column in zip(names, kinds, columns.values(), strict=True):
-        if kind == "continuous" and not is_number(column):
-            raise InputError(
-                f"{file}: {name!r} cannot be continuous, its values are of the type {column.dtype.name}."
-            )
-    return names, kinds

@@ -13,8 +13,6 @@ from vae_ortho_plugin.data.sampling.points_by_class import PointsByClass
 from vae_ortho_plugin.data.sampling.split_data import SPLITS, SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
 
-KINDS = ("continuous", "categorical")
-
 
 def find(path: str, parameter: str) -> Path:
     """The path as it is, from the current directory, or else from the data root.
@@ -71,17 +69,9 @@ class OwnData(SplitGroundTruthData):
         self.factor_names, self.factor_kinds = names or [], kinds or []
         self._classes = numbers = None
         if factors is not None:
-            names_only = [kind == "categorical" for kind in self.factor_kinds]
-            binning = Binning(factors, names_only)
+            binning = Binning(factors, [kind == "categorical" for kind in self.factor_kinds])
             self._num_values = binning.num_values
-            self._classes = binning.classes(factors)
-            numbers = np.stack(
-                [
-                    self._classes[:, k] if named else factors[k].astype(np.float64)
-                    for k, named in enumerate(names_only)
-                ],
-                axis=1,
-            ).astype(np.float64, copy=False)
+            self._classes, numbers = binning.classes(factors), binning.numbers(factors)
         super().__init__(observations, numbers, scale, sizes)
 
     @property

@@ -7,7 +7,7 @@ import os
 import pathlib
 from collections.abc import Iterator
 
-import disentanglement_lib  # noqa: F401  first: it makes TensorFlow what tensorflow_hub expects
+import disentanglement_lib.methods  # noqa: F401  first: it makes TensorFlow what tensorflow_hub expects
 import numpy as np
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub

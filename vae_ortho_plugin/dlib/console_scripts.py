@@ -6,8 +6,9 @@ import importlib
 import os
 import signal
 import sys
+from collections.abc import Iterable
 
-from vae_ortho_plugin.dlib.hook import missing_packages
+from vae_ortho_plugin.dlib.hook import REQUIRED, REQUIRED_FOR_ARRAYS, missing_packages
 from vae_ortho_plugin.dlib.script import unusable_for_scripts
 from vae_ortho_plugin.files import streams
 
@@ -19,7 +20,7 @@ def download_data() -> int:
 
 def evaluate() -> int:
     """vae_ortho_evaluate; returns the exit status."""
-    return _run("vae_ortho_plugin.arrays.command")
+    return _run("vae_ortho_plugin.arrays.command", REQUIRED_FOR_ARRAYS)
 
 
 def render_dsprites() -> int:
@@ -32,9 +33,9 @@ def study() -> int:
     return _run("vae_ortho_plugin.study.run.command")
 
 
-def _run(module: str) -> int:
+def _run(module: str, required: Iterable[str] = REQUIRED) -> int:
     streams.drop_what_cannot_be_written("stderr")
-    message = missing_packages() or unusable_for_scripts()
+    message = missing_packages(required) or unusable_for_scripts()
     if message is not None:
         print(f"error: {message}", file=sys.stderr)
         return 2

@@ -9,7 +9,7 @@ import sys
 # True for type checkers only: these modules would add to every start of Python.
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Sequence
     from importlib.abc import Loader
     from importlib.machinery import ModuleSpec
     from types import ModuleType
@@ -50,10 +50,23 @@ REQUIRED = {
     "tf_keras": "tf_keras>=2.18,<2.22",
     "threadpoolctl": "threadpoolctl",
 }
+# Those of them that metrics of arrays need, and dlib.
+REQUIRED_FOR_ARRAYS = (
+    "absl",
+    "gin",
+    "numpy",
+    "scipy",
+    "six",
+    "sklearn",
+    "threadpoolctl",
+    PACKAGE,
+)
 _INSTALL_DLIB = "pip install --no-deps disentanglement-lib==1.5"
 
 # Set on dlib's package once the stand-ins are there.
 _PREPARED = "_vae_ortho_plugin_prepared"
+# False while dlib's metrics are imported for arrays, without TensorFlow (see `without_tensorflow`).
+prepares = True
 
 # dlib modules that `patches` works on after their import, by folder.
 _PATCHED = {
@@ -112,9 +125,14 @@ class _Loader:
             importlib.import_module("vae_ortho_plugin.dlib.patches").apply(module)
 
 
+def is_prepared() -> bool:
+    """Whether dlib was imported in this process, with TensorFlow and the stand-ins."""
+    return bool(getattr(sys.modules.get(PACKAGE), _PREPARED, False))
+
+
 def _prepare(package: ModuleType) -> None:
     """Installs the stand-ins, once."""
-    if getattr(package, _PREPARED, False):
+    if is_prepared() or not prepares:
         return
     setattr(package, _PREPARED, True)
     try:
@@ -138,7 +156,7 @@ class _Finder:
             _prepare(package)  # it was imported before the hook, and nothing of it since
         if name != PACKAGE and name not in _PATCHED:
             return None
-        spec = _find(name, path, target)
+        spec = find(name, path, target)
         if spec is not None and spec.loader is not None:
             # Of the protocol of a loader, the import system uses what _Loader has.
             spec.loader = _Loader(spec.loader)  # type: ignore[assignment]
@@ -153,7 +171,7 @@ class _Finder:
         return spec
 
 
-def _find(
+def find(
     name: str, path: Sequence[str] | None = None, target: ModuleType | None = None
 ) -> ModuleSpec | None:
     """The spec of a module by all finders but the hook."""
@@ -167,9 +185,13 @@ def _find(
     return None
 
 
-def missing_packages() -> str | None:
-    """The message for an incomplete installation, such as one of the measures alone; else None."""
-    missing = [name for name in REQUIRED if name not in sys.modules and _find(name) is None]
+def missing_packages(required: Iterable[str] = REQUIRED) -> str | None:
+    """The message for an incomplete installation, such as one of the measures alone; else None.
+
+    Args:
+        required: names of modules that have to be there.
+    """
+    missing = [name for name in required if name not in sys.modules and find(name) is None]
     if not missing:
         return None
     return (

@@ -50,7 +50,7 @@ def install() -> None:
         from vae_ortho_plugin.engine import threads
 
         threads.let_sessions_have_their_own()
-    _prepare_gin()
+    prepare_gin()
     _prepare_numpy()
 
 
@@ -180,7 +180,9 @@ def _prepare_tensorflow() -> None:
     tf.contrib = _module("tensorflow.contrib", tpu=tpu, framework=framework, __path__=[])
 
 
-def _prepare_gin() -> None:
+@functools.cache  # once, with and without TensorFlow
+def prepare_gin() -> None:
+    """Gives gin 0.5 the names that dlib uses, and finds the plugin's gin files."""
     import gin
 
     from vae_ortho_plugin.dlib import import_path

@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arguments as NumPy arrays of real numbers, checked before anything is computed or broadcast.
 
-A measure takes what `numpy.asarray` takes: nested lists, NumPy arrays, PyTorch tensors on the CPU
-(also those that require a gradient), JAX arrays and TensorFlow's eager tensors. Everything else
-gets one InputError with the name of the argument, from each of these functions.
+A measure takes nested lists, NumPy arrays, PyTorch tensors (of any device, also those that require a
+gradient), JAX arrays and TensorFlow's eager tensors. Everything else gets one InputError with the name
+of the argument, from each of these functions.
 """
 
 from typing import Any
@@ -21,12 +21,18 @@ def as_array(name: str, values: object) -> NDArray[Any]:
     """The values as an array of any type, without a copy where they are one already; masked ones are refused."""
     if isinstance(values, np.ma.MaskedArray) and np.any(values.mask):
         raise InputError(f"{name} has masked values: fill them in, or leave out these points.")
-    # PyTorch converts a tensor that requires a gradient only after this.
-    detach = getattr(values, "detach", None)
     try:
-        return np.asarray(detach() if callable(detach) else values)
+        if callable(getattr(values, "detach", None)):
+            # PyTorch converts a tensor of the CPU, without a gradient and of NumPy's types.
+            tensor: Any = values.detach().cpu()  # type: ignore[attr-defined]
+            values = tensor.float() if str(tensor.dtype) == "torch.bfloat16" else tensor
+        array = np.asarray(values)
     except (TypeError, ValueError, RuntimeError) as error:
         raise InputError(f"{name} cannot be converted to a NumPy array: {error}") from error
+    dtype = array.dtype
+    if dtype.kind == "V" and dtype.names is None and np.can_cast(dtype, np.float64):
+        return array.astype(np.float32)  # bfloat16, which NumPy's linear algebra does not know
+    return array
 
 
 def real_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[Any]:
@@ -35,8 +41,6 @@ def real_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[
     kind = array.dtype.kind
     if kind in "fiu" or (kind == "b" and booleans):
         return array
-    if kind == "V" and np.can_cast(array.dtype, np.float64):
-        return array.astype(np.float32)  # bfloat16, which NumPy's linear algebra does not know
     hint = ""
     if kind == "b":
         hint = ". Is this a mask? Select with it instead"

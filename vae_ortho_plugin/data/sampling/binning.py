@@ -34,6 +34,7 @@ class Binning:
             categorical: which columns hold names, whatever they look like.
         """
         self._values = [np.unique(column) for column in columns]
+        self._categorical = categorical
         self._binned = [
             len(values) > NUM_STEPS and is_number(values) and not names
             for values, names in zip(self._values, categorical, strict=True)
@@ -64,6 +65,14 @@ class Binning:
             else:
                 result.append(np.minimum(np.searchsorted(values, column), len(values) - 1))
         return np.stack(result, axis=1)
+
+    def numbers(self, columns: Sequence[np.ndarray]) -> np.ndarray:
+        """float64 [points, factors]: the values of the columns, and class numbers of names."""
+        classes = self.classes(columns)
+        numbers = [
+            classes[:, k] if names else columns[k] for k, names in enumerate(self._categorical)
+        ]
+        return np.stack([column.astype(np.float64) for column in numbers], axis=1)
 
     def draw(self, classes: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
         """Factors [points, factors] of class numbers; within a step they are uniformly drawn."""

@@ -6,16 +6,9 @@ circle (angles, the hues of Shapes3D). It is categorical if its values are names
 """
 
 import numpy as np
-from disentanglement_lib.data.ground_truth import (
-    cars3d,
-    dsprites,
-    dummy_data,
-    mpi3d,
-    norb,
-    shapes3d,
-)
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
+from vae_ortho_plugin.data.sampling.numbered import dlib_name
 from vae_ortho_plugin.errors import InputError
 
 _SAMPLE = 10_000
@@ -23,16 +16,16 @@ _TEN = ", ".join(f"factor {k}" for k in range(10))
 # In the order of dlib's columns; a star marks the categorical ones. A data set of dSprites or
 # SmallNORB may have only some of them. The background colors of abstract sprites are grey levels.
 _DLIB_FACTORS = {
-    dsprites.DSprites: "color*, shape*, scale, orientation, position x, position y",
-    dsprites.AbstractDSprites: "background color, object color*, shape*, scale, position x, "
+    "dsprites.DSprites": "color*, shape*, scale, orientation, position x, position y",
+    "dsprites.AbstractDSprites": "background color, object color*, shape*, scale, position x, "
     "position y",
-    norb.SmallNORB: "category*, instance*, elevation, azimuth, lighting*",
-    cars3d.Cars3D: "elevation, azimuth, object type*",
-    shapes3d.Shapes3D: "floor hue, wall hue, object hue, object size, object type*, azimuth",
-    mpi3d.MPI3D: "object color*, object shape*, object size, camera height, background color*, "
+    "norb.SmallNORB": "category*, instance*, elevation, azimuth, lighting*",
+    "cars3d.Cars3D": "elevation, azimuth, object type*",
+    "shapes3d.Shapes3D": "floor hue, wall hue, object hue, object size, object type*, azimuth",
+    "mpi3d.MPI3D": "object color*, object shape*, object size, camera height, background color*, "
     "first DOF, second DOF",
-    dummy_data.DummyData: _TEN,
-    dummy_data.IdentityObservationsData: _TEN,
+    "dummy_data.DummyData": _TEN,
+    "dummy_data.IdentityObservationsData": _TEN,
 }
 
 
@@ -49,7 +42,8 @@ def named_kinds(data: GroundTruthData, measure: str = "comparison with them") ->
     need_factors(data, measure)
     if hasattr(data, "factor_kinds"):
         return dict(zip(data.factor_names, data.factor_kinds, strict=True))
-    table = next((_DLIB_FACTORS[c] for c in type(data).__mro__ if c in _DLIB_FACTORS), None)
+    names = map(dlib_name, type(data).__mro__)
+    table = next((_DLIB_FACTORS[name] for name in names if name in _DLIB_FACTORS), None)
     if table is None:
         raise InputError(
             f"Which factors of the data set {type(data).__name__} are continuous and which "

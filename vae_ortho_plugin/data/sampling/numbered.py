@@ -4,6 +4,14 @@
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
+_NUMBERED = (
+    "dsprites.DSprites",
+    "cars3d.Cars3D",
+    "norb.SmallNORB",
+    "shapes3d.Shapes3D",
+    "mpi3d.MPI3D",
+)
+
 
 class NumberedImages:
     """A data set of dlib whose observations are its stored images and nothing else."""
@@ -37,14 +45,14 @@ class NumberedImages:
 
 def numbered_images(data: GroundTruthData) -> NumberedImages | None:
     """The images by number; None for other data sets: variants of dSprites add noise or colour."""
-    # Imported here, because dlib's data sets import the module whose patch imports this one.
-    from disentanglement_lib.data.ground_truth import cars3d, dsprites, norb, shapes3d
-
-    kinds = (dsprites.DSprites, cars3d.Cars3D, norb.SmallNORB, shapes3d.Shapes3D)
-    return NumberedImages(data) if type(data) in kinds or _is_mpi3d(data) else None
+    return NumberedImages(data) if dlib_name(type(data)) in _NUMBERED else None
 
 
 def _is_mpi3d(data: GroundTruthData) -> bool:
-    from disentanglement_lib.data.ground_truth import mpi3d
+    return dlib_name(type(data)) == "mpi3d.MPI3D"
 
-    return type(data) is mpi3d.MPI3D
+
+def dlib_name(kind: type) -> str:
+    """Such as "dsprites.DSprites" for a class of dlib's data sets, which need not be imported; else ""."""
+    package, _, module = kind.__module__.rpartition(".")
+    return f"{module}.{kind.__name__}" if package == "disentanglement_lib.data.ground_truth" else ""

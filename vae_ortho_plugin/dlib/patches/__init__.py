@@ -10,18 +10,20 @@ import functools
 import types
 from collections.abc import Callable
 
-from vae_ortho_plugin.dlib.patches import data, metrics, models, utils, visualize
-from vae_ortho_plugin.engine.in_graph import inputs
+from vae_ortho_plugin.dlib.patches import metrics
 from vae_ortho_plugin.errors import InputError
 
 
 def apply(module: types.ModuleType) -> None:
     """Applies the patch of a dlib module that has just been imported."""
-    _PATCHES[module.__name__.rpartition(".")[2]](module)
+    name = module.__name__.rpartition(".")[2]
+    patch = metrics.PATCHES.get(name) or _of_other_modules()[name]
+    patch(module)
 
 
 def _util(module: types.ModuleType) -> None:
     from vae_ortho_plugin.data.sampling.resident import resident_observations
+    from vae_ortho_plugin.engine.in_graph import inputs
 
     generator_dataset = module.tf_data_set_from_ground_truth_data
 
@@ -109,16 +111,20 @@ class _Studies(dict):
         raise InputError(f"There is no study named {name!r}. Known: {', '.join(sorted(self))}.")
 
 
-_PATCHES = {
-    **data.PATCHES,
-    **metrics.PATCHES,
-    **models.PATCHES,
-    **utils.PATCHES,
-    **visualize.PATCHES,
-    "util": _util,
-    "train": _train,
-    "postprocess": _postprocess,
-    "evaluate": _evaluate,
-    "reason": _reason,
-    "reproduce": _reproduce,
-}
+@functools.cache
+def _of_other_modules() -> dict[str, Callable]:
+    # Late, because their imports start TensorFlow, which the metrics do without.
+    from vae_ortho_plugin.dlib.patches import data, models, utils, visualize
+
+    return {
+        **data.PATCHES,
+        **models.PATCHES,
+        **utils.PATCHES,
+        **visualize.PATCHES,
+        "util": _util,
+        "train": _train,
+        "postprocess": _postprocess,
+        "evaluate": _evaluate,
+        "reason": _reason,
+        "reproduce": _reproduce,
+    }
