@@ -5,6 +5,7 @@ Their messages say what is wrong, where, and what to do.
 """
 
 import difflib
+import math
 import numbers
 import os
 import re
@@ -42,6 +43,23 @@ def check_whole(name: str, value: object, at_least: int = 0) -> None:
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not (whole and at_least <= int(value) < 2**32):  # type: ignore[call-overload]
         raise InputError(f"{name} = {value!r}; it must be a whole number from {at_least} on.")
+
+
+def check_between(name: str, value: object, least: float, largest: float) -> None:
+    """Checks that an argument is a number between two bounds, which are excluded.
+
+    Args:
+        name: of the argument, as the user wrote it, for the message.
+
+    Raises:
+        InputError: it is not.
+    """
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if not (real and least < value < largest):  # type: ignore[operator]
+        bounds = (
+            f"between {least} and" if math.isfinite(largest) else f"greater than {least} and below"
+        )
+        raise InputError(f"{name} = {value!r}; it must be a number {bounds} {largest}.")
 
 
 def check_no_pattern(path: "str | os.PathLike[str]") -> None:

@@ -4,15 +4,23 @@
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
+from vae_ortho_plugin.data.stored_images import ScaledImages
+
 
 class NumberedImages:
-    """A data set of dlib whose observations are its stored images and nothing else."""
+    """A data set of dlib whose observations are its stored images and nothing else.
 
-    def __init__(self, data: GroundTruthData):
-        self._data = data
+    Attributes:
+        stored: the images as they are stored, [n, ...].
+        scale: factor from stored values to observations.
+    """
+
+    def __init__(self, data: GroundTruthData, scale: float):
+        self._data, self.scale = data, scale
+        self.stored = data.images.stored if isinstance(data.images, ScaledImages) else data.images
 
     def __len__(self) -> int:
-        return len(self._data.images)
+        return len(self.stored)
 
     def numbers(self, factors: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
         """Numbers int64 [n] of the images that `sample_observations_from_factors` would return.
@@ -41,7 +49,9 @@ def numbered_images(data: GroundTruthData) -> NumberedImages | None:
     from disentanglement_lib.data.ground_truth import cars3d, dsprites, norb, shapes3d
 
     kinds = (dsprites.DSprites, cars3d.Cars3D, norb.SmallNORB, shapes3d.Shapes3D)
-    return NumberedImages(data) if type(data) in kinds or _is_mpi3d(data) else None
+    if type(data) not in kinds and not _is_mpi3d(data):
+        return None
+    return NumberedImages(data, scale=1.0 if type(data) is dsprites.DSprites else 1 / 255)
 
 
 def _is_mpi3d(data: GroundTruthData) -> bool:
