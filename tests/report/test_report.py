@@ -195,7 +195,7 @@ def test_a_report_of_a_selection_covers_it_and_whatever_is_finished(tmp_path):
 
 def test_a_run_that_is_being_made_is_no_finished_run(tmp_path):
     (tmp_path / "runs/synth_linear/beta_vae/.0.partial").mkdir(parents=True)
-    assert "None of 57 runs is finished." in write_report("quick", tmp_path).read_text()
+    assert "None of 72 runs is finished." in write_report("quick", tmp_path).read_text()
 
 
 def test_runs_without_pictures_and_tracking_are_reported_all_the_same(tmp_path):

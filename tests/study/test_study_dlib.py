@@ -104,6 +104,14 @@ def test_variants_differ_in_the_one_parameter_that_they_are_named_after():
         for ratio in experiments.AXIS_RATIOS
     ]
     assert ratios == [1.0, 1.2, 1.5, 2.0]
+    limits = {
+        data.name: parameters(STUDY, experiments.limits_experiments(data)[-1], "synth_linear")
+        for data in experiments.LIMITS_VARIANTS
+    }
+    assert limits["synth_linear_angle_45"] == {"factor_angle": 45}
+    assert limits["synth_linear_correlation_0.5"] == {"correlation": 0.5}
+    assert limits["synth_linear_held_out"] == {"held_out": 0.5}
+    assert limits["synth_linear_axis_ratio_1.5"] == {"axis_ratio": 1.5}
 
 
 @pytest.mark.parametrize(
@@ -113,12 +121,12 @@ def test_variants_differ_in_the_one_parameter_that_they_are_named_after():
             Experiment(experiments.SYNTH_LINEAR, "beta_vae"),
             [
                 *("disentanglement_score", "dto", "ima_contrast", "loss_decomposition"),
-                *("precision_gap", "pca_alignment"),
+                *("precision_gap", "pca_alignment", "pca_score"),
             ],
         ),
         (
             Experiment(experiments.SYNTH_LINEAR, "autoencoder"),
-            ["disentanglement_score", "dto", "ima_contrast", "pca_alignment"],
+            ["disentanglement_score", "dto", "ima_contrast", "pca_alignment", "pca_score"],
         ),
         (
             Experiment(experiments.SYNTH_NONLINEAR, "random_decoder"),

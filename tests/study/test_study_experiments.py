@@ -29,6 +29,8 @@ from vae_ortho_plugin.study.plan.experiments import EXPERIMENTS, Experiment, Run
         (9400, "synth_nonlinear_batch_16/beta_vae/0"),
         (10100, "synth_nonlinear_batch_16_latents_10/beta_vae/0"),
         (11400, "synth_linear_batch_16_axis_ratio_1.5/beta_vae/0"),
+        (12400, "synth_linear_angle_45/beta_vae/0"),
+        (14804, "synth_linear_axis_ratio_1.5_lambda_1/linearized_vae/4"),
     ],
 )
 def test_model_numbers_keep_their_meaning(model_num, name):

@@ -9,11 +9,13 @@ from vae_ortho_plugin.study.plan.experiments import EXPERIMENTS
 from vae_ortho_plugin.study.plan.plans import STUDIES, plan_of, select
 
 
-def test_the_quick_study_has_five_seeds_of_four_models_on_both_synthetic_sets_and_of_the_dial():
+def test_the_quick_study_has_five_seeds_of_the_synthetic_sets_the_dial_and_turned_factors():
     runs = [run for run in select("quick") if run.experiment.data != experiments.MNIST_SHORT]
     assert {run.seed for run in runs} == set(range(5))
     dial = [run for run in runs if run.experiment.model == "linearized_vae"]
-    assert len(set(runs) - set(dial)) == len(runs) - len(dial) == 40
+    assert len(set(runs) - set(dial)) == len(runs) - len(dial) == 40 + 15
+    turned = {run.experiment.model for run in runs if "angle_45" in run.experiment.data.name}
+    assert turned == {"beta_vae", "beta_vae_sigma", "autoencoder"}
     assert {run.experiment.data.name for run in dial} == {
         f"synth_linear_lambda_{weight}" for weight in (0, 1, 4)
     }
@@ -31,17 +33,19 @@ def test_the_dial_has_seven_weights_beside_three_models_on_four_data_sets():
     } == {(3, 20)}
 
 
+def test_the_limits_are_four_models_on_ten_data_sets():
+    plan = plan_of("limits")
+    assert len(plan) == 4 * 10 and set(plan.values()) == {5}
+    assert len({experiment.data.name for experiment in plan}) == 2 * 10  # λ is in the name
+
+
 def test_every_cell_is_in_some_study_and_the_parts_make_the_whole():
-    # With batches of 64, the sweeps and 10 latents are in no study: their numbers were published.
+    # With batches of 64, sweeps of β and 10 latents are in no study: their numbers were published.
     planned = {experiment for study in STUDIES for experiment in plan_of(study)}
     unplanned = set(EXPERIMENTS) - planned
     assert planned <= set(EXPERIMENTS)
     assert {experiment.data.batch_size for experiment in unplanned} == {64}
-    assert {experiment.data.name.split("_")[2] for experiment in unplanned} == {
-        "latents",
-        "beta",
-        "axis",
-    }
+    assert {one.data.name.split("_")[2] for one in unplanned} == {"latents", "beta"}
     parts = [plan_of(name) for name in ("synthetic", "mnist", "dsprites")]
     assert {experiment for part in parts for experiment in part} == set(plan_of("full"))
     for name in ("table_1", "table_2", "figure_4", "supplement_c"):
