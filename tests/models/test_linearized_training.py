@@ -142,9 +142,9 @@ def test_a_number_out_of_range_is_refused(name, number):
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), "4", None, True])
 def test_what_is_no_number_is_refused(number):
-    with pytest.raises(InputError, match="orthogonality = .*must be a number from 0 on"):
+    with pytest.raises(InputError, match="orthogonality = .*must be a finite number from 0 on"):
         models.LinearizedVAE(beta=1.0, orthogonality=number)
-    with pytest.raises(InputError, match="beta = .*must be a positive number"):
+    with pytest.raises(InputError, match="beta = .*must be a finite number above 0"):
         models.LinearizedVAE(beta=number)
 
 
@@ -174,7 +174,10 @@ def test_penalty_points_are_a_whole_number_of_at_least_1(points):
             ["reconstruction_loss.loss_fn = @bernoulli_loss"],
             "loss_fn = @bernoulli_loss with reconstruction_loss.activation = 'linear'",
         ),
-        (["linearized_vae.orthogonality = -1"], "orthogonality = -1; it must be a number from 0"),
+        (
+            ["linearized_vae.orthogonality = -1"],
+            "orthogonality = -1; it must be a finite number from 0",
+        ),
     ],
 )
 def test_bad_input_is_one_message_before_the_first_step(tmp_path, bindings, message):

@@ -11,7 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from vae_ortho_plugin.data.mnist_files import SHAPES
+from vae_ortho_plugin.data.files.mnist_files import SHAPES
 from vae_ortho_plugin.files import SUMS
 from vae_ortho_plugin.gin_files import gin_config
 from vae_ortho_plugin.locks import locked

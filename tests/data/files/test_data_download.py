@@ -10,8 +10,8 @@ import pytest
 from disentanglement_lib.data.ground_truth import named_data
 from download_support import ARRAYS, SHAPES, idx_gzip, offer, server  # noqa: F401
 
-from vae_ortho_plugin.data import dsprites, mnist_files, render_dsprites
-from vae_ortho_plugin.data.files import download, remote
+from vae_ortho_plugin.data import dsprites, render_dsprites
+from vae_ortho_plugin.data.files import download, mnist_files, remote
 from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.locks import locked

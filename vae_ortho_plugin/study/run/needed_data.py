@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from vae_ortho_plugin.data import render_dsprites
 from vae_ortho_plugin.data.dsprites import FILE as DSPRITES_FILE
 from vae_ortho_plugin.data.files.location import VARIABLE, data_root, describe_root
-from vae_ortho_plugin.data.mnist_files import SHAPES, find_file
+from vae_ortho_plugin.data.files.mnist_files import SHAPES, find_file
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.plan.experiments import Run
 
