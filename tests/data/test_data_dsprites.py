@@ -33,9 +33,9 @@ def dlib_file(monkeypatch):
 
 def rewritten(path, tmp_path, **arrays):
     with np.load(path, allow_pickle=True) as content:
-        kept = dict(content) | arrays
+        arrays = dict(content) | arrays
     other = tmp_path / "other.npz"
-    np.savez_compressed(other, **{key: value for key, value in kept.items() if value is not None})
+    np.savez_compressed(other, **{key: value for key, value in arrays.items() if value is not None})
     return other
 
 

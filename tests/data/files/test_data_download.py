@@ -177,7 +177,7 @@ def test_every_data_set_of_dlib_has_a_command():
         named_data.get_named_ground_truth_data("none")
     known = set(str(error.value).partition("Known: ")[2].partition(".")[0].split(", "))
     assert {"mpi3d_real", "cars3d"} < known
-    made = {"dummy_data", "image_folder", "npz", "synth_linear", "synth_nonlinear"}
+    made = {"correlated", "dummy_data", "image_folder", "npz", "synth_linear", "synth_nonlinear"}
     for name in known - made - {"abstract_dsprites"}:
         assert download.needed(name)
     assert download.needed("scream_dsprites") == ["dsprites", "scream"]
