@@ -179,13 +179,6 @@ def test_factors_out_of_range_are_refused(factors):
         )
 
 
-def test_resident_observations_are_the_training_points():
-    data = SynthNonlinear(num_points=100)
-    observations, scale = data.resident_observations()
-    assert observations.dtype == np.float32 and scale == 1.0
-    np.testing.assert_array_equal(observations, data.split("train")[0])
-
-
 @pytest.mark.parametrize(
     "make, arguments, message",
     [

@@ -122,16 +122,10 @@ def pca_score(
     result = disentanglement_score(
         pca.scores(images), factors, factor_kinds, seed, num_neighbors, factor_names
     )
-    continuous = [k for k, kind in enumerate(result.factor_kinds) if kind == "continuous"]
-    values = np.stack(
-        [
-            factor_values(table, k, kind, name)
-            for k, (kind, name) in enumerate(
-                zip(result.factor_kinds, result.factor_names, strict=True)
-            )
-        ],
-        axis=1,
-    )
+    kinds = list(enumerate(result.factor_kinds))
+    columns = [factor_values(table, k, kind, result.factor_names[k]) for k, kind in kinds]
+    values = np.stack(columns, axis=1)
+    continuous = [k for k, kind in kinds if kind == "continuous"]
     numbers = values[:, continuous]
     numbers = (numbers - numbers.mean(axis=0)) / numbers.std(axis=0)
     angles = np.full(values.shape[1], np.nan)
