@@ -7,7 +7,9 @@ import pytest
 from data_of_dlib_support import files, root  # noqa: F401
 from disentanglement_lib.data.ground_truth import named_data
 
+from vae_ortho_plugin.data import dsprites
 from vae_ortho_plugin.data.correlated import CorrelatedData
+from vae_ortho_plugin.data.files.origin import origin
 from vae_ortho_plugin.data.sampling.factor_pair import correlated
 from vae_ortho_plugin.data.sampling.resident import resident_observations
 from vae_ortho_plugin.data.sampling.split_data import SPLITS
@@ -121,6 +123,7 @@ def test_gin_makes_the_data_set_by_its_name(root):
     data = named_data.get_named_ground_truth_data("correlated")
     assert isinstance(data, CorrelatedData) and data.observation_shape == [64, 64, 1]
     assert set(np.unique(data.split("train")[0])) == {0.0, 1.0}
+    assert origin("correlated") == dsprites.RENDERED
 
 
 def test_a_later_step_makes_the_other_data_set_as_the_training_did(tmp_path):

@@ -8,6 +8,7 @@ import numpy as np
 from disentanglement_lib.data.ground_truth import named_data
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
+from vae_ortho_plugin.data.files.origin import note, origin
 from vae_ortho_plugin.data.own_data import arranged, split_order
 from vae_ortho_plugin.data.sampling.factor_kinds import named_kinds
 from vae_ortho_plugin.data.sampling.factor_pair import check_pair, correlated, outside_corner
@@ -67,9 +68,16 @@ class CorrelatedData(SplitGroundTruthData):
                 f"correlated.dataset = {dataset!r}; it must be the name of another data set."
             )
         self._data = data = named_data.get_named_ground_truth_data(dataset)
+        # The results of rendered data, or of other files than the published ones, say so here, too.
+        note("correlated", origin(dataset) if isinstance(dataset, str) else None)
         kinds = named_kinds(data, "correlation of them")
         self.factor_names, self.factor_kinds = list(kinds), list(kinds.values())
         self._pair = _pair(factors, self.factor_names)
+        if len(data.factors_num_values) != len(kinds):
+            raise InputError(
+                f"correlated.dataset = {dataset!r}: its factors_num_values must say how many values each "
+                f"of its {len(kinds)} factors has; it has {len(data.factors_num_values)} entries."
+            )
         self._sizes = np.array(data.factors_num_values)[self._pair]
         self._correlation, self._held_out = correlation, held_out
         random_state = np.random.RandomState(seed)
