@@ -74,7 +74,7 @@ def network_of(data_set: str) -> dict[str, object]:
 
 
 def _make_mnist(root: Path) -> None:
-    from vae_ortho_plugin.data.mnist_files import SHAPES
+    from vae_ortho_plugin.data.files.mnist_files import SHAPES
 
     (root / "mnist").mkdir(parents=True, exist_ok=True)
     random = np.random.default_rng(0)

@@ -5,6 +5,7 @@ Their messages say what is wrong, where, and what to do.
 """
 
 import difflib
+import math
 import numbers
 import os
 import re
@@ -42,6 +43,29 @@ def check_whole(name: str, value: object, at_least: int = 0) -> None:
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not (whole and at_least <= int(value) < 2**32):  # type: ignore[call-overload]
         raise InputError(f"{name} = {value!r}; it must be a whole number from {at_least} on.")
+
+
+def check_between(
+    name: str, value: object, least: float, largest: float, or_least: bool = False
+) -> None:
+    """Checks that an argument is a number between two bounds, which are excluded.
+
+    Args:
+        name: of the argument, as the user wrote it, for the message.
+        or_least: accept `least`, too.
+
+    Raises:
+        InputError: it is not.
+    """
+    real = isinstance(value, numbers.Real) and not isinstance(value, bool)
+    if real and (least < value < largest or (or_least and value == least)):  # type: ignore[operator]
+        return
+    needed = f"a number between {least} and {largest}"
+    if not math.isfinite(largest):
+        needed = (
+            f"a finite number from {least} on" if or_least else f"a finite number above {least}"
+        )
+    raise InputError(f"{name} = {value!r}; it must be {needed}.")
 
 
 def check_no_pattern(path: "str | os.PathLike[str]") -> None:

@@ -33,20 +33,10 @@ def dlib_file(monkeypatch):
 
 def rewritten(path, tmp_path, **arrays):
     with np.load(path, allow_pickle=True) as content:
-        kept = dict(content) | arrays
+        arrays = dict(content) | arrays
     other = tmp_path / "other.npz"
-    np.savez_compressed(other, **{key: value for key, value in kept.items() if value is not None})
+    np.savez_compressed(other, **{key: value for key, value in arrays.items() if value is not None})
     return other
-
-
-def test_dlib_reads_the_rendered_file_as_dsprites(rendered, dlib_file):
-    dlib_file(rendered)
-    data = dlib_dsprites.DSprites([1, 2, 3, 4, 5])
-    images = data.images.reshape(*SIZES, 64, 64)
-    factors = data.sample_factors(50, np.random.RandomState(0))
-    observations = data.sample_observations_from_factors(factors, np.random.RandomState(0))
-    assert observations.shape == (50, 64, 64, 1) and set(np.unique(observations)) == {0, 1}
-    np.testing.assert_array_equal(observations[..., 0], images[0][tuple(factors.T)])
 
 
 def test_the_rendered_file_has_the_official_keys_and_factor_values(rendered):

@@ -10,10 +10,10 @@ import numpy as np
 import pytest
 from disentanglement_lib.data.ground_truth import named_data
 
-from vae_ortho_plugin.data import NAMED, mnist, mnist_files
-from vae_ortho_plugin.data.files import origin
-from vae_ortho_plugin.data.files.idx import read_idx
+from vae_ortho_plugin.data import NAMED, mnist
+from vae_ortho_plugin.data.files import mnist_files, origin
 from vae_ortho_plugin.data.files.location import VARIABLE
+from vae_ortho_plugin.data.files.mnist_files import read_idx
 from vae_ortho_plugin.data.sampling.split_data import SPLITS
 from vae_ortho_plugin.errors import InputError
 

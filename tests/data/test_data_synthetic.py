@@ -1,4 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
+import hashlib
 import json
 
 import gin
@@ -21,6 +22,21 @@ def test_linear_columns_are_orthogonal_of_lengths_in_the_axis_ratio():
     for axis_ratio in (1.0, 1.2, 2.0):
         matrix = synthetic.linear_matrix(axis_ratio)
         np.testing.assert_allclose(matrix.T @ matrix, np.diag([axis_ratio**2, 1]), atol=1e-12)
+
+
+def test_the_factor_angle_turns_the_square_before_it_is_stretched():
+    along, across = synthetic.linear_matrix().T
+    cosine, sine = np.cos(np.pi / 6), np.sin(np.pi / 6)
+    np.testing.assert_allclose(
+        synthetic.linear_matrix(factor_angle=30),
+        np.column_stack([cosine * along + sine * across, cosine * across - sine * along]),
+        atol=1e-12,
+    )
+    data = SynthLinear(num_points=10, factor_angle=30)
+    observations, factors = data.split("train")
+    np.testing.assert_array_equal(factors, SynthLinear(num_points=10).split("train")[1])
+    mapped = factors @ synthetic.linear_matrix(factor_angle=30).T
+    np.testing.assert_allclose(observations[:, :, 0, 0], mapped, rtol=1e-6)
 
 
 def test_linear_rotation_is_by_45_degrees_about_the_given_axis():
@@ -89,6 +105,8 @@ def test_the_same_seed_gives_the_same_numbers_everywhere():
     np.testing.assert_allclose(
         observations[0, :, 0, 0], [0.81230319, 1.18354952, 1.05754769], rtol=1e-6
     )
+    everything = b"".join(part.tobytes() for name in SPLITS for part in SynthLinear().split(name))
+    assert hashlib.sha256(everything).hexdigest()[:16] == "41c996028247daa3"
     observations, _ = SynthNonlinear(num_points=10, weight_seed=1).split("test")
     np.testing.assert_allclose(
         observations[0, :, 0, 0],
@@ -161,13 +179,6 @@ def test_factors_out_of_range_are_refused(factors):
         )
 
 
-def test_resident_observations_are_the_training_points():
-    data = SynthNonlinear(num_points=100)
-    observations, scale = data.resident_observations()
-    assert observations.dtype == np.float32 and scale == 1.0
-    np.testing.assert_array_equal(observations, data.split("train")[0])
-
-
 @pytest.mark.parametrize(
     "make, arguments, message",
     [
@@ -178,16 +189,20 @@ def test_resident_observations_are_the_training_points():
         (SynthNonlinear, {"weight_seed": -1}, "whole number"),
         (SynthNonlinear, {"weight_law": "cauchy"}, "normal, uniform, fan_in"),
         (SynthNonlinear, {"tanh": "none"}, "all, hidden"),
-        (SynthLinear, {"axis_ratio": 0}, "positive"),
-        (SynthLinear, {"axis_ratio": -2.0}, "positive"),
-        (SynthLinear, {"axis_ratio": float("nan")}, "positive"),
-        (SynthLinear, {"axis_ratio": float("inf")}, "positive"),
-        (SynthLinear, {"axis_ratio": "2"}, "positive"),
+        (SynthLinear, {"axis_ratio": 0}, "above 0"),
+        (SynthLinear, {"axis_ratio": float("nan")}, "above 0"),
+        (SynthLinear, {"axis_ratio": float("inf")}, "above 0"),
+        (SynthLinear, {"axis_ratio": "2"}, "above 0"),
+        (SynthLinear, {"factor_angle": 180}, "between -180 and 180"),
+        (SynthLinear, {"correlation": -1.0}, "between -1 and 1"),
+        (SynthNonlinear, {"correlation": float("nan")}, "between -1 and 1"),
+        (SynthNonlinear, {"held_out": 1}, "between 0 and 1"),
+        (SynthLinear, {"held_out": 1e-9}, "leaves 0 of 50,000 points"),
     ],
 )
 def test_bad_arguments_are_named(make, arguments, message):
     (name,) = arguments
-    with pytest.raises(InputError, match=f"{name} = .*{message}"):
+    with pytest.raises(InputError, match=f"{name} = .* {message}"):
         make(**arguments)
 
 

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""disentanglement_score, mcc and infomec as metrics of dlib."""
+"""disentanglement_score, mcc, infomec and pca_score as metrics of dlib."""
 
 import json
 
@@ -13,6 +13,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.decoder.metrics.of_factors import disentanglement_score, infomec, mcc
+from vae_ortho_plugin.decoder.metrics.pca_score import pca_score
 from vae_ortho_plugin.errors import InputError
 
 
@@ -72,6 +73,23 @@ def test_the_metrics_of_factors_are_the_functions_on_the_test_split():
     assert found["infoe"] == pytest.approx(expected.infoe)
     assert found["infom"] == pytest.approx(expected.infom, abs=0.02)  # the noise's seed
     assert (found["kept_latents"], found["factor_names"]) == ([0, 1], ["shape", "size"])
+
+
+def test_the_pca_score_is_that_of_the_observations_of_the_test_split():
+    data = TwoFactors()
+    images, factors = data.split("test")
+    found = pca_score(data, None, np.random.RandomState(0), num_neighbors=3, local_neighbors=9)
+    seed = np.random.RandomState(0).randint(2**31)
+    kinds = data.factor_kinds
+    expected = measures.pca_score(images, factors, kinds, seed, 3, local_neighbors=9)
+    assert found["pca_score"] == expected.score and found["num_points"] == 100
+    assert found["factor_angles"] == [None, expected.factor_angle]
+    assert found["local_agreement"] is None  # one continuous factor
+    json.dumps(found)
+    one = TwoFactors(["continuous"])
+    one.factor_names = ["size"]
+    with pytest.raises(InputError, match="1 generating factor, and the PCA score needs at least 2"):
+        pca_score(one, None, np.random.RandomState(0))
 
 
 def test_what_a_metric_of_factors_cannot_know_is_none_or_refused():

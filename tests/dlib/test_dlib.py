@@ -23,7 +23,7 @@ from disentanglement_lib.utils import results
 from disentanglement_lib.visualize import visualize_model
 from dlib_support import fresh_gin  # noqa: F401
 
-from vae_ortho_plugin.data import mnist_files
+from vae_ortho_plugin.data.files import mnist_files
 from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 from vae_ortho_plugin.files.gin_files import gin_config

@@ -27,11 +27,6 @@ def random_tril(seed, batch, latents):
     return tril + np.eye(latents) * rng.uniform(0.2, 2, size=(batch, latents, 1))
 
 
-def rotation(seed, latents):
-    matrix, _ = np.linalg.qr(np.random.default_rng(seed).normal(size=(latents, latents)))
-    return matrix
-
-
 def test_full_covariance_kl_is_that_of_tensorflow_probability(graph):
     mean = np.random.default_rng(1).normal(size=(20, 4))
     tril = random_tril(2, 20, 4)
@@ -55,56 +50,6 @@ def test_full_covariance_kl_of_a_diagonal_is_dlibs_kl(graph):
         vae.compute_gaussian_kl(tf.constant(mean), tf.constant(logvar)),
     )
     assert ours == pytest.approx(dlibs, rel=1e-10)
-
-
-def objective_of_full_posterior(beta, observations, decoder, mean, tril):
-    """Expected squared error of a linear decoder plus β·KL, meaned over the batch."""
-    spread = np.einsum("oi,bij,oj->bo", decoder, tril @ tril.transpose(0, 2, 1), decoder)
-    error = np.square(observations - mean @ decoder.T).sum(1) + spread.sum(1)
-    (kl,) = value(losses.full_covariance_kl(tf.constant(mean), tf.constant(tril)))
-    return np.mean(error + beta * kl)
-
-
-def objective_of_best_diagonal_posterior(beta, decoder, mean, observations):
-    """As above, with the diagonal Σ that minimizes it: σ_j² = β / (β + 2 ‖d_j‖²)."""
-    variance = beta / (beta + 2 * np.square(decoder).sum(0))
-    spread = np.square(decoder).sum(0) @ variance
-    error = np.square(observations - mean @ decoder.T).sum(1) + spread
-    logvar = np.broadcast_to(np.log(variance), mean.shape)
-    (kl,) = value(vae.compute_gaussian_kl(tf.constant(mean), tf.constant(logvar)))
-    return np.mean(error) + beta * kl
-
-
-def rotated_pair(seed):
-    """(observations, decoder with orthogonal columns of lengths 3, 1 and 0.3, mean, rotation)."""
-    rng = np.random.default_rng(seed)
-    decoder = rotation(seed, 5)[:, :3] * [3.0, 1.0, 0.3]
-    return rng.normal(size=(16, 5)), decoder, rng.normal(size=(16, 3)), rotation(seed + 1, 3)
-
-
-def test_the_full_covariance_objective_is_invariant_under_rotations_of_the_latents(graph):
-    observations, decoder, mean, turn = rotated_pair(4)
-    tril = random_tril(5, 16, 3)
-    covariance = turn @ tril @ tril.transpose(0, 2, 1) @ turn.T
-    before = objective_of_full_posterior(0.7, observations, decoder, mean, tril)
-    after = objective_of_full_posterior(
-        0.7, observations, decoder @ turn.T, mean @ turn.T, np.linalg.cholesky(covariance)
-    )
-    assert after == pytest.approx(before, rel=1e-10)
-    unturned = objective_of_full_posterior(0.7, observations, decoder @ turn.T, mean, tril)
-    assert abs(unturned - before) > 1
-
-
-@pytest.mark.parametrize("degrees", [10, 45, 80])
-def test_the_diagonal_objective_prefers_the_axis_aligned_decoder(graph, degrees):
-    observations, decoder, mean, _ = rotated_pair(6)
-    cos, sin = np.cos(np.deg2rad(degrees)), np.sin(np.deg2rad(degrees))
-    turn = np.array([[cos, -sin, 0], [sin, cos, 0], [0, 0, 1]])
-    aligned = objective_of_best_diagonal_posterior(0.7, decoder, mean, observations)
-    turned = objective_of_best_diagonal_posterior(
-        0.7, decoder @ turn.T, mean @ turn.T, observations
-    )
-    assert turned > aligned + 0.01
 
 
 def test_scale_tril_is_lower_triangular_with_a_positive_diagonal(graph):

@@ -17,7 +17,7 @@ from disentanglement_lib.methods.unsupervised import train  # noqa: F401
 # isort: split
 import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
-from models_support import VECTORS, fresh_gin, trained, value  # noqa: F401
+from models_support import VARIANCE, VECTORS, fresh_gin, trained, value  # noqa: F401
 
 from vae_ortho_plugin import models
 from vae_ortho_plugin.decoder.trained_model import open_model
@@ -89,13 +89,10 @@ def test_it_trains_with_every_network_and_loss(tmp_path, networks, loss):
 )
 def test_it_learns_and_can_be_tracked_in_the_compiled_and_in_the_plain_loop(tmp_path, xla, points):
     more = [DIAL, f"linearized_vae.penalty_points = {points}", f"training_loop.xla = '{xla}'"]
-    untrained = trained(
-        tmp_path / "0", VECTORS, *LINEARIZED, *more, *TRACKED, "model.training_steps = 0"
-    )
     outcome = trained(
         tmp_path / "1", VECTORS, *LINEARIZED, *more, *TRACKED, "model.training_steps = 400"
     )
-    assert outcome["reconstruction_loss"] < untrained["reconstruction_loss"] / 3
+    assert outcome["reconstruction_loss"] < VARIANCE / 3
     assert len(outcome["polarized_regime"]["delta_kl"]) == 20
     dto = outcome["dto_while_training"]["dto"]
     assert len(dto) == 21 and dto[-1] < 0.3
@@ -142,9 +139,9 @@ def test_a_number_out_of_range_is_refused(name, number):
 
 @pytest.mark.parametrize("number", [float("nan"), float("inf"), "4", None, True])
 def test_what_is_no_number_is_refused(number):
-    with pytest.raises(InputError, match="orthogonality = .*must be a number from 0 on"):
+    with pytest.raises(InputError, match="orthogonality = .*must be a finite number from 0 on"):
         models.LinearizedVAE(beta=1.0, orthogonality=number)
-    with pytest.raises(InputError, match="beta = .*must be a positive number"):
+    with pytest.raises(InputError, match="beta = .*must be a finite number above 0"):
         models.LinearizedVAE(beta=number)
 
 
@@ -174,7 +171,10 @@ def test_penalty_points_are_a_whole_number_of_at_least_1(points):
             ["reconstruction_loss.loss_fn = @bernoulli_loss"],
             "loss_fn = @bernoulli_loss with reconstruction_loss.activation = 'linear'",
         ),
-        (["linearized_vae.orthogonality = -1"], "orthogonality = -1; it must be a number from 0"),
+        (
+            ["linearized_vae.orthogonality = -1"],
+            "orthogonality = -1; it must be a finite number from 0",
+        ),
     ],
 )
 def test_bad_input_is_one_message_before_the_first_step(tmp_path, bindings, message):

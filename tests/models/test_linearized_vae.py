@@ -148,31 +148,6 @@ def test_the_loss_is_the_stated_formula(loss, orthogonality):
 
 
 @pytest.mark.parametrize("loss", [LINEAR_OUTPUT, BERNOULLI], ids=["squared", "bernoulli"])
-def test_at_1_it_is_the_expected_linearized_loss_of_a_vae_with_the_best_sigma(loss):
-    decoder, beta = tanh_decoder(), 0.3
-    means, cost, curvature = numpy_terms(decoder, loss)
-    variance = beta / (beta + np.diagonal(curvature, axis1=1, axis2=2))
-    noise = np.random.default_rng(5).normal(size=(20_000, *means.shape)) * np.sqrt(variance)
-    stochastic = 0.5 * np.einsum("sbi,bij,sbj->sb", noise, curvature, noise)
-    kl = 0.5 * (np.square(means) + variance - np.log(variance) - 1).sum(1)
-    sampled = (cost + stochastic + beta * kl).mean(1)
-    error = sampled.std() / np.sqrt(len(sampled))
-    found = loss_of(decoder, loss=loss, orthogonality=1)
-    assert abs(found - sampled.mean()) < 4 * error
-    assert error < 1e-3 * found
-
-
-@pytest.mark.parametrize("scale", [0.5, 1.1, 2])
-def test_no_other_sigma_makes_that_loss_smaller(scale):
-    means, cost, curvature = numpy_terms(tanh_decoder(), LINEAR_OUTPUT)
-    diagonal, beta = np.diagonal(curvature, axis1=1, axis2=2), 0.3
-    variance = scale * beta / (beta + diagonal)
-    kl = 0.5 * (np.square(means) + variance - np.log(variance) - 1).sum(1)
-    other = np.mean(cost + 0.5 * (variance * diagonal).sum(1) + beta * kl)
-    assert other > loss_of(tanh_decoder(), orthogonality=1) + 1e-3
-
-
-@pytest.mark.parametrize("loss", [LINEAR_OUTPUT, BERNOULLI], ids=["squared", "bernoulli"])
 def test_rotations_of_the_latent_space_change_the_loss_unless_it_is_0(loss):
     def change(orthogonality):
         before = loss_of(tanh_decoder(), loss=loss, orthogonality=orthogonality)
@@ -237,7 +212,7 @@ DEGENERATE = {
 }
 
 
-@pytest.mark.parametrize("beta", [1e-6, 1e-3, 1, 10])
+@pytest.mark.parametrize("beta", [1e-6, 1])
 @pytest.mark.parametrize("name", DEGENERATE)
 def test_loss_and_gradients_are_right_in_float32_for_passive_and_dependent_columns(name, beta):
     decoder = DEGENERATE[name]
@@ -286,13 +261,13 @@ def test_training_a_linear_decoder_ends_at_the_scaled_principal_components(ortho
             session.run(spec.train_op)
         (kernel,) = [v for v in tf.trainable_variables() if v.op.name == "decoder/output/kernel"]
         loss, weights = session.run([spec.loss, kernel])
-    kept = variances[:2] - beta / 2
-    expected = basis[:, :2] * kept @ basis[:, :2].T
+    active = variances[:2] - beta / 2
+    expected = basis[:, :2] * active @ basis[:, :2].T
     np.testing.assert_allclose(weights.T @ weights, expected, atol=1e-3)
     least = beta / 2 * np.sum(1 + np.log(2 / beta * variances[:2])) + variances[2:].sum()
     assert loss == pytest.approx(least, abs=1e-4)
     lengths = np.sort(np.linalg.norm(weights, axis=1))
-    aligned = np.abs(lengths - [0, *np.sqrt(kept[::-1])]).max()
+    aligned = np.abs(lengths - [0, *np.sqrt(active[::-1])]).max()
     assert aligned < 1e-2 if orthogonality else aligned > 0.05
 
 

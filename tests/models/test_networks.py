@@ -33,17 +33,6 @@ def test_networks_have_the_shapes_dlib_asks_for(graph, layers):
     assert kernels == expected + [list(pair) for pair in itertools.pairwise(widths)]
 
 
-def test_networks_without_hidden_layers_are_affine(graph):
-    rng = np.random.default_rng(13)
-    ends = rng.normal(size=(2, 4, 3, 1))
-    inputs = np.concatenate([ends, ends.mean(0, keepdims=True)])
-    means, logvars = models.mlp_encoder(tf.constant(inputs), 2, layers=[])
-    decoded = models.mlp_decoder(means, [4, 3, 1], layers=[])
-    for first, second, middle in value(means, logvars, decoded):
-        np.testing.assert_allclose(middle, (first + second) / 2, atol=1e-10)
-        assert np.abs(first - second).max() > 1e-2
-
-
 def test_hidden_layers_are_activated(graph):
     inputs = np.random.default_rng(14).normal(size=(5, 3))
     decoded = models.mlp_decoder(tf.constant(inputs), [2], layers=[4], activation="tanh")

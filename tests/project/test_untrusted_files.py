@@ -14,7 +14,7 @@ from study_output import add_run
 from vae_ortho_plugin import files
 from vae_ortho_plugin.data import smallnorb
 from vae_ortho_plugin.data.files import npz
-from vae_ortho_plugin.data.files.idx import read_idx
+from vae_ortho_plugin.data.files.mnist_files import read_idx
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.plan.experiments import SYNTH_LINEAR_64, Experiment, Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder

@@ -16,7 +16,7 @@ from cluster_support import (
     wait_until,
 )
 
-from vae_ortho_plugin.data.mnist_files import SHAPES
+from vae_ortho_plugin.data.files.mnist_files import SHAPES
 from vae_ortho_plugin.study.run.machine import available_cores
 
 QUICK = ("--study", "quick", "--epochs", "2", "--seeds", "0-1")

@@ -95,6 +95,14 @@ def test_variants_differ_in_the_one_parameter_that_they_are_named_after():
         for ratio in experiments.AXIS_RATIOS
     ]
     assert ratios == [1.0, 1.2, 1.5, 2.0]
+    limits = {
+        data.name: parameters(STUDY, experiments.limits_experiments(data)[-1], "synth_linear")
+        for data in experiments.LIMITS_VARIANTS
+    }
+    assert limits["synth_linear_angle_45"] == {"factor_angle": 45}
+    assert limits["synth_linear_correlation_0.5"] == {"correlation": 0.5}
+    assert limits["synth_linear_held_out"] == {"held_out": 0.5}
+    assert limits["synth_linear_axis_ratio_1.5"] == {"axis_ratio": 1.5}
 
 
 _TRAINED = ["dto", "ima_contrast"]
@@ -104,8 +112,16 @@ _POSTERIOR = ["loss_decomposition", "precision_gap"]
 @pytest.mark.parametrize(
     ("data", "model", "metrics"),
     [
-        (experiments.SYNTH_LINEAR, "beta_vae", ["score", *_TRAINED, *_POSTERIOR, "pca_alignment"]),
-        (experiments.SYNTH_LINEAR, "autoencoder", ["score", *_TRAINED, "pca_alignment"]),
+        (
+            experiments.SYNTH_LINEAR,
+            "beta_vae",
+            ["score", *_TRAINED, *_POSTERIOR, "pca_alignment", "pca_score"],
+        ),
+        (
+            experiments.SYNTH_LINEAR,
+            "autoencoder",
+            ["score", *_TRAINED, "pca_alignment", "pca_score"],
+        ),
         (experiments.SYNTH_NONLINEAR, "random_decoder", ["score", "dto"]),
         # 10 latents, 3 outputs
         (data_variants.with_10_latents(experiments.SYNTH_LINEAR), "beta_vae", ["score"]),

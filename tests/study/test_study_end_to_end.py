@@ -13,7 +13,7 @@ import sys
 import numpy as np
 import pytest
 
-from vae_ortho_plugin.data.mnist_files import SHAPES
+from vae_ortho_plugin.data.files.mnist_files import SHAPES
 from vae_ortho_plugin.files import SUMS
 from vae_ortho_plugin.files.gin_files import gin_config
 from vae_ortho_plugin.files.locks import locked

@@ -33,6 +33,8 @@ from vae_ortho_plugin.study.run.command import STUDY_DESCRIPTIONS
         (9400, "synth_nonlinear_batch_16/beta_vae/0"),
         (10100, "synth_nonlinear_batch_16_latents_10/beta_vae/0"),
         (11400, "synth_linear_batch_16_axis_ratio_1.5/beta_vae/0"),
+        (12400, "synth_linear_angle_45/beta_vae/0"),
+        (14804, "synth_linear_axis_ratio_1.5_lambda_1/linearized_vae/4"),
     ],
 )
 def test_model_numbers_keep_their_meaning(model_num, name):
@@ -86,11 +88,13 @@ def test_every_study_is_described_and_has_experiments_in_their_order():
         assert numbers == sorted(numbers) != []
 
 
-def test_the_quick_study_has_five_seeds_of_four_models_on_both_synthetic_sets_and_of_the_dial():
+def test_the_quick_study_has_five_seeds_of_the_synthetic_sets_the_dial_and_turned_factors():
     runs = [run for run in select("quick") if run.experiment.data != experiments.MNIST_SHORT]
     assert {run.seed for run in runs} == set(range(5))
     dial = [run for run in runs if run.experiment.model == "linearized_vae"]
-    assert (len(runs), len(dial)) == (55, 15)
+    assert (len(runs), len(dial)) == (70, 15)
+    turned = {run.experiment.model for run in runs if "angle_45" in run.experiment.data.name}
+    assert turned == {"beta_vae", "beta_vae_sigma", "autoencoder"}
     assert {run.experiment.data.name for run in dial} == {
         f"synth_linear_lambda_{weight}" for weight in (0, 1, 4)
     }
@@ -104,11 +108,17 @@ def test_the_dial_has_seven_weights_beside_three_models_on_four_data_sets():
     assert {seeds for one, seeds in plan.items() if one not in of_images} == {10}
 
 
+def test_the_limits_are_four_models_on_ten_data_sets():
+    plan = plan_of("limits")
+    assert len(plan) == 4 * 10 and set(plan.values()) == {5}
+    assert len({experiment.data.name for experiment in plan}) == 2 * 10  # λ is in the name
+
+
 def test_every_experiment_is_in_some_study_and_the_parts_make_the_whole():
-    # With batches of 64, the sweeps and 10 latents are in no study: their numbers were published.
+    # With batches of 64, sweeps of β and 10 latents are in no study: their numbers were published.
     unplanned = set(EXPERIMENTS) - {one for study in STUDIES for one in plan_of(study)}
     assert {one.data.batch_size for one in unplanned} == {64}
-    assert {one.data.name.split("_")[2] for one in unplanned} == {"latents", "beta", "axis"}
+    assert {one.data.name.split("_")[2] for one in unplanned} == {"latents", "beta"}
     full = plan_of("full")
     parts = [plan_of(name) for name in ("synthetic", "mnist", "dsprites")]
     assert {one for part in parts for one in part} == set(full)

@@ -5,7 +5,7 @@ import pytest
 
 from vae_ortho_plugin.data import render_dsprites
 from vae_ortho_plugin.data.dsprites import FILE, is_rendered
-from vae_ortho_plugin.data.mnist_files import SHAPES
+from vae_ortho_plugin.data.files.mnist_files import SHAPES
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.run import command

@@ -66,6 +66,7 @@ def add_run(
         }
     if run.experiment.data.data_set == "synth_linear" and not bare:
         metrics["pca_alignment"] = {"decoder_angle": 3.25, "encoder_angle": 4.0}
+        metrics["pca_score"] = {"pca_score": 0.98, "factor_angle": 0.5, "local_agreement": 1.0}
     if not bare:
         training["dto_while_training"] = {"every": 5000, "steps": [5000, 9000], "dto": [1.0, dto]}
         _draw(files, run)

@@ -19,6 +19,7 @@ _ALSO = {
 _OF_A_MODEL = {
     "loss_decomposition": "samples of the posterior and their reconstructions",
     "pca_alignment": "the images",
+    "pca_score": "the images",
     "self_consistency": "the encoder of decoded images, and β",
 }
 

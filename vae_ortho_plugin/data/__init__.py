@@ -35,6 +35,7 @@ _PLUGIN = {
     "fashion_mnist": ("mnist", "FashionMNIST"),
     "npz": ("npz_data", "NpzData"),
     "image_folder": ("image_folder", "ImageFolder"),
+    "correlated": ("correlated", "CorrelatedData"),
 }
 
 _registered: dict[str, Callable[[], object]] = {}

@@ -12,7 +12,7 @@ from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import check_file
 from vae_ortho_plugin.data.files.origin import has_hash
 from vae_ortho_plugin.data.files.remote import Download, Remote
-from vae_ortho_plugin.data.stored_images import StoredFiles, StoredImages, grid
+from vae_ortho_plugin.data.stored_images import StoredFiles, StoredImages, check_array, grid
 from vae_ortho_plugin.errors import InputError
 
 # As in dlib, below the data root.
@@ -51,8 +51,11 @@ def check_official(path: Path) -> None:
     if _checked_sizes(path) != SIZES:
         raise InputError(f"{path}: expected factors of sizes {SIZES}.")
     with npz.opened(path, "dSprites") as archive:
-        npz.check_shape(path, archive, "latents_values", "float64", (math.prod(SIZES), len(SIZES)))
-        npz.check_shape(path, archive, "metadata", "object", ())
+        for key, dtype, shape in (
+            ("latents_values", "float64", (math.prod(SIZES), len(SIZES))),
+            ("metadata", "object", ()),
+        ):
+            check_array(path, key, npz.stated(archive, key), dtype, shape)
         damaged = archive.testzip()
     if damaged:
         raise InputError(f"{path}: {damaged} in it is damaged.")
@@ -153,5 +156,6 @@ def _checked_sizes(path: Path) -> tuple[int, ...]:
             raise InputError(
                 f"{path}: its latents_classes are not all combinations of six factors in order."
             )
-        npz.check_shape(path, archive, "imgs", "uint8", (math.prod(sizes), 64, 64))
+        shape = (math.prod(sizes), 64, 64)
+        check_array(path, "imgs", npz.stated(archive, "imgs"), "uint8", shape)
     return sizes

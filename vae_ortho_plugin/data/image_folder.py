@@ -5,7 +5,6 @@ import collections
 import functools
 import os
 import stat
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -13,10 +12,11 @@ import gin
 import numpy as np
 
 from vae_ortho_plugin.data import own_data
-from vae_ortho_plugin.data.files import image_file
+from vae_ortho_plugin.data.files import image_file, npz
 from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import contents
 from vae_ortho_plugin.data.own_data import OwnData
+from vae_ortho_plugin.engine import progress
 from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
 
 # Of the formats BMP, GIF, JPEG, PNG, PPM, TIFF and WebP.
@@ -33,7 +33,7 @@ class ImageFolder(OwnData):
     """The images below a folder, sorted by path, shuffled by a seed and split 80 %, 10 %, 10 %.
 
     Links are followed, hidden files and folders (`.name`) left out, and a file that is there under two
-    names is one image. A process keeps the images once, as bytes, or those of more than 8 bits as
+    names is one image. A process holds the images once, as bytes, or those of more than 8 bits as
     float32; observations lie in [0, 1].
     """
 
@@ -164,9 +164,7 @@ def _read(
     files: list[Path], count: str, read: Callable[[Path], np.ndarray], seed: int
 ) -> np.ndarray:
     """uint8, or float32 from 0 to 1, [n, height, width, channels], shuffled."""
-    from vae_ortho_plugin.data.files import npz
-
-    print(f"vae_ortho_plugin: {count}", file=sys.stderr)
+    progress.say(count)
     first = read(files[0])
     images = npz.aligned((len(files), *first.shape), first.dtype)
     for place, number in enumerate(np.random.RandomState(seed).permutation(len(files))):
@@ -183,10 +181,9 @@ def _read(
             )
         images[place] = image
     if images.dtype != np.uint8:
-        print(
-            f"vae_ortho_plugin: they have more than 8 bits; values from {images.min():.4g} to "
-            f"{images.max():.4g}, where 0 is black and 1 is white",
-            file=sys.stderr,
+        progress.say(
+            f"they have more than 8 bits; values from {images.min():.4g} to {images.max():.4g}, "
+            "where 0 is black and 1 is white"
         )
     images.flags.writeable = False
     return images

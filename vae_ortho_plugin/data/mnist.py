@@ -5,7 +5,7 @@ import gin
 import numpy as np
 
 from vae_ortho_plugin.data.files.location import data_root, remedy
-from vae_ortho_plugin.data.mnist_files import SHAPES, load_shuffled
+from vae_ortho_plugin.data.files.mnist_files import SHAPES, load_shuffled
 from vae_ortho_plugin.data.sampling.split_data import SPLITS, SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError, check_whole
 

@@ -94,7 +94,7 @@ class OwnData(SplitGroundTruthData):
             raise InputError(
                 f"No training point has the class numbers {missing} of the factors "
                 f"{', '.join(self.factor_names)}. This metric or picture changes one factor and "
-                "keeps the others; that needs data with all combinations of factors."
+                "leaves the others; that needs data with all combinations of factors."
             )
         return self._scaled(self._observations[self._training_points.draw(factors, random_state)])
 

@@ -6,15 +6,15 @@ keeps unchanged. All arithmetic is float64.
 """
 
 import itertools
-import numbers
 from typing import ClassVar
 
 import gin
 import numpy as np
 from scipy.spatial.transform import Rotation
 
+from vae_ortho_plugin.data.sampling.factor_pair import check_pair, correlated, outside_corner
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
-from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
+from vae_ortho_plugin.errors import InputError, check_between, check_one_of, check_whole
 
 NUM_STEPS = 20
 
@@ -23,15 +23,23 @@ _LAWS = ("normal", "uniform", "fan_in")
 _TANH = ("all", "hidden")
 
 
-def linear_matrix(axis_ratio: float = 2.0) -> np.ndarray:
-    """The matrix [3, 2] of Synth. Lin.
+def linear_matrix(axis_ratio: float = 2.0, factor_angle: float = 0.0) -> np.ndarray:
+    """The matrix [3, 2] of Synth. Lin., E diag(r, 1) R(φ).
 
-    It stretches the first axis by `axis_ratio`, embeds the plane in R^3 and rotates by 45 degrees
-    (right-handed) about (1, -1, 1); its columns are orthogonal, of length `axis_ratio` and 1.
+    R turns the plane by φ degrees, diag stretches the first axis by r, and E embeds the plane in
+    R^3 and rotates by 45 degrees about (1, -1, 1); both turns are right-handed. The principal
+    directions of the square's image are the columns of E. At φ = 0 so are the columns of the matrix,
+    of length r and 1.
+
+    Args:
+        axis_ratio: r.
+        factor_angle: φ.
     """
     axis = np.array([1.0, -1.0, 1.0]) / np.sqrt(3.0)
     rotation = Rotation.from_rotvec(np.pi / 4 * axis).as_matrix()
-    return rotation[:, :2] * np.array([axis_ratio, 1.0])
+    cosine, sine = np.cos(np.radians(factor_angle)), np.sin(np.radians(factor_angle))
+    turn = np.array([[cosine, -sine], [sine, cosine]])
+    return (rotation[:, :2] * np.array([axis_ratio, 1.0])) @ turn
 
 
 def random_layers(
@@ -72,9 +80,9 @@ def mlp_map(points: np.ndarray, layers: Layers, tanh: str = "all") -> np.ndarray
 
 
 class EmbeddedSquare(SplitGroundTruthData):
-    """Points w ~ U([0, 1]^2) and their images under `observations_of`.
+    """Points w of the unit square and their images under `observations_of`.
 
-    The factors w are continuous, and `split` returns them. dlib's metrics and pictures need class
+    Each factor is uniform in [0, 1], and by default they are independent. The factors w are continuous, and `split` returns them. dlib's metrics and pictures need class
     numbers: they get the cell 0 ... 19 of each factor on a grid of NUM_STEPS = 20 cells, as many as
     dlib's discretizer has bins. The position within the cell is noise to dlib.
     """
@@ -82,10 +90,13 @@ class EmbeddedSquare(SplitGroundTruthData):
     factor_names: ClassVar = ["w1", "w2"]
     factor_kinds: ClassVar = ["continuous", "continuous"]
 
-    def __init__(self, num_points: int, seed: int):
+    def __init__(self, num_points: int, seed: int, correlation: float, held_out: float | None):
         check_whole("num_points", num_points, at_least=10)
         check_whole("seed", seed)
-        points = np.random.RandomState(seed).random_sample((num_points, 2))
+        check_pair(correlation, held_out)
+        uniform = np.random.RandomState(seed).random_sample((num_points, 2))
+        points = correlated(uniform, correlation)
+        points = points[outside_corner(points, held_out)]
         super().__init__(_as_images(self.observations_of(points)), points)
 
     def observations_of(self, points: np.ndarray) -> np.ndarray:
@@ -125,28 +136,47 @@ class EmbeddedSquare(SplitGroundTruthData):
         return (self._factors[indices] * NUM_STEPS).astype(np.int64)
 
 
-@gin.configurable("synth_linear", allowlist=["axis_ratio", "num_points", "seed"])
+@gin.configurable(
+    "synth_linear",
+    allowlist=["axis_ratio", "num_points", "seed", "factor_angle", "correlation", "held_out"],
+)
 class SynthLinear(EmbeddedSquare):
     """Synth. Lin.: the square stretched, embedded in R^3 and rotated (`linear_matrix`).
 
     Args:
         axis_ratio: stretch of the first axis, > 0; the paper's is 2, Suppl. C uses 1, 1.2 and 1.5.
-        num_points: points in all splits together.
+        num_points: points that are drawn for all splits together.
         seed: of the points.
+        factor_angle: degrees, between -180 and 180, by which the square is turned before it is
+            stretched; the factors stay the coordinates before the turn.
+        correlation: ρ of the factors' Gaussian copula, between -1 and 1 (`correlated`).
+        held_out: c, between 0 and 1: of the points that are drawn, those with w1 >= c and w2 >= c are
+            left out of all splits; None for none.
     """
 
-    def __init__(self, axis_ratio: float = 2.0, num_points: int = 50_000, seed: int = 0):
-        if not (isinstance(axis_ratio, numbers.Real) and 0 < axis_ratio < np.inf):
-            raise InputError(f"axis_ratio = {axis_ratio!r}; it must be a positive number.")
-        self.axis_ratio, self._matrix = axis_ratio, linear_matrix(axis_ratio)
-        super().__init__(num_points, seed)
+    def __init__(
+        self,
+        axis_ratio: float = 2.0,
+        num_points: int = 50_000,
+        seed: int = 0,
+        factor_angle: float = 0.0,
+        correlation: float = 0.0,
+        held_out: float | None = None,
+    ):
+        check_between("axis_ratio", axis_ratio, 0, np.inf)
+        check_between("factor_angle", factor_angle, -180, 180)
+        self.axis_ratio, self._matrix = axis_ratio, linear_matrix(axis_ratio, factor_angle)
+        super().__init__(num_points, seed, correlation, held_out)
 
     def observations_of(self, points: np.ndarray) -> np.ndarray:
         return points @ self._matrix.T
 
 
 @gin.configurable(
-    "synth_nonlinear", allowlist=["num_points", "seed", "weight_seed", "weight_law", "tanh"]
+    "synth_nonlinear",
+    allowlist=[
+        *("num_points", "seed", "weight_seed", "weight_law", "tanh", "correlation", "held_out")
+    ],
 )
 class SynthNonlinear(EmbeddedSquare):
     """Synth. Non-Lin.: the square mapped to R^6 by a fixed random MLP 2-10-6 (`mlp_map`).
@@ -156,11 +186,13 @@ class SynthNonlinear(EmbeddedSquare):
     0 to 8 whose beta-VAE is closest to the paper's in Table 2.
 
     Args:
-        num_points: points in all splits together.
+        num_points: points that are drawn for all splits together.
         seed: of the points.
         weight_seed: of the MLP.
         weight_law: of its weights and biases: 'normal', 'uniform' or 'fan_in' (`random_layers`).
         tanh: 'all' for a tanh after both layers, 'hidden' for a linear output.
+        correlation, held_out: as of `SynthLinear`. It has no factor_angle: the law of the normal
+            weights does not change when the square is turned.
     """
 
     def __init__(
@@ -170,13 +202,15 @@ class SynthNonlinear(EmbeddedSquare):
         weight_seed: int = 7,
         weight_law: str = "normal",
         tanh: str = "all",
+        correlation: float = 0.0,
+        held_out: float | None = None,
     ):
         check_whole("weight_seed", weight_seed)
         check_one_of("weight_law", weight_law, _LAWS)
         check_one_of("tanh", tanh, _TANH)
         self._layers = random_layers(weight_seed, law=weight_law)
         self._tanh = tanh
-        super().__init__(num_points, seed)
+        super().__init__(num_points, seed, correlation, held_out)
 
     @property
     def weights(self) -> list[dict[str, list]]:

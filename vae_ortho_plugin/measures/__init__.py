@@ -18,6 +18,8 @@ Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Ac
     loss_decomposition          deterministic and stochastic reconstruction loss (Prop. 4)
     principal_components, encoder_directions, matched_angles
                                 angles between PCA's directions and the latents' (Sec. 2.3)
+    pca_score                   disentanglement score of the data's own principal components, which
+                                need not be the factors
     triangular_factors, right_singular_vectors, nearest_signed_permutation
                                 the steps that DtO consists of
 
@@ -60,6 +62,7 @@ from vae_ortho_plugin.measures.pca_alignment import (
     matched_angles,
     principal_components,
 )
+from vae_ortho_plugin.measures.pca_score import PcaScore, pca_score
 from vae_ortho_plugin.measures.polarized_regime import (
     ACTIVE_STD,
     LatentTypes,
@@ -83,6 +86,7 @@ __all__ = [
     "MatchedAngles",
     "Mcc",
     "OverPoints",
+    "PcaScore",
     "PolarizedRegime",
     "PrecisionGap",
     "PrincipalComponents",
@@ -101,6 +105,7 @@ __all__ = [
     "mean_abs_cosine",
     "nearest_signed_permutation",
     "optimum",
+    "pca_score",
     "polarized_regime",
     "precision_gap",
     "principal_components",

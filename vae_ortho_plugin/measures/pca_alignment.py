@@ -46,7 +46,7 @@ class PrincipalComponents(Result):
         Raises:
             InputError: observations of another size, or a value that is not finite.
         """
-        flat = _flat("observations", observations)
+        flat = flat_observations("observations", observations)
         if flat.shape[1] != len(self.mean):
             raise InputError(
                 f"The principal directions are those of observations of {len(self.mean)} numbers; "
@@ -78,7 +78,7 @@ def principal_components(batches: Iterable[ArrayLike], at_most: int) -> Principa
     shift: NDArray[np.float64] = np.zeros(0)
     sums, squares = shift, shift
     for n, batch in enumerate(batches):
-        flat = _flat(f"batches[{n}]", batch)
+        flat = flat_observations(f"batches[{n}]", batch)
         if not count:
             outputs = flat.shape[1]
             shift, sums, squares = (
@@ -211,7 +211,7 @@ def _units(name: str, vectors: ArrayLike) -> tuple[NDArray[np.float64], NDArray[
     return rows / lengths[:, None], norms
 
 
-def _flat(name: str, observations: ArrayLike) -> NDArray[np.float64]:
+def flat_observations(name: str, observations: ArrayLike) -> NDArray[np.float64]:
     """[points, outputs] in float64 of observations [points, ...]."""
     array = real_array(name, observations, booleans=True)
     if array.ndim < 2 or not array.size:

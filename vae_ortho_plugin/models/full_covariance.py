@@ -64,16 +64,14 @@ def scale_tril(log_squared_diagonal: tf.Tensor, below_diagonal: tf.Tensor) -> tf
             [batch, d(d−1)/2].
     """
     latents = int(log_squared_diagonal.shape[1])
-    cells = [(row, column) for row in range(latents) for column in range(row)]
-    columns = [[None] * latents for _ in range(latents)]
     diagonal = tf.exp(log_squared_diagonal / 2)
     zero = tf.zeros_like(diagonal[:, 0])
+    rows = []
     for row in range(latents):
-        for column in range(latents):
-            columns[row][column] = diagonal[:, row] if row == column else zero
-    for index, (row, column) in enumerate(cells):
-        columns[row][column] = below_diagonal[:, index]
-    return tf.stack([tf.stack(entries, 1) for entries in columns], 1)
+        first = row * (row - 1) // 2
+        below = [below_diagonal[:, first + column] for column in range(row)]
+        rows.append(tf.stack([*below, diagonal[:, row], *[zero] * (latents - row - 1)], 1))
+    return tf.stack(rows, 1)
 
 
 def _configured_latents(input_tensor: tf.Tensor) -> int:

@@ -30,13 +30,11 @@ Regularization in β-VAEs", ICML 2020, integrate the noise out like this. For β
 the contrast of independent mechanism analysis, Gresele et al., NeurIPS 2021 (`measures.ima_contrast`).
 """
 
-import numbers
-
 import gin
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.errors import InputError, check_whole
+from vae_ortho_plugin.errors import InputError, check_between, check_whole
 from vae_ortho_plugin.models.base import PaperVAE
 from vae_ortho_plugin.models.loss_curvature import loss_curvature
 
@@ -75,8 +73,8 @@ class LinearizedVAE(PaperVAE):
         orthogonality: float = 1.0,
         penalty_points: int | None = None,
     ):
-        _check_number("linearized_vae.beta", beta, positive=True)
-        _check_number("linearized_vae.orthogonality", orthogonality, positive=False)
+        check_between("linearized_vae.beta", beta, 0, np.inf)
+        check_between("linearized_vae.orthogonality", orthogonality, 0, np.inf, or_least=True)
         if penalty_points is not None:
             check_whole("linearized_vae.penalty_points", penalty_points, at_least=1)
         self.beta = beta
@@ -182,10 +180,3 @@ def hadamard_gap(relative: tf.Tensor) -> tf.Tensor:
         outer = column[:, :, tf.newaxis] * column[:, tf.newaxis, :]
         rest = rest[:, 1:, 1:] - outer / pivot[:, tf.newaxis, tf.newaxis]
     return -log_det
-
-
-def _check_number(name: str, value: object, positive: bool) -> None:
-    valid = isinstance(value, numbers.Real) and not isinstance(value, bool)
-    if not (valid and 0 <= value < np.inf and (value > 0 or not positive)):
-        needed = "a positive number" if positive else "a number from 0 on"
-        raise InputError(f"{name} = {value!r}; it must be {needed}.")

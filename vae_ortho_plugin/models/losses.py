@@ -8,7 +8,7 @@ import gin
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.decoder.forward_mode import ACTIVATIONS
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import check_one_of
 
 
 @gin.configurable("squared_error", allowlist=[])
@@ -28,11 +28,7 @@ def squared_error(
     Raises:
         InputError: an unknown activation.
     """
-    if activation not in ACTIVATIONS:
-        raise InputError(
-            f"reconstruction_loss.activation = {activation!r} is unknown to squared_error; "
-            f"take one of {', '.join(ACTIVATIONS)}."
-        )
+    check_one_of("reconstruction_loss.activation", activation, ACTIVATIONS)
     difference = true_images - ACTIVATIONS[activation](reconstructed_images)
     return tf.reduce_sum(tf.square(difference), list(range(1, difference.shape.rank)))
 

@@ -68,18 +68,13 @@ def mlp_decoder(
     Args:
         latent_tensor: latents [batch, num_latent].
         output_shape: shape of an observation.
-        is_training: unused; dlib passes it.
-        layers: widths of the hidden layers; an empty list makes the decoder affine.
-        activation: 'relu', 'tanh' or 'sigmoid', after each hidden layer.
-        initial_weights: 'fan_in' (weights and biases uniform in ±1/sqrt(inputs of the layer)) or
-            'glorot' (Glorot uniform, biases zero: dlib's own networks).
+        is_training, layers, activation, initial_weights: as of `mlp_encoder`.
 
     Returns:
         Observations before the output activation, [batch, *output_shape].
 
     Raises:
-        InputError: unknown activation or initial_weights, or a width that is not a positive
-            integer.
+        InputError: as `mlp_encoder`.
     """
     del is_training
     dense = _dense("mlp_decoder", initial_weights)
@@ -91,13 +86,13 @@ def mlp_decoder(
 def _hidden_layers(
     name: str, tensor: tf.Tensor, widths: Sequence[int], activation: str, dense: Callable
 ) -> tf.Tensor:
-    function = _activation(name, activation)
+    check_one_of(f"{name}.activation", activation, _ACTIVATIONS)
     for number, width in enumerate(widths, 1):
         if not isinstance(width, int) or width < 1:
             raise InputError(
                 f"{name}.layers = {list(widths)}: each width must be a positive integer."
             )
-        tensor = dense(tensor, width, activation=function, name=f"hidden{number}")
+        tensor = dense(tensor, width, activation=_ACTIVATIONS[activation], name=f"hidden{number}")
     return tensor
 
 
@@ -115,8 +110,3 @@ def _dense(name: str, initial_weights: str) -> Callable[..., tf.Tensor]:
         )
 
     return dense
-
-
-def _activation(name: str, activation: str) -> Callable[[tf.Tensor], tf.Tensor]:
-    check_one_of(f"{name}.activation", activation, _ACTIVATIONS)
-    return _ACTIVATIONS[activation]

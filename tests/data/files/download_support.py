@@ -10,8 +10,7 @@ import threading
 import numpy as np
 import pytest
 
-from vae_ortho_plugin.data import mnist_files
-from vae_ortho_plugin.data.files import download, remote
+from vae_ortho_plugin.data.files import download, mnist_files, remote
 from vae_ortho_plugin.data.files.location import VARIABLE
 
 SHAPES = {"train-images-idx3-ubyte": (60, 28, 28), "t10k-labels-idx1-ubyte": (10,)}

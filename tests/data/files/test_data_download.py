@@ -10,8 +10,8 @@ import pytest
 from disentanglement_lib.data.ground_truth import named_data
 from download_support import ARRAYS, SHAPES, idx_gzip, offer, server  # noqa: F401
 
-from vae_ortho_plugin.data import dsprites, mnist_files, render_dsprites
-from vae_ortho_plugin.data.files import download, remote
+from vae_ortho_plugin.data import dsprites, render_dsprites
+from vae_ortho_plugin.data.files import download, mnist_files, remote
 from vae_ortho_plugin.data.files.location import VARIABLE
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files.locks import locked
@@ -177,7 +177,7 @@ def test_every_data_set_of_dlib_has_a_command():
         named_data.get_named_ground_truth_data("none")
     known = set(str(error.value).partition("Known: ")[2].partition(".")[0].split(", "))
     assert {"mpi3d_real", "cars3d"} < known
-    made = {"dummy_data", "image_folder", "npz", "synth_linear", "synth_nonlinear"}
+    made = {"correlated", "dummy_data", "image_folder", "npz", "synth_linear", "synth_nonlinear"}
     for name in known - made - {"abstract_dsprites"}:
         assert download.needed(name)
     assert download.needed("scream_dsprites") == ["dsprites", "scream"]

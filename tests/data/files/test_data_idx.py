@@ -5,7 +5,7 @@ import struct
 import numpy as np
 import pytest
 
-from vae_ortho_plugin.data.files.idx import read_idx
+from vae_ortho_plugin.data.files.mnist_files import read_idx
 from vae_ortho_plugin.errors import InputError
 
 ARRAY = np.arange(24, dtype=np.uint8).reshape(4, 3, 2)

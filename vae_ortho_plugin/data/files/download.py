@@ -11,7 +11,8 @@ import argparse
 import sys
 from pathlib import Path
 
-from vae_ortho_plugin.data import cars3d, dsprites, mnist_files, mpi3d, shapes3d, smallnorb
+from vae_ortho_plugin.data import cars3d, dsprites, mpi3d, shapes3d, smallnorb
+from vae_ortho_plugin.data.files import mnist_files
 from vae_ortho_plugin.data.files.location import VARIABLE, data_root, exists
 from vae_ortho_plugin.data.files.remote import fetch
 from vae_ortho_plugin.errors import InputError

@@ -5,30 +5,30 @@ import contextlib
 import hashlib
 import os
 from collections.abc import Iterable, Iterator
-from contextvars import ContextVar
 from pathlib import Path
 
 # A file is hashed in this many blocks at most, evenly spread over it, so that 64 MiB are read: 0.1 s. The
 # sizes of files and the last block of each, where npz files have the check sums of their arrays, are always in.
 _BLOCKS, _BLOCK = 1024, 1 << 16
 
-_noted: ContextVar[list[Path] | None] = ContextVar("files_of_data_set", default=None)
+# The lists that `noted` fills.
+_open: list[list[Path]] = []
 
 
 @contextlib.contextmanager
 def noted() -> Iterator[list[Path]]:
-    """Within: the files of which a data set is made come into the list."""
+    """Within: the files of which data sets are made come into the list."""
     files: list[Path] = []
-    token = _noted.set(files)
+    _open.append(files)
     try:
         yield files
     finally:
-        _noted.reset(token)
+        _open.pop()
 
 
 def note(files: Iterable[Path]) -> None:
     """Notes that a data set is made of these files, read now or before."""
-    if (noted_files := _noted.get()) is not None:
+    for noted_files in _open:
         noted_files.extend(files)
 
 

@@ -95,8 +95,8 @@ def _above(values: np.ndarray, least: np.generic) -> np.ndarray:
     return values.astype(np.float64) - np.float64(least)
 
 
-class _OwnData(GroundTruthData):
-    """A user's data set as dlib calls it, its factors checked; everything else is the data set's own."""
+class _OwnData:
+    """A user's data set as dlib calls it, its factors checked; all else is its own."""
 
     def __init__(self, data: GroundTruthData, name: str):
         self._data, self._name = data, name
@@ -105,10 +105,6 @@ class _OwnData(GroundTruthData):
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._data, name)
-
-    @property
-    def num_factors(self) -> int:
-        return self._data.num_factors
 
     @property
     def factors_num_values(self) -> list[int]:
@@ -121,19 +117,11 @@ class _OwnData(GroundTruthData):
     def sample_factors(self, num: int, random_state: np.random.RandomState) -> np.ndarray:
         return self._checked(self._data.sample_factors(num, random_state))
 
-    def sample_observations_from_factors(
-        self, factors: np.ndarray, random_state: np.random.RandomState
-    ) -> np.ndarray:
-        return self._data.sample_observations_from_factors(factors, random_state)
-
     def sample(
         self, num: int, random_state: np.random.RandomState
     ) -> tuple[np.ndarray, np.ndarray]:
         factors, observations = self._data.sample(num, random_state)
         return self._checked(factors), observations
-
-    def sample_observations(self, num: int, random_state: np.random.RandomState) -> np.ndarray:
-        return self._data.sample_observations(num, random_state)
 
     def _checked(self, factors: object) -> np.ndarray:
         """Factors as the data set returned them; InputError unless they are `_columns`."""
@@ -179,7 +167,7 @@ class BinnedFactors(_OwnData):
         factors = np.asarray(factors)
         if np.issubdtype(factors.dtype, np.integer):
             factors = self._binning.draw(factors, random_state)
-        return super().sample_observations_from_factors(factors, random_state)
+        return self._data.sample_observations_from_factors(factors, random_state)
 
     def sample(
         self, num: int, random_state: np.random.RandomState

@@ -4,6 +4,8 @@
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
+from vae_ortho_plugin.data.stored_images import ScaledImages
+
 _NUMBERED = (
     "dsprites.DSprites",
     "cars3d.Cars3D",
@@ -14,13 +16,19 @@ _NUMBERED = (
 
 
 class NumberedImages:
-    """A data set of dlib whose observations are its stored images and nothing else."""
+    """A data set of dlib whose observations are its stored images and nothing else.
 
-    def __init__(self, data: GroundTruthData):
-        self._data = data
+    Attributes:
+        stored: the images as they are stored, [n, ...].
+        scale: factor from stored values to observations.
+    """
+
+    def __init__(self, data: GroundTruthData, scale: float):
+        self._data, self.scale = data, scale
+        self.stored = data.images.stored if isinstance(data.images, ScaledImages) else data.images
 
     def __len__(self) -> int:
-        return len(self._data.images)
+        return len(self.stored)
 
     def numbers(self, factors: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
         """Numbers int64 [n] of the images that `sample_observations_from_factors` would return.
@@ -45,7 +53,10 @@ class NumberedImages:
 
 def numbered_images(data: GroundTruthData) -> NumberedImages | None:
     """The images by number; None for other data sets: variants of dSprites add noise or colour."""
-    return NumberedImages(data) if dlib_name(type(data)) in _NUMBERED else None
+    name = dlib_name(type(data))
+    if name not in _NUMBERED:
+        return None
+    return NumberedImages(data, scale=1.0 if name == "dsprites.DSprites" else 1 / 255)
 
 
 def _is_mpi3d(data: GroundTruthData) -> bool:

@@ -10,7 +10,6 @@ from vae_ortho_plugin.data.files import npz
 from vae_ortho_plugin.data.files.cache import cached, is_cached
 from vae_ortho_plugin.data.sampling.numbered import numbered_images
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
-from vae_ortho_plugin.data.stored_images import ScaledImages
 from vae_ortho_plugin.engine import progress
 
 # Share of the available memory that a copy of mapped images may take.
@@ -26,19 +25,13 @@ def resident_observations(ground_truth_data: GroundTruthData) -> tuple[np.ndarra
     are latent, because dlib draws every factor uniformly and independently. The coloured and noisy
     variants of dSprites add noise to every sample.
     """
-    # Imported here, because dlib's data sets import the module whose patch imports this one.
-    from disentanglement_lib.data.ground_truth import dsprites
-
     if isinstance(ground_truth_data, SplitGroundTruthData):
         return ground_truth_data.resident_observations()
-    if numbered_images(ground_truth_data) is None:
-        return None
-    images = ground_truth_data.images
-    stored = in_memory(images.stored if isinstance(images, ScaledImages) else images)
+    images = numbered_images(ground_truth_data)
+    stored = None if images is None else in_memory(images.stored)
     if stored is None:
         return None
-    scale = 1.0 if type(ground_truth_data) is dsprites.DSprites else 1 / 255
-    return stored.reshape(-1, *ground_truth_data.observation_shape), scale
+    return stored.reshape(-1, *ground_truth_data.observation_shape), images.scale
 
 
 def in_memory(images: np.ndarray) -> np.ndarray | None:

@@ -60,7 +60,9 @@ def of_finished_step(directory: str, step: str) -> Iterator[None]:
     import_path.import_as(gin_file)
     previous = gin_files.step_config(directory, step)
     name = previous.get("dataset.name")
-    own_prefix = f"{name.name if isinstance(name, Reference) else name}."
+    # The data set 'correlated' is made of another one.
+    made_of_names = [name, previous.get("correlated.dataset")]
+    prefixes = tuple(f"{n.name if isinstance(n, Reference) else n}." for n in made_of_names)
     if not isinstance(name, (str, Reference)):
         raise InputError(
             f"{gin_file} has dataset.name = {name}, which is not the name of a data set. Bind "
@@ -69,7 +71,7 @@ def of_finished_step(directory: str, step: str) -> Iterator[None]:
     own = {
         parameter: value
         for parameter, value in previous.items()
-        if parameter.startswith(own_prefix) and not _is_bound(parameter)
+        if parameter.startswith(prefixes) and not _is_bound(parameter)
     }
     with gin.unlock_config():
         for parameter, value in {"dataset.name": name, **own}.items():

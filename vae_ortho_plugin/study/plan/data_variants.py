@@ -113,7 +113,7 @@ def _variant(
         name=f"{data.name}_{suffix}",
         plain_title=f"{data.plain_title}, {title}",
         epochs=epochs or data.epochs,
-        bindings=replaced,
+        bindings=(*data.bindings, *replaced),
     )
 
 
@@ -147,6 +147,23 @@ def with_axis_ratio(data: DataVariant, ratio: float) -> DataVariant:
     """Synth. Lin. with another ratio of its axes (Suppl. C)."""
     binding = f"synth_linear.axis_ratio = {ratio}"
     return _variant(data, f"axis_ratio_{ratio}", f"axis ratio {ratio}", binding)
+
+
+def with_factor_angle(data: DataVariant, degrees: int) -> DataVariant:
+    """Synth. Lin. whose square is turned before it is stretched."""
+    binding = f"synth_linear.factor_angle = {degrees}"
+    return _variant(data, f"angle_{degrees}", f"factors at {degrees}°", binding)
+
+
+def with_correlation(data: DataVariant, value: float) -> DataVariant:
+    """Synth. Lin. with correlated factors."""
+    binding = f"synth_linear.correlation = {value}"
+    return _variant(data, f"correlation_{value}", f"correlation {value}", binding)
+
+
+def with_held_out(data: DataVariant) -> DataVariant:
+    """Synth. Lin. without the corner where both factors are above 1/2."""
+    return _variant(data, "held_out", "a corner held out", "synth_linear.held_out = 0.5")
 
 
 def with_epochs(data: DataVariant, number: int) -> DataVariant:

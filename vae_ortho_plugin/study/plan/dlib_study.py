@@ -89,7 +89,7 @@ def metrics_of(experiment: Experiment) -> list[str]:
     if experiment.model in experiments.MODELS_WITH_POSTERIOR:
         metrics += ["loss_decomposition", "precision_gap"]
     if experiment.data.data_set == "synth_linear" and experiment.model != "random_decoder":
-        metrics.append("pca_alignment")
+        metrics += ["pca_alignment", "pca_score"]
     return metrics
 
 

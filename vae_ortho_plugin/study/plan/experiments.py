@@ -16,7 +16,10 @@ from vae_ortho_plugin.study.plan.data_variants import (
     with_10_latents,
     with_axis_ratio,
     with_beta,
+    with_correlation,
     with_epochs,
+    with_factor_angle,
+    with_held_out,
     with_orthogonality,
 )
 
@@ -163,6 +166,24 @@ def dial_experiment(data: DataVariant, weight: float) -> Experiment:
     return Experiment(with_orthogonality(data, weight), "linearized_vae")
 
 
+# Data whose factors are more or less the principal directions; the first one is the paper's.
+FACTOR_ANGLES = (15, 30, 45)
+LIMITS_VARIANTS = (
+    SYNTH_LINEAR_64,
+    *(with_factor_angle(SYNTH_LINEAR_64, degrees) for degrees in FACTOR_ANGLES),
+    *(with_correlation(SYNTH_LINEAR_64, value) for value in (0.5, 0.9)),
+    with_held_out(SYNTH_LINEAR_64),
+    *(axis_ratio_experiment(ratio, SYNTH_LINEAR_64).data for ratio in (1.0, 1.2, 1.5)),
+)
+_SAMPLED_MODELS = ("beta_vae", "beta_vae_sigma", "autoencoder")
+
+
+def limits_experiments(data: DataVariant) -> tuple[Experiment, ...]:
+    """The experiments on data of LIMITS_VARIANTS: three sampled models, and the linearized one with λ = 1."""
+    sampled = (Experiment(data, model) for model in _SAMPLED_MODELS)
+    return (*sampled, dial_experiment(data, 1.0))
+
+
 # The paper's data sets, in the order of its tables.
 TABLE_VARIANTS = (DSPRITES, SYNTH_LINEAR, SYNTH_NONLINEAR, MNIST, FASHION_MNIST)
 # The synthetic sets with larger batches.
@@ -209,6 +230,12 @@ EXPERIMENTS = (
     *(beta_experiment(SYNTH_NONLINEAR, value) for value in (1e-6, 1e-5, 1e-4, 1e-2, 1e-1)),
     *(axis_ratio_experiment(ratio) for ratio in (1.0, 1.2, 1.5)),
     Experiment(DSPRITES, "linearized_vae"),
+    *(
+        experiment
+        for data in LIMITS_VARIANTS[1:]
+        for experiment in limits_experiments(data)
+        if experiment.model != "beta_vae" or "axis_ratio" not in data.name  # has a number above
+    ),
 )
 
 

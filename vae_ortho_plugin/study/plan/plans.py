@@ -39,6 +39,12 @@ _DIAL = {
         *(Experiment(data, model) for model in models),
     )
 }
+_LIMITS = {
+    experiment: 5
+    for data in experiments.LIMITS_VARIANTS
+    for experiment in experiments.limits_experiments(data)
+}
+_TURNED_BY_45 = experiments.with_factor_angle(experiments.SYNTH_LINEAR_64, 45)
 _FULL = {**_SUPPLEMENT_C, **_TABLE_1, **_TABLE_2, **_FIGURE_4}
 
 
@@ -51,6 +57,7 @@ STUDIES: dict[str, Plan] = {
     "quick": {
         **{one: 1 if one.data == experiments.MNIST_SHORT else 5 for one in EXPERIMENTS[:10]},
         **{dial_experiment(experiments.SYNTH_LINEAR_64, weight): 5 for weight in (0.0, 1.0, 4.0)},
+        **{one: 5 for one in _LIMITS if one.data == _TURNED_BY_45},
     },
     "synthetic": _on("synth_linear", "synth_nonlinear"),
     "mnist": _on("mnist", "fashion_mnist"),
@@ -61,6 +68,7 @@ STUDIES: dict[str, Plan] = {
     "figure_4": _FIGURE_4,
     "supplement_c": _SUPPLEMENT_C,
     "dial": _DIAL,
+    "limits": _LIMITS,
 }
 
 

@@ -15,8 +15,9 @@ from vae_ortho_plugin.errors import InputError
 
 STUDY_DESCRIPTIONS = {
     "quick": "the synthetic sets (5 seeds of beta-VAE, autoencoder, beta-VAE with full covariance, "
-    "random decoder, all of the paper's 600 epochs; on Synth. Lin. also linearized_vae at three weights); "
-    "and where $DISENTANGLEMENT_LIB_DATA has MNIST, VAE and autoencoder on it for 5 of 400 epochs",
+    "random decoder, all of the paper's 600 epochs; on Synth. Lin. also linearized_vae at three weights, and "
+    "three models with factors at 45 degrees to the principal directions); and where $DISENTANGLEMENT_LIB_DATA has MNIST, "
+    "VAE and autoencoder on it for 5 of 400 epochs",
     "synthetic": "all of the paper on Synth. Lin. and Synth. Non-Lin.",
     "mnist": "all of the paper on MNIST and Fashion-MNIST",
     "dsprites": "all of the paper on dSprites",
@@ -27,6 +28,8 @@ STUDY_DESCRIPTIONS = {
     "supplement_c": "the paper's Supplement C: sweeps of beta and of Synth. Lin.'s axis ratio",
     "dial": "linearized_vae at seven weights of orthogonality, beside VAE, autoencoder and beta-VAE with full "
     "covariance: 10 seeds on the synthetic sets, 3 of 20 epochs on MNIST and Fashion-MNIST",
+    "limits": "Synth. Lin. whose factors are not the principal directions, are correlated or lack a corner, and with "
+    "four axis ratios: 5 seeds of beta-VAE, beta-VAE with full covariance, autoencoder, linearized_vae",
 }
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 from vae_ortho_plugin.data import render_dsprites
 from vae_ortho_plugin.data.dsprites import FILE as DSPRITES_FILE
 from vae_ortho_plugin.data.files.location import VARIABLE, data_root, describe_root
-from vae_ortho_plugin.data.mnist_files import SHAPES, find_file
+from vae_ortho_plugin.data.files.mnist_files import SHAPES, find_file
 from vae_ortho_plugin.errors import InputError, check_no_pattern
 from vae_ortho_plugin.files import behind_links, streams
 from vae_ortho_plugin.files.locks import is_abandoned, locked

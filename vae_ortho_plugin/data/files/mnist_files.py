@@ -6,15 +6,16 @@ They need no dlib, so that the commands that look for files start at once.
 
 from functools import partial
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
 from vae_ortho_plugin.data.files.cache import cached
-from vae_ortho_plugin.data.files.idx import read_idx
 from vae_ortho_plugin.data.files.location import check_file as check_readable
 from vae_ortho_plugin.data.files.location import contents, exists
 from vae_ortho_plugin.data.files.origin import has_hash, note
 from vae_ortho_plugin.data.files.remote import Download, Remote
+from vae_ortho_plugin.data.files.unpack import read_array
 from vae_ortho_plugin.errors import InputError
 
 SHAPES = {
@@ -42,6 +43,42 @@ PUBLISHED = {
 # SHA-256 and size of KMNIST's packed training images (TensorFlow Datasets, url_checksums/).
 _KMNIST = ("51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4", 18_165_135)
 _TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
+# Type codes of IDX files: a header with the sizes, then one big-endian array.
+_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+
+
+def read_idx(path: str | Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """The array in an IDX file. Plain and gzip files are told apart by their content.
+
+    Args:
+        path: of the file.
+        shape: of the array of unsigned bytes that is expected; None accepts any array.
+    """
+
+    def header(file: BinaryIO) -> tuple[np.dtype, tuple[int, ...]]:
+        dtype, found = _header(file, path)
+        if shape is not None and (found != shape or dtype != np.uint8):
+            raise InputError(
+                f"{path}: expected unsigned bytes of shape {shape}, found {dtype.name} of shape "
+                f"{found}."
+            )
+        return dtype, found
+
+    array = read_array(path, header)
+    return array.astype(array.dtype.newbyteorder("="), subok=False)
+
+
+def _header(file: BinaryIO, path: str | Path) -> tuple[np.dtype, tuple[int, ...]]:
+    magic = file.read(4)
+    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES:
+        raise InputError(
+            f"{path}: not an IDX file; expected two zero bytes, a type code and the number of "
+            f"dimensions, found the bytes {magic.hex(' ') or 'of an empty file'}."
+        )
+    sizes = file.read(4 * magic[3])
+    if len(sizes) < 4 * magic[3]:
+        raise InputError(f"{path}: truncated within its header of {4 + 4 * magic[3]} bytes.")
+    return np.dtype(_DTYPES[magic[2]]), tuple(np.frombuffer(sizes, ">u4").tolist())
 
 
 def check_file(path: Path, name: str, file: str) -> None:
