@@ -114,7 +114,7 @@ def test_the_triangular_factors_taken_on_a_device_are_those_of_the_jacobians():
     nearly_dependent[7, :, 1] = nearly_dependent[7, :, 0] + 1e-4 * nearly_dependent[7, :, 1]
     asked = []
     gram = nearly_dependent.swapaxes(1, 2) @ nearly_dependent
-    from vae_ortho_plugin.measures.jacobians import factors_of_gram
+    from vae_ortho_plugin.measures.shared.jacobians import factors_of_gram
 
     def jacobians_at(points):
         asked.extend(np.flatnonzero(points))

@@ -258,7 +258,8 @@ def test_results_are_equal_where_all_of_their_fields_are():
                 other = [*value, "more"] if isinstance(value, list) else changed(value)
                 assert dataclasses.replace(result, **{field.name: other}) != result
     names = [
-        f"{measures.__name__}.{found.name}" for found in pkgutil.iter_modules(measures.__path__)
+        found.name
+        for found in pkgutil.walk_packages(measures.__path__, "vae_ortho_plugin.measures.")
     ]
     values = [value for name in names for value in vars(importlib.import_module(name)).values()]
     assert tried == {v for v in values if inspect.isclass(v) and dataclasses.is_dataclass(v)}

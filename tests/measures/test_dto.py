@@ -10,7 +10,7 @@ from vae_ortho_plugin.measures.dto import (
     nearest_signed_permutation,
     right_singular_vectors,
 )
-from vae_ortho_plugin.measures.jacobians import small_jacobians, triangular_factors
+from vae_ortho_plugin.measures.shared.jacobians import small_jacobians, triangular_factors
 
 
 def random_orthogonal(rng, points, size):

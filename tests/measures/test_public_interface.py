@@ -14,7 +14,9 @@ import pytest
 import vae_ortho_plugin
 from vae_ortho_plugin import InputError, errors, measures
 
-MODULES = [f"{measures.__name__}.{found.name}" for found in pkgutil.iter_modules(measures.__path__)]
+MODULES = [
+    found.name for found in pkgutil.walk_packages(measures.__path__, "vae_ortho_plugin.measures.")
+]
 M1 = [[4.0, 1.0], [-3.0, 1.0], [5.0, -1.0]]  # Eq. 24
 FUNCTIONS = [name for name in measures.__all__ if inspect.isfunction(getattr(measures, name))]
 

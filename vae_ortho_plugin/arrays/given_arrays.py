@@ -11,7 +11,7 @@ from vae_ortho_plugin.arrays import jacobian_measures, names
 from vae_ortho_plugin.arrays.dlib_metrics import ArrayMetrics
 from vae_ortho_plugin.data.sampling.factor_table import FactorTable, factor_table
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import check_shape, float_array, real_array
+from vae_ortho_plugin.measures.shared.arrays import check_shape, float_array, real_array
 
 # As many points as data with splits need.
 _LEAST_POINTS = 10

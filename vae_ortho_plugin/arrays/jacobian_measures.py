@@ -5,7 +5,7 @@ import numpy as np
 
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.jacobians import checked_jacobians, small_jacobians
+from vae_ortho_plugin.measures.shared.jacobians import checked_jacobians, small_jacobians
 from vae_ortho_plugin.measures.summaries import of_jacobians
 
 _BLOCK_BYTES = 1 << 26

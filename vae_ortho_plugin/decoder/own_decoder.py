@@ -10,10 +10,10 @@ from numpy.typing import ArrayLike
 
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.decoder import frameworks
-from vae_ortho_plugin.measures.arrays import latent_indices, number, positive_sigma
 from vae_ortho_plugin.measures.precision_gap import PrecisionGap
-from vae_ortho_plugin.measures.results import OverPoints, Result
 from vae_ortho_plugin.measures.self_consistency import SelfConsistency
+from vae_ortho_plugin.measures.shared.arrays import latent_indices, number, positive_sigma
+from vae_ortho_plugin.measures.shared.results import OverPoints, Result
 
 if TYPE_CHECKING:
     from vae_ortho_plugin.decoder.trained_model import TrainedModel

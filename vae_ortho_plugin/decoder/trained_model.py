@@ -17,7 +17,7 @@ from vae_ortho_plugin.decoder.forward_mode import ACTIVATIONS, forward_jacobian
 from vae_ortho_plugin.engine import memory
 from vae_ortho_plugin.errors import InputError, check_no_pattern, check_one_of
 from vae_ortho_plugin.files import check_seal, gin_files
-from vae_ortho_plugin.measures.jacobians import small_jacobians
+from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
 
 OUTPUTS = ("image", "raw")
 # Bytes of a batch's Jacobians from which their memory is reused for the next batch.

@@ -9,7 +9,7 @@ import numpy as np
 
 from vae_ortho_plugin.files import gin_files
 from vae_ortho_plugin.files.gin_files import Reference
-from vae_ortho_plugin.measures.jacobians import small_jacobians
+from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
 
 if TYPE_CHECKING:
     from vae_ortho_plugin.decoder.trained_model import TrainedModel

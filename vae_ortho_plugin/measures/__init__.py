@@ -53,7 +53,6 @@ from vae_ortho_plugin.measures.ima_contrast import (
     mean_abs_cosine,
     regularized_ima_contrast,
 )
-from vae_ortho_plugin.measures.jacobians import triangular_factors
 from vae_ortho_plugin.measures.loss_decomposition import LossDecomposition, loss_decomposition
 from vae_ortho_plugin.measures.pca_alignment import (
     MatchedAngles,
@@ -74,8 +73,9 @@ from vae_ortho_plugin.measures.polarized_regime import (
     share_below,
 )
 from vae_ortho_plugin.measures.precision_gap import PrecisionGap, precision_gap
-from vae_ortho_plugin.measures.results import OverPoints
 from vae_ortho_plugin.measures.self_consistency import SelfConsistency, self_consistency
+from vae_ortho_plugin.measures.shared.jacobians import triangular_factors
+from vae_ortho_plugin.measures.shared.results import OverPoints
 
 __all__ = [
     "ACTIVE_STD",

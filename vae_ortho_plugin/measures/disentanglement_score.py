@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError, check_whole
-from vae_ortho_plugin.measures.arrays import latent_indices, latent_table
-from vae_ortho_plugin.measures.factors import check_varies, checked_factors
-from vae_ortho_plugin.measures.results import Result
+from vae_ortho_plugin.measures.shared.arrays import latent_indices, latent_table
+from vae_ortho_plugin.measures.shared.factors import check_varies, checked_factors
+from vae_ortho_plugin.measures.shared.results import Result
 
 HELD_OUT = 0.2
 

@@ -10,9 +10,9 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.optimize import linear_sum_assignment
 
 from vae_ortho_plugin.errors import InputError, check_one_of
-from vae_ortho_plugin.measures.arrays import float_array
-from vae_ortho_plugin.measures.jacobians import checked_jacobians, triangular_factors
-from vae_ortho_plugin.measures.results import OverPoints
+from vae_ortho_plugin.measures.shared.arrays import float_array
+from vae_ortho_plugin.measures.shared.jacobians import checked_jacobians, triangular_factors
+from vae_ortho_plugin.measures.shared.results import OverPoints
 
 SOLVERS = ("assignment", "milp")
 

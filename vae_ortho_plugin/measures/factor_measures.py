@@ -17,9 +17,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
 from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
-from vae_ortho_plugin.measures.arrays import latent_indices, latent_table
-from vae_ortho_plugin.measures.factors import checked_factors
-from vae_ortho_plugin.measures.results import Result
+from vae_ortho_plugin.measures.shared.arrays import latent_indices, latent_table
+from vae_ortho_plugin.measures.shared.factors import checked_factors
+from vae_ortho_plugin.measures.shared.results import Result
 
 CORRELATIONS = ("pearson", "spearman")
 

@@ -9,10 +9,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import number
-from vae_ortho_plugin.measures.jacobians import small_jacobians
 from vae_ortho_plugin.measures.optimum import log_column_product, log_volume
-from vae_ortho_plugin.measures.results import OverPoints
+from vae_ortho_plugin.measures.shared.arrays import number
+from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
+from vae_ortho_plugin.measures.shared.results import OverPoints
 
 
 def ima_contrast(jacobians: ArrayLike, active: ArrayLike | None = None) -> OverPoints:

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import check_finite, float_array
-from vae_ortho_plugin.measures.jacobians import checked_jacobians
-from vae_ortho_plugin.measures.results import OverPoints, Result
+from vae_ortho_plugin.measures.shared.arrays import check_finite, float_array
+from vae_ortho_plugin.measures.shared.jacobians import checked_jacobians
+from vae_ortho_plugin.measures.shared.results import OverPoints, Result
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -36,8 +36,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy.special import logsumexp
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import latent_table, per_point, positive_sigma
-from vae_ortho_plugin.measures.jacobians import (
+from vae_ortho_plugin.measures.shared.arrays import latent_table, per_point, positive_sigma
+from vae_ortho_plugin.measures.shared.jacobians import (
     checked_jacobians,
     jacobians_and_sigma,
     small_jacobians,

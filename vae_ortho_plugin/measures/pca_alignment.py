@@ -13,12 +13,12 @@ from scipy.linalg import eigh
 from scipy.optimize import linear_sum_assignment
 
 from vae_ortho_plugin.errors import InputError, check_whole
-from vae_ortho_plugin.measures.arrays import (
+from vae_ortho_plugin.measures.shared.arrays import (
     check_finite,
     float_array,
     real_array,
 )
-from vae_ortho_plugin.measures.results import Result
+from vae_ortho_plugin.measures.shared.results import Result
 
 # Share of the largest variance below which data do not vary. The rounding of float32 data is at 1e-14.
 _NO_VARIANCE = 1e-10

@@ -15,12 +15,13 @@ from scipy.spatial import cKDTree
 
 from vae_ortho_plugin.errors import InputError, check_whole
 from vae_ortho_plugin.measures.disentanglement_score import disentanglement_score
-from vae_ortho_plugin.measures.factors import checked_factors
 from vae_ortho_plugin.measures.pca_alignment import (
     flat_observations,
     matched_angles,
     principal_components,
-)from vae_ortho_plugin.measures.results import Result
+)
+from vae_ortho_plugin.measures.shared.factors import checked_factors
+from vae_ortho_plugin.measures.shared.results import Result
 
 # Degrees. Two orthogonal pairs of directions in a plane are at most 45 degrees apart on average.
 AGREEMENT = 22.5
@@ -158,9 +159,9 @@ def _factor_angles(
     slopes of 0.
     """
     missing = max(0, len(principal) - len(slopes))
-    found, matched = matched_angles(principal, np.pad(slopes, ((0, missing), (0, 0))))
+    found = matched_angles(principal, np.pad(slopes, ((0, missing), (0, 0))))
     angles = np.full(len(slopes) + missing, 90.0)
-    angles[matched] = found
+    angles[found.matched] = found.angles
     return angles[: len(slopes)]
 
 
@@ -176,7 +177,9 @@ def _local_angles(
     check_whole("local_points", local_points, 1)
     check_whole("local_neighbors", local_neighbors, factors.shape[1] + 1)
     if local_neighbors > len(images):
-        raise InputError(f"local_neighbors = {local_neighbors}, but there are {len(images)} points.")
+        raise InputError(
+            f"local_neighbors = {local_neighbors}, but there are {len(images)} points."
+        )
     places = np.hstack([factors, classes])
     order = np.random.default_rng(seed).permutation(len(images))[:local_points]
     found = cKDTree(places).query(places[order], local_neighbors)

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import (
+from vae_ortho_plugin.measures.shared.arrays import (
     check_shape,
     float_array,
     latent_table,
@@ -19,7 +19,7 @@ from vae_ortho_plugin.measures.arrays import (
     positive_sigma,
     real_array,
 )
-from vae_ortho_plugin.measures.results import Result
+from vae_ortho_plugin.measures.shared.results import Result
 
 # A latent is active where sqrt(var(μ_j)) is above this (Sec. 5.2).
 ACTIVE_STD = 0.5

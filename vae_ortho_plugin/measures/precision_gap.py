@@ -9,14 +9,14 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vae_ortho_plugin.measures.jacobians import jacobians_and_sigma
 from vae_ortho_plugin.measures.optimum import (
     log_least_loss,
     log_linearized_loss,
     log_lower_bound,
     precision,
 )
-from vae_ortho_plugin.measures.results import OverPoints
+from vae_ortho_plugin.measures.shared.jacobians import jacobians_and_sigma
+from vae_ortho_plugin.measures.shared.results import OverPoints
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

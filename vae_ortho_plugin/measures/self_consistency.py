@@ -9,9 +9,9 @@ import dataclasses
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from vae_ortho_plugin.measures.arrays import number
-from vae_ortho_plugin.measures.jacobians import jacobians_and_sigma
-from vae_ortho_plugin.measures.results import OverPoints
+from vae_ortho_plugin.measures.shared.arrays import number
+from vae_ortho_plugin.measures.shared.jacobians import jacobians_and_sigma
+from vae_ortho_plugin.measures.shared.results import OverPoints
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)

@@ -16,8 +16,8 @@ from vae_ortho_plugin.measures.dto import (
 )
 from vae_ortho_plugin.measures.ima_contrast import ima_contrast, mean_abs_cosine
 from vae_ortho_plugin.measures.precision_gap import precision_gap
-from vae_ortho_plugin.measures.results import OverPoints
 from vae_ortho_plugin.measures.self_consistency import self_consistency
+from vae_ortho_plugin.measures.shared.results import OverPoints
 
 Summary = dict[str, object]
 _Array = NDArray[np.float64]

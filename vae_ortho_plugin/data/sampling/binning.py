@@ -9,7 +9,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 from vae_ortho_plugin.data.sampling.factor_column import factor_column, is_number
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import as_array
+from vae_ortho_plugin.measures.shared.arrays import as_array
 
 # As many as dlib's discretizer has bins.
 NUM_STEPS = 20

@@ -4,7 +4,7 @@
 import numpy as np
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import as_array, element, float_array
+from vae_ortho_plugin.measures.shared.arrays import as_array, element, float_array
 
 _REAL = "biuf"
 _TEXT = "US"

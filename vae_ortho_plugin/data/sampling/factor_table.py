@@ -8,8 +8,8 @@ import numpy as np
 
 from vae_ortho_plugin.data.sampling.factor_column import factor_column, is_number
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import as_array
-from vae_ortho_plugin.measures.factors import KINDS
+from vae_ortho_plugin.measures.shared.arrays import as_array
+from vae_ortho_plugin.measures.shared.factors import KINDS
 
 
 @dataclasses.dataclass(frozen=True, eq=False)

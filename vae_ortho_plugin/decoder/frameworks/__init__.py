@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import check_shape, float_array
-from vae_ortho_plugin.measures.jacobians import triangular_factors
+from vae_ortho_plugin.measures.shared.arrays import check_shape, float_array
+from vae_ortho_plugin.measures.shared.jacobians import triangular_factors
 
 # Bytes of the Jacobians of a batch in the decoder's type; activations inside a decoder may need some times as much.
 _BATCH_BYTES = 16 * 2**20

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.jacobians import factors_of_gram, triangular_factors
+from vae_ortho_plugin.measures.shared.jacobians import factors_of_gram, triangular_factors
 
 
 class JaxDecoder(contextlib.AbstractContextManager):

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.jacobians import factors_of_gram, triangular_factors
+from vae_ortho_plugin.measures.shared.jacobians import factors_of_gram, triangular_factors
 
 
 class PytorchDecoder(contextlib.AbstractContextManager):

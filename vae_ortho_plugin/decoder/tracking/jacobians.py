@@ -20,7 +20,7 @@ from vae_ortho_plugin.decoder.forward_mode import (
 from vae_ortho_plugin.decoder.tracking import probe_points
 from vae_ortho_plugin.engine.tracker import CallTracker, Taken, register
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.jacobians import small_jacobians
+from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
 
 _BATCH_SIZE = 256
 

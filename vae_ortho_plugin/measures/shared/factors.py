@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError, check_one_of
-from vae_ortho_plugin.measures.arrays import (
+from vae_ortho_plugin.measures.shared.arrays import (
     as_array,
     check_finite,
     check_shape,

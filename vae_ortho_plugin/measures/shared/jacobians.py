@@ -10,7 +10,12 @@ from numpy.typing import ArrayLike, NDArray
 from threadpoolctl import ThreadpoolController
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.arrays import check_shape, latent_indices, positive_sigma, real_array
+from vae_ortho_plugin.measures.shared.arrays import (
+    check_shape,
+    latent_indices,
+    positive_sigma,
+    real_array,
+)
 
 # A chunk of Jacobians, in float64, that stays in a core's cache: 1.5 to 2 times faster.
 _CHUNK_BYTES = 2**20
