@@ -31,6 +31,8 @@ GOOD = {
     "jacobians": JACOBIANS,
     "kl": np.ones(30),
     "last_step": 3,
+    "local_neighbors": 10,
+    "local_points": 5,
     "matrix": np.eye(2),
     "means": NORMAL,
     "noise_jacobians": JACOBIANS,
