@@ -141,6 +141,20 @@ def _dto(latents: int) -> Row:
     )
 
 
+def _own_decoder(column: str, peer: str) -> Row:
+    task = {"kind": "dto", "widths": (10, *_WIDTHS)}
+    by_plugin = {**task, "by": "decoder_measures"}
+    return Row(
+        f"decoder-{column.lower()}",
+        f"decoder_measures of a {column} decoder, dSprites fc, 10 latents",
+        "points/s",
+        (
+            Series(PLUGIN, peer, by_plugin, count=4096),
+            Series(column, peer, task, count=4096),
+        ),
+    )
+
+
 _MNIST_DTO = {"kind": "dto", "data_set": "mnist", "widths": (6, 500, 500, 784)}
 _SCORE = {"points": 73_728, "latents": 10}
 _METRIC = {"kind": "metric", "num_train": 400, "num_eval": 200}
@@ -180,6 +194,8 @@ TABLE = (
     _training("dsprites", 64),
     _training("mnist", 64, linearized=4.0),
     *map(_dto, (2, 5, 10, 20)),
+    _own_decoder(JAX, "in_jax"),
+    _own_decoder(TORCH, "in_torch"),
     Row(
         "score",
         "Disentanglement score, 73,728 points, 10 latents, 5 factors",

@@ -151,8 +151,8 @@ def layer(random, inputs, outputs):
     return jnp.asarray(kernel, jnp.float32), jnp.asarray(bias, jnp.float32)
 
 
-def dto(widths, **_):
-    """DtO of a decoder of tanh layers and a sigmoid output, untrained."""
+def dto(widths, by=None, **_):
+    """DtO of a decoder of tanh layers and a sigmoid output, untrained; by the plugin, if `by` says so."""
     random = np.random.default_rng(0)
     weights = [layer(random, *pair) for pair in itertools.pairwise(widths)]
 
@@ -162,6 +162,10 @@ def dto(widths, **_):
             hidden = jnp.tanh(hidden @ matrix + offset)
         return jax.nn.sigmoid(hidden @ kernel + bias)
 
+    if by == "decoder_measures":
+        from vae_ortho_plugin import decoder_measures
+
+        return lambda count: decoder_measures(decode, random.normal(size=(count, widths[0]))).dto
     jacobian = jax.jit(jax.vmap(jax.jacfwd(decode)))
 
     def run(count):

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """PyTorch as a good user writes it: data in memory, fused optimizers, gradients set to None, eager or torch.compile.
 
-Runs in an environment of its own, `pip install torch disent scipy`, whose Python (3.12 or later, for disent) is given as
+Runs in an environment of its own, `pip install torch disent scipy threadpoolctl`, whose Python (3.12 or later, for disent) is given as
 --python-torch. torch.compile needs g++.
 """
 
@@ -9,6 +9,7 @@ import functools
 import itertools
 import json
 import sys
+from pathlib import Path
 
 import answers
 import numpy as np
@@ -95,9 +96,14 @@ def evaluated(model, draw):
     return answers.losses(error, kl, model.beta)
 
 
-def dto(widths, **_):
-    """DtO of a decoder of tanh layers and a sigmoid output, untrained."""
+def dto(widths, by=None, **_):
+    """DtO of a decoder of tanh layers and a sigmoid output, untrained; by the plugin, if `by` says so."""
     decoder = nn.Sequential(*[*hidden_layers(widths, "tanh")][:-1], nn.Sigmoid()).to(DEVICE)
+    if by == "decoder_measures":
+        sys.path.append(str(Path(__file__).parents[2]))
+        from vae_ortho_plugin import decoder_measures
+
+        return lambda count: decoder_measures(decoder, torch.randn(count, widths[0])).dto
     jacobian = torch.func.vmap(torch.func.jacfwd(decoder))
 
     def run(count):

@@ -68,6 +68,12 @@ def test_measures_are_those_of_the_jacobians(decoder):
     )
 
 
+def test_without_active_latents_there_is_no_measure_among_them(decoder):
+    found = decoder_measures(decoder, MEANS / 10, sigma=SIGMA)
+    assert found.active == [] and found.dto_active is None and found.precision_gap_active is None
+    assert found.dto.mean > 0 and found.self_consistency is None
+
+
 def test_memory_is_that_of_a_batch_of_points(decoder, monkeypatch):
     from vae_ortho_plugin.decoder import frameworks
 

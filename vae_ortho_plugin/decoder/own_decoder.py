@@ -82,8 +82,9 @@ def decoder_measures(
     if beta is not None:
         beta = number("beta", beta, positive=True)
     if active is None:
-        active = measures.active_latents(latents)
-    active = latent_indices(active, count)
+        chosen = measures.active_latents(latents)
+    else:
+        chosen = latent_indices(active, count)
     if isinstance(decoder, (str, os.PathLike)):
         with _open_model(decoder) as model:
             factors = model.jacobian_factors(latents)
@@ -92,9 +93,9 @@ def decoder_measures(
             list(frameworks.batches(decoder, means, lambda own, batch: own.factors(batch)))
         )
     whole = _measures(factors, np.arange(count), sigma, beta)
-    among = _measures(factors, active, sigma, beta)
+    among = _measures(factors, chosen, sigma, beta)
     of_active = {f"{name}_active": value for name, value in among.items()}
-    return DecoderMeasures(active=active.tolist(), **whole, **of_active)
+    return DecoderMeasures(active=chosen.tolist(), **whole, **of_active)
 
 
 def _measures(
