@@ -19,7 +19,7 @@ PACKAGES = ("numpy", "scipy", "threadpoolctl")
 
 @pytest.fixture(scope="module")
 def bare(tmp_path_factory):
-    """The Python of an environment made as docs/own_model.md says."""
+    """The Python of an environment with the plugin and PACKAGES alone."""
     folder = tmp_path_factory.mktemp("bare")
     # A build writes into the folder of the sources.
     sources = folder / "sources"
