@@ -90,6 +90,16 @@ def test_memory_is_that_of_a_batch_of_points(decoder, monkeypatch):
     assert found.mean == pytest.approx(whole.dto.mean, rel=1e-5)
 
 
+def test_a_trained_model_is_named_by_its_directory(linear_vae):
+    means = np.random.default_rng(3).normal(size=(50, 2))
+    found = decoder_measures(str(linear_vae.directory), means)
+    jacobians = decoder_jacobians(linear_vae.directory, means)
+    assert jacobians.shape[::2] == (50, 2)
+    assert found.dto.mean == pytest.approx(measures.distance_to_orthogonality(jacobians).mean)
+    with pytest.raises(InputError, match="no TF-Hub module"):
+        decoder_measures("nowhere", means)
+
+
 def test_a_pytorch_module_works_in_evaluation_mode_and_has_each_mode_again():
     decoder = of_pytorch()
     decoder.train()

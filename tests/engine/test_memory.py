@@ -26,7 +26,7 @@ def calls(monkeypatch):
 
 def test_freed_memory_is_kept_within_and_given_back_after(calls):
     # glibc's malloc.h: M_TRIM_THRESHOLD −1, M_MMAP_THRESHOLD −3, M_MMAP_MAX −4.
-    with memory.kept(LARGE):
+    with memory.reused(LARGE):
         assert dict(calls) == {-1: 2**31 - 1, -4: 0}
         calls.clear()
     assert calls.pop() == "trim"
@@ -35,15 +35,15 @@ def test_freed_memory_is_kept_within_and_given_back_after(calls):
 
 
 def test_nothing_is_done_for_small_blocks_and_where_the_environment_sets_it(calls, monkeypatch):
-    with memory.kept(2**20):
+    with memory.reused(2**20):
         pass
     monkeypatch.setenv("GLIBC_TUNABLES", "glibc.malloc.trim_threshold=131072")
-    with memory.kept(LARGE):
+    with memory.reused(LARGE):
         pass
     assert calls == []
 
 
 def test_without_glibc_nothing_is_done(monkeypatch):
     monkeypatch.setattr(memory.ctypes, "CDLL", lambda name: object())
-    with memory.kept(LARGE):
+    with memory.reused(LARGE):
         pass

@@ -67,7 +67,7 @@ def model(tmp_path_factory):
 
 
 def refused(cwd, monkeypatch, *bindings, config=None):
-    """The error of a training into the directory `model`, after which nothing was left behind."""
+    """The error of a training run into the directory `model`, after which nothing was left behind."""
     monkeypatch.chdir(cwd)
     files = [str(config or gin_config("beta_vae.gin"))]
     return refused_step(cwd, dlib_train.train_with_gin, "model", False, files, list(bindings))

@@ -61,7 +61,7 @@ def two_at_once(expected: Reference, place: Path, seed: int) -> list[str]:
 
 
 def clock(expected: Reference, place: Path, seed: int) -> list[str]:
-    """A training is killed, and what it left is days older or days newer than the clock when it goes on."""
+    """A training run is killed, and what it left is days older or days newer than the clock when it goes on."""
     draw = random.Random(seed)
     pipeline = Pipeline(place / "base")
     pipeline.run_and_signal(signal.SIGKILL, draw.uniform(0.3, 1) * expected.seconds)

@@ -102,7 +102,7 @@ def generated(params, count=10**6):
 
 @pytest.fixture
 def session_calls(monkeypatch):
-    """Steps of each session call of a training."""
+    """Steps of each session call of a training run."""
     calls = []
     original = TrainingGraph.call_session
 

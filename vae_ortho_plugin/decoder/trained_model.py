@@ -164,7 +164,7 @@ class TrainedModel(contextlib.AbstractContextManager):
         _, images = self._decoder
         outputs = images.shape[1:].num_elements() or 0
         batch_bytes = 4 * min(batch_size, len(latents)) * latents.shape[1] * outputs
-        with memory.kept(batch_bytes, at_least=_LARGE_BATCH):
+        with memory.reused(batch_bytes, at_least=_LARGE_BATCH):
             return np.concatenate(
                 [
                     small_jacobians(batch, first_point=number * batch_size)

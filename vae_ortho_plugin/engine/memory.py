@@ -30,7 +30,7 @@ _USER_VARIABLES = (
 
 
 @contextlib.contextmanager
-def kept(byte_count: int, at_least: int = _LARGE) -> Iterator[None]:
+def reused(byte_count: int, at_least: int = _LARGE) -> Iterator[None]:
     """Within: freed memory stays with this process. Afterwards it goes back to the system.
 
     Does nothing for small blocks, which glibc uses again by itself, with other C libraries, and where the

@@ -89,7 +89,7 @@ class TrainingRun:
         try:
             with contextlib.nullcontext() if self._checkpoints is None else signals.noted():
                 with self._checkpoint_after_an_error():
-                    with memory.kept(graph.variable_bytes):
+                    with memory.reused(graph.variable_bytes):
                         self._call_session_until_end(signals)
                     self._finish()
                 if signals.arrived is not None:

@@ -49,7 +49,7 @@ def first_points(num):
 
 
 def measured(directory, regime_every=0, dto_every=0, steps=50, model=None, input_fn=resident):
-    """(Δ_KL's results, DtO's results) of a training."""
+    """(Δ_KL's results, DtO's results) of a training run."""
     gin.bind_parameter("polarized_regime.every", regime_every)
     gin.bind_parameter("dto_while_training.every", dto_every)
     trained = estimator(directory, model or vae.BetaVAE(1e-3)).train(input_fn, steps=steps)
