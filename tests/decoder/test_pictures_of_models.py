@@ -111,15 +111,21 @@ def test_latents_are_ordered_by_sigma_with_what_the_reconstruction_loses_without
     assert str(found[2]) == "latent 3, passive\nσ 0.900, 0.4 %"
 
 
-def test_latents_without_noise_are_ordered_by_their_share_and_a_constant_image_has_none():
-    means = np.array([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])
+def test_latents_without_noise_are_ordered_by_their_share_and_never_passive():
+    means = 0.1 * np.array([[1.0, 1.0], [-1.0, 1.0], [1.0, -1.0], [-1.0, -1.0]])
     model = LinearModel([1.0, 3.0], means, [4e-18, 4e-18])
     of_autoencoder = np.exp(model.logvars / 2)
     images = model.decode(means)
     found = latents_by_sigma.by_sigma(images, means, of_autoencoder, model.decode)
     assert [latent.index for latent in found] == [1, 0]
     assert [latent.share for latent in found] == pytest.approx([0.9, 0.1])
-    found = latents_by_sigma.by_sigma(images[:1], means[:1], of_autoencoder[:1], model.decode)
+    assert not any(latent.passive for latent in found)
+
+
+def test_images_that_do_not_vary_give_no_latent_a_share():
+    model = LinearModel([1.0, 3.0], [[1.0, 2.0]], [0.5, 0.5])
+    images = model.decode(model.means)
+    found = latents_by_sigma.by_sigma(images, model.means, np.exp(model.logvars / 2), model.decode)
     assert [latent.share for latent in found] == [0.0, 0.0]
 
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 _MOST_ROWS = 10
 _LETTERS_OF_A_LINE = 145
+# In float32, smaller noise does not change a mean of order 1.
+_SIGMA_OF_A_POINT = 1e-8
 _OFFSETS = np.linspace(-2.5, 2.5, 11)
 # Of the figure, in inches.
 _WIDTH, _LABELS, _TOP, _LINE = 8.0, 1.5, 0.1, 0.13
@@ -32,7 +34,8 @@ class Latent:
         share: of the images' variance, what the reconstruction from the posterior means loses where this
             latent is its mean over the images at all of them; 1 is all of it. For PCA it is the explained
             variance. A latent that does not help has a negative one.
-        passive: its means have a standard deviation of at most 0.5.
+        passive: its means have a standard deviation of at most 0.5. Where the posterior is a point, as an
+            autoencoder's, the latents have no scale of activity, and none is passive.
     """
 
     index: int
@@ -72,7 +75,9 @@ def by_sigma(
         changed = means.copy()
         changed[:, index] = means[:, index].mean()
         share = (error(changed) - least) / variance if variance else 0.0
-        found.append(Latent(index, sigma[:, index].mean(), share, index not in active))
+        mean_sigma = float(sigma[:, index].mean())
+        passive = index not in active and mean_sigma > _SIGMA_OF_A_POINT
+        found.append(Latent(index, mean_sigma, share, passive))
     return sorted(found, key=lambda latent: (latent.sigma, -latent.share))
 
 
