@@ -36,6 +36,8 @@ def wrap(module: types.ModuleType) -> None:
             with output_directory.unfinished(output_dir, overwrite) as partial:
                 if dataset.observation_shape[1:] == [1, 1]:
                     return _visualize_vector_data(model_dir, dataset, Path(partial))
+                if _has_no_factors(dataset):
+                    kwargs["num_points_irs"] = 1  # of interventions, which are not drawn
                 with mock.patch.multiple(module, **_replacements(model_dir, dataset)):
                     dlib_visualize(model_dir, partial, True, **kwargs)
                 images = dataset.sample_observations(BATCH_SIZE, np.random.RandomState(0))
@@ -58,10 +60,13 @@ def _replacements(model_dir: str, dataset: GroundTruthData) -> dict[str, object]
         # dlib knows two activations; the one named here is then the identity.
         values["reconstruction_loss.activation"] = "'logits'"
         replaced["sigmoid"] = lambda raw: raw
-    if getattr(dataset, "factor_kinds", None) == []:
-        # There are no factors to draw interventions on.
+    if _has_no_factors(dataset):
         replaced["vis_all_interventional_effects"] = lambda *_: None
     return replaced
+
+
+def _has_no_factors(dataset: GroundTruthData) -> bool:
+    return getattr(dataset, "factor_kinds", None) == []
 
 
 def _visualize_vector_data(model_dir: str, dataset: GroundTruthData, output: Path) -> None:
