@@ -234,6 +234,21 @@ def test_images_of_a_folder_are_read_in_the_asked_size_and_colours(folder, argum
     assert len(images) == 20 and 0 < images.mean() < 1 and images.dtype == np.float32
 
 
+def test_a_model_of_faces_in_an_image_folder_trains_and_is_visualized(folder, tmp_path):
+    files = [BETA_VAE, str(gin_config("datasets/celeba.gin"))]
+    bindings = [
+        *("model.training_steps = 3", "model.eval_steps = 1", "model.batch_size = 4"),
+        *("training_loop.xla = 'off'", f"image_folder.path = {str(folder)!r}"),
+    ]
+    train.train_with_gin(str(tmp_path / "model"), False, files, bindings)
+    visualize_model.visualize(
+        str(tmp_path / "model"), str(tmp_path / "pictures"), num_animations=1, num_frames=2
+    )
+    assert {"latents_by_sigma.png", "traversals"} <= {
+        p.name for p in (tmp_path / "pictures").iterdir()
+    }
+
+
 def test_images_of_different_sizes_need_a_size(folder):
     Image.new("RGB", (5, 5)).save(folder / "small.png")
     with pytest.raises(InputError, match="small.png has 5 x 5 pixels|10 x 12.*image_folder.size"):

@@ -33,6 +33,38 @@ def test_networks_have_the_shapes_dlib_asks_for(graph, layers):
     assert kernels == expected + [list(pair) for pair in itertools.pairwise(widths)]
 
 
+def test_convolutional_networks_halve_and_double_the_sides_with_the_weights_of_their_layers(graph):
+    with tf.variable_scope("encoder"):
+        means, logvars = models.convolutional_encoder(tf.ones([2, 64, 64, 3]), 32)
+    with tf.variable_scope("decoder"):
+        decoded = models.convolutional_decoder(means, [64, 64, 3])
+    assert means.shape == logvars.shape == (2, 32) and decoded.shape == (2, 64, 64, 3)
+    kernels = [v.shape.as_list() for v in tf.trainable_variables() if "kernel" in v.name]
+    assert kernels == [
+        *([4, 4, 3, 32], [4, 4, 32, 32], [4, 4, 32, 64], [4, 4, 64, 64], [1024, 32], [1024, 32]),
+        *([32, 64], [4, 4, 64, 4], [4, 4, 32, 64], [4, 4, 32, 32], [4, 4, 3, 32]),
+    ]
+    (image,) = value(decoded)
+    assert image.min() < 0 < image.max()  # no ReLU after the last layer
+
+
+@pytest.mark.parametrize(
+    ("shape", "settings", "message"),
+    [
+        ([64, 64, 1], {}, r"\[64, 64, 1\]: the last layer needs 1 channels"),
+        ([60, 64, 3], {}, "the sides must be multiples of the product of the strides, 16"),
+        ([64, 64, 3], {"hidden": 40}, "hidden = 40 must be a multiple of 16: .* 4 x 4 pixels"),
+        ([64, 64, 3], {"layers": [[3, 4]]}, "each layer must be three positive integers"),
+        ([64, 64, 3], {"layers": [[3, 4, 0]]}, "each layer must be three positive integers"),
+        ([64, 64, 3], {"layers": 3}, "layers = 3: each layer must be three positive integers"),
+        ([64, 64, 3], {"layers": []}, "the last layer needs 3 channels"),
+    ],
+)
+def test_convolutions_that_do_not_end_in_the_image_are_refused(graph, shape, settings, message):
+    with pytest.raises(InputError, match=message):
+        models.convolutional_decoder(tf.ones([1, 32]), shape, **settings)
+
+
 def test_hidden_layers_are_activated(graph):
     inputs = np.random.default_rng(14).normal(size=(5, 3))
     decoded = models.mlp_decoder(tf.constant(inputs), [2], layers=[4], activation="tanh")

@@ -84,7 +84,7 @@ def test_the_quick_report_pictures_spaces_images_and_the_course_of_training(fini
         *("delta_kl.png", "dto_training.png", "loss.png", "dto_disentanglement.png", "dial.png"),
         "limits.png",
         *("latent_space_synth_linear.png", "latent_space_synth_nonlinear.png"),
-        *("traversals_mnist_short.png", "reconstructions_mnist_short.png"),
+        *("latents_by_sigma_mnist_short.png", "reconstructions_mnist_short.png"),
     }
     assert all(f"](pictures/{name})" in finished.read_text() for name in names)
 

@@ -88,8 +88,8 @@ def _draw(files: RunFiles, run: Run) -> None:
         grid = np.stack(np.meshgrid(np.linspace(0, 1, 51), np.linspace(0, 1, 51)), axis=-1)
         np.savez(files.latent_grid, latents=grid)
         return
-    for path, shape in ((files.traversals, (308, 168)), (files.reconstructions, (224, 448))):
-        path.parent.mkdir()
+    for path, shape in ((files.latents_by_sigma, (600, 960)), (files.reconstructions, (224, 448))):
+        path.parent.mkdir(exist_ok=True)
         matplotlib.image.imsave(path, np.full((*shape, 3), 128, np.uint8))
 
 

@@ -2,14 +2,20 @@
 """The paper's models, their networks and their loss, as gin configurables beside dlib's own.
 
 Importing this package registers `full_covariance_vae`, `linearized_vae`, `polarized_vae`, `autoencoder`,
-`mlp_encoder`, `mlp_decoder`, `squared_error`, `PerTensorAdam`, `PerTensorAdagrad` and `L2Adam`.
+`mlp_encoder`, `mlp_decoder`, `convolutional_encoder`, `convolutional_decoder`, `squared_error`, `PerTensorAdam`,
+`PerTensorAdagrad` and `L2Adam`.
 """
 
 from vae_ortho_plugin.models.autoencoder import Autoencoder
 from vae_ortho_plugin.models.full_covariance import FullCovarianceVAE
 from vae_ortho_plugin.models.linearized import LinearizedVAE
 from vae_ortho_plugin.models.losses import squared_error
-from vae_ortho_plugin.models.networks import mlp_decoder, mlp_encoder
+from vae_ortho_plugin.models.networks import (
+    convolutional_decoder,
+    convolutional_encoder,
+    mlp_decoder,
+    mlp_encoder,
+)
 from vae_ortho_plugin.models.optimizers import L2Adam, PerTensorAdagrad, PerTensorAdam
 from vae_ortho_plugin.models.polarized import PolarizedVAE
 
@@ -21,6 +27,8 @@ __all__ = [
     "PerTensorAdagrad",
     "PerTensorAdam",
     "PolarizedVAE",
+    "convolutional_decoder",
+    "convolutional_encoder",
     "mlp_decoder",
     "mlp_encoder",
     "squared_error",

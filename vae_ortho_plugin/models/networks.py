@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Fully connected encoder and decoder of any depth.
+"""Fully connected and convolutional encoders and decoders of any depth.
 
 For dlib's gin parameters encoder.encoder_fn and decoder.decoder_fn.
 """
@@ -10,7 +10,7 @@ import gin
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.errors import InputError, check_one_of
+from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
 
 _ACTIVATIONS = {"relu": tf.nn.relu, "tanh": tf.nn.tanh, "sigmoid": tf.nn.sigmoid}
 _INITIAL_WEIGHTS = ("glorot", "fan_in")
@@ -81,6 +81,110 @@ def mlp_decoder(
     hidden = _hidden_layers("mlp_decoder", latent_tensor, layers, activation, dense)
     output = dense(hidden, int(np.prod(output_shape)), name="output")
     return tf.reshape(output, [-1, *output_shape])
+
+
+@gin.configurable("convolutional_encoder", denylist=["input_tensor", "num_latent", "is_training"])
+def convolutional_encoder(
+    input_tensor: tf.Tensor,
+    num_latent: int,
+    is_training: bool = True,
+    layers: Sequence[Sequence[int]] = ((32, 4, 2), (32, 4, 2), (64, 4, 2), (64, 4, 2)),
+) -> tuple[tf.Tensor, tf.Tensor]:
+    """Convolutions, each with a ReLU, then one linear layer for the means and one for the log variances.
+
+    Initial weights are those of dlib's own networks: Glorot uniform, biases zero.
+
+    Args:
+        input_tensor: images [batch, height, width, channels].
+        num_latent: number of latents.
+        is_training: unused; dlib passes it.
+        layers: channels, side of the kernel and stride of each convolution; a side of an image becomes
+            side / stride, rounded up.
+
+    Returns:
+        Means and log variances, [batch, num_latent] each.
+
+    Raises:
+        InputError: a layer is not three positive integers.
+    """
+    del is_training
+    _check_convolutions("convolutional_encoder", layers)
+    hidden = input_tensor
+    for number, (channels, kernel, stride) in enumerate(layers, 1):
+        hidden = tf.layers.conv2d(
+            hidden, channels, kernel, stride, "same", activation=tf.nn.relu, name=f"hidden{number}"
+        )
+    hidden = tf.layers.flatten(hidden)
+    means = tf.layers.dense(hidden, num_latent, name="means")
+    return means, tf.layers.dense(hidden, num_latent, name="log_var")
+
+
+@gin.configurable(
+    "convolutional_decoder", denylist=["latent_tensor", "output_shape", "is_training"]
+)
+def convolutional_decoder(
+    latent_tensor: tf.Tensor,
+    output_shape: Sequence[int],
+    is_training: bool = True,
+    hidden: int = 64,
+    layers: Sequence[Sequence[int]] = ((64, 4, 2), (32, 4, 2), (32, 4, 2), (3, 4, 2)),
+) -> tf.Tensor:
+    """A fully connected layer, which becomes a small image, then transposed convolutions.
+
+    Each layer but the last has a ReLU; the loss applies the output activation. Initial weights are those of
+    dlib's own networks: Glorot uniform, biases zero.
+
+    Args:
+        latent_tensor: latents [batch, num_latent].
+        output_shape: [height, width, channels] of an observation.
+        is_training: unused; dlib passes it.
+        hidden: width of the fully connected layer, a multiple of the number of pixels of the small image,
+            which has the sides height and width / product of the strides.
+        layers: channels, side of the kernel and stride of each transposed convolution; the last one has as
+            many channels as an observation.
+
+    Returns:
+        Observations before the output activation, [batch, *output_shape].
+
+    Raises:
+        InputError: a layer is not three positive integers, or the layers do not end in an observation.
+    """
+    del is_training
+    name = "convolutional_decoder"
+    _check_convolutions(name, layers)
+    height, width, channels = output_shape
+    stride = int(np.prod([layer[2] for layer in layers]))
+    if not layers or layers[-1][0] != channels or height % stride or width % stride:
+        raise InputError(
+            f"{name}.layers = {layers!r} cannot end in observations of the shape {list(output_shape)}: "
+            f"the last layer needs {channels} channels, and the sides must be multiples of the product of "
+            f"the strides, {stride}."
+        )
+    check_whole(f"{name}.hidden", hidden, at_least=1)
+    start = height // stride, width // stride
+    if hidden % (start[0] * start[1]):
+        raise InputError(
+            f"{name}.hidden = {hidden} must be a multiple of {start[0] * start[1]}: with these strides, the "
+            f"image begins as {start[0]} x {start[1]} pixels."
+        )
+    image = tf.layers.dense(latent_tensor, hidden, activation=tf.nn.relu, name="hidden")
+    image = tf.reshape(image, [-1, *start, hidden // (start[0] * start[1])])
+    for number, (features, kernel, step) in enumerate(layers, 1):
+        activation = tf.nn.relu if number < len(layers) else None
+        image = tf.layers.conv2d_transpose(
+            image, features, kernel, step, "same", activation=activation, name=f"layer{number}"
+        )
+    return image
+
+
+def _check_convolutions(name: str, layers: Sequence[Sequence[int]]) -> None:
+    for layer in layers if isinstance(layers, (list, tuple)) else [layers]:
+        sizes = layer if isinstance(layer, (list, tuple)) else ()
+        if len(sizes) != 3 or not all(isinstance(size, int) and size > 0 for size in sizes):
+            raise InputError(
+                f"{name}.layers = {layers!r}: each layer must be three positive integers, its channels, the "
+                "side of its kernel and its stride, such as [[32, 4, 2], [64, 4, 2]]."
+            )
 
 
 def _hidden_layers(

@@ -88,6 +88,8 @@ def _leaving_pyplot_as_it_was(plt: types.ModuleType, draw: Callable) -> Callable
 
 
 def _visualize_util(module: types.ModuleType) -> None:
+    from vae_ortho_plugin.study.report.pictures import as_colours
+
     imageio, save_image, add_below = module.imageio, module.save_image, module.add_below
 
     def mimwrite(uri, frames, **options):
@@ -97,22 +99,14 @@ def _visualize_util(module: types.ModuleType) -> None:
     @functools.wraps(save_image)
     def save_any_image(image, image_path):
         # A number outside of [0, 1] would start again at the other end.
-        save_image(np.clip(_as_colours(image), 0, 1), image_path)
+        save_image(np.clip(as_colours(image), 0, 1), image_path)
 
     @functools.wraps(add_below)
     def add_below_any_image(image, *args, **kwargs):
-        return add_below(_as_colours(image), *args, **kwargs)
+        return add_below(as_colours(image), *args, **kwargs)
 
     module.imageio = types.SimpleNamespace(mimwrite=mimwrite)
     module.save_image, module.add_below = save_any_image, add_below_any_image
-
-
-def _as_colours(image: np.ndarray) -> np.ndarray:
-    """Images [height, width, channels] of one or three channels; others are shown by the first three."""
-    if image.ndim < 3 or image.shape[2] in (1, 3):
-        return image
-    missing = max(0, 3 - image.shape[2])
-    return np.pad(image[..., :3], [(0, 0), (0, 0), (0, missing)])
 
 
 def _to_uint8(frame: np.ndarray) -> np.ndarray:

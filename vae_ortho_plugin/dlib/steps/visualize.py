@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""dlib_visualize_model: also for data without discrete factors, and pictures of vector-valued data."""
+"""dlib_visualize_model: also for data without discrete factors, latents by σ, and pictures of vector-valued data."""
 
 import functools
 import types
@@ -12,10 +12,11 @@ import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 from matplotlib.figure import Figure
 
+from vae_ortho_plugin.decoder import BATCH_SIZE
 from vae_ortho_plugin.decoder.trained_model import open_model
-from vae_ortho_plugin.dlib.steps import data_set, guards, output_directory
+from vae_ortho_plugin.dlib.steps import data_set, guards, latents_by_sigma, output_directory
 from vae_ortho_plugin.files import gin_files
-from vae_ortho_plugin.study.plan.layout import LATENT_GRID_FILE
+from vae_ortho_plugin.study.plan.layout import LATENT_GRID_FILE, LATENTS_BY_SIGMA_FILE
 from vae_ortho_plugin.study.report import pictures
 
 _GRID_POINTS = 51
@@ -35,8 +36,14 @@ def wrap(module: types.ModuleType) -> None:
             with output_directory.unfinished(output_dir, overwrite) as partial:
                 if dataset.observation_shape[1:] == [1, 1]:
                     return _visualize_vector_data(model_dir, dataset, Path(partial))
+                if _has_no_factors(dataset):
+                    kwargs["num_points_irs"] = 1  # of interventions, which are not drawn
                 with mock.patch.multiple(module, **_replacements(model_dir, dataset)):
-                    return dlib_visualize(model_dir, partial, True, **kwargs)
+                    dlib_visualize(model_dir, partial, True, **kwargs)
+                images = dataset.sample_observations(BATCH_SIZE, np.random.RandomState(0))
+                with open_model(model_dir) as model:
+                    figure = latents_by_sigma.draw(model, images)
+                pictures.save(figure, Path(partial) / LATENTS_BY_SIGMA_FILE)
         finally:
             gin.clear_config()
 
@@ -53,10 +60,13 @@ def _replacements(model_dir: str, dataset: GroundTruthData) -> dict[str, object]
         # dlib knows two activations; the one named here is then the identity.
         values["reconstruction_loss.activation"] = "'logits'"
         replaced["sigmoid"] = lambda raw: raw
-    if getattr(dataset, "factor_kinds", None) == []:
-        # There are no factors to draw interventions on.
+    if _has_no_factors(dataset):
         replaced["vis_all_interventional_effects"] = lambda *_: None
     return replaced
+
+
+def _has_no_factors(dataset: GroundTruthData) -> bool:
+    return getattr(dataset, "factor_kinds", None) == []
 
 
 def _visualize_vector_data(model_dir: str, dataset: GroundTruthData, output: Path) -> None:

@@ -25,7 +25,8 @@ A run's directory holds what dlib_reproduce writes, and
     model/results/gin/train.gin          the operative configuration of the training run
     model/results/json/train_results.json    what dlib and the trackers measured while the model trained
     metrics/mean/METRIC/                 results of a metric on the posterior means
-    visualizations/                      dlib's pictures; latent_grid.npz, the means of a grid of two factors
+    visualizations/                      dlib's pictures; latent_grid.npz, the means of a grid of two factors;
+                                         latents_by_sigma.png, traversals of images
 
 DATA is the name of a data variant. A directory is complete when it has its final name.
 """
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 METRIC_PATTERN = "metrics/*/*/results/aggregate/evaluation.json"
 RESULT_PATTERN = f"runs/*/*/[0-9]*/{METRIC_PATTERN}"
 LATENT_GRID_FILE = "latent_grid.npz"
+LATENTS_BY_SIGMA_FILE = "latents_by_sigma.png"
 
 
 class _Inside:
@@ -137,7 +139,7 @@ class RunFiles:
     training_results = _Inside("model/results/json/train_results.json")
     visualizations = _Inside("visualizations")
     latent_grid = _Inside(f"visualizations/{LATENT_GRID_FILE}")
-    traversals = _Inside("visualizations/traversals/traversals0.jpg")
+    latents_by_sigma = _Inside(f"visualizations/{LATENTS_BY_SIGMA_FILE}")
     reconstructions = _Inside("visualizations/reconstructions/reconstructions.jpg")
 
     @property

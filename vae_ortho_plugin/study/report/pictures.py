@@ -34,7 +34,7 @@ STYLES = {
     "linearized_vae": (PURPLE, "v"),
     "random_decoder": (GREY, "X"),
 }
-_DPI = 120
+DPI = 120
 
 
 def model_title(model: str) -> str:
@@ -118,19 +118,32 @@ def grid_legend() -> list[Line2D]:
     ]
 
 
+def as_colours(image: np.ndarray) -> np.ndarray:
+    """An image or images [..., height, width, channels] with three channels.
+
+    Grey is the same in all three; of other channels the first three are shown, and missing ones are 0.
+    """
+    if image.ndim < 3 or image.shape[-1] == 3:
+        return image
+    if image.shape[-1] == 1:
+        return np.repeat(image, 3, axis=-1)
+    missing = max(0, 3 - image.shape[-1])
+    return np.pad(image[..., :3], [(0, 0)] * (image.ndim - 1) + [(0, missing)])
+
+
 def save(figure: Figure, path: Path, digest: str = "") -> None:
     """Writes the picture; a reader sees the old file or the complete new one.
 
     Args:
         digest: of what the picture shows, written among the first bytes.
     """
-    figure.set_dpi(_DPI)
+    figure.set_dpi(DPI)
     # `savefig` draws, and lays out, twice.
     canvas = FigureCanvasAgg(figure)
     canvas.draw()
     with written_beside(path) as partial:
         matplotlib.image.imsave(
-            partial, np.asarray(canvas.buffer_rgba()), dpi=_DPI, metadata={"Digest": digest}
+            partial, np.asarray(canvas.buffer_rgba()), dpi=DPI, metadata={"Digest": digest}
         )
 
 

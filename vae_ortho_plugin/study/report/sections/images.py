@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reconstructions and latent traversals of image data, from the pictures of dlib_reproduce."""
+"""Reconstructions of image data and latents by σ, from the pictures of dlib_reproduce."""
 
 import matplotlib.image
 from matplotlib.figure import Figure
@@ -13,39 +13,39 @@ from vae_ortho_plugin.study.report.results import Results, grouped
 # disentanglement_lib's picture has 8 rows of pairs.
 _PAIR_ROWS, _SHOWN_PAIR_ROWS = 8, 2
 _TEXT = (
-    "The lowest finished seed of each model. Traversals: a column a latent, moved from −1 to 1 from top to "
-    "bottom while the others keep the code of one image. Reconstructions: pairs of an image and its "
-    "reconstruction."
+    "The lowest finished seed of each model. Latents: a row a latent, by increasing mean σ (Supplement C), moved "
+    "by −2.5 to 2.5 around the mean of one image; an autoencoder has no noise, and its rows follow their share. "
+    "Reconstructions: pairs of an image and its reconstruction."
 )
 
 
 def section(results: Results) -> Section | None:
-    runs = [
-        item
-        for item in results.runs(results.experiments(SHOWN_VARIANTS))
-        if item.files.traversals.is_file()
-    ]
-    if not runs:
-        return None
-    blocks: list = [_TEXT]
+    blocks: list = []
+    runs = results.runs(results.experiments(SHOWN_VARIANTS))
     for data, of_data in grouped(runs, "data").items():
-        shown = [of_model[0] for of_model in grouped(of_data, "model").values()]
-        traversals = tuple(item.files.traversals for item in shown)
-        reconstructions = tuple(item.files.reconstructions for item in shown)
-        blocks.append(f"### {data.title}")
-        for kind, draw, files in (
-            ("Traversals", _traversals, traversals),
-            ("Reconstructions", _reconstructions, reconstructions),
+        drawn = []
+        for name, kind, draw in (
+            ("latents_by_sigma", "Latents by σ", _latents),
+            ("reconstructions", "Reconstructions", _reconstructions),
         ):
-            name, title = f"{kind.lower()}_{data.name}", f"{kind}, {data.title}"
-            blocks.append(Picture(name, title, draw, shown, files))
-    return Section("Traversals and reconstructions", blocks)
+            there = [item for item in of_data if getattr(item.files, name).is_file()]
+            shown = [of_model[0] for of_model in grouped(there, "model").values()]
+            files = tuple(getattr(item.files, name) for item in shown)
+            if shown:
+                title = f"{kind}, {data.title}"
+                drawn.append(Picture(f"{name}_{data.name}", title, draw, shown, files))
+        if drawn:
+            blocks += [f"### {data.title}", *drawn]
+    return Section("Latents and reconstructions of images", [_TEXT, *blocks]) if blocks else None
 
 
-def _traversals(runs: list[FinishedRun]) -> Figure:
-    figure, panels = pictures.panels(1, len(runs), 2.4, 4.4, images=True)
-    for axes, item in zip(panels[0], runs, strict=True):
-        _show(axes, item, matplotlib.image.imread(item.files.traversals))
+def _latents(runs: list[FinishedRun]) -> Figure:
+    drawn = [matplotlib.image.imread(item.files.latents_by_sigma) for item in runs]
+    tallest = max(len(picture) for picture in drawn)
+    width, height = drawn[0].shape[1] / pictures.DPI, tallest / pictures.DPI + 0.35
+    figure, panels = pictures.panels(len(runs), 1, width + 0.1, height, images=True)
+    for axes, item, picture in zip(panels[:, 0], runs, drawn, strict=True):
+        _show(axes, item, picture)
     return figure
 
 
