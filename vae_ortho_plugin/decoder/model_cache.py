@@ -73,13 +73,13 @@ def computed_once(method: Callable[..., _Result]) -> Callable[..., _Result]:
     """
 
     @functools.wraps(method)
-    def once(model: _Model, points: np.ndarray, *settings: object) -> _Result:
+    def once(model: _Model, points: np.ndarray, *args: object, **settings: object) -> _Result:
         if not CACHE.is_on:
-            return method(model, points, *settings)
+            return method(model, points, *args, **settings)
         digest = hashlib.sha256(np.ascontiguousarray(points)).digest()
-        key = method.__name__, points.dtype, points.shape, digest, settings
+        key = method.__name__, points.dtype, points.shape, digest, args, *settings.items()
         if key not in model.results:
-            model.results[key] = method(model, points, *settings)
+            model.results[key] = method(model, points, *args, **settings)
             for array in tf.nest.flatten(model.results[key]):
                 array.setflags(write=False)
         return model.results[key]

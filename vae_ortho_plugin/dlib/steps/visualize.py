@@ -121,5 +121,5 @@ def _traversals(decode: Callable[[np.ndarray], np.ndarray], means: np.ndarray) -
         axes.plot(latents[:, j], _vectors(decode(latents)))
         axes.set_xlabel(f"latent {j + 1}")
         axes.sharey(panels[0])
-    panels[0].set_ylabel("decoder's output, one line per coordinate")
+    panels[0].set_ylabel("decoder's output, one line per coordinate", fontsize="small")
     return figure
