@@ -2,6 +2,7 @@
 """A model that stays open between two uses."""
 
 import shutil
+from unittest import mock
 
 import numpy as np
 
@@ -12,10 +13,17 @@ import vae_ortho_plugin  # noqa: F401
 import disentanglement_lib  # noqa: F401
 import pytest
 import tensorflow.compat.v1 as tf
-from metrics_support import model_dir  # noqa: F401
+from metrics_support import export_linear_model, model_dir, run  # noqa: F401
 
+from vae_ortho_plugin.decoder.metrics.of_jacobians import (
+    dto,
+    ima_contrast,
+    precision_gap,
+    self_consistency,
+)
+from vae_ortho_plugin.decoder.metrics.pca_alignment import pca_alignment
 from vae_ortho_plugin.decoder.model_cache import CACHE, has_a_state
-from vae_ortho_plugin.decoder.trained_model import open_model
+from vae_ortho_plugin.decoder.trained_model import TrainedModel, open_model
 
 POINTS = np.random.default_rng(0).normal(size=(5, 3))
 
@@ -32,6 +40,27 @@ def test_a_model_that_is_opened_again_is_the_same_one_and_gives_the_same(model_d
             pass
     assert second is first
     assert raw is not first
+
+
+def test_metrics_of_one_model_encode_a_split_and_take_its_jacobians_once_with_the_same_results(
+    tmp_path,
+):
+    model = export_linear_model(tmp_path / "model", np.eye(2, 3), np.ones((3, 2)), np.eye(2) / 2)
+    metrics = dto, ima_contrast, precision_gap, self_consistency, pca_alignment
+    settings = ({}, {"split": "train"}, {"num_points": 9})
+    alone = [run(metric, model, **one) for one in settings for metric in metrics]
+    session_calls = mock.Mock(side_effect=TrainedModel._batches)
+    with (
+        CACHE.switched_on(),
+        mock.patch.object(TrainedModel, "_batches", lambda *arguments: session_calls(*arguments)),
+    ):
+        together = [run(metrics[0], model)]
+        session_calls.reset_mock()
+        together += [run(metric, model) for metric in metrics[1:3]]
+        assert not session_calls.called
+        together += [run(metric, model) for metric in metrics[3:]]
+        together += [run(metric, model, **one) for one in settings[1:] for metric in metrics]
+    assert together == alone
 
 
 def test_a_model_is_closed_where_none_is_kept_after_an_error_and_at_the_end(model_dir):

@@ -67,11 +67,12 @@ def test_the_directory_is_gone_afterwards_and_the_variable_is_as_before(monkeypa
     assert os.environ["TF_XLA_FLAGS"] == "--tf_xla_clustering_debug"
 
 
-def test_a_users_own_directory_stays(monkeypatch):
-    own = "--tf_xla_persistent_cache_directory=/somewhere"
+def test_a_directory_that_the_flag_names_is_used_and_stays(monkeypatch, tmp_path):
+    own = f"--tf_xla_persistent_cache_directory={tmp_path}"
     monkeypatch.setenv("TF_XLA_FLAGS", own)
     with xla_cache.used():
-        assert os.environ["TF_XLA_FLAGS"] == own
+        assert os.environ["TF_XLA_FLAGS"] == own and xla_cache._directories == [str(tmp_path)]
+    assert tmp_path.is_dir() and not xla_cache._directories
 
 
 def test_a_full_disk_is_named_and_other_errors_are_not_taken_for_one():

@@ -6,6 +6,7 @@ import signal
 import sys
 import threading
 import time
+from pathlib import Path
 
 import pytest
 
@@ -47,6 +48,7 @@ for line in sys.stdin:
         13: lambda: (print('{"error":', end="", flush=True), os._exit(7)),
     }.get(number, lambda: None)()
     (partial / "pid").write_text(f"{os.getpid()} {os.environ['TF_NUM_INTRAOP_THREADS']}")
+    (partial / "xla").write_text(os.environ["TF_XLA_FLAGS"])
     partial.rename(directory)
     answer(None)
 """
@@ -73,6 +75,12 @@ def test_one_worker_makes_run_after_run_with_its_threads(make, tmp_path, capsys)
     assert written.endswith(" 3")
     lines = capsys.readouterr().out.splitlines()
     assert lines[-1].startswith("[3/3] synth_linear/beta_vae/6: 0 s; 3 of 3 runs done, 0 s left")
+
+
+def test_workers_have_one_cache_of_compiled_programs_as_long_as_they_work(make, tmp_path):
+    make([4, 5, 6], jobs=2)
+    (flags,) = {path.read_text() for path in tmp_path.glob("runs/*/*/[456]/xla")}
+    assert not Path(flags.partition("=")[2]).exists()
 
 
 def finished(output):

@@ -1,19 +1,27 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cache of one open model, so that metrics of the same model build its graph and read its weights once."""
+"""A cache of one open model, so that metrics of it build its graph, encode a split and take its Jacobians once."""
 
 import contextlib
+import functools
+import hashlib
 import os
 import pathlib
-from collections.abc import Iterable, Iterator
-from typing import Protocol
+from collections.abc import Callable, Iterable, Iterator
+from typing import Protocol, TypeVar
 
+import numpy as np
 import tensorflow.compat.v1 as tf
 
 # Operations with a state that a use of a model does not change.
 _ONLY_READ = {"VarHandleOp", "VariableV2", "ReadVariableOp", "ResourceGather"}
 
 
+_Result = TypeVar("_Result", np.ndarray, tuple[np.ndarray, np.ndarray])
+
+
 class _Model(Protocol):
+    results: dict[tuple, object]
+
     def close(self) -> None: ...
 
 
@@ -21,17 +29,17 @@ class ModelCache:
     """Holds the open model that was used last, while it is switched on and the model is not in use."""
 
     def __init__(self):
-        self._on = False
+        self.is_on = False
         self._held: tuple[tuple, _Model] | None = None
 
     @contextlib.contextmanager
     def switched_on(self) -> Iterator[None]:
         """Within: a model that is no longer used stays open for its next use."""
-        self._on = True
+        self.is_on = True
         try:
             yield
         finally:
-            self._on = False
+            self.is_on = False
             self._close()
 
     def take(self, key: tuple) -> _Model | None:
@@ -43,7 +51,7 @@ class ModelCache:
 
     def give_back(self, key: tuple, model: _Model) -> None:
         """Holds a model in place of the one before; closes it where the cache is off."""
-        if not self._on:
+        if not self.is_on:
             model.close()
             return
         self._close()
@@ -56,6 +64,27 @@ class ModelCache:
 
 
 CACHE = ModelCache()
+
+
+def computed_once(method: Callable[..., _Result]) -> Callable[..., _Result]:
+    """Decorator of a model's method: the results for the same points and settings are the same arrays.
+
+    They stay in the model's `results`, from which nothing may be changed, while CACHE is on.
+    """
+
+    @functools.wraps(method)
+    def once(model: _Model, points: np.ndarray, *args: object, **settings: object) -> _Result:
+        if not CACHE.is_on:
+            return method(model, points, *args, **settings)
+        digest = hashlib.sha256(np.ascontiguousarray(points)).digest()
+        key = method.__name__, points.dtype, points.shape, digest, args, *settings.items()
+        if key not in model.results:
+            model.results[key] = method(model, points, *args, **settings)
+            for array in tf.nest.flatten(model.results[key]):
+                array.setflags(write=False)
+        return model.results[key]
+
+    return once
 
 
 def key_of(directory: str, *settings: object) -> tuple:

@@ -78,6 +78,7 @@ class TrainedModel(contextlib.AbstractContextManager):
         self._path, self._activation = module_path, ACTIVATIONS[activation]
         _need_signatures(module_path)
         self._key = model_cache.key_of(module_path, activation)
+        self.results: dict[tuple, object] = {}
         self._module = HubModule(module_path)
         self._graph, self._session = self._module.graph, self._module.session
 
@@ -115,6 +116,7 @@ class TrainedModel(contextlib.AbstractContextManager):
         """
         return self.posterior(images)[0]
 
+    @model_cache.computed_once
     def posterior(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """Posterior means and log variances, each [points, latents], of images.
 
@@ -148,6 +150,7 @@ class TrainedModel(contextlib.AbstractContextManager):
         for transposed in self._batches(self._jacobian, feed, latents, batch_size):
             yield transposed.swapaxes(1, 2)
 
+    @model_cache.computed_once
     def jacobian_factors(self, latents: np.ndarray, batch_size: int = BATCH_SIZE) -> np.ndarray:
         """`small_jacobians` of `decode`: [points, min(outputs, latents), latents].
 

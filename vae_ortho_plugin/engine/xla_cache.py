@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A cache of what XLA compiles, for training runs of the same graph with other seeds in the same process.
+"""A cache of what XLA compiles, for training runs of the same graph with other seeds.
 
 XLA takes seconds to compile a training loop. TensorFlow caches what it has compiled in a directory, under a
 fingerprint of the graph. Seeds are no part of it, since initial weights and noise are drawn outside of the
@@ -10,6 +10,7 @@ import contextlib
 import gc
 import itertools
 import os
+import re
 import tempfile
 from collections.abc import Iterator
 from unittest import mock
@@ -22,23 +23,22 @@ _directories: list[str] = []
 
 @contextlib.contextmanager
 def used() -> Iterator[None]:
-    """Within: the cache is a directory of this process alone.
+    """Within: the cache is a directory of this process and of those that it starts, or the one that the flag names.
 
     To be entered before TensorFlow is imported, which reads the flag once.
     """
-    before = os.environ.get("TF_XLA_FLAGS", "")
-    if _FLAG in before:  # the user's own
-        yield
-        return
-    with (
-        tempfile.TemporaryDirectory(prefix="vae_ortho_plugin_xla_") as directory,
-        mock.patch.dict(os.environ, TF_XLA_FLAGS=f"{before} {_FLAG}={directory}".strip()),
-    ):
+    flags = os.environ.get("TF_XLA_FLAGS", "")
+    with contextlib.ExitStack() as stack:
+        if given := re.search(rf"{_FLAG}=(\S+)", flags):
+            directory = given[1]
+        else:
+            made = tempfile.TemporaryDirectory(prefix="vae_ortho_plugin_xla_")
+            directory = stack.enter_context(made)
+            flags = f"{flags} {_FLAG}={directory}".strip()
+            stack.enter_context(mock.patch.dict(os.environ, TF_XLA_FLAGS=flags))
         _directories.append(directory)
-        try:
-            yield
-        finally:
-            _directories.remove(directory)
+        stack.callback(_directories.remove, directory)
+        yield
 
 
 @contextlib.contextmanager

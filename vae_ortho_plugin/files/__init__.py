@@ -12,12 +12,14 @@ import os
 import shutil
 import sys
 from collections.abc import Collection, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
 
 # In a finished directory: the SHA-256 of each file, as `sha256sum --check` reads them.
 SUMS = "SHA256SUMS"
+_FILES_AT_A_TIME = 8
 
 
 def behind_links(path: Path) -> Path:
@@ -130,11 +132,12 @@ def seal(directory: Path, without: Collection[Path] = ()) -> None:
         directory: what is finished.
         without: files in it that get no sum.
     """
-    lines = []
-    for path in sorted(path for path in directory.rglob("*") if path.is_file()):
-        if path not in (directory / SUMS, *without):
-            _synchronize(path)
-            lines.append(f"{sha256(path)}  {path.relative_to(directory).as_posix()}\n")
+    unsealed = (directory / SUMS, *without)
+    paths = sorted(one for one in directory.rglob("*") if one.is_file() and one not in unsealed)
+    # A disk that is asked for many files at a time writes them three to ten times as fast.
+    with ThreadPoolExecutor(_FILES_AT_A_TIME) as pool:
+        list(pool.map(_synchronize, paths))
+    lines = [f"{sha256(path)}  {path.relative_to(directory).as_posix()}\n" for path in paths]
     write_text(directory / SUMS, "".join(lines))
 
 

@@ -99,16 +99,15 @@ def _vectors(observations: np.ndarray) -> np.ndarray:
 
 
 def _grid(latents: np.ndarray) -> Figure:
-    figure = Figure(figsize=(4.5, 5), layout="constrained")
-    pictures.draw_latent_grid(figure.subplots(), latents)
-    figure.suptitle("The unit square in latent space")
-    figure.legend(handles=pictures.grid_legend(), loc="outside lower center", frameon=False)
+    figure, ((axes,),) = pictures.panels(1, 1, 4.5, 4.7, legend=1)
+    pictures.draw_latent_grid(axes, latents)
+    axes.set_title("The unit square in latent space")
+    figure.legend(handles=pictures.grid_legend(), loc="lower center", ncols=2, frameon=False)
     return figure
 
 
 def _reconstructions(observations: np.ndarray, reconstructions: np.ndarray) -> Figure:
-    figure = Figure(figsize=(4.5, 4.5), layout="constrained")
-    axes = figure.subplots()
+    figure, ((axes,),) = pictures.panels(1, 1, 4.5, 4.5)
     axes.set_prop_cycle(color=pictures.COLORS)
     for i in range(observations.shape[1]):
         axes.scatter(observations[:, i], reconstructions[:, i], s=4, label=f"coordinate {i + 1}")
@@ -124,13 +123,13 @@ def _reconstructions(observations: np.ndarray, reconstructions: np.ndarray) -> F
 def _traversals(decode: Callable[[np.ndarray], np.ndarray], means: np.ndarray) -> Figure:
     """A panel for each latent, which moves over its range while the others stay at their mean."""
     num_latent = means.shape[1]
-    figure = Figure(figsize=(3.2 * num_latent, 3.2), layout="constrained")
-    panels = figure.subplots(1, num_latent, squeeze=False, sharey=True)[0]
+    figure, (panels,) = pictures.panels(1, num_latent, 3.2, 3.2)
     for j, axes in enumerate(panels):
         latents = np.tile(means.mean(axis=0), (_GRID_POINTS, 1))
         latents[:, j] = np.linspace(means[:, j].min(), means[:, j].max(), _GRID_POINTS)
         axes.set_prop_cycle(color=pictures.COLORS)
         axes.plot(latents[:, j], _vectors(decode(latents)))
         axes.set_xlabel(f"latent {j + 1}")
-    panels[0].set_ylabel("decoder's output, one line per coordinate")
+        axes.sharey(panels[0])
+    panels[0].set_ylabel("decoder's output, one line per coordinate", fontsize="small")
     return figure

@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 
+from vae_ortho_plugin.engine import xla_cache
 from vae_ortho_plugin.engine.interruption import SIGNALS, Interrupted
 from vae_ortho_plugin.files import write_text
 from vae_ortho_plugin.study.plan.experiments import Run
@@ -47,7 +48,8 @@ def make_in_workers(
         Interrupted: SIGINT, SIGTERM or SIGHUP arrived.
     """
     folder.logs.mkdir(parents=True, exist_ok=True)
-    with state.shown():
+    # What one worker has compiled the others need not.
+    with state.shown(), xla_cache.used():
         return asyncio.run(_feed_workers(state, folder, threads, retries, time_limit))
 
 
