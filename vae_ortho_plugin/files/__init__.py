@@ -82,7 +82,9 @@ def written_beside(path: Path) -> Iterator[Path]:
 
 
 @contextlib.contextmanager
-def directory_written_beside(path: Path, partial: Path) -> Iterator[None]:
+def directory_written_beside(
+    path: Path, partial: Path, stays_after: type[Exception] | tuple = ()
+) -> Iterator[None]:
     """Within: a directory is written to `partial`. At the end it is sealed and becomes `path`.
 
     After an error the partial directory is deleted and `path` is unchanged.
@@ -90,14 +92,18 @@ def directory_written_beside(path: Path, partial: Path) -> Iterator[None]:
     Args:
         path: of the directory, without links.
         partial: on the same file system; deleted where it is left from a process that was killed.
+        stays_after: errors whose message names a file of the partial directory, which therefore stays.
     """
     shutil.rmtree(partial, ignore_errors=True)
     try:
         yield
         seal(partial)
         publish(partial, path)
-    finally:
+    except stays_after:
+        raise
+    except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
+        raise
 
 
 def publish(finished: Path, path: Path) -> None:

@@ -99,7 +99,7 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         files.write_text(partial / _CONFIG, gin.config_str())
         try:
             with (
-                files.directory_written_beside(directory, partial / _MODEL),
+                files.directory_written_beside(directory, partial / _MODEL, NonFiniteLossError),
                 estimator.handed_over(
                     partial / _CHECKPOINTS, before_first_step=export.build_before_training
                 ),
