@@ -327,3 +327,10 @@ def test_scores_stand_beside_what_pca_predicts_wherever_it_was_measured(tmp_path
     ]
     assert len(re.findall(r"^\| Synth", limits, re.MULTILINE)) == 3
     assert "](pictures/limits.png)" in limits
+
+
+def test_the_weight_of_the_dial_makes_no_other_kind_of_data(tmp_path):
+    for experiment in experiments.limits_experiments(experiments.SYNTH_LINEAR_64):
+        add_run(tmp_path, Run(experiment, 0), 0.1, 0.9)
+    text = write_report("limits", tmp_path).read_text()
+    assert "Over 1 kind of data, the score's mean distance" in text

@@ -46,7 +46,7 @@ def finding(results: Results) -> str:
         return ""
     distances = (runs["disentanglement_score"] - runs["pca_score"]).abs()
     means = distances.groupby(runs["model"], sort=False).mean()
-    variants = runs["data"].nunique()
+    variants = runs["data"].str.partition("_lambda_")[0].nunique()  # λ is one of the model
     text = (
         f"Over {variants} kind{'s' * (variants > 1)} of data, the score's mean distance from what PCA "
         "predicts is: "
