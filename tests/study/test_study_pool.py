@@ -1,3 +1,5 @@
+import gc
+
 # SPDX-License-Identifier: Apache-2.0
 """The pool, with a stand-in for the worker that trains nothing."""
 
@@ -122,7 +124,7 @@ def test_a_worker_that_cannot_start_costs_its_run_only(make, monkeypatch):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_stops_the_workers_and_says_which_it_was(make, tmp_path, number):
+def test_a_signal_stops_the_workers_and_says_which_it_was(make, tmp_path, number, caplog):
     partial = tmp_path / "runs/synth_linear/beta_vae/.3.partial"
     before = signal.getsignal(number)
 
@@ -137,6 +139,9 @@ def test_a_signal_stops_the_workers_and_says_which_it_was(make, tmp_path, number
     assert stopped.value.exit_code == 128 + number
     assert signal.getsignal(number) == before
     assert finished(tmp_path) == ["4"]
+    del stopped
+    gc.collect()
+    assert not caplog.records  # of asyncio: an exception that nobody took
 
 
 def test_a_time_limit_stops_the_workers_and_leaves_the_unfinished_run(make, tmp_path):

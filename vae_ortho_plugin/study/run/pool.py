@@ -75,7 +75,7 @@ async def _feed_workers(
         finally:
             for task in (*feeders, *others):
                 task.cancel()
-            await asyncio.gather(*feeders, *others, return_exceptions=True)
+            await asyncio.gather(made, *feeders, *others, return_exceptions=True)
         if arrived.done():
             raise Interrupted("", arrived.result())
     if in_time:
