@@ -197,6 +197,20 @@ def fallen(name: str) -> Callable[[pd.Series], str]:
     return cell
 
 
+def limits() -> str:
+    """A line for each kind of data, two columns for each model."""
+    rows = read("limits")
+    models = list(dict.fromkeys(rows["model"]))
+    headers = ["Synth. Lin., factors", "n", "PCA predicts"]
+    headers += [f"{MODELS[model]}, {name}" for model in models for name in ("DtO ↓", "Disent. ↑")]
+    lines = []
+    for data, group in rows.groupby("data", sort=False):
+        by_model = group.set_index("model").loc[models]
+        cells = [mean(name)(row) for _, row in by_model.iterrows() for name in ("dto", "score")]
+        lines.append([str(data), by_model["n"].iloc[0], by_model["pca_score"].iloc[0], *cells])
+    return lined(headers, lines)
+
+
 def dsprites() -> str:
     """A line for each model and number of epochs, and for each model of the paper without a run."""
     runs = read("dsprites_runs")
@@ -306,13 +320,12 @@ SELECTED: dict[str, tuple[str, Callable[[pd.DataFrame], pd.DataFrame]]] = {
     "table_1": ("table_1", of_the_paper),
     "table_1_synthetic": ("table_1", lambda rows: of_sets(rows, "synth")),
     "table_1_images": ("table_1", lambda rows: of_sets(rows, "mnist")),
-    "axis_ratios_default": ("axis_ratios", lambda rows: rows[rows["batch"] == "16"]),
 }
 
 
 def table(name: str) -> str:
-    if name == "dsprites":
-        return dsprites()
+    if name in ("dsprites", "limits"):
+        return {"dsprites": dsprites, "limits": limits}[name]()
     if name.startswith("dial_synth"):
         return dial(name.removeprefix("dial_"))
     numbers, selected = SELECTED[name]

@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 from vae_ortho_plugin import decoder_jacobians, decoder_measures, measures
+from vae_ortho_plugin.decoder import frameworks
+from vae_ortho_plugin.decoder.frameworks import jax_arrays
 from vae_ortho_plugin.errors import InputError
 
 LATENTS, OUTPUTS, POINTS = 3, 12, 300
@@ -74,20 +76,39 @@ def test_without_active_latents_there_is_no_measure_among_them(decoder):
     assert found.dto.mean > 0 and found.self_consistency is None
 
 
-def test_memory_is_that_of_a_batch_of_points(decoder, monkeypatch):
-    from vae_ortho_plugin.decoder import frameworks
-
-    whole = decoder_measures(decoder, MEANS)
+def test_memory_is_that_of_a_batch_of_points_and_errors_count_all_points(monkeypatch):
+    whole, sizes = decoder_measures(of_jax(), MEANS), []
+    factors = jax_arrays.JaxDecoder.factors
     monkeypatch.setattr(frameworks, "_BATCH_BYTES", 7 * 4 * LATENTS * OUTPUTS)
-    sizes = []
-    by_sevens = list(
-        frameworks.batches(
-            decoder, MEANS, lambda own, batch: sizes.append(len(batch)) or own.factors(batch)
-        )
+    monkeypatch.setattr(
+        jax_arrays.JaxDecoder,
+        "factors",
+        lambda own, batch, first: sizes.append(len(batch)) or factors(own, batch, first),
     )
+    assert decoder_measures(of_jax(), MEANS).dto.mean == pytest.approx(whole.dto.mean, rel=1e-5)
     assert set(sizes) == {7}
-    found = measures.distance_to_orthogonality(np.concatenate(by_sevens))
-    assert found.mean == pytest.approx(whole.dto.mean, rel=1e-5)
+    means = np.arange(2.0, 302)[:, None] * [1, -1]
+    with pytest.raises(InputError, match="Jacobian at point 261 is not finite"):
+        decoder_measures(lambda latents: latents / (latents - 263), means)
+
+
+def test_what_a_gpu_reduces_itself_is_what_numpy_does():
+    import jax.numpy as jnp
+
+    columns = jnp.asarray(JACOBIANS.transpose(2, 0, 1)).at[1, 7].set(JACOBIANS[7, :, 0])
+    jacobians = np.asarray(columns, np.float64).transpose(1, 2, 0)
+    found = jax_arrays.JaxDecoder._factors_there(columns, 0)
+    gram = found.swapaxes(1, 2) @ found
+    np.testing.assert_allclose(gram, jacobians.swapaxes(1, 2) @ jacobians, atol=1e-6)
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    there = pytorch_decoder()._factors_there(torch.tensor(np.array(columns)), 0)
+    np.testing.assert_allclose(np.abs(there), np.abs(found), atol=1e-6)
+
+
+def pytorch_decoder():
+    from vae_ortho_plugin.decoder.frameworks.pytorch import PytorchDecoder
+
+    return PytorchDecoder
 
 
 def test_a_trained_model_is_named_by_its_directory(linear_vae):
@@ -96,6 +117,8 @@ def test_a_trained_model_is_named_by_its_directory(linear_vae):
     jacobians = decoder_jacobians(linear_vae.directory, means)
     assert jacobians.shape[::2] == (50, 2)
     assert found.dto.mean == pytest.approx(measures.distance_to_orthogonality(jacobians).mean)
+    with pytest.raises(InputError, match="means have 3 latents, and the model in .* has 2"):
+        decoder_measures(linear_vae.directory, MEANS)
     with pytest.raises(InputError, match="no TF-Hub module"):
         decoder_measures("nowhere", means)
 
@@ -157,6 +180,7 @@ jax_decoder = of_jax if importlib.util.find_spec("jax") else None
         ("decoder", {"decoder": lambda latents: latents.sum()}),
         ("decoder", {"decoder": lambda latents: latents - latents.mean(axis=0)}),
         ("outputs", {"decoder": lambda latents: latents[:, :1]}),
+        ("decoder's framework", {"decoder": lambda latents: latents.cpu()}),
     ],
 )
 @pytest.mark.skipif(jax_decoder is None, reason="jax is not installed")
@@ -172,6 +196,14 @@ def test_a_pytorch_tensor_of_another_type_is_refused_and_other_arrays_are_conver
     with pytest.raises(InputError, match=r"means has the dtype torch.float32.*float64"):
         decoder_measures(decoder, torch.tensor(MEANS))
     np.testing.assert_allclose(decoder_jacobians(decoder, MEANS), JACOBIANS, atol=1e-5)
+
+
+def test_whole_numbers_are_means_too():
+    import jax.numpy as jnp
+
+    whole = np.arange(-6, 6).reshape(4, 3)
+    of_numpy, of_jax_array = (decoder_jacobians(of_jax(), a) for a in (whole, jnp.asarray(whole)))
+    np.testing.assert_array_equal(of_numpy, of_jax_array)
 
 
 def test_a_framework_that_is_not_installed_is_named(monkeypatch):

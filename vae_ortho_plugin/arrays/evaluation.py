@@ -118,6 +118,7 @@ def evaluate(
         InputError: an argument is not valid, a metric does not fit the arrays, or a package is missing.
     """
     check_whole("seed", seed)
+    seed = int(seed)  # of NumPy, JSON does not know it
     bindings = [gin_bindings] if isinstance(gin_bindings, str) else list(gin_bindings)
     arrays = (factors, sigma, jacobians, factor_kinds, factor_names)
     if isinstance(means, (str, os.PathLike)):

@@ -16,6 +16,7 @@ _ALSO = {
     "sap": "sap_score",
     "unsupervised": "unsupervised_metrics",
 }
+_FUNCTIONS = {"pca_alignment": "matched_angles"}  # where the name is not the metric's
 _OF_A_MODEL = {
     "loss_decomposition": "samples of the posterior and their reconstructions",
     "pca_alignment": "the images",
@@ -104,7 +105,7 @@ def of_arrays(
         if name in _OF_A_MODEL:
             raise InputError(
                 f"The metric {name} needs {_OF_A_MODEL[name]}, not only arrays of latents: call the function "
-                f"vae_ortho_plugin.{name}, or evaluate a trained model's directory."
+                f"vae_ortho_plugin.{_FUNCTIONS.get(name, name)}, or evaluate a trained model's directory."
             )
         _check_known(name)
         if name in OF_JACOBIANS and not jacobians:

@@ -144,7 +144,17 @@ class CorrelatedData(SplitGroundTruthData):
             chosen.append(points)
         sizes = tuple(map(len, chosen))
         if not sizes[0]:
-            raise InputError(f"held_out = {self._held_out} leaves no training points.")
+            what = [
+                f"correlated.{name} = {value}"
+                for name, value in (
+                    ("correlation", self._correlation),
+                    ("held_out", self._held_out),
+                )
+                if value
+            ]
+            raise InputError(
+                f"{' and '.join(what)} leave no training points: take a smaller value."
+            )
         order = np.concatenate(chosen)
         self._classes = classes[order]
         observations = arranged(data._observations, order)

@@ -4,6 +4,7 @@
 import contextlib
 import functools
 import hashlib
+import inspect
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
@@ -69,17 +70,21 @@ CACHE = ModelCache()
 def computed_once(method: Callable[..., _Result]) -> Callable[..., _Result]:
     """Decorator of a model's method: the results for the same points and settings are the same arrays.
 
-    They stay in the model's `results`, from which nothing may be changed, while CACHE is on.
+    They stay in the model's `results`, from which nothing may be changed, while CACHE is on. The method's first
+    argument is the points.
     """
+    signature = inspect.signature(method)
 
     @functools.wraps(method)
-    def once(model: _Model, points: np.ndarray, *args: object, **settings: object) -> _Result:
+    def once(model: _Model, *args: object, **settings: object) -> _Result:
         if not CACHE.is_on:
-            return method(model, points, *args, **settings)
+            return method(model, *args, **settings)
+        given = signature.bind(model, *args, **settings).arguments
+        _, points, *others = given.values()
         digest = hashlib.sha256(np.ascontiguousarray(points)).digest()
-        key = method.__name__, points.dtype, points.shape, digest, args, *settings.items()
+        key = method.__name__, points.dtype, points.shape, digest, *others
         if key not in model.results:
-            model.results[key] = method(model, points, *args, **settings)
+            model.results[key] = method(model, *args, **settings)
             for array in tf.nest.flatten(model.results[key]):
                 array.setflags(write=False)
         return model.results[key]

@@ -1,8 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """The measures of a decoder's Jacobians, for a decoder of any framework."""
 
+import contextlib
 import dataclasses
 import os
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,6 +12,7 @@ from numpy.typing import ArrayLike
 
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.decoder import frameworks
+from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.precision_gap import PrecisionGap
 from vae_ortho_plugin.measures.self_consistency import SelfConsistency
 from vae_ortho_plugin.measures.shared.arrays import latent_indices, number, positive_sigma
@@ -86,12 +89,10 @@ def decoder_measures(
     else:
         chosen = latent_indices(active, count)
     if isinstance(decoder, (str, os.PathLike)):
-        with _open_model(decoder) as model:
+        with _open_model(decoder, latents) as model:
             factors = model.jacobian_factors(latents)
     else:
-        factors = np.concatenate(
-            list(frameworks.batches(decoder, means, lambda own, batch: own.factors(batch)))
-        )
+        factors = frameworks.factors_of(decoder, means)
     whole = _measures(factors, np.arange(count), sigma, beta)
     among = _measures(factors, chosen, sigma, beta)
     of_active = {f"{name}_active": value for name, value in among.items()}
@@ -132,14 +133,19 @@ def decoder_jacobians(decoder: Any, means: ArrayLike) -> np.ndarray:
     """
     if isinstance(decoder, (str, os.PathLike)):
         latents = frameworks.points_of(means)
-        with _open_model(decoder) as model:
+        with _open_model(decoder, latents) as model:
             return np.concatenate(list(model.jacobians(latents)))
-    return np.concatenate(
-        list(frameworks.batches(decoder, means, lambda own, batch: own.jacobians(batch)))
-    )
+    return frameworks.jacobians_of(decoder, means)
 
 
-def _open_model(model_dir: str | os.PathLike) -> "TrainedModel":
+@contextlib.contextmanager
+def _open_model(model_dir: str | os.PathLike, latents: np.ndarray) -> Iterator["TrainedModel"]:
+    """`open_model` of a directory, for points [points, latents]."""
     from vae_ortho_plugin.decoder.trained_model import open_model
 
-    return open_model(os.fspath(model_dir))
+    with open_model(os.fspath(model_dir)) as model:
+        if latents.shape[1] != model.num_latents:
+            raise InputError(
+                f"means have {latents.shape[1]} latents, and the model in {model_dir} has {model.num_latents}."
+            )
+        yield model

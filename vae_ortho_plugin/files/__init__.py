@@ -87,7 +87,8 @@ def directory_written_beside(
 ) -> Iterator[None]:
     """Within: a directory is written to `partial`. At the end it is sealed and becomes `path`.
 
-    After an error the partial directory is deleted and `path` is unchanged.
+    After an error in the block the partial directory is deleted and `path` is unchanged. Where the finished
+    directory cannot be renamed, it stays.
 
     Args:
         path: of the directory, without links.
@@ -98,12 +99,12 @@ def directory_written_beside(
     try:
         yield
         seal(partial)
-        publish(partial, path)
     except stays_after:
         raise
     except BaseException:
         shutil.rmtree(partial, ignore_errors=True)
         raise
+    publish(partial, path)
 
 
 def publish(finished: Path, path: Path) -> None:

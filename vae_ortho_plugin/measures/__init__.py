@@ -27,7 +27,7 @@ Arguments have the same names everywhere: `jacobians` [points, outputs, latents]
 deviations) of the posterior [points, latents], `factors` [points, factors] with `factor_kinds`, and `active`,
 the indices of the latents that a measure is taken among. Results are frozen dataclasses that can be compared
 with ==; a measure that has a value at each point is an `OverPoints`, with mean, std, stderr and per_point.
-They are nested lists, NumPy arrays, PyTorch tensors on the CPU, JAX arrays or TensorFlow's eager
+Arguments may be nested lists, NumPy arrays, PyTorch tensors, JAX arrays or TensorFlow's eager
 tensors of any real type; computation is in float64. Bad input raises
 `vae_ortho_plugin.errors.InputError`. NumPy, SciPy and threadpoolctl are all that is needed, but for
 `infomec`, which takes scikit-learn.

@@ -6,15 +6,15 @@ A file each framework. None is imported before a decoder of it is given.
 
 import os
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
 
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures import triangular_factors
 from vae_ortho_plugin.measures.shared.arrays import check_shape, float_array
-from vae_ortho_plugin.measures.shared.jacobians import triangular_factors
 
 # Bytes of the Jacobians of a batch in the decoder's type; activations inside a decoder may need some times as much.
 _BATCH_BYTES = 16 * 2**20
@@ -33,15 +33,12 @@ class Decoder(Protocol):
     def jacobians(self, latents: np.ndarray) -> np.ndarray:
         """[points, outputs, latents] of latents [points, latents]."""
 
-    def factors(self, latents: np.ndarray) -> np.ndarray:
-        """R of each Jacobian J = Q R in float64: [points, latents, latents]."""
+    def factors(self, latents: np.ndarray, first_point: int) -> np.ndarray:
+        """R of each Jacobian J = Q R in float64: [points, latents, latents].
 
-
-class OnCpu:
-    """`Decoder.factors` of a decoder whose Jacobians NumPy reads where they are."""
-
-    def factors(self, latents: np.ndarray) -> np.ndarray:
-        return triangular_factors(self.jacobians(latents))
+        Args:
+            first_point: index of latents[0] among all points, for error messages.
+        """
 
 
 def opened(decoder: Any, means: Any) -> AbstractContextManager[Decoder]:
@@ -96,29 +93,35 @@ def _framework(decoder: Any, means: Any) -> str:
     return "jax"
 
 
-def batches(
-    decoder: Any, means: Any, take: Callable[[Decoder, np.ndarray], np.ndarray]
-) -> Iterator[np.ndarray]:
-    """What `take` gives for each batch of points, in order.
+def factors_of(decoder: Any, means: Any) -> np.ndarray:
+    """R of each Jacobian in float64, [points, latents, latents]; arguments and errors as `decoder_measures`."""
+    return _in_batches(decoder, means, lambda own, batch, first: own.factors(batch, first), True)
 
-    Args:
-        decoder: as for `opened`.
-        means: [points, latents].
-        take: of the opened decoder and latents [at most 256, latents].
 
-    Raises:
-        InputError: means of another shape or not finite; a decoder that does not give an output for each
-            point, mixes points, or has no derivative.
-    """
+def jacobians_of(decoder: Any, means: Any) -> np.ndarray:
+    """The Jacobians [points, outputs, latents]; arguments and errors as `decoder_jacobians`."""
+    return _in_batches(decoder, means, lambda own, batch, _: own.jacobians(batch), False)
+
+
+def _in_batches(
+    decoder: Any,
+    means: Any,
+    take: Callable[[Decoder, np.ndarray, int], np.ndarray],
+    has_factors: bool,
+) -> np.ndarray:
+    found = []
     with opened(decoder, means) as own:
         latents = points_of(means)
+        points, count = latents.shape
         outputs = _outputs_of_a_point(own, latents)
-        size = _BATCH_BYTES // (4 * outputs * latents.shape[1])
-        size = min(_LARGEST_BATCH, len(latents), max(1, size))
-        for start in range(0, len(latents), size):
+        if has_factors:
+            triangular_factors(np.zeros((1, outputs, count)))  # refuses fewer outputs than latents
+        size = min(_LARGEST_BATCH, points, max(1, _BATCH_BYTES // (4 * outputs * count)))
+        for start in range(0, points, size):
             # All batches have one size, for which a framework compiles once.
-            first = min(start, len(latents) - size)
-            yield take(own, latents[first : first + size])[start - first :]
+            first = min(start, points - size)
+            found.append(take(own, latents[first : first + size], first)[start - first :])
+    return np.concatenate(found)
 
 
 def points_of(means: Any) -> np.ndarray:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.shared.jacobians import factors_of_gram, triangular_factors
+from vae_ortho_plugin.measures.shared.jacobians import factors_of_gram, small_jacobians
 
 
 class JaxDecoder(contextlib.AbstractContextManager):
@@ -18,14 +18,16 @@ class JaxDecoder(contextlib.AbstractContextManager):
 
     Args:
         decoder: a Keras model on JAX is called with training=False.
-        means: where they are a JAX array, the decoder gets its type; else float32, or float64 with
+        means: where they are floating-point JAX arrays, the decoder gets their type; else float32, or float64 with
             jax_enable_x64.
     """
 
     def __init__(self, decoder: Callable, means: Any):
         keras = any(cls.__module__.startswith("keras.") for cls in type(decoder).__mro__)
         self._decoder = (lambda latents: decoder(latents, training=False)) if keras else decoder
-        self._dtype = means.dtype if isinstance(means, jax.Array) else jnp.zeros(()).dtype
+        self._dtype = jnp.zeros(()).dtype
+        if isinstance(means, jax.Array) and jnp.issubdtype(means.dtype, jnp.floating):
+            self._dtype = means.dtype
         self._columns = jax.jit(self._all_columns)
 
     def __exit__(self, *exception: object) -> None:
@@ -40,15 +42,20 @@ class JaxDecoder(contextlib.AbstractContextManager):
             columns = columns.astype(np.float32)
         return columns.transpose(1, 2, 0)
 
-    def factors(self, latents: np.ndarray) -> np.ndarray:
+    def factors(self, latents: np.ndarray, first_point: int) -> np.ndarray:
         columns = self._columns(jnp.asarray(latents, self._dtype))
         if all(device.platform == "cpu" for device in columns.devices()):
-            return triangular_factors(np.asarray(columns).transpose(1, 2, 0))
+            return small_jacobians(np.asarray(columns).transpose(1, 2, 0), first_point=first_point)
+        return self._factors_there(columns, first_point)
+
+    @staticmethod
+    def _factors_there(columns: jax.Array, first_point: int) -> np.ndarray:
+        """`factors` where copying the Jacobians to the CPU would take longer than their Gram matrices."""
         with jax.enable_x64(True):
             doubles = columns.astype(jnp.float64)
-            gram = np.asarray(jnp.einsum("ipo,jpo->pij", doubles, doubles))
+            gram = np.array(jnp.einsum("ipo,jpo->pij", doubles, doubles))
         return factors_of_gram(
-            gram, lambda points: np.asarray(columns[:, points]).transpose(1, 2, 0)
+            gram, lambda points: np.asarray(columns[:, points]).transpose(1, 2, 0), first_point
         )
 
     def _all_columns(self, latents: jax.Array) -> jax.Array:
@@ -66,7 +73,7 @@ class JaxDecoder(contextlib.AbstractContextManager):
     def _call(self, latents: jax.Array) -> jax.Array:
         try:
             outputs = self._decoder(latents)
-        except (TypeError, ValueError) as error:
+        except (AttributeError, TypeError, ValueError) as error:
             raise InputError(
                 f"decoder fails for JAX's arrays of the shape {latents.shape} (give means as tensors of "
                 f"the decoder's framework, if it is another): {error}"

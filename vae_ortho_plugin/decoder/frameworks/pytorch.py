@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.shared.jacobians import factors_of_gram, triangular_factors
+from vae_ortho_plugin.measures.shared.jacobians import factors_of_gram, small_jacobians
 
 
 class PytorchDecoder(contextlib.AbstractContextManager):
@@ -57,7 +57,7 @@ class PytorchDecoder(contextlib.AbstractContextManager):
 
     def outputs(self, latents: np.ndarray) -> np.ndarray:
         with torch.no_grad():
-            return self._call(self._tensor(latents)).double().cpu().numpy()
+            return self._call(self._tensor(latents)).cpu().double().numpy()
 
     def jacobians(self, latents: np.ndarray) -> np.ndarray:
         columns = self._columns(latents)
@@ -65,14 +65,18 @@ class PytorchDecoder(contextlib.AbstractContextManager):
             columns = columns.float()
         return columns.cpu().numpy().transpose(1, 2, 0)
 
-    def factors(self, latents: np.ndarray) -> np.ndarray:
+    def factors(self, latents: np.ndarray, first_point: int) -> np.ndarray:
         if self._device.type in ("cpu", "mps"):  # Apple's GPU has no float64.
-            return triangular_factors(self.jacobians(latents))
-        jacobians = self._columns(latents).permute(1, 2, 0).double()
+            return small_jacobians(self.jacobians(latents), first_point=first_point)
+        return self._factors_there(self._columns(latents), first_point)
+
+    @staticmethod
+    def _factors_there(columns: torch.Tensor, first_point: int) -> np.ndarray:
+        """`factors` where copying the Jacobians to the CPU would take longer than their Gram matrices."""
+        jacobians = columns.permute(1, 2, 0).double()
         gram = (jacobians.mT @ jacobians).cpu().numpy()
         return factors_of_gram(
-            gram,
-            lambda points: jacobians[torch.as_tensor(points)].cpu().numpy(),
+            gram, lambda points: jacobians[torch.as_tensor(points)].cpu().numpy(), first_point
         )
 
     def _columns(self, latents: np.ndarray) -> torch.Tensor:
@@ -100,7 +104,7 @@ class PytorchDecoder(contextlib.AbstractContextManager):
     def _call(self, latents: torch.Tensor) -> torch.Tensor:
         try:
             outputs = self._decoder(latents)
-        except (RuntimeError, ValueError, IndexError) as error:
+        except (IndexError, RuntimeError, TypeError, ValueError) as error:
             if "out of memory" in str(error):
                 raise
             raise InputError(

@@ -10,11 +10,11 @@ import numpy as np
 import tensorflow.compat.v2 as tf
 
 from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
-from vae_ortho_plugin.decoder.frameworks import OnCpu
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
 
 
-class TensorflowDecoder(OnCpu, contextlib.AbstractContextManager):
+class TensorflowDecoder(contextlib.AbstractContextManager):
     """A Keras model, which is called with training=False, or a function of tensors [points, latents].
 
     Args:
@@ -41,6 +41,9 @@ class TensorflowDecoder(OnCpu, contextlib.AbstractContextManager):
 
     def jacobians(self, latents: np.ndarray) -> np.ndarray:
         return self._transposed(tf.constant(latents, self._dtype)).numpy().swapaxes(1, 2)
+
+    def factors(self, latents: np.ndarray, first_point: int) -> np.ndarray:
+        return small_jacobians(self.jacobians(latents), first_point=first_point)
 
     def _all_columns(self, latents: tf.Tensor) -> tf.Tensor:
         return forward_jacobian(self._call(latents), latents)

@@ -33,9 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "finite", "metric", "model_dir_from", "model_dir_of", "summary"]
 
-if TYPE_CHECKING:
-    from vae_ortho_plugin.decoder.trained_model import TrainedModel
-
 # Default sample size for data without splits.
 NUM_POINTS = 10000
 

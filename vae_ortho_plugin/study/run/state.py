@@ -16,7 +16,6 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES, Experiment, Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.schedule import duration, expected_seconds
@@ -101,8 +100,8 @@ class Report:
         """Writes it anew while runs are made; returns the error, if any: no report is worth a study."""
         try:
             self.write()
-        except (InputError, OSError) as error:
-            return str(error)
+        except Exception as error:  # noqa: BLE001  no report is worth a study
+            return str(error) or type(error).__name__
         return None
 
 
