@@ -130,7 +130,7 @@ def test_the_memory_of_large_batches_of_jacobians_is_kept_for_the_next_one(monke
         sizes.append((byte_count, at_least))
         yield
 
-    monkeypatch.setattr(memory, "kept", kept)
+    monkeypatch.setattr(memory, "reused", kept)
     with open_model(str(TF114 / "model")) as model:
         model.jacobian_factors(np.zeros((7, 3)), batch_size=5)
         (batch,) = model.jacobians(np.zeros((5, 3)))
