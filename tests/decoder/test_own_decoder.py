@@ -4,8 +4,6 @@
 The decoder tanh(z W + b) has the Jacobian diag(1 − tanh²) Wᵀ.
 """
 
-import importlib.util
-
 import numpy as np
 import pytest
 
@@ -164,9 +162,6 @@ def test_the_triangular_factors_taken_on_a_device_are_those_of_the_jacobians():
     np.testing.assert_allclose(np.abs(found), np.abs(measures.triangular_factors(nearly_dependent)))
 
 
-jax_decoder = of_jax if importlib.util.find_spec("jax") else None
-
-
 @pytest.mark.parametrize(
     ("argument", "change"),
     [
@@ -183,7 +178,6 @@ jax_decoder = of_jax if importlib.util.find_spec("jax") else None
         ("decoder's framework", {"decoder": lambda latents: latents.cpu()}),
     ],
 )
-@pytest.mark.skipif(jax_decoder is None, reason="jax is not installed")
 def test_bad_input_gets_one_error_that_names_the_argument(argument, change):
     arguments = {"decoder": of_jax(), "means": MEANS, **change}
     with pytest.raises(InputError, match=argument):

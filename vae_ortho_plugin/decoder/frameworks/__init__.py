@@ -14,7 +14,7 @@ import numpy as np
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures import triangular_factors
-from vae_ortho_plugin.measures.shared.arrays import check_shape, float_array
+from vae_ortho_plugin.measures.shared.arrays import latent_table
 
 # Bytes of the Jacobians of a batch in the decoder's type; activations inside a decoder may need some times as much.
 _BATCH_BYTES = 16 * 2**20
@@ -76,14 +76,19 @@ def opened(decoder: Any, means: Any) -> AbstractContextManager[Decoder]:
     return JaxDecoder(decoder, means)
 
 
+def packages_of(decoder: Any) -> set[str]:
+    """The packages that a decoder's class and its bases are of, such as "keras"."""
+    return {cls.__module__.partition(".")[0] for cls in type(decoder).__mro__}
+
+
 def _framework(decoder: Any, means: Any) -> str:
-    modules = {cls.__module__.partition(".")[0] for cls in type(decoder).__mro__}
-    if "keras" in modules:
+    packages = packages_of(decoder)
+    if "keras" in packages:
         import keras
 
         return keras.backend.backend()
     for framework in ("torch", "tensorflow", "jax"):
-        if framework in modules:
+        if framework in packages:
             return framework
     given = type(means).__module__.partition(".")[0]
     if given in ("torch", "tensorflow"):
@@ -132,9 +137,7 @@ def points_of(means: Any) -> np.ndarray:
     """
     if isinstance(means, (str, bytes, os.PathLike)):
         raise InputError(f"means must be an array [points, latents]; got {means!r}.")
-    latents = float_array("means", means)
-    check_shape("means", latents, points=None, latents=None)
-    return latents
+    return latent_table("means", means)
 
 
 def _outputs_of_a_point(decoder: Decoder, latents: np.ndarray) -> int:

@@ -9,6 +9,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from vae_ortho_plugin.decoder.frameworks import packages_of
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.shared.jacobians import factors_of_gram, small_jacobians
 
@@ -23,7 +24,7 @@ class JaxDecoder(contextlib.AbstractContextManager):
     """
 
     def __init__(self, decoder: Callable, means: Any):
-        keras = any(cls.__module__.startswith("keras.") for cls in type(decoder).__mro__)
+        keras = "keras" in packages_of(decoder)
         self._decoder = (lambda latents: decoder(latents, training=False)) if keras else decoder
         self._dtype = jnp.zeros(()).dtype
         if isinstance(means, jax.Array) and jnp.issubdtype(means.dtype, jnp.floating):

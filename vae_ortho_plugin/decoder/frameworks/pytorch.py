@@ -91,7 +91,7 @@ class PytorchDecoder(contextlib.AbstractContextManager):
         try:
             with torch.no_grad():
                 return torch.vmap(column)(directions)
-        except (RuntimeError, NotImplementedError) as error:
+        except RuntimeError as error:
             if "out of memory" in str(error):
                 raise
             raise InputError(

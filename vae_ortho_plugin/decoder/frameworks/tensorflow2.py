@@ -10,6 +10,7 @@ import numpy as np
 import tensorflow.compat.v2 as tf
 
 from vae_ortho_plugin.decoder.forward_mode import forward_jacobian
+from vae_ortho_plugin.decoder.frameworks import packages_of
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
 
@@ -23,7 +24,7 @@ class TensorflowDecoder(contextlib.AbstractContextManager):
 
     def __init__(self, decoder: Callable, means: Any):
         takes_mode = "training" in inspect.signature(getattr(decoder, "call", decoder)).parameters
-        keras = any(cls.__module__.startswith("keras.") for cls in type(decoder).__mro__)
+        keras = "keras" in packages_of(decoder)
         self._mode = {"training": False} if takes_mode or keras else {}
         self._decoder = decoder
         self._dtype = tf.float32
