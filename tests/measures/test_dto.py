@@ -61,26 +61,26 @@ def test_dto_is_the_distance_of_v_from_the_nearest_of_all_signed_permutations():
         assert distance_to_orthogonality(jacobian).mean == pytest.approx(expected)
 
 
+def assert_same_dto(first, second):
+    np.testing.assert_allclose(
+        distance_to_orthogonality(first).per_point,
+        distance_to_orthogonality(second).per_point,
+        atol=1e-9,
+    )
+
+
 def test_dto_does_not_depend_on_order_and_sign_of_the_latents():
     rng = np.random.default_rng(1)
     jacobians = random_jacobians(rng)
     changed = jacobians[:, :, rng.permutation(5)] * rng.choice([-1, 1], size=5)
-    np.testing.assert_allclose(
-        distance_to_orthogonality(jacobians).per_point,
-        distance_to_orthogonality(changed).per_point,
-        atol=1e-9,
-    )
+    assert_same_dto(jacobians, changed)
 
 
 def test_dto_does_not_depend_on_orthogonal_maps_of_the_output():
     rng = np.random.default_rng(2)
     jacobians = random_jacobians(rng)
     changed = random_orthogonal(rng, 1, 30) @ jacobians
-    np.testing.assert_allclose(
-        distance_to_orthogonality(jacobians).per_point,
-        distance_to_orthogonality(changed).per_point,
-        atol=1e-9,
-    )
+    assert_same_dto(jacobians, changed)
 
 
 def test_zero_columns_add_nothing_to_the_distance():
@@ -88,11 +88,7 @@ def test_zero_columns_add_nothing_to_the_distance():
     jacobians = random_jacobians(rng, latents=4)
     with_zeros = np.zeros((20, 30, 10))
     with_zeros[:, :, [1, 4, 5, 8]] = jacobians
-    np.testing.assert_allclose(
-        distance_to_orthogonality(with_zeros).per_point,
-        distance_to_orthogonality(jacobians).per_point,
-        atol=1e-9,
-    )
+    assert_same_dto(with_zeros, jacobians)
     assert distance_to_orthogonality(np.zeros((3, 5, 4))).mean == 0
 
 

@@ -11,7 +11,7 @@ from vae_ortho_plugin.arrays import jacobian_measures, names
 from vae_ortho_plugin.arrays.dlib_metrics import ArrayMetrics
 from vae_ortho_plugin.data.sampling.factor_table import FactorTable, factor_table
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.shared.arrays import check_shape, float_array, real_array
+from vae_ortho_plugin.measures.shared.arrays import float_array, positive_sigma, real_array
 
 # As many points as data with splits need.
 _LEAST_POINTS = 10
@@ -48,7 +48,8 @@ def evaluated(
     if sigma is not None:
         if small is None:
             raise InputError("sigma is for the precision gap, which needs jacobians.")
-        noise = _sigma(sigma, small)
+        points, _, count = small.shape
+        noise = positive_sigma(sigma, points, count)
     if bindings and not set(chosen) & set(names.METRICS):
         raise InputError("gin_bindings are settings of dlib's metrics, of which there is none.")
 
@@ -125,16 +126,3 @@ def _factors(
                 "Leave this factor out."
             )
     return table
-
-
-def _sigma(sigma: object, jacobians: np.ndarray) -> np.ndarray:
-    """float64 [points, latents]."""
-    numbers = float_array("sigma", sigma)
-    points, _, latents = jacobians.shape
-    check_shape("sigma", numbers, points=points, latents=latents)
-    if numbers.min() <= 0:
-        raise InputError(
-            f"sigma has the value {numbers.min():g}; standard deviations are positive. Are these log "
-            "variances? Then give np.exp(logvar / 2)."
-        )
-    return numbers

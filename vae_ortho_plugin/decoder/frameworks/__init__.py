@@ -13,8 +13,8 @@ from typing import Any, Protocol
 import numpy as np
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures import triangular_factors
 from vae_ortho_plugin.measures.shared.arrays import latent_table
+from vae_ortho_plugin.measures.shared.jacobians import check_outputs
 
 # Bytes of the Jacobians of a batch in the decoder's type; activations inside a decoder may need some times as much.
 _BATCH_BYTES = 16 * 2**20
@@ -120,7 +120,7 @@ def _in_batches(
         points, count = latents.shape
         outputs = _outputs_of_a_point(own, latents)
         if has_factors:
-            triangular_factors(np.zeros((1, outputs, count)))  # refuses fewer outputs than latents
+            check_outputs(outputs, count)
         size = min(_LARGEST_BATCH, points, max(1, _BATCH_BYTES // (4 * outputs * count)))
         for start in range(0, points, size):
             # All batches have one size, for which a framework compiles once.

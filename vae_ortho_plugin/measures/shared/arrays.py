@@ -110,7 +110,7 @@ def positive_sigma(
         index = tuple(int(i) for i in np.argwhere(~positive)[0])
         raise InputError(
             f"sigma must be finite and positive everywhere; {element('sigma', index)} is "
-            f"{numbers[index]}. Are these log variances?"
+            f"{numbers[index]}. Are these log variances? Then give np.exp(logvar / 2)."
         )
     return numbers
 

@@ -38,6 +38,15 @@ def checked_jacobians(
     return array if active is None else array[:, :, latent_indices(active, array.shape[2])]
 
 
+def check_outputs(outputs: int, latents: int) -> None:
+    """Raises InputError where there are too few outputs to determine V of J = U S V^T."""
+    if outputs < latents:
+        raise InputError(
+            f"Jacobians of {outputs} outputs with respect to {latents} latents do not determine V; "
+            "DtO needs at least as many outputs as latents. Is the order [points, outputs, latents]?"
+        )
+
+
 def triangular_factors(jacobians: ArrayLike) -> NDArray[np.float64]:
     """R of each Jacobian J = Q R, an upper triangular matrix with a diagonal of any sign.
 
@@ -60,11 +69,7 @@ def triangular_factors(jacobians: ArrayLike) -> NDArray[np.float64]:
     """
     array = checked_jacobians(jacobians)
     _, outputs, latents = array.shape
-    if outputs < latents:
-        raise InputError(
-            f"Jacobians of {outputs} outputs with respect to {latents} latents do not determine V; "
-            "DtO needs at least as many outputs as latents. Is the order [points, outputs, latents]?"
-        )
+    check_outputs(outputs, latents)
     return small_jacobians(array)
 
 
