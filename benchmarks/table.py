@@ -157,13 +157,14 @@ def study_times(measured: dict, dsprites: dict | None) -> str:
     of_an_epoch["fashion_mnist", None] = of_an_epoch["mnist", None]
     fixed |= dict.fromkeys((("dsprites", None), ("fashion_mnist", None)), fixed["mnist", None])
     lines = [f"| study | runs | time on {cores} cores |", "|---|---:|---:|"]
-    for study, plan in plans.STUDIES.items():
+    for study in plans.STUDIES:
+        experiments_of_runs = [run.experiment for run in plans.select(study)]
         seconds = 0.0
-        for experiment, seeds in plan.items():
+        for experiment in experiments_of_runs:
             key = experiment.data.data_set, experiment.data.batch_size
             epochs = 0 if experiment.model == "random_decoder" else experiment.data.epochs
-            seconds += seeds * (fixed[key] + epochs * of_an_epoch[key])
-        lines.append(f"| {study} | {sum(plan.values())} | {_duration(seconds / cores)} |")
+            seconds += fixed[key] + epochs * of_an_epoch[key]
+        lines.append(f"| {study} | {len(experiments_of_runs)} | {_duration(seconds / cores)} |")
     return "\n".join(lines)
 
 

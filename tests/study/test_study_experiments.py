@@ -135,16 +135,26 @@ def test_published_tables_have_ten_seeds_and_the_supplements_five():
 
 
 def test_a_selection_is_the_product_of_its_parts_and_epochs_shorten_what_trains_longer():
-    runs = select("quick", models=["autoencoder"], variants=["synth_nonlinear"], seeds=[7, 0, 7])
+    runs = select("synthetic", models=["autoencoder"], variants=["synth_linear"], seeds=[7, 0, 7])
     assert list(map(str, runs)) == [
-        "synth_nonlinear/autoencoder/0",
-        "synth_nonlinear/autoencoder/7",
+        "synth_linear/autoencoder/0",
+        "synth_linear/autoencoder/7",
     ]
     assert list(map(str, select("figure_4", seeds=[0], epochs=20))) == [
         "dsprites-20-epochs/beta_vae/0",
         "dsprites_epochs_10/beta_vae/0",
         "dsprites_epochs_30-20-epochs/beta_vae/0",
     ]
+
+
+def test_the_quick_study_trains_for_200_epochs_on_synth_nonlinear_or_fewer():
+    def of(epochs):
+        return select("quick", ["beta_vae"], ["synth_nonlinear"], [3], epochs)
+
+    assert list(map(str, of(None))) == ["synth_nonlinear-200-epochs/beta_vae/3"]
+    assert of(600) == of(None) and (of(None)[0].model_num, of(None)[0].shortened_to) == (403, 200)
+    assert list(map(str, of(5))) == ["synth_nonlinear-5-epochs/beta_vae/3"]
+    assert of(5)[0].experiment.data.title == "Synth. Non-Lin., batch 64 (5 of 600 epochs)"
 
 
 @pytest.mark.parametrize(

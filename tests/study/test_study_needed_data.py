@@ -39,8 +39,9 @@ def test_files_that_are_there_are_used(root):
 
 
 def test_data_that_were_asked_for_by_name_and_some_of_a_study_must_be_there(root):
-    with pytest.raises(InputError, match=f"files of mnist are not in {root}/mnist"):
-        runs_with_data(select("quick"), ["mnist_short"])
+    for epochs in (None, 2):
+        with pytest.raises(InputError, match=f"files of mnist are not in {root}/mnist"):
+            runs_with_data(select("quick", epochs=epochs), ["mnist_short"])
     with pytest.raises(InputError, match=r"(?s)data mnist`.*data fashion_mnist`"):
         runs_with_data(select("mnist"), None)
 

@@ -2,6 +2,7 @@
 """A decoder of JAX's arrays."""
 
 import contextlib
+import functools
 from collections.abc import Callable
 from typing import Any
 
@@ -29,7 +30,7 @@ class JaxDecoder(contextlib.AbstractContextManager):
         self._dtype = jnp.zeros(()).dtype
         if isinstance(means, jax.Array) and jnp.issubdtype(means.dtype, jnp.floating):
             self._dtype = means.dtype
-        self._columns = jax.jit(self._all_columns)
+        self._compiled: dict[tuple[int, ...], Callable[[jax.Array], jax.Array]] = {}
 
     def __exit__(self, *exception: object) -> None:
         pass
@@ -38,13 +39,13 @@ class JaxDecoder(contextlib.AbstractContextManager):
         return np.asarray(self._call(jnp.asarray(latents, self._dtype)), np.float64)
 
     def jacobians(self, latents: np.ndarray) -> np.ndarray:
-        columns = np.asarray(self._columns(jnp.asarray(latents, self._dtype)))
+        columns = np.asarray(self._columns(latents))
         if columns.dtype.kind != "f":  # bfloat16
             columns = columns.astype(np.float32)
         return columns.transpose(1, 2, 0)
 
     def factors(self, latents: np.ndarray, first_point: int) -> np.ndarray:
-        columns = self._columns(jnp.asarray(latents, self._dtype))
+        columns = self._columns(latents)
         if all(device.platform == "cpu" for device in columns.devices()):
             return small_jacobians(np.asarray(columns).transpose(1, 2, 0), first_point=first_point)
         return self._factors_there(columns, first_point)
@@ -58,6 +59,16 @@ class JaxDecoder(contextlib.AbstractContextManager):
         return factors_of_gram(
             gram, lambda points: np.asarray(columns[:, points]).transpose(1, 2, 0), first_point
         )
+
+    def _columns(self, latents: np.ndarray) -> jax.Array:
+        """d output / d latent, [latents, points, outputs]; compiled once for each shape."""
+        given = jnp.asarray(latents, self._dtype)
+        if given.shape not in self._compiled:
+            # XLA takes some times as long to compile a program that holds the decoder's weights as constants.
+            traced = jax.make_jaxpr(self._all_columns)(given)
+            program = jax.jit(functools.partial(jax.core.eval_jaxpr, traced.jaxpr))
+            self._compiled[given.shape] = lambda points: program(traced.consts, points)[0]
+        return self._compiled[given.shape](given)
 
     def _all_columns(self, latents: jax.Array) -> jax.Array:
         """d output / d latent: [latents, points, outputs]."""

@@ -83,12 +83,13 @@ class DataVariant:
         """The variant trained for at most this number of epochs; None: for its own number."""
         if epochs is None or epochs >= self.epochs:
             return self
+        planned = self.as_planned
         return dataclasses.replace(
             self,
-            name=f"{self.name}-{epochs}-epochs",
+            name=f"{planned.name}-{epochs}-epochs",
             epochs=epochs,
-            remarks=(*self.remarks, f"{epochs} of {self.epochs} epochs"),
-            changed_from=self.as_planned,
+            remarks=(*planned.remarks, f"{epochs} of {planned.epochs} epochs"),
+            changed_from=planned,
         )
 
     def remarked(self, remark: str) -> "DataVariant":

@@ -212,7 +212,7 @@ def runs_with_data(runs: list[Run], demanded: Iterable[str] | None) -> list[Run]
         run.data_set: _how_to_get(run.data_set) for run in runs if not _is_there(run.data_set)
     }
     there = [run for run in runs if run.data_set not in absent]
-    data_sets = {run.experiment.data.name: run.data_set for run in runs}
+    data_sets = {run.experiment.data.as_planned.name: run.data_set for run in runs}
     missing = [data_sets[name] for name in demanded or () if data_sets.get(name) in absent]
     if missing or (absent and not there):
         raise InputError("\n".join(absent[name] for name in missing or absent))
