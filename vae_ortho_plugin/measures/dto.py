@@ -54,8 +54,7 @@ def distance_to_orthogonality(
     """
     check_one_of("solver", solver, SOLVERS)
     vectors = right_singular_vectors(checked_jacobians(jacobians, active))
-    solve = _solve_milp if solver == "milp" else _solve_assignment
-    nearest = np.stack([solve(v) for v in vectors])
+    nearest = _nearest(vectors, solver)
     return OverPoints(np.asarray(np.linalg.norm(vectors - nearest, axis=(1, 2))))
 
 
@@ -115,7 +114,8 @@ def nearest_signed_permutation(
         raise InputError(f"matrix must have the shape [latents, latents]; got {numbers.shape}.")
     if np.abs(numbers).max() > 1 + _ROUNDING:
         raise InputError("matrix must have entries in [-1, 1], as an orthogonal matrix has.")
-    return _solve_milp(numbers) if solver == "milp" else _solve_assignment(numbers)
+    nearest: NDArray[np.float64] = _nearest(numbers[None], solver)[0]
+    return nearest
 
 
 def right_singular_vectors(jacobians: ArrayLike) -> NDArray[np.float64]:
@@ -149,12 +149,22 @@ def right_singular_vectors(jacobians: ArrayLike) -> NDArray[np.float64]:
     return np.linalg.svd(factors, full_matrices=False)[2]
 
 
-def _solve_assignment(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def _nearest(vectors: NDArray[np.float64], solver: str) -> NDArray[np.float64]:
+    """The nearest signed permutation of each matrix, [points, latents, latents]."""
+    if solver == "milp":
+        return np.stack([_solve_milp(matrix) for matrix in vectors])
     # Giving cell (a, b) the sign of V_ab changes the L1 distance by 1 - 2 |V_ab|, as |V_ab| <= 1:
     # the distance is least where the sum of the chosen |V_ab| is greatest.
-    chosen = linear_sum_assignment(np.abs(matrix), maximize=True)
-    nearest = np.zeros_like(matrix)
-    nearest[chosen] = np.copysign(1, matrix[chosen])
+    sizes = np.abs(vectors)
+    columns = sizes.argmax(axis=2)
+    # Where the greatest entries of the rows lie in different columns, no other choice has a greater sum.
+    shared = (np.sort(columns) != np.arange(columns.shape[1])).any(axis=1)
+    for point in np.flatnonzero(shared):
+        columns[point] = linear_sum_assignment(sizes[point], maximize=True)[1]
+    cells = columns[:, :, None]
+    nearest = np.zeros_like(vectors)
+    signs = np.copysign(1, np.take_along_axis(vectors, cells, 2))
+    np.put_along_axis(nearest, cells, signs, 2)
     return nearest
 
 
