@@ -22,7 +22,7 @@ def test_an_old_results_folder_has_the_same_tables(tmp_path):
     shutil.copytree(OLD / "runs", tmp_path / "runs")
     report = write_report("quick", tmp_path).read_text()
     assert tables(tmp_path) == tables(OLD)
-    assert "7 of 74 runs are finished." in report
+    assert "7 of 62 runs are finished." in report
     assert "- Synth. Non-Lin.: weight_seed = 7; each run's run.json has the weights" in report
 
 

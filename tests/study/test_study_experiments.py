@@ -88,11 +88,10 @@ def test_every_study_is_described_and_has_experiments_in_their_order():
         assert numbers == sorted(numbers) != []
 
 
-def test_the_quick_study_has_five_seeds_of_the_synthetic_sets_the_dial_and_turned_factors():
+def test_the_quick_study_has_the_synthetic_sets_the_dial_and_turned_factors():
     runs = [run for run in select("quick") if run.experiment.data != experiments.MNIST_SHORT]
-    assert {run.seed for run in runs} == set(range(5))
     dial = [run for run in runs if run.experiment.model == "linearized_vae"]
-    assert (len(runs), len(dial)) == (70, 15)
+    assert (len(runs), len(dial)) == (58, 9)
     turned = {run.experiment.model for run in runs if "angle_45" in run.experiment.data.name}
     assert turned == {"beta_vae", "beta_vae_sigma", "autoencoder"}
     assert {run.experiment.data.name for run in dial} == {

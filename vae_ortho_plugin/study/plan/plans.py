@@ -56,8 +56,8 @@ def _on(*data_sets: str) -> Plan:
 STUDIES: dict[str, Plan] = {
     "quick": {
         **{one: 1 if one.data == experiments.MNIST_SHORT else 5 for one in EXPERIMENTS[:10]},
-        **{dial_experiment(experiments.SYNTH_LINEAR_64, weight): 5 for weight in (0.0, 1.0, 4.0)},
-        **{one: 5 for one in _LIMITS if one.data == _TURNED_BY_45},
+        **{dial_experiment(experiments.SYNTH_LINEAR_64, weight): 3 for weight in (0.0, 1.0, 4.0)},
+        **{one: 3 for one in _LIMITS if one.data == _TURNED_BY_45},
     },
     "synthetic": _on("synth_linear", "synth_nonlinear"),
     "mnist": _on("mnist", "fashion_mnist"),
