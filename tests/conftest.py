@@ -6,6 +6,8 @@ import sys
 
 import pytest
 
+import vae_ortho_plugin  # noqa: F401  dlib finds what TensorFlow no longer has under its hook only
+
 # A process takes whole files. The slowest come first, so that the other processes do not end up waiting for one.
 _FIRST = (
     "test_study_end_to_end.py",
@@ -16,21 +18,11 @@ _FIRST = (
     "test_linearized_training.py",
     "test_models.py",
     "test_engine.py",
-    "test_hook.py",
 )
 
-
-# The environment's variables that libraries set when they are imported, and pytest by itself.
-_SET_BY_LIBRARIES = (
-    *(
-        "CUDA_",
-        "ENABLE_RUNTIME_UPTIME_TELEMETRY",
-        "HDF5_PLUGIN_PATH",
-        "KMP_",
-        "PYTEST_CURRENT_TEST",
-    ),
-    *("TF2_", "TF_", "TORCHINDUCTOR_", "TPU_", "_RJEM_"),
-)
+# Variables that libraries set when they are imported, and pytest by itself.
+_SET_BY_LIBRARIES = ("CUDA_", "ENABLE_RUNTIME_UPTIME_TELEMETRY", "HDF5_PLUGIN_PATH", "KMP_")
+_SET_BY_LIBRARIES += ("PYTEST_CURRENT_TEST", "TF2_", "TF_", "TORCHINDUCTOR_", "TPU_", "_RJEM_")
 
 
 def pytest_addoption(parser):

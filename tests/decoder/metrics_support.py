@@ -19,7 +19,7 @@ import tensorflow_hub as hub
 
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.decoder.metrics.evaluated import model_dir_from
-from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
+from vae_ortho_plugin.dlib.steps.after_training import find_model_dir
 
 SHAPE = [4, 3, 1]
 

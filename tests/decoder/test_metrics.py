@@ -23,7 +23,7 @@ from disentanglement_lib.data.ground_truth import dummy_data
 
 from vae_ortho_plugin.decoder.metrics.of_factors import mcc
 from vae_ortho_plugin.decoder.metrics.of_jacobians import dto
-from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
+from vae_ortho_plugin.dlib.steps.after_training import find_model_dir
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
 

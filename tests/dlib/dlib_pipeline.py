@@ -1,12 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """Runs dlib's unmodified script dlib_reproduce on shortened models of a study, with synthetic data files.
 
-python dlib_pipeline.py SCRIPTS DATA OUTPUT STUDY NUMBER...
+python dlib_pipeline.py DATA OUTPUT STUDY NUMBER...
 """
 
 import functools
 import os
-import runpy
 import sys
 from pathlib import Path
 
@@ -23,6 +22,7 @@ from disentanglement_lib.visualize import visualize_model
 
 from vae_ortho_plugin.data import mpi3d
 from vae_ortho_plugin.data.files.location import VARIABLE
+from vae_ortho_plugin.study.run.reproduce import load_reproduce
 
 TRAINING = ["model.training_steps = 3", "model.eval_steps = 1", "model.batch_size = 8"]
 TRAIN = ("beta_vae_sklearn", "dci", "factor_vae_score", "mig", "modularity_explicitness")
@@ -63,13 +63,13 @@ def shorten(study):
     visualize_model.visualize = functools.partial(visualize_model.visualize, **few)
 
 
-def main(scripts, data, output, study, *numbers):
+def main(data, output, study, *numbers):
     for module, sizes in data_files.SMALL.items():
         module.SIZES = sizes
     mpi3d.SIZES_2019 = data_files.MPI3D_2019
     os.environ[VARIABLE] = data
     shorten(reproduce.STUDIES[study])
-    script = runpy.run_path(str(Path(scripts, "dlib_reproduce")), run_name="script")
+    script = load_reproduce()
     output_directory = f"{output}/{{study}}/{{model_num}}"
     flags.FLAGS(["dlib_reproduce", f"--study={study}", f"--output_directory={output_directory}"])
     for number in numbers:

@@ -2,29 +2,21 @@
 """dlib's studies and scripts, from training to the aggregated file."""
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 
 import data_files
 import pytest
-
-import vae_ortho_plugin  # noqa: F401
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only.
-# isort: split
 from data_of_dlib_support import small_sizes
 from disentanglement_lib.config import reproduce
 from disentanglement_lib.config.unsupervised_study_v1 import sweep
 from disentanglement_lib.utils import aggregate_results, resources
+from processes import run_python
 
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.study.run.reproduce import dlib_script
 
-SCRIPTS = Path(sys.executable).parent
 HERE = Path(__file__).parent
-SUPPORT = HERE.parent / "support"
 STUDY = "unsupervised_study_v1"
-
 # Each method with a data set, so that each of both is there.
 PAIRS = {
     "dsprites_full": "beta_vae",
@@ -35,72 +27,51 @@ PAIRS = {
     "cars3d": "annealed_vae",
     "shapes3d": "beta_vae",
 }
-METRICS = {
-    "beta_vae_sklearn",
-    "dci",
-    "downstream_task_boosted_trees",
-    "downstream_task_logistic_regression",
-    "factor_vae_metric",
-    "mig",
-    "modularity_explicitness",
-    "sap_score",
-    "unsupervised",
-}
 
 
-@pytest.fixture(autouse=True)
-def scripts():
-    if not (SCRIPTS / "dlib_reproduce").exists():
-        pytest.skip("dlib's scripts are not installed")
+def metrics(study):
+    return {Path(file).stem for file in reproduce.STUDIES[study].get_eval_config_files()}
 
 
 def run(*arguments):
-    places = os.pathsep.join([str(HERE.parents[1]), str(SUPPORT), os.environ.get("PYTHONPATH", "")])
-    environment = {**os.environ, "PYTHONPATH": places, "TF_CPP_MIN_LOG_LEVEL": "1"}
-    process = subprocess.run(
-        list(map(str, arguments)), check=False, capture_output=True, text=True, env=environment
-    )
+    places = (HERE.parents[1], HERE.parent / "support", os.environ.get("PYTHONPATH", ""))
+    process = run_python(*arguments, PYTHONPATH=os.pathsep.join(map(str, places)))
     assert process.returncode == 0, process.stderr[-3000:]
-    return process
 
 
-def aggregated(directory, pattern):
-    """The table that dlib_aggregate_results writes."""
-    target = directory / "results.json"
-    flags = [f"--result_file_pattern={directory / pattern}", f"--output_path={target}"]
-    run(SCRIPTS / "dlib_aggregate_results", *flags)
-    return aggregate_results.load_aggregated_json_results(str(target))
+def made(directory, study, *numbers):
+    """The table that dlib_aggregate_results writes of these models of a study."""
+    with pytest.MonkeyPatch.context() as patch:
+        small_sizes(patch)
+        data_files.write_all(directory / "data")
+    run(HERE / "dlib_pipeline.py", directory / "data", directory, study, *numbers)
+    pattern = directory / f"{study}/*/metrics/*/*/results/aggregate/evaluation.json"
+    flags = [f"--result_file_pattern={pattern}", f"--output_path={directory / 'results.json'}"]
+    run(dlib_script("dlib_aggregate_results"), *flags)
+    return aggregate_results.load_aggregated_json_results(str(directory / "results.json"))
 
 
 def test_the_pairs_have_each_data_set_and_each_method_of_the_study():
     config = sweep.get_config()
     assert set(PAIRS) == {one["dataset.name"] for one in config}
     assert set(PAIRS.values()) == {one["model.name"] for one in config}
-    files = reproduce.STUDIES[STUDY].get_eval_config_files()
-    assert {Path(file).stem for file in files} == METRICS
 
 
 @pytest.mark.long
 def test_unsupervised_study_v1_runs_from_training_to_the_aggregated_file(tmp_path):
-    config = sweep.get_config()
     numbers = {}
-    for number, one in enumerate(config):
+    for number, one in enumerate(sweep.get_config()):
         if PAIRS[one["dataset.name"]] == one["model.name"]:
             numbers.setdefault(one["dataset.name"], number)
-    with pytest.MonkeyPatch.context() as patch:
-        small_sizes(patch)
-        data_files.write_all(tmp_path / "data")
-    driver = [sys.executable, HERE / "dlib_pipeline.py", SCRIPTS, tmp_path / "data", tmp_path]
-    run(*driver, STUDY, *numbers.values())
-    table = aggregated(tmp_path, f"{STUDY}/*/metrics/*/*/results/aggregate/evaluation.json")
-    assert len(table) == len(PAIRS) * 2 * len(METRICS)
+    table = made(tmp_path, STUDY, *numbers.values())
+    assert len(table) == len(PAIRS) * 2 * len(metrics(STUDY))
     data = table["train_config.dataset.name"].str.strip("'")
     method = table["train_config.model.model"].str.strip("@()")
     for name, expected in PAIRS.items():
         function = {"dip_vae_i": "dip_vae", "dip_vae_ii": "dip_vae", "beta_vae": "vae"}
         assert set(method[data == name]) == {function.get(expected, expected)}
     counts = table["evaluation_config.evaluation.name"].str.strip("'").value_counts()
-    assert set(counts.index) == METRICS and set(counts) == {len(PAIRS) * 2}
+    assert set(counts.index) == metrics(STUDY) and set(counts) == {len(PAIRS) * 2}
     assert (table["train_results.global_step"] >= 3).all()
     assert table["evaluation_results.discrete_mig"].notna().sum() > 0
     for number in numbers.values():
@@ -110,14 +81,7 @@ def test_unsupervised_study_v1_runs_from_training_to_the_aggregated_file(tmp_pat
 @pytest.mark.long
 @pytest.mark.parametrize("study", ["abstract_reasoning_study_v1", "fairness_study_v1", "test"])
 def test_the_other_studies_of_dlib_run_to_the_aggregated_file(tmp_path, study):
-    with pytest.MonkeyPatch.context() as patch:
-        small_sizes(patch)
-        data_files.write_all(tmp_path / "data")
-    driver = [sys.executable, HERE / "dlib_pipeline.py", SCRIPTS, tmp_path / "data", tmp_path]
-    run(*driver, study, 0)
-    table = aggregated(tmp_path, f"{study}/*/metrics/*/*/results/aggregate/evaluation.json")
-    metrics = {Path(file).stem for file in reproduce.STUDIES[study].get_eval_config_files()}
-    assert len(table) == 2 * len(metrics)
+    assert len(made(tmp_path, study, 0)) == 2 * len(metrics(study))
 
 
 def test_every_model_number_of_dlibs_studies_is_a_configuration():
@@ -135,29 +99,25 @@ def test_every_model_number_of_dlibs_studies_is_a_configuration():
         ("unsupervised_study_v1", 12600, "has no model_num 12600; it has 0 to 12599"),
         ("abstract_reasoning_study_v1", 360, "has no model_num 360; it has 0 to 359"),
         ("fairness_study_v1", -1, "model_num = -1; it must be 0 or more"),
+        ("vae_pca", 0, "no study named 'vae_pca'.*unsupervised_study_v1.*vae_pca"),
     ],
 )
-def test_a_number_without_a_model_is_refused(study, number, message):
+def test_a_number_without_a_model_and_an_unknown_study_are_refused(study, number, message):
     with pytest.raises(InputError, match=message):
         reproduce.STUDIES[study].get_model_config(number)
 
 
-CONFIG = "config/tests"
-
-
 @pytest.mark.long
 def test_dlib_reproduce_jmlr_runs_on_a_users_own_files(tmp_path):
-    (tmp_path / "models").mkdir()
-    bindings = "model.training_steps = 5\nmodel.eval_steps = 2\nsynth_linear.num_points = 200"
-    source = HERE.parents[1] / "gin_configs/beta_vae.gin"
-    (tmp_path / "models/mine.gin").write_text(source.read_text())
-    mean = resources.get_file(f"{CONFIG}/postprocessing/postprocess_test_configs/mean.gin")
+    mean = resources.get_file("config/tests/postprocessing/postprocess_test_configs/mean.gin")
     (tmp_path / "mean.gin").write_text(Path(mean).read_text().replace('"dummy_data"', '"auto"'))
-    (tmp_path / "dto.gin").write_text((HERE.parents[1] / "gin_configs/metrics/dto.gin").read_text())
+    (tmp_path / "mine.gin").write_text("include 'beta_vae.gin'\n")
+    (tmp_path / "dto.gin").write_text("include 'metrics/dto.gin'\n")
+    bindings = "model.training_steps = 5\nmodel.eval_steps = 2\nsynth_linear.num_points = 200"
     run(
-        SCRIPTS / "dlib_reproduce_jmlr",
+        dlib_script("dlib_reproduce_jmlr"),
         f"--output_directory={tmp_path / 'out'}",
-        f"--gin_model_config_dir={tmp_path / 'models'}",
+        f"--gin_model_config_dir={tmp_path}",
         "--gin_model_config_name=mine.gin",
         f"--gin_bindings={bindings}",
         f"--gin_postprocess_config_glob={tmp_path / 'mean.gin'}",

@@ -9,16 +9,11 @@ from pathlib import Path
 
 import gin
 import pytest
-
-import vae_ortho_plugin
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only.
-# isort: split
 from disentanglement_lib.config import reproduce
 from disentanglement_lib.data.ground_truth import named_data
 from dlib_support import fresh_gin  # noqa: F401
 
-from vae_ortho_plugin import data
+from vae_ortho_plugin import InputError, data
 
 TESTS = Path(__file__).parents[1]
 PAGE = (TESTS.parent / "docs/dlib.md").read_text(encoding="utf-8")
@@ -42,42 +37,24 @@ def test_each_row_has_a_state_and_a_test():
         assert re.search(r"`\w+`", test)
 
 
-def test_every_test_that_the_page_names_is_there():
-    ours = {
-        name
-        for path in TESTS.rglob("test_*.py")
-        for name in re.findall(r"^def (test_\w+)\(", path.read_text(encoding="utf-8"), re.MULTILINE)
-    }
+def test_every_test_that_the_page_names_is_there_and_marked_as_it_says():
+    texts = [path.read_text(encoding="utf-8") for path in TESTS.rglob("test_*.py")]
+    ours = {name for text in texts for name in re.findall(r"^def (test_\w+)\(", text, re.MULTILINE)}
     dlibs = {module.rpartition(".")[2] for module in MODULES if module.endswith("_test")}
     tests = {name for row in ROWS for name in re.findall(r"`(\w+)`", row[2])}
     tests |= set(re.findall(r"`(test_\w+_\w+_\w+)`", PAGE))
     assert tests - ours - dlibs == set()
-
-
-def test_tests_that_a_default_run_skips_are_marked():
     for name in re.findall(r"`(test_\w+)` \(long\)", PAGE):
-        marked = re.compile(rf"@pytest\.mark\.long\n(@.*\n)*def {name}\(")
-        assert any(marked.search(path.read_text(encoding="utf-8")) for path in TESTS.rglob("*.py"))
+        marked = re.compile(rf"@pytest\.mark\.long\n(@.*\n( .*\n|\)\n)*)*def {name}\(")
+        assert any(marked.search(text) for text in texts), name
 
 
-def test_every_script_of_dlib_has_a_row():
+def test_all_that_dlib_names_has_a_row():
     scripts = {Path(file).name for file in FILES if "/bin/dlib_" in file}
-    assert scripts and scripts - NAMED == set()
-
-
-def test_every_data_set_of_dlib_has_a_row():
-    function = named_data.get_named_ground_truth_data
-    with pytest.raises(vae_ortho_plugin.InputError) as error:
-        function("no such name")
-    known = set(re.search(r"Known: (.*)\.", str(error.value).splitlines()[0])[1].split(", "))
-    assert known - set(data.NAMED) - NAMED == set()
-
-
-def test_every_study_of_dlib_has_a_row():
-    assert {name for name in reproduce.STUDIES if not name.startswith("vae_pca")} - NAMED == set()
-
-
-def test_every_gin_configurable_of_dlib_has_a_row():
+    studies = {name for name in reproduce.STUDIES if not name.startswith("vae_pca")}
+    with pytest.raises(InputError) as error:
+        named_data.get_named_ground_truth_data("no such name")
+    known = re.search(r"Known: (.*)\.", str(error.value).splitlines()[0])[1].split(", ")
     for module in MODULES:
         if not module.endswith("_test"):
             importlib.import_module(module)
@@ -86,7 +63,8 @@ def test_every_gin_configurable_of_dlib_has_a_row():
         for selector, one in gin.config._REGISTRY.items()
         if one.wrapped.__module__.startswith("disentanglement_lib")
     }
-    assert len(registered) > 60 and registered - NAMED == set()
+    assert scripts and len(registered) > 60
+    assert {*scripts, *studies, *known, *registered} - set(data.NAMED) - NAMED == set()
 
 
 def test_the_wheel_lacks_modules_of_these_scripts():

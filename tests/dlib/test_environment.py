@@ -1,25 +1,20 @@
 # SPDX-License-Identifier: Apache-2.0
 """Surroundings in which TensorFlow, Keras or the scripts cannot work: one message each."""
 
-import os
-import subprocess
-import sys
-
 import pytest
+from processes import run_python
 
-from vae_ortho_plugin.dlib import script
+from vae_ortho_plugin.dlib import console_scripts
 from vae_ortho_plugin.study.run.reproduce import dlib_script
 
 
-def test_keras_with_a_backend_that_is_not_installed_is_named(monkeypatch):
-    monkeypatch.setenv("KERAS_BACKEND", "no_such_backend")
-    assert script.unusable().startswith("KERAS_BACKEND = 'no_such_backend'")
-
-
-@pytest.mark.parametrize("backend", ["", "tensorflow", "numpy"])
-def test_keras_with_an_installed_backend_is_usable(monkeypatch, backend):
+@pytest.mark.parametrize(
+    ("backend", "usable"),
+    [("", True), ("tensorflow", True), ("numpy", True), ("no_such_backend", False)],
+)
+def test_keras_needs_an_installed_backend(monkeypatch, backend, usable):
     monkeypatch.setenv("KERAS_BACKEND", backend)
-    assert script.unusable() is None
+    assert (console_scripts.unusable() is None) == usable
 
 
 def test_a_deleted_current_directory_is_named(tmp_path, monkeypatch):
@@ -27,9 +22,9 @@ def test_a_deleted_current_directory_is_named(tmp_path, monkeypatch):
     gone.mkdir()
     monkeypatch.chdir(gone)
     gone.rmdir()
-    assert script.unusable_for_scripts().startswith("The current directory was deleted")
+    assert console_scripts.unusable_for_scripts().startswith("The current directory was deleted")
     monkeypatch.chdir(tmp_path)  # what monkeypatch goes back from must exist
-    assert script.unusable_for_scripts() is None
+    assert console_scripts.unusable_for_scripts() is None
 
 
 @pytest.mark.parametrize(
@@ -43,37 +38,29 @@ def test_a_deleted_current_directory_is_named(tmp_path, monkeypatch):
 def test_a_script_says_in_one_line_which_variable_it_is(tmp_path, variables, shown):
     directory = tmp_path / "für"
     directory.mkdir()
-    process = run(directory, [dlib_script("dlib_train")], **variables)
-    assert process.returncode == 1
-    (line,) = process.stderr.splitlines()
-    assert line.startswith("dlib_train: ") and shown in line
-    program = (
-        "from vae_ortho_plugin.dlib.console_scripts import evaluate\nraise SystemExit(evaluate())"
+    of_plugin = (
+        "from vae_ortho_plugin.dlib import console_scripts as c; raise SystemExit(c.study())"
     )
-    process = run(directory, ["-c", program], **variables)
-    assert process.returncode == 2
-    (line,) = process.stderr.splitlines()
-    assert line.startswith("error: ") and shown in line
+    for arguments, status, start in (
+        ([dlib_script("dlib_train")], 1, "dlib_train: "),
+        (["-c", of_plugin], 2, "error: "),
+    ):
+        process = run(directory, arguments, **variables)
+        (line,) = process.stderr.splitlines()
+        assert process.returncode == status and line.startswith(start) and shown in line
 
 
-def test_the_locale_c_is_usable_where_all_names_are_ascii(tmp_path):
-    program = "from vae_ortho_plugin.dlib import script\nprint(script.unusable_for_scripts())"
-    process = run(tmp_path, ["-c", program], LC_ALL="C", PYTHONUTF8="0")
-    assert process.stdout == "None\n"
-
-
-def test_an_import_of_dlib_says_which_variable_it_is(tmp_path):
-    process = run(tmp_path, ["-c", "import disentanglement_lib"], PYTHONOPTIMIZE="2")
+def test_other_programs_get_an_import_error_and_any_locale_is_usable_for_ascii(tmp_path):
+    program = (
+        "from vae_ortho_plugin.dlib import console_scripts\n"
+        "assert console_scripts.unusable_for_scripts().startswith('Python runs without docstrings')\n"
+        "import disentanglement_lib"
+    )
+    variables = {"PYTHONOPTIMIZE": "2", "LC_ALL": "C", "PYTHONUTF8": "0"}
+    process = run(tmp_path, ["-c", program], **variables)
     assert process.stderr.splitlines()[-1].startswith("ImportError: Python runs without docstrings")
 
 
 def run(cwd, arguments, **variables):
-    return subprocess.run(
-        [sys.executable, *map(str, arguments)],
-        check=False,
-        capture_output=True,
-        text=True,
-        cwd=cwd,
-        # Files compiled without docstrings would stay beside the packages'.
-        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1", **variables},
-    )
+    # Files compiled without docstrings would stay beside the packages'.
+    return run_python(*arguments, cwd=cwd, PYTHONDONTWRITEBYTECODE="1", **variables)

@@ -1,15 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the scripts show on the console while TensorFlow starts."""
 
-import os
 import re
-import subprocess
-import sys
-from pathlib import Path
 
 import pytest
+from processes import run_python
 
 from vae_ortho_plugin.dlib.quiet_start import VARIABLE
+from vae_ortho_plugin.study.run.reproduce import dlib_script
 
 KNOWN = r"""WARNING: All log messages before absl::InitializeLog() is called are written to STDERR
 I0000 00:00:1795618932.273160   28908 port.cc:153] oneDNN custom operations are on. You may see slightly
@@ -30,29 +28,14 @@ terminate called after throwing an instance of 'std::bad_alloc'
 START = "import os, sys\nfrom vae_ortho_plugin.dlib import quiet_start\nwith quiet_start.quiet():\n"
 
 
-def environment(**variables):
-    rest = {name: value for name, value in os.environ.items() if name != VARIABLE}
-    return {**rest, **variables}
-
-
-def run(*arguments, check=True, **variables):
-    process = subprocess.run(
-        arguments, check=False, capture_output=True, text=True, env=environment(**variables)
-    )
-    assert not check or process.returncode == 0, process.stderr
-    return process
-
-
 def run_within(body, **variables):
     lines = "".join(f"    {line}\n" for line in body.splitlines())
-    return run(sys.executable, "-c", START + lines, check=False, **variables)
+    return run_python("-c", START + lines, **variables)
 
 
-def script(name):
-    path = Path(sys.executable).with_name(name)
-    if not path.exists():
-        pytest.skip(f"{name} is not installed")
-    return str(path)
+@pytest.fixture(autouse=True)
+def no_level(monkeypatch):
+    monkeypatch.delenv(VARIABLE, raising=False)
 
 
 def test_lines_of_the_known_forms_are_dropped_and_no_others():
@@ -62,15 +45,11 @@ def test_lines_of_the_known_forms_are_dropped_and_no_others():
     assert process.stderr == f"{OTHERS}python\n"
 
 
-def test_nothing_is_dropped_where_the_user_has_set_the_variable_to_0():
-    process = run_within(f"os.write(2, {KNOWN.encode()!r})", **{VARIABLE: "0"})
-    assert process.stderr == KNOWN
-
-
-def test_a_higher_level_of_the_users_drops_the_lines_too_and_stays():
+@pytest.mark.parametrize(("level", "shown"), [("0", KNOWN + OTHERS), ("3", OTHERS)])
+def test_the_users_level_stays_and_0_drops_nothing(level, shown):
     body = f"os.write(2, {(KNOWN + OTHERS).encode()!r})\nprint(os.environ[{VARIABLE!r}])"
-    process = run_within(body, **{VARIABLE: "3"})
-    assert (process.stderr, process.stdout) == (OTHERS, "3\n")
+    process = run_within(body, **{VARIABLE: level})
+    assert (process.stderr, process.stdout) == (shown, f"{level}\n")
 
 
 @pytest.mark.parametrize("end", ["os.abort()", "raise ValueError('of the end')"])
@@ -82,20 +61,21 @@ def test_what_a_process_writes_before_it_dies_is_not_lost(end):
 
 
 def test_afterwards_everything_is_shown():
-    program = START + "    pass\n" + f"os.write(2, {KNOWN.encode()!r})"
-    assert run(sys.executable, "-c", program).stderr == KNOWN
+    assert run_python("-c", f"{START}    pass\nos.write(2, {KNOWN.encode()!r})").stderr == KNOWN
 
 
 def test_a_process_without_standard_error_starts():
-    program = "import os\nos.close(2)\n" + START + "    pass\nprint('done')"
-    assert run(sys.executable, "-c", program).stdout == "done\n"
+    program = f"import os\nos.close(2)\n{START}    pass\nprint('done')"
+    assert run_python("-c", program).stdout == "done\n"
 
 
+@pytest.mark.long
 def test_dlib_train_shows_what_is_trained_its_progress_and_where_it_is(tmp_path):
     bindings = "model.training_steps = 5\nmodel.eval_steps = 2\nsynth_linear.num_points = 100"
     model = tmp_path / "model"
     arguments = ["--gin_config=beta_vae.gin", f"--gin_bindings={bindings}", f"--model_dir={model}"]
-    first, second, third, fourth = run(script("dlib_train"), *arguments).stderr.splitlines()
+    process = run_python(dlib_script("dlib_train"), *arguments)
+    first, second, third, fourth = process.stderr.splitlines()
     prefix = "vae_ortho_plugin: "
     assert first == f"{prefix}training vae on synth_linear for 5 steps of 16 points, seed 0"
     assert re.fullmatch(rf"{prefix}training on (all cores|one thread|\d+ threads) by XLA", second)
@@ -106,7 +86,7 @@ def test_dlib_train_shows_what_is_trained_its_progress_and_where_it_is(tmp_path)
 @pytest.mark.long
 def test_dlib_train_shows_all_lines_where_the_variable_is_0(tmp_path):
     arguments = ["--gin_config=no_such_file.gin", f"--model_dir={tmp_path / 'model'}"]
-    process = run(script("dlib_train"), *arguments, check=False, **{VARIABLE: "0"})
+    process = run_python(dlib_script("dlib_train"), *arguments, **{VARIABLE: "0"})
     assert "no_such_file.gin" in process.stderr
     # Which lines there are depends on the processor: those of oneDNN are not there without AVX-512.
     assert re.search(r"^I0000 .*\.cc:\d+\] ", process.stderr, re.MULTILINE)
@@ -115,4 +95,5 @@ def test_dlib_train_shows_all_lines_where_the_variable_is_0(tmp_path):
 @pytest.mark.long
 def test_a_program_of_the_users_that_imports_dlib_is_quiet_where_a_level_is_set():
     program = "import vae_ortho_plugin\nfrom disentanglement_lib.methods.unsupervised import train"
-    assert run(sys.executable, "-c", program, **{VARIABLE: "3"}).stderr == ""
+    process = run_python("-c", program, **{VARIABLE: "3"})
+    assert (process.returncode, process.stderr) == (0, "")

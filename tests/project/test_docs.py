@@ -4,11 +4,10 @@
 import dataclasses
 import inspect
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
+from processes import run_python
 
 from vae_ortho_plugin import measures
 
@@ -17,8 +16,7 @@ DOCUMENTS = [*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md")]
 
 
 def test_the_tables_of_the_results_are_those_of_the_numbers_beside_them():
-    script = [sys.executable, ROOT / "scripts/results_tables.py", "--check"]
-    done = subprocess.run(script, check=False, capture_output=True, text=True)
+    done = run_python(ROOT / "scripts/results_tables.py", "--check")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 

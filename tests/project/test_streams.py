@@ -20,52 +20,37 @@ Path("done").touch()
 """
 
 
-def unwritable(target):
-    """A descriptor of '/dev/full', or of 'a closed pipe'."""
-    if target != "a closed pipe":
-        return os.open(target, os.O_WRONLY)
-    reader, writer = os.pipe()
-    os.close(reader)
-    return writer
+@pytest.fixture(params=["a closed pipe", "/dev/full"])
+def unwritable(request):
+    """A descriptor of it, and its name."""
+    if request.param == "/dev/full":
+        writer = os.open(request.param, os.O_WRONLY)
+    else:
+        reader, writer = os.pipe()
+        os.close(reader)
+    yield writer, request.param
+    os.close(writer)
 
 
-@pytest.mark.parametrize("target", ["a closed pipe", "/dev/full"])
-def test_streams_that_cannot_be_written_change_nothing(tmp_path, target):
-    writer = unwritable(target)
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", PRINTS], cwd=tmp_path, stdout=writer, stderr=writer, check=False
-        )
-    finally:
-        os.close(writer)
-    assert done.returncode == 0
+def test_streams_that_cannot_be_written_change_nothing(tmp_path, unwritable):
+    streams = {"stdout": unwritable[0], "stderr": unwritable[0]}
+    subprocess.run([sys.executable, "-c", PRINTS], cwd=tmp_path, check=True, **streams)
     assert (tmp_path / "done").exists()
 
 
 def test_a_stream_that_is_closed_from_the_start_is_no_file_of_the_process(tmp_path):
     opens = f"{PRINTS}\nassert Path('done').open().fileno() > 2\nprint('a line', file=sys.stderr)"
-    script = '"$0" -c "$1" >&- 2>&-'
-    done = subprocess.run(
-        ["sh", "-c", script, sys.executable, opens], cwd=tmp_path, capture_output=True, check=False
-    )
-    assert done.returncode == 0
+    command = ["sh", "-c", '"$0" -c "$1" >&- 2>&-', sys.executable, opens]
+    subprocess.run(command, cwd=tmp_path, check=True)
     assert (tmp_path / "done").read_bytes() == b""
 
 
-@pytest.mark.parametrize(
-    ("target", "status", "message"),
-    [
-        ("a closed pipe", 141, ""),  # as other programs under `| head`
-        ("/dev/full", 1, "error: the output cannot be written: No space left on device\n"),
-    ],
-)
-def test_results_that_cannot_be_printed_are_no_success(target, status, message):
-    writer = unwritable(target)
+def test_results_that_cannot_be_printed_are_no_success(unwritable):
+    writer, name = unwritable
     code = "from vae_ortho_plugin.dlib import console_scripts as c; raise SystemExit(c.study())"
-    try:
-        done = subprocess.run(
-            [sys.executable, "-c", code, "--list"], stdout=writer, stderr=subprocess.PIPE, check=False
-        )  # fmt: skip
-    finally:
-        os.close(writer)
-    assert (done.returncode, done.stderr.decode()) == (status, message)
+    command = [sys.executable, "-c", code, "--list"]
+    done = subprocess.run(command, stdout=writer, stderr=subprocess.PIPE, check=False, text=True)
+    expected = (141, "")  # as other programs under `| head`
+    if name == "/dev/full":
+        expected = (1, "error: the output cannot be written: No space left on device\n")
+    assert (done.returncode, done.stderr) == expected

@@ -25,22 +25,17 @@ from vae_ortho_plugin.study.report.finished import read_finished
 HUGE = 2**31 - 1
 
 
+IDX = b"\0\0\x08\x03" + np.array([HUGE] * 3, ">u4").tobytes() + b"1234"
+NORB = np.array([0x1E3D4C55, 3, HUGE, HUGE, HUGE], "<i4").tobytes() + b"1234"
+
+
 @pytest.mark.parametrize("packed", [False, True])
-def test_an_idx_header_that_states_more_than_the_file_takes_no_memory(tmp_path, packed):
-    content = b"\0\0\x08\x03" + np.array([HUGE] * 3, ">u4").tobytes() + b"1234"
+@pytest.mark.parametrize(("content", "read"), [(IDX, read_idx), (NORB, smallnorb.read_matrix)])
+def test_a_header_that_states_more_than_the_file_takes_no_memory(tmp_path, content, read, packed):
     path = tmp_path / "images"
     path.write_bytes(gzip.compress(content) if packed else content)
-    with pytest.raises(InputError, match=r"truncated; its header states 9,903,520,.*found 4\."):
-        read_idx(path)
-
-
-@pytest.mark.parametrize("packed", [False, True])
-def test_a_norb_header_that_states_more_than_the_file_takes_no_memory(tmp_path, packed):
-    content = np.array([0x1E3D4C55, 3, HUGE, HUGE, HUGE], "<i4").tobytes() + b"1234"
-    path = tmp_path / "images.mat"
-    path.write_bytes(gzip.compress(content) if packed else content)
     with pytest.raises(InputError, match="its header states 9,903,520,"):
-        smallnorb.read_matrix(path)
+        read(path)
 
 
 def npz_of(path, header, content, compression):
@@ -50,9 +45,15 @@ def npz_of(path, header, content, compression):
         archive.writestr("a.npy", file.getvalue() + content)
 
 
-@pytest.mark.parametrize("compression", [zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])
-@pytest.mark.parametrize("fortran", [False, True])
-@pytest.mark.parametrize("shape", [(HUGE, HUGE), (-1,), (5,)])
+@pytest.mark.parametrize(
+    ("compression", "fortran", "shape"),
+    [
+        (zipfile.ZIP_STORED, False, (HUGE, HUGE)),
+        (zipfile.ZIP_DEFLATED, True, (HUGE, HUGE)),
+        (zipfile.ZIP_STORED, True, (-1,)),
+        (zipfile.ZIP_DEFLATED, False, (5,)),
+    ],
+)
 def test_an_npy_header_that_states_more_than_the_file_takes_no_memory(
     tmp_path, compression, fortran, shape
 ):
@@ -61,10 +62,8 @@ def test_an_npy_header_that_states_more_than_the_file_takes_no_memory(
     npz_of(path, header, b"1234", compression)
     with pytest.raises(InputError, match=r"data.npz: damaged .*more than the file holds"):
         npz.large_array(path, "a data set", "a")
-    with (
-        pytest.raises(InputError, match="more than the file holds"),
-        npz.opened(path, "a data set") as archive,
-    ):
+    more = "more than the file holds"
+    with pytest.raises(InputError, match=more), npz.opened(path, "a data set") as archive:
         npz.small_array(archive, "a")
 
 
@@ -85,26 +84,22 @@ class Trap:
         return exec, ("raise SystemExit('unpickled')",)
 
 
-@pytest.mark.parametrize("large", [False, True])
-def test_arrays_of_python_objects_are_never_unpickled(tmp_path, large):
+def test_arrays_of_python_objects_are_never_unpickled(tmp_path):
     path = tmp_path / "data.npz"
     header = {"descr": "|O", "fortran_order": False, "shape": (1,)}
     npz_of(path, header, pickle.dumps(np.array([Trap()], object)), zipfile.ZIP_STORED)
-    with pytest.raises(InputError, match="data.npz: a is an array of Python objects"):
-        if large:
-            npz.large_array(path, "a data set", "a")
-        else:
-            with npz.opened(path, "a data set") as archive:
-                npz.small_array(archive, "a")
+    objects = "data.npz: a is an array of Python objects"
+    with pytest.raises(InputError, match=objects):
+        npz.large_array(path, "a data set", "a")
+    with pytest.raises(InputError, match=objects), npz.opened(path, "a data set") as archive:
+        npz.small_array(archive, "a")
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        "<script>alert(1)</script>",
-        "<img src=x onerror=alert(1)>",
+        "<script>alert(1)</script><img src=x onerror=alert(1)>",
         "| a |\n|---|\n| <b onclick='alert(1)'>b</b> |",
-        "[a](javascript:alert(1))",
         "[a](JaVaScript:alert(1))",
         "[a](java&#115;cript:alert(1))",
         "[a](data:text/html;base64,PHNjcmlwdD4=)",
@@ -131,8 +126,7 @@ def test_sealed_files_are_checked_as_sha256sum_checks_them(tmp_path):
     files.seal(tmp_path, without=[tmp_path / "left out"])
     files.check_seal(tmp_path)
     command = ["sha256sum", "--check", "--strict", files.SUMS]
-    done = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=True)
-    assert done.stdout == "below/a b: OK\n"
+    assert subprocess.check_output(command, cwd=tmp_path) == b"below/a b: OK\n"
     (tmp_path / "left out").write_bytes(b"2")
     files.check_seal(tmp_path)
     (tmp_path / "below/a b").write_bytes(b"contenT")

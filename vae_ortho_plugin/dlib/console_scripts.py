@@ -1,36 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The console scripts. In an incomplete installation or an unusable environment they say what to do."""
+"""The plugin's console scripts, and what is different in a process of a script of dlib or the plugin.
+
+That is what a script cannot work with, and how it ends after an `InputError`.
+"""
 
 import errno
+import functools
 import importlib
+import itertools
 import os
 import signal
 import sys
 from collections.abc import Iterable
 
-from vae_ortho_plugin.dlib.hook import REQUIRED, REQUIRED_FOR_ARRAYS, missing_packages
-from vae_ortho_plugin.dlib.script import unusable_for_scripts
+from vae_ortho_plugin.dlib.hook import PACKAGE, REQUIRED, REQUIRED_FOR_ARRAYS, missing_packages
+from vae_ortho_plugin.errors import InputError, message_of
 from vae_ortho_plugin.files import streams
-
-
-def download_data() -> int:
-    """vae_ortho_download_data; returns the exit status."""
-    return _run("vae_ortho_plugin.data.files.download")
-
-
-def evaluate() -> int:
-    """vae_ortho_evaluate; returns the exit status."""
-    return _run("vae_ortho_plugin.arrays.command", REQUIRED_FOR_ARRAYS)
-
-
-def render_dsprites() -> int:
-    """vae_ortho_render_dsprites; returns the exit status."""
-    return _run("vae_ortho_plugin.data.render_dsprites")
-
-
-def study() -> int:
-    """vae_ortho_study; returns the exit status."""
-    return _run("vae_ortho_plugin.study.run.command")
 
 
 def _run(module: str, required: Iterable[str] = REQUIRED) -> int:
@@ -56,3 +41,97 @@ def _run(module: str, required: Iterable[str] = REQUIRED) -> int:
     # Or Python's end would write what is left in the buffer.
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     return status
+
+
+# The scripts; each returns the exit status.
+download_data = functools.partial(_run, "vae_ortho_plugin.data.files.download")
+evaluate = functools.partial(_run, "vae_ortho_plugin.arrays.command", REQUIRED_FOR_ARRAYS)
+render_dsprites = functools.partial(_run, "vae_ortho_plugin.data.render_dsprites")
+study = functools.partial(_run, "vae_ortho_plugin.study.run.command")
+
+
+def is_running() -> bool:
+    """Whether this process is that of one of dlib's scripts."""
+    return _name().startswith("dlib_")
+
+
+def is_console_script() -> bool:
+    """Whether this process is that of a script of dlib or of the plugin, or of the plugin's modules."""
+    return _name().startswith(("dlib_", "vae_ortho_")) or _runs_module_of("vae_ortho_plugin")
+
+
+def is_module_of_dlib() -> bool:
+    """Whether this process runs one of dlib's modules, as in python -m disentanglement_lib…_test."""
+    return _runs_module_of(PACKAGE)
+
+
+def show_input_errors_alone() -> None:
+    """From now on, an `InputError` prints its message only and ends with exit status 1.
+
+    A training run that a signal has stopped has said so; the script then ends with exit status 130 or 143.
+    """
+    from vae_ortho_plugin.engine.interruption import Interrupted, leave
+
+    show_traceback = sys.excepthook
+
+    def show(kind, error, traceback):
+        if issubclass(kind, InputError):
+            print(f"{_name()}: {message_of(error)}", file=sys.stderr)
+        elif issubclass(kind, ModuleNotFoundError) and (error.name or "").startswith(f"{PACKAGE}."):
+            print(
+                f"{_name()}: needs {error.name}, which the wheel of disentanglement_lib 1.5 does not "
+                "contain: this script came without its modules. It works only with dlib's sources, "
+                "from its repository, on PYTHONPATH.",
+                file=sys.stderr,
+            )
+        elif issubclass(kind, Interrupted):
+            leave(error)
+        else:
+            show_traceback(kind, error, traceback)
+
+    sys.excepthook = show
+
+
+def unusable() -> str | None:
+    """A message about what cannot be worked with, and what to do; None where all is well."""
+    backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
+    if backend != "tensorflow" and missing_packages([backend]):
+        return (
+            f"KERAS_BACKEND = {backend!r} in the environment, and there is no module {backend}, so that Keras "
+            "does not start. Unset the variable."
+        )
+    if sys.flags.optimize >= 2:
+        return (
+            "Python runs without docstrings (PYTHONOPTIMIZE=2, or python -OO), and tf_keras "
+            "does not start without them. Unset the variable, or set it to 1."
+        )
+    return None
+
+
+def unusable_for_scripts() -> str | None:
+    """As `unusable`, and what the scripts cannot do without, whatever other programs can."""
+    try:
+        directory = os.getcwd()
+    except FileNotFoundError:
+        return "The current directory was deleted. Change to one that is there, as with `cd`."
+    encoding = sys.getfilesystemencoding()
+    other = [text for text in (directory, *sys.argv) if not text.isascii()]
+    if encoding != "utf-8" and other:
+        return (
+            f"Python takes texts of the command line and names of files for {encoding}, because of LC_ALL, LANG "
+            f"or PYTHONUTF8 in the environment, and TensorFlow for UTF-8; they differ for {other[0]!a}. "
+            "Set PYTHONUTF8=1."
+        )
+    return unusable()
+
+
+def _runs_module_of(package: str) -> bool:
+    # sys.argv does not have the module's name yet while dlib is imported.
+    return any(
+        flag == "-m" and module.startswith(f"{package}.")
+        for flag, module in itertools.pairwise(sys.orig_argv)
+    )
+
+
+def _name() -> str:
+    return os.path.basename(sys.argv[0]) if sys.argv else ""

@@ -32,27 +32,18 @@ _WHOLE = {
     "model.training_steps": 0,
     "postprocess.random_seed": 0,
 }
-# Parameters of these names are numbers in every model and optimizer of dlib, the plugin and TensorFlow. The
-# weights are those of a term of the loss, which has no least value at a weight below 0.
+# The weights of terms of the loss, which have no least value at a weight below 0.
 _WEIGHTS = {"beta", "gamma", "lambda_d_factor", "lambda_od"}
-_NUMBERS = {
-    *_WEIGHTS,
-    "adam_beta1",
-    "beta1",
-    "beta2",
-    "c_max",
-    "epsilon",
-    "iteration_threshold",
-    "learning_rate",
-}
-_WITH_THESE_NUMBERS = ("disentanglement_lib", "tensorflow")
-# What a value of a type is called.
-_KINDS: dict[type, str] = {
-    bool: "True or False",
-    int: "a whole number",
-    float: "a number",
-    str: "text in quotes",
-    types.NoneType: "None",
+# Parameters of these names are numbers in every model and optimizer of dlib and TensorFlow.
+_NUMBERS = {"adam_beta1", "beta1", "beta2", "c_max", "epsilon", "iteration_threshold"}
+_NUMBERS |= {"learning_rate", *_WEIGHTS}
+# What values an annotation stands for, and what they are called.
+_KINDS: dict[type, tuple[type, str]] = {
+    bool: (bool, "True or False"),
+    int: (numbers.Integral, "a whole number"),
+    float: (numbers.Real, "a number"),
+    str: (str, "text in quotes"),
+    types.NoneType: (types.NoneType, "None"),
 }
 # Parameters that hold a model or function, and whether gin calls it.
 _REFERENCES = {
@@ -69,11 +60,7 @@ _REFERENCES = {
 
 
 def check() -> None:
-    """Checks the values that gin binds now, and makes whole numbers of 3e5 and the like.
-
-    Raises:
-        InputError: one of them is not valid; names the binding.
-    """
+    """Makes whole numbers of 3e5 and the like that gin binds now; InputError names a binding that is not valid."""
     _check_finite()
     found = gin_files.parse_bindings(gin.config_str(), "the configuration")
     for binding, value in found.items():
@@ -83,12 +70,22 @@ def check() -> None:
         if isinstance(value, Macro):
             continue
         if parameter in _WHOLE:
-            _check_whole(binding, value, _WHOLE[parameter])
+            check_whole(binding, _made_whole(binding, value), _WHOLE[parameter])
         elif parameter in _REFERENCES:
             _check_reference(binding, value, _REFERENCES[parameter])
         elif kinds := _kinds(parameter):
             _check_kind(binding, value, kinds)
-    _check_data_set(found.get("dataset.name"))
+    name = found.get("dataset.name")
+    if name is None:
+        raise InputError(
+            'No data set: dataset.name is not bound. Name one in a gin file or with --gin_bindings="'
+            "dataset.name = 'synth_linear'\"; the steps after dlib_train may take 'auto', the model's own."
+        )
+    if not isinstance(name, (str, Reference, Macro)):
+        raise InputError(
+            f"dataset.name = {name!r}; it must be the name of a data set in quotes, or a reference such "
+            "as @my_data()."
+        )
 
 
 def _check_finite() -> None:
@@ -103,15 +100,11 @@ def _check_finite() -> None:
 
 
 def _is_finite(value: object) -> bool:
+    if isinstance(value, dict):
+        value = [*value, *value.values()]
     if isinstance(value, (list, tuple, set)):
         return all(map(_is_finite, value))
-    if isinstance(value, dict):
-        return all(map(_is_finite, [*value, *value.values()]))
     return not isinstance(value, float) or math.isfinite(value)
-
-
-def _check_whole(binding: str, value: object, at_least: int) -> None:
-    check_whole(binding, _made_whole(binding, value), at_least)
 
 
 def _made_whole(binding: str, value: object) -> object:
@@ -124,11 +117,7 @@ def _made_whole(binding: str, value: object) -> object:
 
 
 def _kinds(parameter: str) -> list[type]:
-    """The types that a parameter's value may have; none where they are not known here.
-
-    Those of the plugin's configurables follow from their annotations. What users register themselves may
-    mean anything by a name.
-    """
+    """The types that a parameter's value may have; none where they are unknown, as of a user's own."""
     selector, _, name = parameter.rpartition(".")
     configurable = gin.config._REGISTRY.get_match(selector) if selector else None
     if configurable is None:
@@ -138,10 +127,9 @@ def _kinds(parameter: str) -> list[type]:
     if package == "vae_ortho_plugin":
         function = function.__init__ if inspect.isclass(function) else function
         hint = typing.get_type_hints(function).get(name)
-        union = isinstance(hint, types.UnionType)
-        kinds = list(typing.get_args(hint)) if union else [hint]
+        kinds = list(typing.get_args(hint)) if isinstance(hint, types.UnionType) else [hint]
         return kinds if all(kind in _KINDS for kind in kinds) else []
-    return [float] if package in _WITH_THESE_NUMBERS and name in _NUMBERS else []
+    return [float] if package in ("disentanglement_lib", "tensorflow") and name in _NUMBERS else []
 
 
 def _check_kind(binding: str, value: object, kinds: list[type]) -> None:
@@ -150,8 +138,9 @@ def _check_kind(binding: str, value: object, kinds: list[type]) -> None:
         return
     if int in kinds and float not in kinds:
         value = _made_whole(binding, value)
-    if not any(_is_of(kind, value) for kind in kinds):
-        expected = " or ".join(_KINDS[kind] for kind in kinds)
+    is_bool = isinstance(value, bool)  # which Python takes for a number, too
+    if not any(isinstance(value, _KINDS[kind][0]) and is_bool == (kind is bool) for kind in kinds):
+        expected = " or ".join(_KINDS[kind][1] for kind in kinds)
         raise InputError(f"{binding} = {value!r}; it must be {expected}.")
     if not isinstance(value, numbers.Real):
         return
@@ -159,13 +148,6 @@ def _check_kind(binding: str, value: object, kinds: list[type]) -> None:
         raise InputError(f"{binding} = {value!r}; it must be above 0.")
     if value < 0 and binding.rpartition(".")[2] in _WEIGHTS:
         raise InputError(f"{binding} = {value!r}; it must be 0 or more.")
-
-
-def _is_of(kind: type, value: object) -> bool:
-    number = {int: numbers.Integral, float: numbers.Real}.get(kind)
-    if number is not None:
-        return isinstance(value, number) and not isinstance(value, bool)
-    return isinstance(value, kind)
 
 
 def _check_reference(binding: str, value: object, called: bool) -> None:
@@ -177,16 +159,3 @@ def _check_reference(binding: str, value: object, called: bool) -> None:
     raise InputError(
         f"{binding} = {value!r}; it must be a reference, {binding} = {example}{'()' if called else ''}."
     )
-
-
-def _check_data_set(name: object) -> None:
-    if name is None:
-        raise InputError(
-            'No data set: dataset.name is not bound. Name one in a gin file or with --gin_bindings="'
-            "dataset.name = 'synth_linear'\"; the steps after dlib_train may take 'auto', the model's own."
-        )
-    if not isinstance(name, (str, Reference, Macro)):
-        raise InputError(
-            f"dataset.name = {name!r}; it must be the name of a data set in quotes, or a reference such "
-            "as @my_data()."
-        )

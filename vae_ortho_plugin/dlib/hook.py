@@ -68,30 +68,39 @@ _PREPARED = "_vae_ortho_plugin_prepared"
 # False while dlib's metrics are imported for arrays, without TensorFlow (see `without_tensorflow`).
 prepares = True
 
-# dlib modules that `patches` works on after their import, by folder.
-_PATCHED = {
-    f"{PACKAGE}.{folder}.{name}"
-    for folder, names in {
-        "config": "reproduce",
-        "data.ground_truth": "cars3d dsprites mpi3d named_data norb shapes3d util",
-        "evaluation": "evaluate",
-        "evaluation.abstract_reasoning": "reason",
-        "evaluation.metrics": "beta_vae dci downstream_task factor_vae fairness irs mig "
-        "modularity_explicitness reduced_downstream_task sap_score strong_downstream_task "
-        "unified_scores",
-        "methods.shared": "architectures",
-        "methods.unsupervised": "gaussian_encoder_model train",
-        "postprocessing": "postprocess",
-        "utils": "aggregate_results results",
-        "visualize": "dendrogram visualize_dataset visualize_irs visualize_model visualize_scores "
-        "visualize_util",
-    }.items()
+# dlib's modules that change right after their import, by folder, and the function of this package that does it.
+_PATCHES = {
+    f"{PACKAGE}.{folder}.{name}": patch
+    for folder, names, patch in (
+        ("config", "reproduce", "patches.config.patch_reproduce"),
+        ("data.ground_truth", "cars3d norb shapes3d", "patches.data.patch_stored"),
+        ("data.ground_truth", "dsprites", "patches.data.patch_dsprites"),
+        ("data.ground_truth", "mpi3d", "patches.data.patch_mpi3d"),
+        ("data.ground_truth", "named_data", "patches.data.patch_named_data"),
+        ("data.ground_truth", "util", "patches.data.patch_util"),
+        ("evaluation", "evaluate", "steps.after_training.wrap_evaluate"),
+        ("evaluation.abstract_reasoning", "reason", "steps.after_training.wrap_reason"),
+        (
+            "evaluation.metrics",
+            (
+                "beta_vae dci downstream_task factor_vae fairness irs mig modularity_explicitness "
+                "reduced_downstream_task sap_score strong_downstream_task unified_scores"
+            ),
+            "patches.metrics.patch_metric",
+        ),
+        ("methods.shared", "architectures", "keras_layers.wrap"),
+        ("methods.unsupervised", "gaussian_encoder_model", "steps.export.wrap"),
+        ("methods.unsupervised", "train", "steps.train.wrap"),
+        ("postprocessing", "postprocess", "steps.after_training.wrap_postprocess"),
+        ("utils", "aggregate_results", "patches.utils.patch_aggregate_results"),
+        ("utils", "results", "patches.utils.patch_results"),
+        ("visualize", "dendrogram visualize_scores", "patches.visualize.patch_drawing"),
+        ("visualize", "visualize_dataset", "patches.visualize.patch_visualize_dataset"),
+        ("visualize", "visualize_irs", "patches.visualize.patch_visualize_irs"),
+        ("visualize", "visualize_model", "steps.visualize.wrap"),
+        ("visualize", "visualize_util", "patches.visualize.patch_visualize_util"),
+    )
     for name in names.split()
-}
-
-# Those of them that set matplotlib's backend.
-_DRAWING = {
-    f"{PACKAGE}.visualize.{name}" for name in ("dendrogram", "visualize_irs", "visualize_scores")
 }
 
 
@@ -112,17 +121,18 @@ class _Loader:
         module.__loader__ = self._loader
         if module.__spec__ is not None:
             module.__spec__.loader = self._loader
-        if module.__name__ == PACKAGE:
+        name = module.__name__
+        if name == PACKAGE:
             _prepare(module)
-            self._loader.exec_module(module)
-        elif module.__name__ in _DRAWING:
-            patches = importlib.import_module("vae_ortho_plugin.dlib.patches.visualize")
-            with patches.chosen_backend_kept():
+        if name.startswith(f"{PACKAGE}.visualize."):
+            visualize = importlib.import_module("vae_ortho_plugin.dlib.patches.visualize")
+            with visualize.backend_left_as_chosen():
                 self._loader.exec_module(module)
-            importlib.import_module("vae_ortho_plugin.dlib.patches").apply(module)
         else:
             self._loader.exec_module(module)
-            importlib.import_module("vae_ortho_plugin.dlib.patches").apply(module)
+        if name in _PATCHES:
+            place, _, patch = _PATCHES[name].rpartition(".")
+            getattr(importlib.import_module(f"vae_ortho_plugin.dlib.{place}"), patch)(module)
 
 
 def is_prepared() -> bool:
@@ -154,7 +164,7 @@ class _Finder:
         package = sys.modules.get(PACKAGE)
         if name.startswith(f"{PACKAGE}.") and package is not None:
             _prepare(package)  # it was imported before the hook, and nothing of it since
-        if name != PACKAGE and name not in _PATCHED:
+        if name != PACKAGE and name not in _PATCHES:
             return None
         spec = find(name, path, target)
         if spec is not None and spec.loader is not None:
@@ -186,11 +196,7 @@ def find(
 
 
 def missing_packages(required: Iterable[str] = REQUIRED) -> str | None:
-    """The message for an incomplete installation, such as one of the measures alone; else None.
-
-    Args:
-        required: names of modules that have to be there.
-    """
+    """The message for an installation without these modules, such as one of the measures alone; else None."""
     missing = [name for name in required if name not in sys.modules and find(name) is None]
     if not missing:
         return None
@@ -209,7 +215,7 @@ def install() -> None:
     """
     if any(isinstance(finder, _Finder) for finder in sys.meta_path):
         return
-    if before := sorted(_PATCHED.intersection(sys.modules)):
+    if before := sorted(_PATCHES.keys() & sys.modules.keys()):
         raise ImportError(
             f"{before[0]} was imported before vae_ortho_plugin, which has to prepare it. In this "
             "installation the line of vae_ortho_plugin.pth does not act, as with pip --target, python -S "

@@ -56,20 +56,17 @@ def import_as(gin_file: Path) -> None:
         if line.startswith(_COMMENT):
             add(map(Path, ast.literal_eval(line.removeprefix(_COMMENT))))
     # By gin's delegate, a reference would need the module that is only now imported.
-    for statement in config_parser.ConfigParser(io.StringIO(text), gin_files.Delegate()):
-        if isinstance(statement, config_parser.ImportStatement):
-            _import(statement, gin_file)
-
-
-def _import(statement: config_parser.ImportStatement, gin_file: Path) -> None:
-    try:
-        # By gin, which thereby writes it to this step's gin file, too.
-        with gin.unlock_config():
-            gin.parse_config(statement.format())
-    except ModuleNotFoundError as error:
-        if error.name not in (statement.module, statement.module.partition(".")[0]):
-            raise  # the module is there and imports another one
-        raise InputError(
-            f"{gin_file} has the line `{statement.format()}`, and there is no such module. Put its "
-            "folder into PYTHONPATH, or run the step in that folder."
-        ) from error
+    for statement in config_parser.ConfigParser(io.StringIO(text), gin_files.DELEGATE):
+        if not isinstance(statement, config_parser.ImportStatement):
+            continue
+        try:
+            # By gin, which thereby writes it to this step's gin file, too.
+            with gin.unlock_config():
+                gin.parse_config(statement.format())
+        except ModuleNotFoundError as error:
+            if error.name not in (statement.module, statement.module.partition(".")[0]):
+                raise  # the module is there and imports another one
+            raise InputError(
+                f"{gin_file} has the line `{statement.format()}`, and there is no such module. Put its "
+                "folder into PYTHONPATH, or run the step in that folder."
+            ) from error

@@ -10,6 +10,7 @@ averages and seeds to whoever runs the graph. Within `application`, its layers b
 import contextlib
 import random
 import sys
+import types
 import weakref
 from collections import defaultdict
 from collections.abc import Iterator
@@ -17,10 +18,18 @@ from unittest import mock
 
 import tensorflow.compat.v1 as tf
 
+from vae_ortho_plugin.dlib.patches import replace_wrapped
 from vae_ortho_plugin.errors import InputError
 
 # Outermost graph -> variable scope -> the variables that its first application made without a name.
 _made: weakref.WeakKeyDictionary = weakref.WeakKeyDictionary()
+
+
+def wrap(module: types.ModuleType) -> None:
+    """Changes dlib's module methods.shared.architectures."""
+    made = (module.make_gaussian_encoder, module.make_decoder, module.make_discriminator)
+    for registered, scope in zip(made, ("encoder", "decoder", "discriminator"), strict=True):
+        replace_wrapped(registered, application(scope)(registered.__wrapped__))
 
 
 @contextlib.contextmanager
@@ -30,7 +39,9 @@ def application(scope: str) -> Iterator[None]:
     The variables of a second application in the same graph and variable scope are those of the first one, in
     their order.
     """
-    graph = _outermost(tf.get_default_graph())
+    graph = tf.get_default_graph()
+    while getattr(graph, "outer_graph", None) is not None:
+        graph = graph.outer_graph
     scope = "/".join(filter(None, [tf.get_variable_scope().name, scope]))
     by_scope = _made.setdefault(graph, {})
     shared = by_scope.get(scope)
@@ -40,52 +51,37 @@ def application(scope: str) -> Iterator[None]:
         if (kwargs.get("name") or "").startswith(f"{scope}/"):
             return next_creator(**kwargs)  # of tf.get_variable, which shares by name
         if shared is not None and len(made) < len(shared):
-            made.append(_checked(shared[len(made)], kwargs, scope))
-            return made[-1]
-        made.append(next_creator(**kwargs))
-        return made[-1]
+            variable = shared[len(made)]
+            _check_shape(variable, kwargs.get("shape"), scope)
+        else:
+            variable = next_creator(**kwargs)
+        made.append(variable)
+        return variable
 
-    with contextlib.ExitStack() as stack:
-        stack.enter_context(_seeded(f"{graph.seed}/{scope}"))
-        stack.enter_context(_names_from_the_beginning())
-        stack.enter_context(_updates_collected())
-        stack.enter_context(tf.variable_creator_scope(create))
+    with (
+        _from_the_beginning(f"{graph.seed}/{scope}"),
+        _updates_collected(),
+        tf.variable_creator_scope(create),
+    ):
         yield
     by_scope.setdefault(scope, made)
 
 
-def _outermost(graph: tf.Graph) -> tf.Graph:
-    while getattr(graph, "outer_graph", None) is not None:
-        graph = graph.outer_graph
-    return graph
-
-
-def _checked(variable: tf.Variable, kwargs: dict, scope: str) -> tf.Variable:
-    """The variable to share, if it has the shape that is asked for."""
-    shape = kwargs.get("shape")
+def _check_shape(variable: tf.Variable, shape: object, scope: str) -> None:
     if shape is not None and not variable.shape.is_compatible_with(shape):
         raise InputError(
             f"The {scope} makes a variable of the shape {list(shape)} where it made {variable.name} of the "
             f"shape {variable.shape.as_list()} in an earlier call. It must make the same variables in "
             "each call."
         )
-    return variable
 
 
 @contextlib.contextmanager
-def _seeded(seed: str) -> Iterator[None]:
-    state = random.getstate()
-    random.seed(seed)
-    try:
-        yield
-    finally:
-        random.setstate(state)
-
-
-@contextlib.contextmanager
-def _names_from_the_beginning() -> Iterator[None]:
-    """Within: Keras counts its layers' names from the beginning."""
+def _from_the_beginning(seed: str) -> Iterator[None]:
+    """Within: Keras counts its layers' names, and draws their seeds, from the beginning."""
     with contextlib.ExitStack() as stack:
+        stack.callback(random.setstate, random.getstate())
+        random.seed(seed)
         if keras := sys.modules.get("keras.src.backend.common.global_state"):
             key = "object_name_uids"
             before = keras.get_global_attribute(key)

@@ -7,7 +7,6 @@ the image's number is drawn, and every image is coded once.
 """
 
 import functools
-import itertools
 from collections.abc import Callable, Iterator
 
 import numpy as np
@@ -16,9 +15,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 from vae_ortho_plugin.data.sampling.numbered import NumberedImages, numbered_images
 
 Representation = Callable[[np.ndarray], np.ndarray]
-# Draws the label of a sample and the factors of its groups of points, each [points, num_factors].
-Draw = Callable[[], tuple[int, list[np.ndarray]]]
-# The label of a sample and the codes of its groups of points, each [points, latents].
+# A label, and an array for each of a sample's groups of points: factors, images or their numbers, codes.
 Sample = tuple[int, list[np.ndarray]]
 
 _POINTS = 4096
@@ -40,11 +37,27 @@ class Coder:
         return self._representation(observations)
 
     def samples(
-        self, draw: Draw, number: int, random_state: np.random.RandomState
+        self, draw: Callable[[], Sample], number: int, random_state: np.random.RandomState
     ) -> Iterator[Sample]:
-        """The samples, with the random numbers in dlib's order: a sample's factors, then its images."""
-        by = self._by_observations if self._table is None else self._by_number
-        return by(draw, number, random_state)
+        """Labels and codes, with the random numbers in dlib's order: a sample's factors, then its images.
+
+        `draw` draws the label and the factors [points, num_factors] of a sample's groups.
+        """
+        table, waiting = self._table, []
+        if table is None:
+            points_of, code = self._data.sample_observations_from_factors, self._representation
+        else:
+            points_of, code = table.images.numbers, table.codes
+        for index in range(number):
+            label, groups = draw()
+            points = [points_of(factors, random_state) for factors in groups]
+            waiting.append((label, points))
+            most = _DRAWN
+            if table is None:
+                most = _points_of_a_call(points[0][0].nbytes) / sum(map(len, points))
+            if len(waiting) >= most or index == number - 1:
+                yield from _coded(waiting, code)
+                waiting = []
 
     @functools.cached_property
     def _table(self) -> "_Table | None":
@@ -56,58 +69,24 @@ class Coder:
         repeats = np.array_equal(self(first), self(first))
         return _Table(images, self._representation) if repeats else None
 
-    def _by_number(self, draw, number, random_state) -> Iterator[Sample]:
-        table = self._table
-        for start in range(0, number, _DRAWN):
-            drawn = []
-            for _ in range(min(_DRAWN, number - start)):
-                label, groups = draw()
-                drawn.append(
-                    (label, [table.images.numbers(factors, random_state) for factors in groups])
-                )
-            table.fill(np.concatenate([numbers for _, groups in drawn for numbers in groups]))
-            yield from ((label, [table[numbers] for numbers in groups]) for label, groups in drawn)
 
-    def _by_observations(self, draw, number, random_state) -> Iterator[Sample]:
-        waiting: list[Sample] = []
-        for index in range(number):
-            label, groups = draw()
-            images = [
-                self._data.sample_observations_from_factors(factors, random_state)
-                for factors in groups
-            ]
-            waiting.append((label, images))
-            points, size = sum(map(len, images)), sum(group.nbytes for group in images)
-            if len(waiting) * points >= _points_of_a_call(size / points) or index == number - 1:
-                yield from self._coded(waiting)
-                waiting = []
-
-    def _coded(self, samples: list[Sample]) -> Iterator[Sample]:
-        groups = [group for _, images in samples for group in images]
-        bounds = list(itertools.accumulate(map(len, groups)))[:-1]
-        codes = iter(np.split(self(np.concatenate(groups)), bounds))
-        for label, images in samples:
-            yield label, list(itertools.islice(codes, len(images)))
+def _coded(samples: list[Sample], code: Callable[[np.ndarray], np.ndarray]) -> Iterator[Sample]:
+    groups = [group for _, points in samples for group in points]
+    codes = iter(np.split(code(np.concatenate(groups)), np.cumsum([*map(len, groups)])[:-1]))
+    for label, points in samples:
+        yield label, [next(codes) for _ in points]
 
 
 class _Table:
-    """Codes of a data set's images, by number; each is computed when it is first needed.
-
-    Attributes:
-        images: of the data set.
-    """
+    """Codes of a data set's images; each is computed when it is first needed."""
 
     def __init__(self, images: NumberedImages, representation: Representation):
         self.images, self._representation = images, representation
         self._known = np.zeros(len(images), dtype=bool)
         self._codes: np.ndarray | None = None
 
-    def __getitem__(self, numbers: np.ndarray) -> np.ndarray:
-        """The codes [n, latents] of images that have been filled in."""
-        return self._codes[numbers]
-
-    def fill(self, numbers: np.ndarray) -> None:
-        """Computes the codes of these images that are not yet known."""
+    def codes(self, numbers: np.ndarray) -> np.ndarray:
+        """The codes [n, latents] of the images with these numbers."""
         wanted = np.zeros_like(self._known)
         wanted[numbers] = True
         new = np.flatnonzero(wanted & ~self._known)
@@ -119,6 +98,7 @@ class _Table:
                 self._codes = np.zeros((len(self.images), codes.shape[1]), codes.dtype)
             self._codes[part] = codes
         self._known |= wanted
+        return self._codes[numbers]
 
 
 def _points_of_a_call(point_bytes: float) -> int:
@@ -130,7 +110,7 @@ def beta_vae_batch(
 ):
     """In place of dlib's `beta_vae._generate_training_batch`; arguments and result are the same."""
 
-    def draw() -> tuple[int, list[np.ndarray]]:
+    def draw() -> Sample:
         label = random_state.randint(ground_truth_data.num_factors)
         first, second = (
             ground_truth_data.sample_factors(batch_size, random_state) for _ in range(2)
@@ -159,7 +139,7 @@ def factor_vae_batch(
 ):
     """In place of dlib's `factor_vae._generate_training_batch`; arguments and result are the same."""
 
-    def draw() -> tuple[int, list[np.ndarray]]:
+    def draw() -> Sample:
         label = random_state.randint(ground_truth_data.num_factors)
         factors = ground_truth_data.sample_factors(batch_size, random_state)
         factors[:, label] = factors[0, label]

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Keeps TensorFlow's start-up lines off the console, and nothing else.
+"""Hides TensorFlow's start-up lines from the console, and nothing else.
 
 TensorFlow's C++ writes them to file descriptor 2 while it is loaded, whatever TF_CPP_MIN_LOG_LEVEL says.
 A small process of its own reads what comes, drops the lines of the known forms and passes on the others at
@@ -15,7 +15,6 @@ from collections.abc import Iterator
 VARIABLE = "TF_CPP_MIN_LOG_LEVEL"
 # 1 hides TensorFlow's notes; its warnings and errors stay.
 _LEVEL = "1"
-_SECONDS_TO_WAIT = 2.0
 
 # Without imports but re and signal, which starts in 15 ms.
 _FILTER = r"""
@@ -77,4 +76,4 @@ def quiet() -> Iterator[None]:
         os.close(stderr)
         # A process that was started meanwhile may still write to the reader.
         with contextlib.suppress(subprocess.TimeoutExpired):
-            reader.wait(_SECONDS_TO_WAIT)
+            reader.wait(2.0)

@@ -9,6 +9,7 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.resources
+import importlib.util
 import os
 import pathlib
 import re
@@ -17,7 +18,7 @@ import sys
 import types
 import warnings
 
-from vae_ortho_plugin.dlib import quiet_start, script
+from vae_ortho_plugin.dlib import console_scripts, quiet_start
 from vae_ortho_plugin.dlib.hook import REQUIRED
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import streams
@@ -34,24 +35,27 @@ def install() -> None:
             Or the environment is one that TensorFlow or Keras cannot start in.
         InputError: the same of the environment, in a script.
     """
-    if script.is_running():
+    if console_scripts.is_running():
         streams.drop_what_cannot_be_written("stdout", "stderr")
-        script.show_input_errors_alone()
-    if script.is_console_script() and (message := script.unusable_for_scripts()):
+        console_scripts.show_input_errors_alone()
+    if console_scripts.is_console_script() and (message := console_scripts.unusable_for_scripts()):
         raise InputError(message)
-    if message := script.unusable():
+    if message := console_scripts.unusable():
         raise ImportError(message)
     _check_versions()
     _stand_in_for_removed_modules()
     # Of a program that is not the plugin's, TensorFlow's lines are hidden where the user has set a level.
-    hidden = script.is_console_script() or quiet_start.VARIABLE in os.environ
+    hidden = console_scripts.is_console_script() or quiet_start.VARIABLE in os.environ
     with quiet_start.quiet() if hidden else contextlib.nullcontext():
         _prepare_tensorflow()
         from vae_ortho_plugin.engine import threads
 
         threads.let_sessions_have_their_own()
     prepare_gin()
-    _prepare_numpy()
+    import numpy as np
+
+    if not hasattr(np, "float_"):  # NumPy 2 removed this alias.
+        np.float_ = np.float64
 
 
 def _version(*packages: str) -> tuple[int, ...] | None:
@@ -64,30 +68,28 @@ def _version(*packages: str) -> tuple[int, ...] | None:
 
 
 def _check_versions() -> None:
+    """Raises ImportError with the command to install what is missing or does not fit."""
     tensorflow = _version("tensorflow", "tensorflow-cpu", "tf-nightly")
-    if tensorflow is None and importlib.util.find_spec("tensorflow") is None:
-        raise _lacking(
-            "tensorflow", "TensorFlow is not installed, and disentanglement_lib needs it"
-        )
-    if tensorflow is not None and tensorflow < OLDEST_TENSORFLOW:
-        found = ".".join(map(str, tensorflow))
-        raise _lacking("tensorflow", f"TensorFlow {found} is too old", "tf_keras")
-    if _version("tf_keras") is None:
-        raise _lacking("tf_keras", "tf_keras, of TensorFlow's release, is not installed")
     hub = _version("tensorflow-hub")
-    if hub is None or hub >= (0, 16):
-        raise _lacking("tensorflow_hub", "tensorflow_hub 0.15 is not installed")
-
-
-def _lacking(module: str, what: str, *others: str) -> ImportError:
-    packages = " ".join(f"'{REQUIRED[name]}'" for name in (module, *others))
-    return ImportError(f"{what}. Install what vae_ortho_plugin needs: pip install {packages}")
+    modules = ["tensorflow"]
+    if tensorflow is None and importlib.util.find_spec("tensorflow") is None:
+        what = "TensorFlow is not installed, and disentanglement_lib needs it"
+    elif tensorflow is not None and tensorflow < OLDEST_TENSORFLOW:
+        what = f"TensorFlow {'.'.join(map(str, tensorflow))} is too old"
+        modules = ["tensorflow", "tf_keras"]
+    elif _version("tf_keras") is None:
+        what, modules = "tf_keras, of TensorFlow's release, is not installed", ["tf_keras"]
+    elif hub is None or hub >= (0, 16):
+        what, modules = "tensorflow_hub 0.15 is not installed", ["tensorflow_hub"]
+    else:
+        return
+    packages = " ".join(f"'{REQUIRED[module]}'" for module in modules)
+    raise ImportError(f"{what}. Install what vae_ortho_plugin needs: pip install {packages}")
 
 
 def _module(name: str, **attributes: object) -> types.ModuleType:
-    module = types.ModuleType(name, "Stand-in by vae_ortho_plugin for disentanglement_lib.")
+    module = sys.modules[name] = types.ModuleType(name, "Stand-in for disentanglement_lib.")
     module.__dict__.update(attributes)
-    sys.modules[name] = module
     return module
 
 
@@ -105,9 +107,7 @@ def _stand_in_for_removed_modules() -> None:
     if not _importable("distutils.dir_util"):  # Python 3.12 removed distutils.
         from packaging.version import Version
 
-        def copy_tree(src: str, dst: str) -> None:
-            shutil.copytree(src, dst, dirs_exist_ok=True)
-
+        copy_tree = functools.partial(shutil.copytree, dirs_exist_ok=True)
         dir_util = _module("distutils.dir_util", copy_tree=copy_tree)
         version = _module("distutils.version", LooseVersion=Version)
         _module("distutils", dir_util=dir_util, version=version, __path__=[])
@@ -132,21 +132,25 @@ def _stand_in_for_removed_modules() -> None:
 
 def _prepare_tensorflow() -> None:
     import tensorflow as tf
+    from absl import logging as absl_logging
     from tensorflow.python.util import deprecation
 
     from vae_ortho_plugin.engine import estimator
 
-    if script.is_console_script():
+    if console_scripts.is_console_script():
         tf.config.list_physical_devices("GPU")  # says now what it has to say about CUDA
     v1 = tf.compat.v1
     warnings.filterwarnings("ignore", message=r".*`tf\.layers\.\w+` is deprecated")
-    if script.is_running():
-        script.hide_unfinished_directories()
+    if console_scripts.is_running():
+        # tensorflow_hub exports into the unfinished directory, and the model ends up elsewhere.
+        absl_logging.get_absl_logger().addFilter(
+            lambda record: not str(record.msg).startswith("Exported TF-Hub module")
+        )
         # TensorFlow deprecates most of dlib's calls, which its user cannot change.
         deprecation._PRINT_DEPRECATION_WARNINGS = False
         # The estimator shows its progress itself; --verbosity=0 brings the steps' log lines back.
         v1.logging.set_verbosity(v1.logging.WARN)
-    if script.is_module_of_dlib():
+    if console_scripts.is_module_of_dlib():
         # dlib's tests build into the default graph. Everything else builds in graphs of its own (see
         # `engine.graphs`) and leaves the process as it is.
         v1.disable_v2_behavior()
@@ -166,13 +170,8 @@ def _prepare_tensorflow() -> None:
     )
     tf.estimator = v1.estimator = stub
 
-    tpu = _module(
-        "tensorflow.contrib.tpu",
-        RunConfig=estimator.RunConfig,
-        TPUConfig=estimator.TPUConfig,
-        TPUEstimator=estimator.TPUEstimator,
-        TPUEstimatorSpec=estimator.TPUEstimatorSpec,
-    )
+    names = ("RunConfig", "TPUConfig", "TPUEstimator", "TPUEstimatorSpec")
+    tpu = _module("tensorflow.contrib.tpu", **{name: getattr(estimator, name) for name in names})
     framework = _module(
         "tensorflow.contrib.framework",
         assign_from_checkpoint_fn=estimator.assign_from_checkpoint_fn,
@@ -188,21 +187,17 @@ def prepare_gin() -> None:
     from vae_ortho_plugin.dlib import import_path
     from vae_ortho_plugin.files import gin_files
 
-    def accept_old_names(decorator):
+    configurable = gin.config.configurable
+
+    @functools.wraps(configurable)
+    def accept_old_names(*args, **kwargs):
         """gin 0.5 calls whitelist and blacklist allowlist and denylist."""
+        for old, new in (("whitelist", "allowlist"), ("blacklist", "denylist")):
+            if old in kwargs:
+                kwargs[new] = kwargs.pop(old)
+        return configurable(*args, **kwargs)
 
-        @functools.wraps(decorator)
-        def decorate(name_or_fn=None, *args, whitelist=None, blacklist=None, **kwargs):
-            if whitelist is not None:
-                kwargs["allowlist"] = whitelist
-            if blacklist is not None:
-                kwargs["denylist"] = blacklist
-            return decorator(name_or_fn, *args, **kwargs)
-
-        return decorate
-
-    gin.configurable = gin.config.configurable = accept_old_names(gin.config.configurable)
-
+    gin.configurable = gin.config.configurable = accept_old_names
     parse_config_file = gin.config.parse_config_file
     including: list[pathlib.Path] = []  # what is being read; each file includes the next one
 
@@ -222,10 +217,3 @@ def prepare_gin() -> None:
     gin.parse_config_file = gin.config.parse_config_file = parse_found_file
     # gin's own reader of files takes them for texts of the locale.
     gin.config._FILE_READERS[0] = (gin_files.OpenedText, os.path.isfile)
-
-
-def _prepare_numpy() -> None:
-    import numpy as np
-
-    if not hasattr(np, "float_"):  # NumPy 2 removed this alias.
-        np.float_ = np.float64

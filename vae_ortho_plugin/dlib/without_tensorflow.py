@@ -48,23 +48,19 @@ class _Later(types.ModuleType):
 
     def __init__(self, name: str):
         super().__init__(name)
-        if functions := _FUNCTIONS[name]:
-            self.__dict__.update(_plain_functions(name, functions))
+        if _FUNCTIONS[name]:
+            package = importlib.import_module(name.rpartition(".")[0])
+            code = hook.find(name, package.__path__).loader.get_code(name)
+            space = {"__name__": name, "__builtins__": {**vars(builtins), "__import__": _import}}
+            exec(code, space)  # noqa: S102  dlib's own code
+            self.__dict__.update({function: space[function] for function in _FUNCTIONS[name]})
 
     def __getattr__(self, name: str) -> object:
         return getattr(importlib.import_module(self.__name__), name)
 
 
-def _plain_functions(module: str, names: tuple[str, ...]) -> dict[str, object]:
-    """Functions of a module of dlib, which is run without what is not in the standard library or NumPy."""
-
-    def import_(name: str, *arguments: object) -> object:
-        if name.partition(".")[0] in {"numpy", *sys.stdlib_module_names} - {"distutils"}:
-            return builtins.__import__(name, *arguments)
-        return mock.MagicMock(name=name)
-
-    package = importlib.import_module(module.rpartition(".")[0])
-    loader = hook.find(module, package.__path__).loader
-    space = {"__name__": module, "__builtins__": {**vars(builtins), "__import__": import_}}
-    exec(loader.get_code(module), space)  # noqa: S102  dlib's own code
-    return {name: space[name] for name in names}
+def _import(name: str, *arguments: object) -> object:
+    """Imports what is in the standard library or NumPy."""
+    if name.partition(".")[0] in {"numpy", *sys.stdlib_module_names} - {"distutils"}:
+        return builtins.__import__(name, *arguments)
+    return mock.MagicMock(name=name)

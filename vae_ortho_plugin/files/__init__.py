@@ -23,11 +23,7 @@ _FILES_AT_A_TIME = 8
 
 
 def behind_links(path: Path) -> Path:
-    """Where links lead from `path`, as an absolute path; nothing need be there yet.
-
-    Raises:
-        InputError: the links lead in a circle.
-    """
+    """Where links lead from `path`, as an absolute path; InputError for a circle. Nothing need be there yet."""
     real = Path(os.path.realpath(path))
     if os.path.islink(real):
         raise InputError(f"{path} is a link that leads back to itself. Name another place.")
@@ -36,19 +32,15 @@ def behind_links(path: Path) -> Path:
 
 def write_text(path: Path, text: str) -> None:
     """Writes a text file, durably; a reader sees the old file or the new one."""
-    if _is_standard_output(path):
+    try:
+        is_standard_output = os.path.samefile(path, 1)
+    except OSError:  # no such file, or no standard output
+        is_standard_output = False
+    if is_standard_output:  # /dev/stdout, replaced, would lose what else a shell sends there
         sys.stdout.write(text)
         return
     with written_beside(path) as partial:
         partial.write_text(text, encoding="utf-8")
-
-
-def _is_standard_output(path: Path) -> bool:
-    """Such as /dev/stdout. Replaced, it would lose what else a shell sends there."""
-    try:
-        return os.path.samefile(path, 1)
-    except OSError:  # no such file, or no standard output
-        return False
 
 
 @contextlib.contextmanager
@@ -56,13 +48,7 @@ def written_beside(path: Path) -> Iterator[Path]:
     """Within: a path beside `path` to write the file to. At the end it becomes `path`.
 
     After an error the partial file is deleted and `path` is unchanged. A link stays, and the file that it
-    leads to is replaced. A device or a pipe is the path to write to itself.
-
-    Args:
-        path: of the file; its directory is made where it is missing.
-
-    Raises:
-        InputError: as `behind_links`.
+    leads to is replaced. A device or a pipe is the path to write to itself. A missing directory is made.
     """
     real = behind_links(path)
     if path.exists() and not real.is_file():
@@ -87,13 +73,9 @@ def directory_written_beside(
 ) -> Iterator[None]:
     """Within: a directory is written to `partial`. At the end it is sealed and becomes `path`.
 
-    After an error in the block the partial directory is deleted and `path` is unchanged. Where the finished
-    directory cannot be renamed, it stays.
-
-    Args:
-        path: of the directory, without links.
-        partial: on the same file system; deleted where it is left from a process that was killed.
-        stays_after: errors whose message names a file of the partial directory, which therefore stays.
+    After an error in the block the partial directory is deleted and `path` is unchanged; not after the errors
+    `stays_after`, whose message names a file in it. Where the finished directory cannot be renamed, it stays.
+    `path` is without links, and `partial` on the same file system.
     """
     shutil.rmtree(partial, ignore_errors=True)
     try:
@@ -133,12 +115,7 @@ def _replaced(path: Path) -> Path:
 
 
 def seal(directory: Path, without: Collection[Path] = ()) -> None:
-    """Waits until a finished directory is on the disk, and writes the check sums of its files.
-
-    Args:
-        directory: what is finished.
-        without: files in it that get no sum.
-    """
+    """Waits until a finished directory is on the disk, and writes the sums of its files but those `without`."""
     unsealed = (directory / SUMS, *without)
     paths = sorted(one for one in directory.rglob("*") if one.is_file() and one not in unsealed)
     # A disk that is asked for many files at a time writes them three to ten times as fast.
@@ -151,9 +128,7 @@ def seal(directory: Path, without: Collection[Path] = ()) -> None:
 def check_seal(directory: Path, *patterns: str) -> None:
     """Checks files of a directory that `seal` has sealed; does nothing without check sums.
 
-    Args:
-        directory: has the file SHA256SUMS.
-        patterns: of the files' paths within the directory, none for all of them; `*` matches slashes too.
+    `patterns` are of the files' paths within the directory, none for all of them; `*` matches slashes too.
 
     Raises:
         InputError: a file is missing, or is not what was written; names it.
@@ -163,20 +138,18 @@ def check_seal(directory: Path, *patterns: str) -> None:
         return
     for line in sums.read_text(encoding="utf-8", errors="replace").splitlines():
         expected, _, name = line.partition("  ")
-        meant = not patterns or any(fnmatch.fnmatchcase(name, one) for one in patterns)
-        if meant and not _has_sha256(directory / name, expected):
+        if patterns and not any(fnmatch.fnmatchcase(name, one) for one in patterns):
+            continue
+        try:
+            is_whole = sha256(directory / name) == expected
+        except (FileNotFoundError, NotADirectoryError, ValueError):
+            is_whole = False
+        if not is_whole:
             raise InputError(
                 f"{directory / name} is damaged: it is missing, or its SHA-256 is not the one in {sums}. "
                 f"Make {directory} again, or copy it again from where it is whole. If you changed the "
                 f"file on purpose, delete its line in {SUMS}."
             )
-
-
-def _has_sha256(path: Path, expected: str) -> bool:
-    try:
-        return sha256(path) == expected
-    except (FileNotFoundError, NotADirectoryError, ValueError):
-        return False
 
 
 def sha256(path: Path) -> str:

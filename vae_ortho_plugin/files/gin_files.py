@@ -10,6 +10,7 @@ import difflib
 import io
 import os
 import tokenize
+import types
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
@@ -42,12 +43,12 @@ class Macro:
         return f"%{self.name}"
 
 
-def gin_config(name: str) -> Path:
-    """Path of the plugin's gin file `name`, such as 'datasets/mnist.gin'.
+# What gin's parser makes of references and macros.
+DELEGATE = types.SimpleNamespace(configurable_reference=Reference, macro=Macro)
 
-    Raises:
-        InputError: there is no such file.
-    """
+
+def gin_config(name: str) -> Path:
+    """Path of the plugin's gin file `name`, such as 'datasets/mnist.gin'; InputError where there is none."""
     path = _FOLDER / name
     if not path.is_file():
         raise InputError(f"No gin file {name!r} in {_FOLDER}; it has: {', '.join(_own_names())}.")
@@ -71,11 +72,8 @@ def find(name: str, beside: Sequence[Path] = ()) -> Path | None:
 def included(name: str, including: Sequence[Path]) -> Path | None:
     """The gin file that a file includes as `name`, also from beside that file; None where there is none.
 
-    Args:
-        including: the files that are being read: each includes the next one, and the last one `name`.
-
-    Raises:
-        InputError: the file is one of those.
+    Of the files `including`, which are being read, each includes the next one, and the last one `name`. InputError
+    where the file is one of those.
     """
     found = find(name, [including[-1].parent])
     if found is not None and any(found.samefile(path) for path in including):
@@ -85,11 +83,7 @@ def included(name: str, including: Sequence[Path]) -> Path | None:
 
 
 def read_text(path: Path | str) -> str:
-    """The text of a gin file: UTF-8, or UTF-16 with its byte order mark.
-
-    Raises:
-        InputError: it cannot be read, or is of another encoding; names the line.
-    """
+    """The text of a gin file of UTF-8, or UTF-16 with its byte order mark; InputError names the line of another."""
     try:
         content = Path(path).read_bytes()
     except OSError as error:
@@ -99,10 +93,9 @@ def read_text(path: Path | str) -> str:
     try:
         text = content.decode(encoding)
         right, zero, _ = text.partition("\0")  # UTF-16 and UTF-32 without their marks have zeros
-        wrong = bool(zero)
     except UnicodeDecodeError as error:
-        right, wrong = content[: error.start].decode(encoding, errors="ignore"), True
-    if wrong:
+        right, zero = content[: error.start].decode(encoding, errors="ignore"), True
+    if zero:
         raise InputError(
             f"Line {right.count(chr(10)) + 1} of {path}: a character that is not of UTF-8, as where a file was "
             "saved as Latin-1. Save the file as UTF-8."
@@ -126,9 +119,6 @@ def missing(name: str) -> str:
 def read_bindings(path: Path | str) -> dict[str, object]:
     """The bindings of a gin file and of the files that it includes, without changing gin's own.
 
-    Args:
-        path: of the file.
-
     Returns:
         Values by name, such as 'vae.beta', 'scope/vae.beta' or, for a macro, 'epochs'. A later
         binding replaces an earlier one of the same name. Macros are replaced by their values; one
@@ -144,33 +134,13 @@ def read_bindings(path: Path | str) -> dict[str, object]:
 
 
 def parse_bindings(text: str, source: str) -> dict[str, object]:
-    """As `read_bindings`, for the text of a gin file.
-
-    Args:
-        text: the file's content.
-        source: its name, for the error message.
-
-    Raises:
-        InputError: the text is not that of a gin file, or an included file cannot be read.
-    """
+    """As `read_bindings`, for the text of a gin file; `source` is its name for the error message."""
     return _bindings_of(_statements(text, source))
 
 
 def bindings(path: Path) -> list[str]:
     """`read_bindings` as a list of gin bindings."""
     return [f"{name} = {value!r}" for name, value in read_bindings(path).items()]
-
-
-class Delegate:
-    """What gin's parser makes of references and macros."""
-
-    @staticmethod
-    def configurable_reference(name: str, evaluate: bool) -> Reference:
-        return Reference(name, evaluate)
-
-    @staticmethod
-    def macro(name: str) -> Macro:
-        return Macro(name)
 
 
 def _bindings_of(statements: Iterable[tuple[str, object]]) -> dict[str, object]:
@@ -184,7 +154,7 @@ def _statements(
     from gin import config_parser
 
     try:
-        for statement in config_parser.ConfigParser(io.StringIO(text), Delegate()):
+        for statement in config_parser.ConfigParser(io.StringIO(text), DELEGATE):
             if isinstance(statement, config_parser.BindingStatement):
                 scope = f"{statement.scope}/" if statement.scope else ""
                 parameter = f".{statement.arg_name}" if statement.arg_name else ""
@@ -220,12 +190,12 @@ def _own_names() -> list[str]:
 def _similar(name: str) -> str:
     """The file that was probably meant, one of the user's first; else all that there are."""
     directory, stem = os.path.dirname(name) or ".", Path(name).stem
-    there = _by_stem(Path(directory).glob("*.gin"))
+    there = {path.stem: path for path in Path(directory).glob("*.gin")}
     for close in difflib.get_close_matches(stem, there, n=1):
         return f"Did you mean {os.path.join(directory, there[close].name)}?"
-    own = _by_stem(_FOLDER.glob("**/*.gin"))
+    own = {path.stem: path.relative_to(_FOLDER) for path in _FOLDER.glob("**/*.gin")}
     for close in difflib.get_close_matches(stem, own, n=1):
-        return f"Did you mean {own[close].relative_to(_FOLDER)}, which vae_ortho_plugin has?"
+        return f"Did you mean {own[close]}, which vae_ortho_plugin has?"
     content = f"There is no directory {directory} either."
     if os.path.isdir(directory):
         names = sorted(path.name for path in there.values())
@@ -233,27 +203,11 @@ def _similar(name: str) -> str:
     return f"{content} vae_ortho_plugin has: {', '.join(_own_names())}."
 
 
-def _by_stem(paths: Iterable[Path]) -> dict[str, Path]:
-    return {path.stem: path for path in paths}
-
-
 def gin_file(directory: Path | str, step: str) -> Path:
-    """Path of the gin file that a step wrote.
-
-    Args:
-        directory: the step's output, or that of a later step, which has a copy.
-        step: 'train', 'postprocess' or 'evaluation'.
-    """
+    """Path of the gin file that a step wrote, 'train', 'postprocess' or 'evaluation'; later steps have a copy."""
     return Path(directory, "results", "gin", f"{step}.gin")
 
 
 def step_config(directory: Path | str, step: str) -> dict[str, object]:
-    """The parameters that a finished step ran with, as `read_bindings` gives them.
-
-    Args:
-        directory, step: as for `gin_file`.
-
-    Raises:
-        InputError: the file is missing or is not a gin file.
-    """
+    """The parameters that a finished step ran with; arguments as `gin_file`, results and errors as `read_bindings`."""
     return read_bindings(gin_file(directory, step))

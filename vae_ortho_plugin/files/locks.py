@@ -26,21 +26,13 @@ _POLL_SECONDS = 0.5
 
 
 class Holder(NamedTuple):
-    """The process that a lock file names.
+    """The process that a lock file names."""
 
-    Attributes:
-        pid: its number in its PID namespace.
-        host: the name of its host.
-        inode: of the lock file when it was taken; a copy has another one.
-        start: of the process, in ticks since the boot.
-        kernel: which boot of which machine, and which namespaces, number the process and its start.
-    """
-
-    pid: int
+    pid: int  # in its PID namespace
     host: str
-    inode: int | None = None
-    start: str | None = None
-    kernel: str | None = None
+    inode: int | None = None  # of the lock file when it was taken; a copy has another one
+    start: str | None = None  # of the process, in ticks since the boot
+    kernel: str | None = None  # the boot and the namespaces that number pid and start
 
     def __str__(self) -> str:
         return f"process {self.pid} on host {self.host}"
@@ -48,16 +40,11 @@ class Holder(NamedTuple):
 
 @contextlib.contextmanager
 def locked(path: Path, what: str, timeout: float = 0.0) -> Iterator[None]:
-    """Within: this process alone holds the lock file `path`.
+    """Within: this process alone holds the lock file `path`, which protects `what`.
 
-    A lock that `is_abandoned` is taken over at once. So is one that was not renewed for LEASE_SECONDS while
-    this process waited: its holder is stopped, or clocks jumped. A process that finds its lock taken over
-    exits.
-
-    Args:
-        path: of the lock file.
-        what: what the lock protects, for the error message.
-        timeout: seconds to wait for the holder; -1: as long as it lives.
+    A lock that `is_abandoned` is taken over at once. So is one that was not renewed for LEASE_SECONDS while this
+    process waited, up to `timeout` seconds (-1: as long as the holder lives): its holder is stopped, or clocks
+    jumped. A process that finds its lock taken over exits.
 
     Raises:
         InputError: another process holds the lock; names its host and process.
@@ -97,13 +84,12 @@ def _named(path: Path) -> Holder | None:
         text = path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError):
         return None
-    named = dict(re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE))
+    lines = re.findall(r"^(\w+)=(.*)$", text, re.MULTILINE)
+    named = {key: value for key, value in lines if key in Holder._fields}
     try:
-        inode = int(named["inode"]) if "inode" in named else None
-        return Holder(
-            int(named["pid"]), named["host"], inode, named.get("start"), named.get("kernel")
-        )
-    except (ValueError, KeyError):
+        numbers = {key: int(named[key]) for key in ("pid", "inode") if key in named}
+        return Holder(**{**named, **numbers})
+    except (ValueError, TypeError):  # not a number; no pid or host
         return None
 
 
@@ -183,11 +169,7 @@ def _acquired(path: Path, timeout: float) -> int | None:
 
 
 def _create(path: Path) -> int:
-    """Makes the lock file of this process.
-
-    Raises:
-        FileExistsError: there is one.
-    """
+    """Makes the lock file of this process; FileExistsError where there is one."""
     descriptor = os.open(path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o644)
     try:
         named = {

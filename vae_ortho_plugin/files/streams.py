@@ -9,8 +9,6 @@ import os
 import sys
 from typing import TextIO
 
-_DESCRIPTORS = {"stdout": 1, "stderr": 2}
-
 
 class _Lossy:
     """A text stream that drops what cannot be written."""
@@ -36,28 +34,22 @@ class _Lossy:
 
 
 def drop_what_cannot_be_written(*names: str) -> None:
-    """From now on, no error of these streams ends the process or changes its exit status.
+    """From now on, no error of these streams ('stdout', 'stderr') ends the process or changes its exit status.
 
-    A stream that was closed when the process started becomes the null device: its descriptor would be that of
-    the next file that is opened, and TensorFlow's own lines would go into it.
-
-    Args:
-        names: 'stdout', 'stderr'. Not of a stream that a command prints its results to.
+    It is not for a stream that a command prints its results to. A stream that was closed when the process started
+    becomes the null device: its descriptor would be that of the next file that is opened, and TensorFlow's own
+    lines would go into it.
     """
     for name in names:
         stream = getattr(sys, name)
         if stream is None:
-            stream = _null_device(_DESCRIPTORS[name])
+            null_device = os.open(os.devnull, os.O_WRONLY)
+            os.set_inheritable(null_device, True)
+            descriptor = {"stdout": 1, "stderr": 2}[name]
+            try:
+                os.fstat(descriptor)
+            except OSError:  # it is free
+                os.dup2(null_device, descriptor)
+            stream = os.fdopen(null_device, "w", encoding="utf-8")
         if not isinstance(stream, _Lossy):
             setattr(sys, name, _Lossy(stream))
-
-
-def _null_device(descriptor: int) -> TextIO:
-    """The null device, which takes this descriptor too if it is free."""
-    opened = os.open(os.devnull, os.O_WRONLY)
-    os.set_inheritable(opened, True)
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        os.dup2(opened, descriptor)
-    return os.fdopen(opened, "w", encoding="utf-8")

@@ -8,12 +8,13 @@ of small batches code them together.
 import functools
 import types
 
+from vae_ortho_plugin.data.sampling.factor_kinds import need_factors, need_varying_factors
 from vae_ortho_plugin.dlib import metric_samples
-from vae_ortho_plugin.dlib.gin_wrapper import replace_wrapped
+from vae_ortho_plugin.dlib.patches import replace_wrapped
 
 # The functions, by module, and the number of generating factors that each one needs; two where it tells one
 # factor from the others. `unsupervised_metrics` needs none.
-_METRICS = {
+PATCHES = {
     "beta_vae": ("compute_beta_vae_sklearn", 2),
     "dci": ("compute_dci", 1),
     "downstream_task": ("compute_downstream_task", 1),
@@ -31,24 +32,21 @@ _METRICS = {
 # Metrics that are defined where a factor is constant, too.
 OF_ANY_FACTORS = {"beta_vae", "factor_vae", "irs"}
 
-# Metrics whose samples are batches of points, and what draws and codes these, by module.
+# What draws and codes the samples of metrics that need batches of points.
 _SAMPLES = {
     "beta_vae": metric_samples.beta_vae_batch,
     "factor_vae": metric_samples.factor_vae_batch,
 }
 
 
-def _metric(module: types.ModuleType) -> None:
+def patch_metric(module: types.ModuleType) -> None:
     name = module.__name__.rpartition(".")[2]
-    function, least = _METRICS[name]
+    function, least = PATCHES[name]
     registered = getattr(module, function)
     dlib_metric = registered.__wrapped__
 
     @functools.wraps(dlib_metric)
     def metric(ground_truth_data, representation_function, *args, **kwargs):
-        # Late, because dlib's data sets are not needed by who imports a metric for arrays.
-        from vae_ortho_plugin.data.sampling.factor_kinds import need_factors, need_varying_factors
-
         need_factors(ground_truth_data, name, least)
         if name not in OF_ANY_FACTORS:
             need_varying_factors(ground_truth_data, name)
@@ -61,6 +59,3 @@ def _metric(module: types.ModuleType) -> None:
     replace_wrapped(registered, metric)
     if name in _SAMPLES:
         module._generate_training_batch = _SAMPLES[name]
-
-
-PATCHES = dict.fromkeys(_METRICS, _metric)

@@ -7,6 +7,7 @@ import os
 import shutil
 import types
 
+from vae_ortho_plugin.data.files.origin import origin
 from vae_ortho_plugin.dlib import import_path, json_values
 from vae_ortho_plugin.dlib.steps import data_set
 from vae_ortho_plugin.engine import progress
@@ -14,7 +15,7 @@ from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.run.aggregation import columns_of
 
 
-def _aggregate_results(module: types.ModuleType) -> None:
+def patch_aggregate_results(module: types.ModuleType) -> None:
     # Not by dlib's pool of processes: it is never closed and, forked from a process that has threads, may
     # wait for ever. Nor by dlib's table: pandas writes ten decimals.
     @functools.wraps(module.aggregate_results_to_json)
@@ -40,12 +41,11 @@ def _aggregate_results(module: types.ModuleType) -> None:
     module.load_aggregated_json_results = load_aggregated_json_results
 
 
-def _results(module: types.ModuleType) -> None:
+def patch_results(module: types.ModuleType) -> None:
     def copydir(path_to_old_dir, path_to_new_dir):
         # distutils' copy_tree does not make a directory again that it made once and that was deleted.
         shutil.copytree(path_to_old_dir, path_to_new_dir, dirs_exist_ok=True)
 
-    module.copydir = copydir
     save_dict = module.save_dict
 
     @functools.wraps(save_dict)
@@ -55,7 +55,6 @@ def _results(module: types.ModuleType) -> None:
             progress.say(f"note: in {os.path.basename(config_path)}, {note}")
         save_dict(config_path, values)
 
-    module.save_dict = save_as_json
     save_gin = module.save_gin
 
     @functools.wraps(save_gin)
@@ -64,26 +63,17 @@ def _results(module: types.ModuleType) -> None:
         with open(config_path, "a", encoding="utf-8") as file:
             file.write(import_path.comment())
 
-    module.save_gin = save_gin_with_import_path
-
     update = module.update_result_directory
 
     @functools.wraps(update)
     def update_result_directory(result_directory, step_name, results_dict, *args, **kwargs):
-        return update(
-            result_directory, step_name, {**results_dict, **_origin_of_data()}, *args, **kwargs
-        )
+        # Every result says what the data set is, unless it is the published one.
+        name = data_set.bound("dataset.name")
+        if isinstance(name, str) and (data := origin(name)):
+            results_dict = {**results_dict, "data": data}
+        return update(result_directory, step_name, results_dict, *args, **kwargs)
 
+    module.copydir = copydir
+    module.save_dict = save_as_json
+    module.save_gin = save_gin_with_import_path
     module.update_result_directory = update_result_directory
-
-
-def _origin_of_data() -> dict[str, str]:
-    """The entry of every result that says what the data set is, unless it is the published one."""
-    from vae_ortho_plugin.data.files.origin import origin
-
-    name = data_set.bound("dataset.name")
-    data = origin(name) if isinstance(name, str) else None
-    return {"data": data} if data else {}
-
-
-PATCHES = {"results": _results, "aggregate_results": _aggregate_results}

@@ -6,16 +6,17 @@ import functools
 import os
 import sys
 import types
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from unittest import mock
 
 import numpy as np
 from matplotlib.figure import Figure
 
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.study.report.pictures import as_colours
 
 
-def _visualize_dataset(module: types.ModuleType) -> None:
+def patch_visualize_dataset(module: types.ModuleType) -> None:
     visualize_dataset = module.visualize_dataset
 
     @functools.wraps(visualize_dataset)
@@ -30,14 +31,8 @@ def _visualize_dataset(module: types.ModuleType) -> None:
     module.visualize_dataset = visualize_factors
 
 
-def _visualize_model(module: types.ModuleType) -> None:
-    from vae_ortho_plugin.dlib.steps import visualize
-
-    visualize.wrap(module)
-
-
 @contextlib.contextmanager
-def chosen_backend_kept() -> Iterator[None]:
+def backend_left_as_chosen() -> Iterator[None]:
     """Within: modules of dlib are imported, which set matplotlib's backend to Agg.
 
     They do not where the user has chosen one, as in a notebook, which would no longer show pictures.
@@ -51,7 +46,7 @@ def chosen_backend_kept() -> Iterator[None]:
         yield
 
 
-def _visualize_irs(module: types.ModuleType) -> None:
+def patch_visualize_irs(module: types.ModuleType) -> None:
     plt = module.plt
 
     def subplots(rows, columns, figsize, **options):
@@ -63,38 +58,32 @@ def _visualize_irs(module: types.ModuleType) -> None:
     module.plt = types.SimpleNamespace(subplots=subplots, figure=plt.figure, axes=plt.axes)
 
 
-def _draws(*names: str) -> Callable[[types.ModuleType], None]:
-    """A patch by which functions of a module leave pyplot's figures and settings as they were."""
-
-    def patch(module: types.ModuleType) -> None:
-        for name in names:
-            setattr(module, name, _leaving_pyplot_as_it_was(module.plt, getattr(module, name)))
-
-    return patch
+def patch_drawing(module: types.ModuleType) -> None:
+    """Functions of a module leave pyplot's figures and settings as they were."""
+    for name in {"dendrogram_plot", "heat_square", "plot_recovery_vs_independent"} & {
+        *vars(module)
+    }:
+        setattr(module, name, _pyplot_left_as_it_was(module.plt)(getattr(module, name)))
 
 
-def _leaving_pyplot_as_it_was(plt: types.ModuleType, draw: Callable) -> Callable:
-    @functools.wraps(draw)
-    def drawn(*args, **kwargs):
-        before = plt.get_fignums()
-        with plt.rc_context():
-            try:
-                return draw(*args, **kwargs)
-            finally:
-                for number in set(plt.get_fignums()) - set(before):
-                    plt.close(number)
-
-    return drawn
+@contextlib.contextmanager
+def _pyplot_left_as_it_was(plt: types.ModuleType) -> Iterator[None]:
+    before = plt.get_fignums()
+    with plt.rc_context():
+        try:
+            yield
+        finally:
+            for number in set(plt.get_fignums()) - set(before):
+                plt.close(number)
 
 
-def _visualize_util(module: types.ModuleType) -> None:
-    from vae_ortho_plugin.study.report.pictures import as_colours
-
+def patch_visualize_util(module: types.ModuleType) -> None:
     imageio, save_image, add_below = module.imageio, module.save_image, module.add_below
 
     def mimwrite(uri, frames, **options):
         # dlib's frames are floats in [0, 1], which imageio no longer converts.
-        return imageio.mimwrite(uri, [_to_uint8(frame) for frame in frames], **options)
+        frames = [np.round(np.clip(frame, 0, 1) * 255).astype(np.uint8) for frame in frames]
+        return imageio.mimwrite(uri, frames, **options)
 
     @functools.wraps(save_image)
     def save_any_image(image, image_path):
@@ -107,17 +96,3 @@ def _visualize_util(module: types.ModuleType) -> None:
 
     module.imageio = types.SimpleNamespace(mimwrite=mimwrite)
     module.save_image, module.add_below = save_any_image, add_below_any_image
-
-
-def _to_uint8(frame: np.ndarray) -> np.ndarray:
-    return np.round(np.clip(frame, 0, 1) * 255).astype(np.uint8)
-
-
-PATCHES = {
-    "dendrogram": _draws("dendrogram_plot"),
-    "visualize_scores": _draws("heat_square", "plot_recovery_vs_independent"),
-    "visualize_dataset": _visualize_dataset,
-    "visualize_irs": _visualize_irs,
-    "visualize_model": _visualize_model,
-    "visualize_util": _visualize_util,
-}

@@ -8,33 +8,29 @@ nothing.
 
 import contextlib
 import functools
+import json
+import os
 import types
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from pathlib import Path
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.decoder.trained_model import HubModule
+from vae_ortho_plugin.decoder.trained_model import HubModule, module_signatures
 from vae_ortho_plugin.dlib.steps import data_set, guards
-from vae_ortho_plugin.dlib.steps.model_directory import find_model_dir
 from vae_ortho_plugin.dlib.steps.output_directory import written_when_complete
+from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import gin_files
 
 
 def wrap_postprocess(module: types.ModuleType) -> None:
     """Changes dlib's module postprocessing.postprocess."""
-    module.hub = types.SimpleNamespace(eval_function_for_module=eval_function_for_module)
-    postprocess = written_when_complete(module.postprocess)
 
-    @functools.wraps(module.postprocess)
-    def postprocess_same_data(model_dir, *args, **kwargs):
-        with data_set.of_finished_step_if_auto(model_dir, "train"):
-            return postprocess(model_dir, *args, **kwargs)
+    def around(model_dir: str) -> AbstractContextManager:
+        return data_set.of_finished_step_if_auto(model_dir, "train")
 
-    module.postprocess = postprocess_same_data
-    module.postprocess_with_gin = guards.guarded(
-        module.postprocess_with_gin, guards.reads_a_module("model_dir", "--model_dir")
-    )
+    _wrap(module, "postprocess", "--model_dir", around)
 
 
 def wrap_evaluate(module: types.ModuleType) -> None:
@@ -42,24 +38,42 @@ def wrap_evaluate(module: types.ModuleType) -> None:
     # Here, because it registers the metrics, which the other steps do not know.
     from vae_ortho_plugin.decoder.metrics import evaluated
 
-    module.hub = types.SimpleNamespace(eval_function_for_module=eval_function_for_module)
-    evaluate = written_when_complete(module.evaluate)
-
-    @functools.wraps(module.evaluate)
-    def evaluate_model_too(model_dir, *args, **kwargs):
+    @contextlib.contextmanager
+    def around(model_dir: str) -> Iterator[None]:
         is_postprocessed = gin_files.gin_file(model_dir, "postprocess").exists()
+        step = "postprocess" if is_postprocessed else "train"
         with (
-            data_set.of_finished_step_if_auto(
-                model_dir, "postprocess" if is_postprocessed else "train"
-            ),
+            data_set.of_finished_step_if_auto(model_dir, step),
             evaluated.model_dir_from(functools.partial(find_model_dir, model_dir)),
         ):
-            return evaluate(model_dir, *args, **kwargs)
+            yield
 
-    module.evaluate = evaluate_model_too
-    module.evaluate_with_gin = guards.guarded(
-        module.evaluate_with_gin, guards.reads_a_module("model_dir", "--input_dir")
-    )
+    _wrap(module, "evaluate", "--input_dir", around)
+
+
+def _wrap(
+    module: types.ModuleType,
+    name: str,
+    flag: str,
+    around: Callable[[str], AbstractContextManager],
+) -> None:
+    """Changes a step that reads the TF-Hub module in `model_dir`, the script's `flag`; it runs within `around`."""
+    module.hub = types.SimpleNamespace(eval_function_for_module=eval_function_for_module)
+    dlib_step, with_gin = getattr(module, name), getattr(module, f"{name}_with_gin")
+    step = written_when_complete(dlib_step)
+
+    @functools.wraps(dlib_step)
+    def step_within(model_dir, *args, **kwargs):
+        with around(model_dir):
+            return step(model_dir, *args, **kwargs)
+
+    def prepare(arguments: dict) -> str:
+        what = "what dlib_train or dlib_postprocess wrote"
+        guards.need_module(arguments["model_dir"], flag, what)
+        return guards.need_output(arguments["output_dir"])
+
+    setattr(module, name, step_within)
+    setattr(module, f"{name}_with_gin", guards.guarded(with_gin, prepare))
 
 
 def wrap_reason(module: types.ModuleType) -> None:
@@ -76,44 +90,64 @@ def wrap_reason(module: types.ModuleType) -> None:
 
 
 @contextlib.contextmanager
-def eval_function_for_module(path: str, tags: set[str] | None = None) -> Iterator["_Module"]:
+def eval_function_for_module(path: str, tags: set[str] | None = None) -> Iterator[Callable]:
     """hub.eval_function_for_module for dlib's calls, with the work done at the first call of the function.
 
-    Args:
-        path: directory of the module.
-        tags: of the graph variant.
+    A trained model's representation is its mean.
     """
     with tf.get_default_graph().as_default(), contextlib.ExitStack() as stack:
-        yield _Module(path, tags, stack)
+
+        @functools.cache
+        def opened() -> HubModule:
+            module = HubModule(path, tags)
+            stack.callback(module.session.close)
+            return module
+
+        @functools.cache
+        def applied(signature: str) -> tuple[dict, dict]:
+            if signature == "representation" and signature not in opened().signatures:
+                feeds, outputs = opened().apply("gaussian_encoder")
+                return feeds, {"default": outputs["mean"]}
+            return opened().apply(signature)
+
+        def evaluate(inputs, signature="default", as_dict=False):
+            feeds, outputs = applied(signature)
+            fed = {feeds[name]: value for name, value in inputs.items()}
+            values = opened().session.run(outputs, fed)
+            return values if as_dict else values["default"]
+
+        yield evaluate
 
 
-class _Module:
-    """Computes the outputs of a module's signatures. A trained model's representation is its mean."""
+def find_model_dir(evaluated_dir: str, metric: str = "dto") -> str:
+    """The directory of the trained model behind one that dlib evaluates, in the layout of dlib_reproduce.
 
-    def __init__(self, path: str, tags: set[str] | None, stack: contextlib.ExitStack):
-        self._path, self._tags, self._stack = path, tags, stack
-        self._signatures: dict[str, tuple[dict, dict]] = {}
+    Raises:
+        InputError: the model is not where dlib_reproduce puts it; names the metric that asks.
+    """
+    evaluated_dir = os.path.abspath(evaluated_dir)
+    parent = os.path.dirname(evaluated_dir)
+    candidates = [evaluated_dir, os.path.join(parent, "model")]
+    if os.path.basename(parent) == "postprocessed":
+        candidates.append(os.path.join(os.path.dirname(parent), "model"))
+    for candidate in candidates:
+        signatures = module_signatures(os.path.join(candidate, "tfhub"))
+        if {"gaussian_encoder", "decoder"} <= signatures and _same_run(candidate, evaluated_dir):
+            return candidate
+    raise InputError(
+        f"{metric} needs the trained model's decoder, and there is none for {evaluated_dir}. "
+        "Evaluate the directory that dlib_train wrote, or keep it under the name 'model' beside the "
+        "directory 'postprocessed' (or beside the evaluated one), as dlib_reproduce does, or set "
+        f"{metric}.model_dir to it."
+    )
 
-    def __call__(
-        self, inputs: Mapping[str, np.ndarray], signature: str = "default", as_dict: bool = False
-    ) -> dict[str, np.ndarray] | np.ndarray:
-        """The outputs by name, or that of the name 'default' without `as_dict`."""
-        if signature not in self._signatures:
-            self._signatures[signature] = self._apply(signature)
-        feeds, outputs = self._signatures[signature]
-        values = self._opened.session.run(
-            outputs, {feeds[name]: value for name, value in inputs.items()}
-        )
-        return values if as_dict else values["default"]
 
-    def _apply(self, signature: str) -> tuple[dict, dict]:
-        if signature == "representation" and signature not in self._opened.signatures:
-            feeds, outputs = self._opened.apply("gaussian_encoder")
-            return feeds, {"default": outputs["mean"]}
-        return self._opened.apply(signature)
-
-    @functools.cached_property
-    def _opened(self) -> HubModule:
-        opened = HubModule(self._path, self._tags)
-        self._stack.callback(opened.session.close)
-        return opened
+def _same_run(model_dir: str, evaluated_dir: str) -> bool:
+    """Whether both have the results of one training run; true where either has none."""
+    runs = set()
+    for directory in (model_dir, evaluated_dir):
+        path = Path(directory, "results", "json", "train_results.json")
+        if not path.exists():
+            return True
+        runs.add(json.loads(path.read_text(encoding="utf-8")).get("uuid"))
+    return len(runs) == 1

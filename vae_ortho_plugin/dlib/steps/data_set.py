@@ -3,7 +3,6 @@
 
 import contextlib
 import copy
-import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -43,10 +42,8 @@ def of_finished_step(directory: str, step: str) -> Iterator[None]:
     """Within: dataset.name and the data set's own parameters are bound as a finished step had them.
 
     What that step imported is imported first. A warning says if the data or the code have changed since the
-    model was trained.
-
-    For dataset.name = 'auto', dlib itself looks for the name alone, and for an evaluation in
-    postprocess.gin alone. The step is one of `gin_files.gin_file`.
+    model was trained. For dataset.name = 'auto', dlib itself looks for the name alone, and for an evaluation in
+    postprocess.gin alone.
 
     Raises:
         InputError: the step's gin file is missing or names no data set.
@@ -61,29 +58,25 @@ def of_finished_step(directory: str, step: str) -> Iterator[None]:
     previous = gin_files.step_config(directory, step)
     name = previous.get("dataset.name")
     # The data set 'correlated' is made of another one.
-    made_of_names = [name, previous.get("correlated.dataset")]
-    prefixes = tuple(f"{n.name if isinstance(n, Reference) else n}." for n in made_of_names)
+    names = (name, previous.get("correlated.dataset"))
+    prefixes = tuple(f"{one.name if isinstance(one, Reference) else one}." for one in names)
     if not isinstance(name, (str, Reference)):
         raise InputError(
             f"{gin_file} has dataset.name = {name}, which is not the name of a data set. Bind "
             "dataset.name to the data set's name."
         )
-    own = {
-        parameter: value
-        for parameter, value in previous.items()
-        if parameter.startswith(prefixes) and not _is_bound(parameter)
-    }
+    own = [one for one in previous if one.startswith(prefixes) and not _is_bound(one)]
     with gin.unlock_config():
-        for parameter, value in {"dataset.name": name, **own}.items():
-            gin.parse_config(f"{parameter} = {value!r}")
-    with made_of.checked(functools.partial(_warn_of_changes, directory)):
+        for parameter in ("dataset.name", *own):
+            gin.parse_config(f"{parameter} = {previous[parameter]!r}")
+
+    def warn_of_changes(now: dict) -> None:
+        there = made_of.read(Path(directory, "results"))
+        for difference in made_of.differences(there, now) if there is not None else []:
+            progress.say(f"warning: {directory} was made of other data or code: {difference}")
+
+    with made_of.checked(warn_of_changes):
         yield
-
-
-def _warn_of_changes(directory: str, now: dict) -> None:
-    there = made_of.read(Path(directory, "results"))
-    for difference in made_of.differences(there, now) if there is not None else []:
-        progress.say(f"warning: {directory} was made of other data or code: {difference}")
 
 
 def _is_bound(parameter: str) -> bool:

@@ -62,12 +62,7 @@ def _create_module_spec(
 def build_before_training(
     model_fn: Callable, observation_shape: list[int] | None, graph: tf.Graph
 ) -> None:
-    """Builds the export of the model that is going to be trained; dlib's export then takes that.
-
-    Args:
-        model_fn: the model function.
-        observation_shape: of an observation.
-        graph: in which it will be trained.
+    """Builds the export of the model that will be trained in `graph`; dlib's export then takes that.
 
     Raises:
         InputError: the model cannot be exported, or its variables would not be those that are trained.
@@ -80,7 +75,15 @@ def build_before_training(
     specs, variables = [], {}
 
     def look_at(graph: tf.Graph) -> None:
-        _check_operations(graph)
+        definition = graph.as_graph_def()
+        nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
+        for node in nodes:
+            if node.op in _PYTHON_FUNCTIONS:
+                raise InputError(
+                    f"This model calls a Python function in its graph ({node.name}, by tf.py_func or "
+                    "tf.numpy_function), which no other process could call after the export. Use "
+                    "TensorFlow's operations instead."
+                )
         variables.update(_shapes(graph))
 
     def create_module_spec(*arguments, **named):
@@ -99,35 +102,17 @@ def build_before_training(
             "Layers and variables must be made inside of the encoder and the decoder, which are called once "
             "for each graph."
         ) from error
-    _check_variables(variables, _shapes(graph))
-    setattr(model, _BUILT, specs[0])
-
-
-def _shapes(graph: tf.Graph) -> dict[str, list[int]]:
-    variables = graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
-    return {variable.op.name: variable.shape.as_list() for variable in variables}
-
-
-def _check_variables(exported: dict[str, list[int]], trained: dict[str, list[int]]) -> None:
-    """Raises InputError unless every variable of the export is one of the training run."""
-    others = [name for name, shape in exported.items() if trained.get(name) != shape]
-    if others:
+    trained = _shapes(graph)
+    if others := [name for name, shape in variables.items() if trained.get(name) != shape]:
         raise InputError(
             f"This model makes the variables {', '.join(sorted(others))} for its export, and the training has "
             "no such variables: it would be exported with other weights than the trained ones. Make its "
             "variables by tf.get_variable, tf.layers or tf.keras.layers in the functions "
             "encoder.encoder_fn and decoder.decoder_fn, or inside of a named tf.variable_scope."
         )
+    setattr(model, _BUILT, specs[0])
 
 
-def _check_operations(graph: tf.Graph) -> None:
-    """Raises InputError if the graph calls Python functions, which no other process has."""
-    definition = graph.as_graph_def()
-    nodes = [*definition.node, *(n for f in definition.library.function for n in f.node_def)]
-    names = [node.name for node in nodes if node.op in _PYTHON_FUNCTIONS]
-    if names:
-        raise InputError(
-            f"This model calls a Python function in its graph ({names[0]}, by tf.py_func or "
-            "tf.numpy_function), which no other process could call after the export. Use TensorFlow's "
-            "operations instead."
-        )
+def _shapes(graph: tf.Graph) -> dict[str, list[int]]:
+    variables = graph.get_collection(tf.GraphKeys.GLOBAL_VARIABLES)
+    return {variable.op.name: variable.shape.as_list() for variable in variables}

@@ -19,10 +19,7 @@ from vae_ortho_plugin.files import check_seal, gin_files
 def guarded(with_gin: Callable, prepare: Callable[[dict], str]) -> Callable:
     """dlib's <step>_with_gin with its input checked first and gin's configuration cleared at the end.
 
-    Args:
-        with_gin: has the arguments overwrite, gin_config_files and gin_bindings, and directories.
-        prepare: gets the arguments by name, checks and completes the directories, and returns the
-            output directory.
+    `prepare` gets the arguments by name, checks and completes the directories, and returns the output directory.
     """
     signature = inspect.signature(with_gin)
 
@@ -34,32 +31,18 @@ def guarded(with_gin: Callable, prepare: Callable[[dict], str]) -> Callable:
         files = arguments["gin_config_files"] = list(arguments["gin_config_files"] or [])
         bindings = arguments["gin_bindings"] = list(arguments["gin_bindings"] or [])
         found = [gin_files.find(name) for name in files]
-        for name, path in zip(files, found, strict=True):
-            if path is None:
-                raise InputError(gin_files.missing(name))
+        if None in found:
+            raise InputError(gin_files.missing(files[found.index(None)]))
         import_path.begin(found)
         output_directory.refuse_existing(prepare(arguments), arguments["overwrite"])
         try:
-            with (
-                gin_errors.explained(files, bindings),
-                graphs.without_deprecation_warnings(),
-            ):
+            with gin_errors.explained(files, bindings), graphs.without_deprecation_warnings():
                 return with_gin(**arguments)
         finally:
             # A failed step leaves gin's configuration locked for the next one in this process.
             gin.clear_config()
 
     return step
-
-
-def reads_a_module(argument: str, flag: str) -> Callable[[dict], str]:
-    """`prepare` of a step that reads a TF-Hub module in the directory `argument`, the script's `flag`."""
-
-    def prepare(arguments: dict) -> str:
-        need_module(arguments[argument], flag, "what dlib_train or dlib_postprocess wrote")
-        return need_output(arguments["output_dir"])
-
-    return prepare
 
 
 def need_output(path: str | None) -> str:
@@ -70,12 +53,7 @@ def need_output(path: str | None) -> str:
 
 
 def need_module(path: str | None, flag: str, what: str) -> None:
-    """Checks that a directory has a TF-Hub module.
-
-    Args:
-        path: of the directory.
-        flag: of the script, such as --model_dir.
-        what: a description of such a directory.
+    """Checks that the directory that the script's `flag` names has a TF-Hub module; `what` describes it.
 
     Raises:
         InputError: there is no directory or module, a file is damaged, or the path is a pattern to TensorFlow.

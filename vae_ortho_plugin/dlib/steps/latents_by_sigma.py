@@ -4,16 +4,13 @@
 import dataclasses
 import textwrap
 from collections.abc import Callable
-from typing import TYPE_CHECKING
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from vae_ortho_plugin.decoder.trained_model import TrainedModel
 from vae_ortho_plugin.measures import active_latents
 from vae_ortho_plugin.study.report import pictures
-
-if TYPE_CHECKING:
-    from vae_ortho_plugin.decoder.trained_model import TrainedModel
 
 _MOST_ROWS = 10
 _LETTERS_OF_A_LINE = 145
@@ -31,11 +28,10 @@ class Latent:
     Attributes:
         index: of the latent.
         sigma: mean of the posterior's standard deviation over the images, at least 0.
-        share: of the images' variance, what the reconstruction from the posterior means loses where this
-            latent is its mean over the images at all of them; 1 is all of it. For PCA it is the explained
-            variance. A latent that does not help has a negative one.
-        passive: its means have a standard deviation of at most 0.5. Where the posterior is a point, as an
-            autoencoder's, the latents have no scale of activity, and none is passive.
+        share: of the images' variance, what the reconstruction from the posterior means loses where this latent is
+            set to its mean; 1 is all of it. For PCA it is the explained variance. Negative if the latent is no help.
+        passive: its means have a standard deviation of at most 0.5. Of an autoencoder, whose posterior is a point
+            and whose latents have no scale of activity, none is passive.
     """
 
     index: int
@@ -57,13 +53,8 @@ def by_sigma(
 ) -> list[Latent]:
     """The latents by increasing mean σ; those with the same, as an autoencoder's, by decreasing share.
 
-    Args:
-        images: [points, height, width, channels].
-        means, sigma: of the posterior at the images, [points, latents].
-        decode: from latents to images.
-
-    Raises:
-        InputError: a mean is not finite.
+    `images` are [points, height, width, channels], `means` and `sigma` of the posterior at them [points, latents].
+    InputError where a mean is not finite.
     """
 
     def error(latents: np.ndarray) -> float:
@@ -81,17 +72,10 @@ def by_sigma(
     return sorted(found, key=lambda latent: (latent.sigma, -latent.share))
 
 
-def draw(model: "TrainedModel", images: np.ndarray) -> Figure:
+def draw(model: TrainedModel, images: np.ndarray) -> Figure:
     """A row a latent: the first image with its mean in that latent changed by −2.5 to 2.5.
 
-    Latents after the tenth are named below the rows.
-
-    Args:
-        model: the trained model.
-        images: [points, height, width, channels].
-
-    Raises:
-        InputError: a mean is not finite.
+    Latents after the tenth are named below the rows. Arguments and errors are those of `by_sigma`.
     """
     means, logvars = model.posterior(images)
     latents = by_sigma(images, means, np.exp(logvars.astype(np.float64) / 2), model.decode)

@@ -20,7 +20,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 
 from vae_ortho_plugin import files
 from vae_ortho_plugin.data.files import read_files
-from vae_ortho_plugin.dlib import script
+from vae_ortho_plugin.dlib import console_scripts
 
 FILE = "made_of.json"
 # Observations that are compared of data that are not read from files.
@@ -126,18 +126,17 @@ def _sources() -> dict[str, list[str]]:
         # TensorFlow brings 6,000 modules: a Path of each would take longer than the rest of a step.
         if path.startswith(_INSTALLED) or not path.endswith(".py"):
             continue
+        if name == "__mp_main__" or (name == "__main__" and not _main_registers()):
+            continue
         path = Path(path)
-        if path.is_file() and _is_own(name, path):
+        if path.is_file() and not {"site-packages", "dist-packages"} & set(path.parts):
             own[name] = [files.sha256(path), str(path)]
     return own
 
 
-def _is_own(name: str, path: Path) -> bool:
-    if name == "__mp_main__":  # another name of __main__
-        return False
-    if name == "__main__":  # the rest of a script may change
-        return not script.is_console_script() and any(
-            getattr(one.wrapped, "__module__", None) == name
-            for _, one in gin.config._REGISTRY.items()
-        )
-    return not {"site-packages", "dist-packages"} & set(path.parts)
+def _main_registers() -> bool:
+    """Whether the program has gin configurables; the rest of a program may change."""
+    return not console_scripts.is_console_script() and any(
+        getattr(one.wrapped, "__module__", None) == "__main__"
+        for _, one in gin.config._REGISTRY.items()
+    )

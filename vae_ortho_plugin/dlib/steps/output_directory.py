@@ -14,28 +14,24 @@ from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.errors import InputError, check_no_pattern
 from vae_ortho_plugin.files import locks
 
-_MAKE_ROOM = "Make room there, and start again"
-_MAY_NOT_WRITE = "Get the right to write there, or name another directory"
+_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+_FORBIDDEN = (errno.EACCES, errno.EPERM, errno.EROFS)
 _REMEDIES = {
-    errno.ENOSPC: _MAKE_ROOM,
-    errno.EDQUOT: _MAKE_ROOM,
-    errno.EFBIG: _MAKE_ROOM,
-    errno.EACCES: _MAY_NOT_WRITE,
-    errno.EPERM: _MAY_NOT_WRITE,
-    errno.EROFS: _MAY_NOT_WRITE,
+    **dict.fromkeys(_FULL, "Make room there, and start again"),
+    **dict.fromkeys(_FORBIDDEN, "Get the right to write there, or name another directory"),
     # Beside a directory, names with up to 11 letters more are written.
     errno.ENAMETOOLONG: "Take a shorter name",
 }
 
 
 @contextlib.contextmanager
-def write_errors_explained(directory: str | Path) -> Iterator[None]:
+def _write_errors_explained(directory: str | Path) -> Iterator[None]:
     """Within: a full disk or a missing right, in Python or in TensorFlow, becomes InputError."""
     try:
         yield
+    except InputError:
+        raise
     except Exception as error:
-        if isinstance(error, InputError):
-            raise
         for number, remedy in _REMEDIES.items():
             if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
                 reason = str(error).strip().partition("\n")[0]
@@ -44,11 +40,9 @@ def write_errors_explained(directory: str | Path) -> Iterator[None]:
 
 
 def refuse_existing(path: str, overwrite: bool) -> None:
-    """Checks that a step may write its output directory.
+    """Raises InputError unless a step may write its output directory.
 
-    Raises:
-        InputError: it exists and overwrite is False, it is a file or cannot be renamed, or its path is a
-            pattern to TensorFlow.
+    It exists and `overwrite` is False, it is a file or cannot be renamed, or its path is a pattern to TensorFlow.
     """
     check_no_pattern(files.behind_links(Path(path)))
     if os.path.isdir(path) and not overwrite:
@@ -70,10 +64,7 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
     """Within: a path beside `path` to write the directory to. At the end it becomes `path`.
 
     After an error it is deleted, and an older directory `path` is unchanged. Where `path` is a link, it
-    stays, and the directory that it leads to is written.
-
-    Raises:
-        InputError: as `refuse_existing`, or another process writes the same directory.
+    stays, and the directory that it leads to is written. Errors are those of `refuse_existing` and `locked`.
     """
     with locked(path) as directory:
         partial = partial_of(directory)
@@ -91,15 +82,13 @@ def partial_of(directory: Path) -> Path:
 def locked(path: str) -> Iterator[Path]:
     """Within: this process alone writes the yielded directory, and the directory that holds it exists.
 
-    Links are followed, so that two names of a directory have one lock.
-
-    Raises:
-        InputError: another process writes it, or it cannot be written.
+    Links are followed, so that two names of a directory have one lock. InputError if another process writes it, or
+    it cannot be written.
     """
     directory = files.behind_links(Path(path))
     lock = directory.with_name(f".{directory.name}.lock")
     with (
-        write_errors_explained(directory),
+        _write_errors_explained(directory),
         _made_parents(directory),
         locks.locked(lock, str(directory)),
     ):

@@ -12,6 +12,8 @@ import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 from disentanglement_lib.methods.shared import losses
 
+import vae_ortho_plugin.decoder.tracking
+import vae_ortho_plugin.models  # noqa: F401  as that of the trackers, the import registers them
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.dlib import gin_values
 from vae_ortho_plugin.dlib.steps import data_set, guards, training_directory

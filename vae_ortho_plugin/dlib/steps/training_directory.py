@@ -48,7 +48,7 @@ def resumable(train: Callable) -> Callable:
             except checkpoints.CannotContinue:
                 if not overwrite:
                     raise
-                progress.say("the unfinished training is discarded: this one starts at step 0")
+                progress.say("the unfinished training run is discarded: this one starts at step 0")
                 shutil.rmtree(partial / _CHECKPOINTS)
                 (partial / made_of.FILE).unlink(missing_ok=True)
                 attempt()
@@ -58,15 +58,11 @@ def resumable(train: Callable) -> Callable:
 
 
 def _check_made_of(partial: Path, now: dict) -> None:
-    """Writes down what an unfinished training run is made of.
-
-    Raises:
-        CannotContinue: it has checkpoints that were made of something else.
-    """
+    """Writes down what an unfinished training run is made of; CannotContinue where it was something else."""
     there = made_of.read(partial)  # None where the training run begins
     if there is not None and (differences := made_of.differences(there, now)):
         raise checkpoints.CannotContinue(
-            f"{partial} holds an unfinished training of other data or code: {_joined(differences)}. "
+            f"{partial} holds an unfinished training run of other data or code: {_joined(differences)}. "
             f"Discard it with --overwrite, in a study by deleting {partial}, or name another directory with "
             f"--model_dir. If the results do not depend on the difference, delete {partial / made_of.FILE} to continue."
         )
@@ -78,12 +74,9 @@ def _check_made_of(partial: Path, now: dict) -> None:
 def unfinished(path: str, overwrite: bool) -> Iterator[str]:
     """Within: the directory for dlib to write the model to. At the end it becomes `path`.
 
-    After an error, Ctrl-C or SIGTERM, the checkpoints stay, and the next call with the same
-    configuration continues from the newest one. `training_loop.resume = False` starts over.
-
-    Args:
-        path: directory of the finished model.
-        overwrite: replace a finished model, and discard an unfinished one of another configuration.
+    After an error, Ctrl-C or SIGTERM, the checkpoints stay, and the next call with the same configuration continues
+    from the newest one. `training_loop.resume = False` starts over. `overwrite` replaces a finished model, and
+    discards an unfinished one of another configuration.
 
     Raises:
         InputError: without `overwrite`, there is one of these; or another process trains into `path`.
@@ -108,7 +101,7 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         except (NonFiniteLossError, checkpoints.CannotContinue):
             raise  # its message says what to do with the checkpoints that are in there
         except BaseException as error:
-            _delete_without_checkpoint(partial, error)
+            _leave(partial, error)
             raise
         progress.say(f"the model is in {path}")
         shutil.rmtree(partial, ignore_errors=True)
@@ -116,8 +109,8 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
 
 def _say_what_is_trained() -> None:
     """Such as 'training vae on synth_linear for 375,000 steps of 64 points, seed 0'."""
-    names = ("model", "training_steps", "batch_size", "random_seed")
-    values = [data_set.bound("dataset.name"), *(data_set.bound(f"model.{name}") for name in names)]
+    names = ("dataset.name", "model.model", "model.training_steps", "model.batch_size")
+    values = [data_set.bound(name) for name in (*names, "model.random_seed")]
     if None in values:  # an error follows
         return
     data, model, steps, points, seed = values
@@ -126,7 +119,7 @@ def _say_what_is_trained() -> None:
     progress.say(f"training {model} on {data} for {steps} steps of {points} points, seed {seed}")
 
 
-def _delete_without_checkpoint(partial: Path, error: BaseException) -> None:
+def _leave(partial: Path, error: BaseException) -> None:
     """After an error: deletes what has no checkpoint, not even a damaged one; else says how to continue."""
     if not any((partial / _CHECKPOINTS).glob("[0-9]*")):
         shutil.rmtree(partial, ignore_errors=True)
@@ -140,18 +133,14 @@ def _delete_without_checkpoint(partial: Path, error: BaseException) -> None:
 
 
 def _can_continue(partial: Path, overwrite: bool) -> bool:
-    """Whether there is a training run to continue.
-
-    Raises:
-        InputError: there is one with another configuration, which must not be discarded.
-    """
+    """Whether there is a training run to continue; InputError for another configuration's without `overwrite`."""
     checkpoint = checkpoints.Checkpoints(partial / _CHECKPOINTS).newest()
     if checkpoint is None:
         return False
     differences = _differences(partial / _CONFIG)
     if differences and not overwrite:
         raise InputError(
-            f"{partial} holds an unfinished training (step {checkpoint.step:,} of "
+            f"{partial} holds an unfinished training run (step {checkpoint.step:,} of "
             f"{checkpoint.last_step:,}) with another configuration: {_joined(differences)}. Discard it with "
             "--overwrite, or name another directory with --model_dir."
         )

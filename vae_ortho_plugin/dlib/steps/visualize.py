@@ -72,9 +72,7 @@ def _has_no_factors(dataset: GroundTruthData) -> bool:
 def _visualize_vector_data(model_dir: str, dataset: GroundTruthData, output: Path) -> None:
     """Writes pictures of a trained model of data with observation shape [n, 1, 1].
 
-    reconstructions.png: each coordinate of 1,000 observations against its reconstruction from the
-    posterior mean. traversals.png: the decoder's output along each latent. For the
-    paper's synthetic data and two latents also latent_grid.png, the unit square in latent space,
+    For the paper's synthetic data and two latents, these are also latent_grid.png, the unit square in latent space,
     and its numbers latent_grid.npz: latents [51, 51, 2] of an evenly spaced grid.
     """
     output.mkdir(parents=True)
