@@ -2,7 +2,6 @@
 """Evaluation of a trained model: means of its metrics over batches."""
 
 import contextlib
-import itertools
 from collections.abc import Callable
 
 import tensorflow.compat.v1 as tf
@@ -16,80 +15,59 @@ _MODE = "eval"
 
 
 def evaluate(
-    estimator, input_fn: Callable, steps: int | None, checkpoint: str, directory: str
+    estimator, input_fn: Callable, checkpoint: str, directory: str
 ) -> dict[str, float | int]:
     """Means of a model's evaluation metrics and loss, and the global step, by name.
 
-    Args:
-        estimator: the TPUEstimator.
-        steps: largest number of batches; None: all that the input gives.
-        checkpoint: path of the weights.
-        directory: of the event file, in which TensorBoard finds the means.
+    They go to an event file in `directory`, too. `checkpoint` is the path of the weights.
     """
     try:
-        means, step = _evaluate(estimator, input_fn, steps, checkpoint, in_loop=True)
+        means, step = _evaluate(estimator, input_fn, checkpoint, in_loop=True)
     except graphs.CannotLoop:
-        means, step = _evaluate(estimator, input_fn, steps, checkpoint, in_loop=False)
-    with tf.Graph().as_default():
-        writer = tf.summary.FileWriter(directory)
+        means, step = _evaluate(estimator, input_fn, checkpoint, in_loop=False)
+    with tf.Graph().as_default(), tf.summary.FileWriter(directory) as writer:
         writer.add_summary(of_scalars(means), step)
-        writer.close()
     return {**means, "global_step": step}
 
 
 def _evaluate(
-    estimator, input_fn: Callable, steps: int | None, checkpoint: str, in_loop: bool
+    estimator, input_fn: Callable, checkpoint: str, in_loop: bool
 ) -> tuple[dict[str, float], int]:
     """The means and the global step. `in_loop`: by one session call, where the data are in memory."""
-    params = estimator.params_for(_MODE)
+    params, seed = estimator.params_for(_MODE), estimator.config.tf_random_seed
 
-    def updates_of(batch):
-        return _updates(estimator.call_model(batch, _MODE))
+    def updates_of(batch) -> dict[str, tf.Tensor]:
+        """Name of each metric and of the loss -> its running mean, updated by the batch."""
+        spec, metrics = estimator.call_model(batch, _MODE), {}
+        if spec.eval_metrics is not None:
+            metric_fn, tensors = spec.eval_metrics
+            metrics = metric_fn(**tensors) if isinstance(tensors, dict) else metric_fn(*tensors)
+        metrics["loss"] = tf.metrics.mean(spec.loss)
+        return {name: update for name, (_, update) in metrics.items()}
 
-    with (
-        graphs.building() as graph,
-        tf.Session(config=estimator.config.session_config) as session,
-    ):
-        tf.set_random_seed(estimator.seed)
+    with graphs.building() as graph, tf.Session() as session:
+        tf.set_random_seed(seed)
         global_step = tf.train.create_global_step()
         resident = inputs.loop_input(input_fn, params) if in_loop else None
         if isinstance(resident, inputs.ResidentInput):
-            limits = [limit for limit in (resident.num_batches, steps) if limit is not None]
-            if not limits:
-                raise ValueError("Give evaluate() steps: the input has no end.")
+            if resident.num_batches is None:
+                raise ValueError("evaluate() needs a number of batches: the input has no end.")
             with graphs.in_loop(graph):
-                updates = _loop(updates_of, resident, estimator.seed, min(limits))
+                updates = _loop(updates_of, resident, seed, resident.num_batches)
         else:
-            resident = None
-            updates = updates_of(input_fn(params))
+            resident, updates = None, updates_of(input_fn(params))
         session.run([tf.local_variables_initializer(), tf.tables_initializer()])
         tf.train.Saver().restore(session, checkpoint)
+        values = {}
         if resident is not None:
             resident.initialize(session)
             values = session.run(updates)
         else:
-            values = _last_of(session, updates, steps)
+            with contextlib.suppress(tf.errors.OutOfRangeError):
+                while True:
+                    values = session.run(updates)
         means = {name: float(value) for name, value in values.items()}
         return means, int(session.run(global_step))
-
-
-def _updates(spec) -> dict[str, tf.Tensor]:
-    """Name of each evaluation metric, the loss included -> its running mean, updated by a batch."""
-    metrics = {}
-    if spec.eval_metrics is not None:
-        metric_fn, tensors = spec.eval_metrics
-        metrics = metric_fn(**tensors) if isinstance(tensors, dict) else metric_fn(*tensors)
-    metrics["loss"] = tf.metrics.mean(spec.loss)
-    return {name: update for name, (_, update) in metrics.items()}
-
-
-def _last_of(session: tf.Session, updates: dict[str, tf.Tensor], steps: int | None) -> dict:
-    """The metrics' values after `steps` batches, or after all."""
-    values = {}
-    with contextlib.suppress(tf.errors.OutOfRangeError):
-        for _ in itertools.count() if steps is None else range(steps):
-            values = session.run(updates)
-    return values
 
 
 def _loop(updates_of: Callable, model_input, seed: int, count: int) -> dict[str, tf.Tensor]:
