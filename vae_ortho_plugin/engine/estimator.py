@@ -14,8 +14,11 @@ from pathlib import Path
 
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.engine import evaluation, progress
+from vae_ortho_plugin.engine import graphs, progress
 from vae_ortho_plugin.engine.checkpoints import Checkpoints
+from vae_ortho_plugin.engine.in_graph import inputs
+from vae_ortho_plugin.engine.in_graph.noise import Noise
+from vae_ortho_plugin.engine.in_graph.summaries import Summaries, of_scalars
 from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
 from vae_ortho_plugin.engine.settings import TrainingLoop
 from vae_ortho_plugin.engine.tracker import Trackers
@@ -152,11 +155,75 @@ class TPUEstimator:
         """
         if (checkpoint := self.latest_checkpoint()) is None:
             raise ValueError(f"There is no checkpoint in {self.model_dir}: train the model first.")
+        try:
+            means, step = self._evaluated(input_fn, checkpoint, in_loop=True)
+        except graphs.CannotLoop:
+            means, step = self._evaluated(input_fn, checkpoint, in_loop=False)
         directory = os.path.join(self.model_dir, "eval" if name is None else f"eval_{name}")
-        results = evaluation.evaluate(self, input_fn, checkpoint, directory)
-        if self.trackers is not None:
-            results |= self.trackers.results(results["global_step"])
-        return results
+        with tf.Graph().as_default(), tf.summary.FileWriter(directory) as writer:
+            writer.add_summary(of_scalars(means), step)
+        measured = {} if self.trackers is None else self.trackers.results(step)
+        return {**means, "global_step": step, **measured}
+
+    def _evaluated(
+        self, input_fn: Callable, checkpoint: str, in_loop: bool
+    ) -> tuple[dict[str, float], int]:
+        """The means and the global step. `in_loop`: by one session call, where the data are in memory."""
+        params, seed = self.params_for(ModeKeys.EVAL), self.config.tf_random_seed
+        with graphs.building() as graph, tf.Session() as session:
+            tf.set_random_seed(seed)
+            global_step = tf.train.create_global_step()
+            resident = inputs.loop_input(input_fn, params) if in_loop else None
+            if isinstance(resident, inputs.ResidentInput):
+                if resident.num_batches is None:
+                    raise ValueError("evaluate() needs a number of batches: the input has no end.")
+                with graphs.in_loop(graph):
+                    updates = self._evaluation_loop(resident, seed, resident.num_batches)
+            else:
+                resident, updates = None, self._updates(input_fn(params))
+            session.run([tf.local_variables_initializer(), tf.tables_initializer()])
+            tf.train.Saver().restore(session, checkpoint)
+            values = {}
+            if resident is not None:
+                resident.initialize(session)
+                values = session.run(updates)
+            else:
+                with contextlib.suppress(tf.errors.OutOfRangeError):
+                    while True:
+                        values = session.run(updates)
+            means = {name: float(value) for name, value in values.items()}
+            return means, int(session.run(global_step))
+
+    def _updates(self, batch) -> dict[str, tf.Tensor]:
+        """Name of each metric and of the loss -> its running mean, updated by the batch."""
+        spec, metrics = self.call_model(batch, ModeKeys.EVAL), {}
+        if spec.eval_metrics is not None:
+            metric_fn, tensors = spec.eval_metrics
+            metrics = metric_fn(**tensors) if isinstance(tensors, dict) else metric_fn(*tensors)
+        metrics["loss"] = tf.metrics.mean(spec.loss)
+        return {name: update for name, (_, update) in metrics.items()}
+
+    def _evaluation_loop(self, model_input, seed: int, count: int) -> dict[str, tf.Tensor]:
+        """Name of each metric -> its value after `count` batches, by a loop in the graph."""
+        noise = Noise(seed, tf.constant(0, tf.int64), count)
+        names = []
+
+        def body(offset, row):
+            # A loop cannot write summaries, and an evaluation has none.
+            with noise.replace_stateful_ops(offset), Summaries().caught():
+                updates = self._updates(model_input.next_batch(noise))
+            names[:] = updates
+            with tf.control_dependencies(list(updates.values())):
+                return offset + 1, tf.stack(list(updates.values()))
+
+        _, row = tf.while_loop(
+            lambda offset, row: offset < count,
+            body,
+            [tf.constant(0), tf.zeros([0])],
+            shape_invariants=[tf.TensorShape([]), tf.TensorShape([None])],
+            parallel_iterations=1,
+        )
+        return {name: row[index] for index, name in enumerate(names)}
 
     def params_for(self, mode: str) -> dict:
         """What the input function and the model function are called with in a mode."""
