@@ -14,50 +14,33 @@ PLUGIN, TF114, JAX, TORCH, DISENT, LIMIT = COLUMNS = (
     "limit by count",
 )
 # Multiplications of a product that peers are timed with (peers/answers.py).
-_PRODUCT = 256 * 1200**2
+PRODUCT = 256 * 1200**2
 
 
 @dataclasses.dataclass(frozen=True)
 class Series:
-    """One measurement of a row.
+    """One measurement of a row."""
 
-    Attributes:
-        column: of the table; of several series in one column, the best one counts.
-        peer: file in peers/.
-        task: what it is told to make ready.
-        label: which variant it is.
-        count: of a request; None: as many as fill the seconds of a measurement.
-        work: where the peer's products are timed: multiplications of a step or point, from the data's facts.
-        request: 'run' or 'memory'.
-    """
-
-    column: str
-    peer: str
-    task: dict[str, object]
-    label: str = ""
-    count: int | None = None
+    column: str  # of the table; of several series in one column, the best one counts
+    peer: str  # file in peers/
+    task: dict[str, object]  # what it is told to make ready
+    label: str = ""  # which variant it is
+    count: int | None = None  # of a request; None: as many as fill the seconds of a measurement
+    # Where the peer's products are timed: multiplications of a step or point, from the data's facts.
     work: Callable[[dict], float] | None = None
-    request: str = "run"
+    request: str = "run"  # or 'memory'
 
 
 @dataclasses.dataclass(frozen=True)
 class Row:
-    """What is compared.
+    """What is compared."""
 
-    Attributes:
-        name: on the command line.
-        title, unit: in the table; a unit that ends in "/s" is a rate, and more is better.
-        series: what is measured, in alternation.
-        data_set: whose facts complete the tasks.
-        axis: what the counts or labels are, where the row is part of the growth figure.
-    """
-
-    name: str
+    name: str  # on the command line
     title: str
-    unit: str
-    series: tuple[Series, ...]
-    data_set: str | None = None
-    axis: str | None = None
+    unit: str  # one that ends in "/s" is a rate, and more is better
+    series: tuple[Series, ...]  # what is measured, in alternation
+    data_set: str | None = None  # whose facts complete the tasks
+    axis: str | None = None  # what the labels are, where the row is part of the growth figure
 
 
 TITLES = {
@@ -148,10 +131,7 @@ def _own_decoder(column: str, peer: str) -> Row:
         f"decoder-{column.lower()}",
         f"decoder_measures of a {column} decoder, dSprites fc, 10 latents",
         "points/s",
-        (
-            Series(PLUGIN, peer, by_plugin, count=4096),
-            Series(column, peer, task, count=4096),
-        ),
+        (Series(PLUGIN, peer, by_plugin, count=4096), Series(column, peer, task, count=4096)),
     )
 
 
@@ -160,28 +140,17 @@ _SCORE = {"points": 73_728, "latents": 10}
 _METRIC = {"kind": "metric", "num_train": 400, "num_eval": 200}
 
 
-def _memory() -> Row:
-    columns = {PLUGIN: "plugin", JAX: "in_jax", TORCH: "in_torch"}
-    series = (
-        Series(column, peer, _MNIST_DTO, count=70_000, request="memory")
-        for column, peer in columns.items()
-    )
-    title = "Peak memory of DtO of 70,000 points beyond the loaded model, MNIST network"
-    return Row("memory", title, "MiB", tuple(series), "mnist")
-
-
 # The runs from which the time of a study follows: a short one of each data variant and a longer one.
-STUDY_RUNS = (
-    ("synth_linear", 10),
-    ("synth_linear", 600),
-    ("synth_linear_64", 10),
-    ("synth_linear_64", 600),
-    ("synth_nonlinear", 10),
-    ("synth_nonlinear", 200),
-    ("synth_nonlinear_64", 10),
-    ("synth_nonlinear_64", 200),
-    ("mnist", 1),
-    ("mnist", 4),
+STUDY_RUNS = tuple(
+    (name, epochs)
+    for name, short, long in (
+        ("synth_linear", 10, 600),
+        ("synth_linear_64", 10, 600),
+        ("synth_nonlinear", 10, 200),
+        ("synth_nonlinear_64", 10, 200),
+        ("mnist", 1, 4),
+    )
+    for epochs in (short, long)
 )
 _STUDY = {"kind": "study_runs", "runs": STUDY_RUNS}
 
@@ -230,7 +199,16 @@ TABLE = (
         (Series(PLUGIN, "plugin", _STUDY, count=0),),
         "synth_linear",
     ),
-    _memory(),
+    Row(
+        "memory",
+        "Peak memory of DtO of 70,000 points beyond the loaded model, MNIST network",
+        "MiB",
+        tuple(
+            Series(column, peer, _MNIST_DTO, count=70_000, request="memory")
+            for column, peer in ((PLUGIN, "plugin"), (JAX, "in_jax"), (TORCH, "in_torch"))
+        ),
+        "mnist",
+    ),
 )
 
 

@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import platform
+import re
 import select
 import shutil
 import subprocess
@@ -14,7 +15,7 @@ import time
 from pathlib import Path
 
 from benchmarks import table
-from benchmarks.rows import GPU, GROWTH, JAX, PLUGIN, STUDY, TABLE, Row, Series
+from benchmarks.rows import GPU, GROWTH, JAX, PLUGIN, PRODUCT, STUDY, TABLE, Row, Series
 
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benchmarks" / "peers"
@@ -29,17 +30,16 @@ def parser() -> argparse.ArgumentParser:
     """The options that benchmarks/run.sh explains."""
     result = argparse.ArgumentParser(prog="benchmarks/run.sh", add_help=False)
     result.add_argument("--list", action="store_true")
-    result.add_argument("--only", nargs="+", metavar="ROW")
+    result.add_argument("--only", nargs="+")
     result.add_argument("--gpu", action="store_true")
     result.add_argument("--paste", action="store_true")
-    result.add_argument("--python-tf114", metavar="PYTHON")
-    result.add_argument("--python-torch", metavar="PYTHON")
-    result.add_argument("--packages", nargs="+", default=[], metavar="DIR")
-    result.add_argument("--cuda", nargs="+", default=[], metavar="DIR")
-    result.add_argument("--repeats", type=int, metavar="N")
-    result.add_argument("--seconds", type=float, metavar="S")
-    default = Path("results", "benchmarks")
-    result.add_argument("--output", type=Path, default=default, metavar="DIR")
+    result.add_argument("--python-tf114")
+    result.add_argument("--python-torch")
+    result.add_argument("--packages", nargs="+", default=[])
+    result.add_argument("--cuda", nargs="+", default=[])
+    result.add_argument("--repeats", type=int)
+    result.add_argument("--seconds", type=float)
+    result.add_argument("--output", type=Path, default=Path("results", "benchmarks"))
     return result
 
 
@@ -100,12 +100,7 @@ def measured(row: Row, output: Path, bench: "Bench") -> dict:
 
 
 class Bench:
-    """Peers, their environment and the time that is left.
-
-    Args:
-        options: of the command line.
-        scratch: directory for data, models and logs.
-    """
+    """Peers, their environment and the time that is left; `scratch` is for data, models and logs."""
 
     def __init__(self, options: argparse.Namespace, scratch: Path):
         self._options, self._scratch = options, scratch
@@ -127,39 +122,33 @@ class Bench:
 
     def measure(self, row: Row) -> list[dict]:
         """Measures all series of a row in alternation; one that fails is left out, with the reason."""
-        taken = [
-            {
-                "column": series.column,
-                "label": series.label,
-                "values": [],
-                "versions": {},
-                "not_measured": None,
-            }
-            for series in row.series
-        ]
+        empty = {"values": [], "versions": {}, "not_measured": None}
+        taken = [{"column": one.column, "label": one.label, **empty} for one in row.series]
         try:
             facts = self.facts(row.data_set)
         except NotMeasured as error:
             return [one | {"not_measured": str(error)} for one in taken]
-        peers: dict[str, Peer] = {}
-        counts: dict[int, int] = {}
-        keys = [json.dumps([series.peer, series.task]) for series in row.series]
+        peers: dict[str, Peer] = {}  # one for all series with the same task
+        measured: list[tuple[Series, dict, Peer]] = []
         with contextlib.ExitStack() as stack:
-            for key, series in zip(keys, row.series, strict=True):
+            for series, one in zip(row.series, taken, strict=True):
+                key = json.dumps([series.peer, series.task])
                 if key not in peers:
                     peers[key] = stack.enter_context(self.peer(series, facts, row.name))
+                measured.append((series, one, peers[key]))
+            counts = {}
             for repeat in range(-1, self._options.repeats):
-                for number, (series, one) in enumerate(zip(row.series, taken, strict=True)):
+                for number, (series, one, peer) in enumerate(measured):
                     if one["not_measured"]:
                         continue
-                    peer = peers[keys[number]]
                     try:
                         if repeat < 0:
                             one["versions"] = peer.versions()
                             counts[number] = self._count(peer, series)
                             continue
                         answer = peer.ask(series.request, counts[number])
-                        one["values"].append(_in_unit(answer, counts[number], series, row, facts))
+                        value = _in_unit(answer, counts[number], series, row, facts)
+                        one["values"] = [*one["values"], value]
                     except NotMeasured as error:
                         one |= {"values": [], "not_measured": str(error)}
                     last = one["not_measured"] or f"{one['values'][-1]:,.5g} {row.unit}"
@@ -174,22 +163,18 @@ class Bench:
         if not file.exists():
             command = [sys.executable, "-m", "benchmarks.data", str(self._scratch), data_set]
             left = max(0.0, self._end - time.monotonic())
+            how = {"env": self._environment, "stdout": sys.stderr, "timeout": left}
             try:
-                subprocess.run(
-                    command, check=True, env=self._environment, stdout=sys.stderr, timeout=left
-                )
-            except subprocess.TimeoutExpired:
-                raise NotMeasured("the time ran out") from None
-            except subprocess.CalledProcessError as error:
-                raise NotMeasured(f"{data_set} could not be made: see above") from error
+                subprocess.run(command, check=True, **how)
+            except subprocess.SubprocessError as error:
+                why = f"{data_set} could not be made in the time that is left: see above"
+                raise NotMeasured(why) from error
         return json.loads(file.read_text())
 
     def peer(self, series: Series, facts: dict, name: str) -> "Peer":
-        python = {
-            "in_tf114": self._options.python_tf114,
-            "in_torch": self._options.python_torch,
-            "in_disent": self._options.python_torch,
-        }.get(series.peer, sys.executable)
+        torch, tf114 = self._options.python_torch, self._options.python_tf114
+        pythons = {"in_tf114": tf114, "in_torch": torch, "in_disent": torch}
+        python = pythons.get(series.peer, sys.executable)
         task = facts | series.task | {"scratch": str(self._scratch), "gpu": self._options.gpu}
         log = self._scratch / f"{name}-{series.peer}-{series.label.replace(' ', '_')}.log"
         return Peer(python, series.peer, task, self._environment, log, self._end)
@@ -210,30 +195,18 @@ class Bench:
 def _in_unit(value: float, count: int, series: Series, row: Row, facts: dict) -> float:
     """Seconds (or MiB) as what the row's unit says."""
     if series.work:
-        return count * 256 * 1200**2 / value / series.work(facts)
+        return count * PRODUCT / value / series.work(facts)
     return count / value if row.unit.endswith("/s") else value
 
 
 class Peer(contextlib.AbstractContextManager):
     """A process of peers/, asked by lines (see peers/answers.py).
 
-    Args:
-        python: that runs it; None where none was given.
-        name: of its file.
-        task: what it makes ready.
-        environment: its variables.
-        log: for what it prints.
-        end: monotonic time at which it must have answered.
+    `python` is None where none was given; at the monotonic time `end` it must have answered.
     """
 
     def __init__(
-        self,
-        python: str | None,
-        name: str,
-        task: dict,
-        environment: dict[str, str],
-        log: Path,
-        end: float,
+        self, python: str | None, name: str, task: dict, environment: dict, log: Path, end: float
     ):
         self._log, self._end, self._process, self._failure = log, end, None, None
         self._versions: dict[str, str] | None = None
@@ -244,12 +217,10 @@ class Peer(contextlib.AbstractContextManager):
             option = "tf114" if name == "in_tf114" else "torch"
             self._failure = f"no --python-{option} was given"
             return
-        pipe = subprocess.PIPE
+        pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         try:
             with log.open("w") as output:
-                self._process = subprocess.Popen(
-                    command, stdin=pipe, stdout=pipe, stderr=output, text=True, env=environment
-                )
+                self._process = subprocess.Popen(command, stderr=output, env=environment, **pipes)
         except OSError as error:
             self._failure = f"{python} cannot be run: {error.strerror}"
 
@@ -320,9 +291,8 @@ def _last_error(log: Path) -> str:
 
 def _processor() -> str:
     with contextlib.suppress(OSError):
-        for line in Path("/proc/cpuinfo").read_text().splitlines():
-            if line.startswith("model name"):
-                return line.partition(":")[2].strip()
+        if found := re.search(r"model name\s*: (.*)", Path("/proc/cpuinfo").read_text()):
+            return found[1]
     return platform.machine()
 
 

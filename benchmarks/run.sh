@@ -13,7 +13,7 @@ usage: benchmarks/run.sh [--only ROW ...] [--python-tf114 PYTHON] [--python-torc
 
 Measures this project beside its alternatives and a limit of the machine, in alternation, prints the table row by
 row and writes DIR/table.md and DIR/growth.png. A second call goes on where an interrupted one ended: rows that
-were measured at the same commit with the same options are kept. Needs 16 GiB of memory and 10 GB of
+were measured at the same commit with the same options are not measured again. Needs 16 GiB of memory and 10 GB of
 disk. Let no other work run meanwhile.
 
   --only ROW ...         measures only these rows

@@ -25,8 +25,13 @@ def write(directory: Path) -> Path:
         dsprites = rows.get("train-dsprites-64")
         parts.append(study_times(rows[STUDY.name], dsprites))
     parts += origins(list(rows.values()))
-    reasons = {reason for row in table for reason in _reasons(row)}
-    parts += [f"Not measured: {reason}." for reason in sorted(reasons)]
+    reasons = {
+        f"Not measured: {series['column']}, {row['name']}: {series['not_measured']}."
+        for row in table
+        for series in row["series"]
+        if series["not_measured"]
+    }
+    parts += sorted(reasons)
     if growth and draw(growth, directory / "growth.png"):
         parts.append("![What more data, width, latents and runs cost](growth.png)")
     path = directory / "table.md"
@@ -77,14 +82,6 @@ def _cell(value: tuple[float, str] | None) -> str:
     return f"{number} ({value[1]})" if value[1] else number
 
 
-def _reasons(row: dict) -> list[str]:
-    return [
-        f"{series['column']}, {row['name']}: {series['not_measured']}"
-        for series in row["series"]
-        if series["not_measured"]
-    ]
-
-
 def origins(rows: list[dict]) -> list[str]:
     """A paragraph for each commit and machine that rows come from (one, as a rule), with the versions of libraries."""
     groups: dict[str, list[dict]] = {}
@@ -95,9 +92,9 @@ def origins(rows: list[dict]) -> list[str]:
         versions, repeats = {}, set()
         for series in (series for row in group for series in row["series"] if series["values"]):
             repeats.add(len(series["values"]))
-            # TensorFlow 1.14's column says its version.
-            found = {} if series["column"] == TF114 else series["versions"]
-            versions |= {name: version for name, version in found.items() if name != "python"}
+            if series["column"] != TF114:  # which says its version
+                versions |= series["versions"]
+        versions.pop("python", None)
         names = ", ".join(f"{name} {version}" for name, version in versions.items())
         count = " or ".join(map(str, sorted(repeats)))
         result.append(f"{origin}; {names}. Medians of {count} alternated measurements.")

@@ -5,7 +5,6 @@ import functools
 import itertools
 import time
 from importlib.metadata import version
-from typing import NamedTuple
 
 import answers
 import jax
@@ -18,12 +17,6 @@ OPTIMIZERS = {
     "AdagradOptimizer": functools.partial(optax.adagrad, initial_accumulator_value=0.1),
 }
 ACTIVATIONS = {"tanh": jnp.tanh, "relu": jax.nn.relu}
-
-
-class State(NamedTuple):
-    weights: list
-    optimizer: optax.OptState
-    key: jax.Array
 
 
 def losses_of(network, linearized):
@@ -105,11 +98,11 @@ def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", li
         return (optax.apply_updates(weights, updates), state, key), None
 
     @functools.partial(jax.jit, donate_argnums=0)
-    def advance(state):
-        key, this = jax.random.split(state.key)
+    def advance(carry):
+        *state, key = carry
+        key, this = jax.random.split(key)
         drawn = draw(this, (chunk,)) if variant == "ahead" else None
-        carry, _ = jax.lax.scan(step, (*state[:2], key), drawn, length=chunk)
-        return State(*carry)
+        return jax.lax.scan(step, (*state, key), drawn, length=chunk)[0]
 
     @jax.jit
     def evaluate(weights, key):
@@ -122,21 +115,21 @@ def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", li
     decoder = [latents, *network["decoder"], data.shape[1]]
     shapes = [*itertools.pairwise(encoder), *[(encoder[-1], latents)] * 2]
     weights = [layer(random, *shape) for shape in [*shapes, *itertools.pairwise(decoder)]]
-    state = State(weights, optimizer.init(weights), jax.random.key(seed))
+    carry = weights, optimizer.init(weights), jax.random.key(seed)
 
     def run(steps):
-        nonlocal state
+        nonlocal carry
         calls = max(1, round(steps / chunk))
         started = time.perf_counter()
         for _ in range(calls):
-            state = advance(state)
-        jax.block_until_ready(state.weights)
+            carry = advance(carry)
+        jax.block_until_ready(carry)
         return (time.perf_counter() - started) * steps / (calls * chunk)
 
     def check(steps):
         run(steps)
         keys = jax.random.split(jax.random.key(seed + 1000), 1000)
-        error, kl = np.mean([evaluate(state.weights, key) for key in keys], axis=0)
+        error, kl = np.mean([evaluate(carry[0], key) for key in keys], axis=0)
         return answers.losses(float(error), float(kl), beta)
 
     run.check = check
@@ -165,7 +158,10 @@ def dto(widths, by=None, **_):
     if by == "decoder_measures":
         from vae_ortho_plugin import decoder_measures
 
-        return lambda count: decoder_measures(decode, random.normal(size=(count, widths[0]))).dto
+        def by_plugin(count):
+            decoder_measures(decode, random.normal(size=(count, widths[0])))
+
+        return by_plugin
     jacobian = jax.jit(jax.vmap(jax.jacfwd(decode)))
 
     def run(count):
@@ -190,14 +186,6 @@ def products(**_):
     return lambda count: chain(rows, count).block_until_ready() is None or None
 
 
-def main():
-    import json
-    import sys
-
-    gpu = json.loads(sys.argv[1]).get("gpu")
-    answers.need_gpu(gpu, jax.default_backend() == "gpu")
-    answers.serve({"train": train, "dto": dto, "products": products}, {"jax": version("jax")})
-
-
 if __name__ == "__main__":
-    main()
+    answers.need_gpu(jax.default_backend() == "gpu")
+    answers.serve({"train": train, "dto": dto, "products": products}, {"jax": version("jax")})

@@ -101,7 +101,7 @@ def squared_error(true_images, reconstructed_images, activation):
 
 
 class StepsOnRequest(tf.train.SessionRunHook):
-    """Lets a training make as many steps as a request says, and wait for the next one."""
+    """Lets a training run make as many steps as a request says, and wait for the next one."""
 
     def __init__(self):
         self._asked, self._done = threading.Semaphore(0), threading.Semaphore(0)

@@ -7,7 +7,6 @@ Runs in an environment of its own, `pip install torch disent scipy threadpoolctl
 
 import functools
 import itertools
-import json
 import sys
 from pathlib import Path
 
@@ -103,7 +102,10 @@ def dto(widths, by=None, **_):
         sys.path.append(str(Path(__file__).parents[2]))
         from vae_ortho_plugin import decoder_measures
 
-        return lambda count: decoder_measures(decoder, torch.randn(count, widths[0])).dto
+        def by_plugin(count):
+            decoder_measures(decoder, torch.randn(count, widths[0]))
+
+        return by_plugin
     jacobian = torch.func.vmap(torch.func.jacfwd(decoder))
 
     def run(count):
@@ -130,6 +132,6 @@ def products(**_):
 
 
 if __name__ == "__main__":
-    answers.need_gpu(json.loads(sys.argv[1]).get("gpu"), DEVICE == "cuda")
+    answers.need_gpu(DEVICE == "cuda")
     kinds = {"train": train, "dto": dto, "products": products}
     answers.serve(kinds, {"torch": torch.__version__})

@@ -18,7 +18,7 @@ import vae_ortho_plugin  # noqa: F401  first: its hook makes TensorFlow what dli
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 GIN_CONFIGS = ROOT / "gin_configs"
-# A fifth of a training warms up, the rest of it is measured.
+# A fifth of a training run warms up, the rest of it is measured.
 PARTS = 5
 
 
@@ -32,7 +32,7 @@ def train(data_set, batch_size, scratch, seed=0, linearized=None, gin_file=None,
 
     @register
     class Stopwatch(CallTracker):
-        """Notes the time before the first step and after each fifth of a training."""
+        """Notes the time before the first step and after each fifth of a training run."""
 
         name = "stopwatch"
         every: int | None = None
@@ -55,11 +55,7 @@ def train(data_set, batch_size, scratch, seed=0, linearized=None, gin_file=None,
             return {}
 
     model = "beta_vae" if linearized is None else "linearized_vae"
-    files = (
-        [gin_file]
-        if gin_file
-        else [GIN_CONFIGS / f"{model}.gin", GIN_CONFIGS / f"datasets/{data_set}.gin"]
-    )
+    files = [GIN_CONFIGS / f"{model}.gin", GIN_CONFIGS / f"datasets/{data_set}.gin"]
     common = [f"model.batch_size = {batch_size}", f"model.random_seed = {seed}", *bindings]
     if linearized is not None:
         common.append(f"linearized_vae.orthogonality = {linearized}")
@@ -70,7 +66,8 @@ def train(data_set, batch_size, scratch, seed=0, linearized=None, gin_file=None,
         numbers = [f"model.training_steps = {steps}", f"model.eval_steps = {eval_steps}"]
         if gin_file:
             numbers.append(f"training_steps = {steps}")
-        dlib_train.train_with_gin(str(directory), True, [*map(str, files)], common + numbers)
+        given = [gin_file] if gin_file else [*map(str, files)]
+        dlib_train.train_with_gin(str(directory), True, given, common + numbers)
         results = json.loads((directory / "results/json/train_results.json").read_text())
         shutil.rmtree(directory)
         return results
@@ -153,10 +150,9 @@ def imports(**_):
 
 
 def study_runs(scratch, runs, **_):
-    """Runs of the study by one of its workers, on one core; a request's count says which of `runs`.
+    """Runs of the study by one of its workers, on one core.
 
-    Args:
-        runs: (name of a data variant, epochs) of each.
+    A request's count says which of `runs`, (name of a data variant, epochs) each.
     """
     from vae_ortho_plugin.study.plan import experiments
 
@@ -182,12 +178,10 @@ def study_runs(scratch, runs, **_):
             "directory": str(directory),
             "log": str(directory) + ".log",
         }
-        started = time.perf_counter()
         print(json.dumps(job), file=worker.stdin)
         answer = json.loads(worker.stdout.readline() or '{"error": "the worker ended"}')
         if answer["error"]:
             sys.exit(f"RuntimeError: {answer['error']}")
-        return time.perf_counter() - started
 
     make(0)  # the first one starts TensorFlow
     return make
@@ -237,11 +231,10 @@ def main():
     for name in packages:
         with contextlib.suppress(PackageNotFoundError):
             versions[name] = version(name)
-    task = json.loads(sys.argv[1])
-    if task.get("gpu"):
+    if json.loads(sys.argv[1]).get("gpu"):
         import tensorflow as tf
 
-        answers.need_gpu(True, tf.config.list_physical_devices("GPU"))
+        answers.need_gpu(tf.config.list_physical_devices("GPU"))
         info = tf.sysconfig.get_build_info()
         versions |= {name: info.get(f"{name}_version", "?") for name in ("cuda", "cudnn")}
         tf32 = tf.config.experimental.tensor_float_32_execution_enabled()

@@ -1,15 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
 import numpy as np
-import pytest
 import scipy.stats
-
-import vae_ortho_plugin  # noqa: F401
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only, and the others after dlib.
-# isort: split
-import tensorflow.compat.v1 as tf
-from engine_support import fresh_gin  # noqa: F401
+from engine_support import tf
 
 from vae_ortho_plugin.engine.in_graph.noise import Noise
 
@@ -40,7 +33,7 @@ def test_draws_belong_to_iterations_whatever_the_session_call_begins_with():
     assert not np.array_equal(drawn(0, 60, range(60), key=8), together)
 
 
-@pytest.mark.parametrize("count", [1, 20, 21, 130])
-def test_draws_do_not_depend_on_how_many_are_needed(count):
-    offsets = range(count)
-    np.testing.assert_array_equal(drawn(5, 130, offsets, count=count), drawn(5, 130, offsets))
+def test_draws_do_not_depend_on_how_many_are_needed():
+    whole = drawn(5, 130, range(130))
+    for count in (1, 21):
+        np.testing.assert_array_equal(drawn(5, 130, range(count), count=count), whole[:count])

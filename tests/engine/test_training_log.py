@@ -3,30 +3,19 @@
 
 import contextlib
 import io
+import re
 import types
 import unittest
 
 import gin
 import numpy as np
 import pytest
-
-import vae_ortho_plugin  # noqa: F401
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only, and the others after dlib.
-# isort: split
-import tensorflow.compat.v1 as tf
-from engine_support import (  # noqa: F401
-    assert_same,
-    estimator,
-    fresh_gin,
-    resident,
-    session_calls,
-    variables,
-)
-from tensorflow.compat.v1.summary import histogram as imported_by_name
+from engine_support import assert_same, estimator, resident, tf, training_spec, variables
 
 from vae_ortho_plugin.engine.estimator import TPUEstimatorSpec
 from vae_ortho_plugin.errors import InputError
+
+imported_by_name = tf.summary.histogram
 
 # Words on standard error that tell how a model is trained.
 WAYS = {"loop": "without XLA\n", "xla": "by XLA", "step": "one step per session call"}
@@ -43,12 +32,7 @@ def reporting(report=lambda weight: None, hooks=lambda weight: []):
         if mode == "eval":
             return TPUEstimatorSpec(mode=mode, loss=loss)
         optimizer = tf.train.GradientDescentOptimizer(0.005)
-        return TPUEstimatorSpec(
-            mode=mode,
-            loss=loss,
-            train_op=optimizer.minimize(loss, global_step=tf.train.get_global_step()),
-            training_hooks=hooks(weight),
-        )
+        return training_spec(loss, optimizer, training_hooks=hooks(weight))
 
     return model
 
@@ -70,6 +54,7 @@ def with_text(weight):
 
 def all_hooks(weight):
     return [
+        tf.train.LoggingTensorHook({"v": weight}, every_n_iter=15),
         tf.train.LoggingTensorHook({"w": weight}, every_n_secs=1e-9),
         tf.train.LoggingTensorHook({"w": weight}, at_end=True, formatter=lambda v: f"end {v}"),
         tf.train.StepCounterHook(every_n_steps=10),
@@ -119,20 +104,24 @@ def test_summaries_are_written_at_their_steps_with_their_values(reported, events
     image = events["grey/image/0"][0][1].image
     assert (image.height, image.width) == (4, 5)
     assert events["sound/audio/0"][0][1].audio.sample_rate == 1000
-    scalars = [(step, value.simple_value) for step, value in events["weight"]]
-    assert scalars == [(step, pytest.approx(0.99 ** (step - 1))) for step in (1, 11, 21, 31)]
+    for tag, base in (("weight", 0.99), ("loss", 0.99**2)):
+        scalars = [(step, value.simple_value) for step, value in events[tag]]
+        expected = [(step, pytest.approx(base ** (step - 1))) for step in (1, 11, 21, 31)]
+        assert scalars == expected
     if reported.way != "xla":
         text = {value.tensor.string_val[0] for _, value in events["text"]}
         assert text == {b"of the model"}
 
 
-def test_hooks_log_after_seconds_and_at_the_end(reported):
-    lines = [line for line in reported.lines if line.startswith("w = ")]
-    steps = [int(line.rpartition("step ")[2].rstrip(")")) for line in lines]
+def test_hooks_log_after_steps_after_seconds_and_at_the_end(reported):
+    steps = {"v": [], "w": []}
+    for line in reported.lines:
+        if found := re.fullmatch(r"([vw]) = (\S+) \(step (\d+)\)", line):
+            steps[found[1]].append(int(found[3]))
+            assert float(found[2]) == pytest.approx(0.99 ** (int(found[3]) - 1), rel=1e-5)
+    assert steps["v"] == [1, 16, 31]
     # After each session call, which has 5 steps at most and ends where a summary of images is due.
-    assert {1, 11, 21, 31, 40} <= set(steps) and max(np.diff(steps)) <= 5
-    values = [float(line.split()[2]) for line in lines]
-    np.testing.assert_allclose(values, 0.99 ** (np.array(steps) - 1), rtol=1e-5)
+    assert {1, 11, 21, 31, 40} <= set(steps["w"]) and max(np.diff(steps["w"])) <= 5
     (end,) = [line for line in reported.lines if line.startswith("end ")]
     assert float(end.rpartition(" ")[2].rstrip("}")) == pytest.approx(0.99**39)
 

@@ -1,51 +1,55 @@
 # SPDX-License-Identifier: Apache-2.0
 
+import functools
+
 import gin
 import numpy as np
 import pytest
+from models_support import IMAGES, VARIANCE, VECTORS, tf, trained, value
 from parameters_support import long_but
 
-import vae_ortho_plugin  # noqa: F401
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only, and the others after dlib.
 # isort: split
-import disentanglement_lib  # noqa: F401
-
-# isort: split
-import tensorflow.compat.v1 as tf
 import tensorflow_hub as hub
-from models_support import MODELS, VARIANCE, VECTORS, fresh_gin, graph, trained, value  # noqa: F401
 
 from vae_ortho_plugin import models
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.polarized_regime import ACTIVE_STD
 from vae_ortho_plugin.models import losses
 
-IMAGES = [
-    "dataset.name = 'dummy_data'",
-    "encoder.num_latent = 3",
-    "encoder.encoder_fn = @conv_encoder",
-    "decoder.decoder_fn = @deconv_decoder",
-    "reconstruction_loss.activation = 'logits'",
-    "AdamOptimizer.learning_rate = 0.001",
-    "model.batch_size = 4",
-]
+MODELS = {
+    "full_covariance_vae": ["full_covariance_vae.beta = 1e-3"],
+    "polarized_vae": ["polarized_vae.beta = 1e-3"],
+    "autoencoder": [],
+}
+DLIB_MODELS = {
+    "vae": ["vae.beta = 1e-3"],
+    "annealed_vae": [
+        "annealed_vae.gamma = 0.01",
+        "annealed_vae.c_max = 5.0",
+        "annealed_vae.iteration_threshold = 50",
+    ],
+    "factor_vae": ["factor_vae.gamma = 1e-3"],
+    "dip_vae": [
+        "dip_vae.lambda_od = 1e-3",
+        "dip_vae.lambda_d_factor = 1.0",
+        "dip_vae.dip_type = 'i'",
+    ],
+    "beta_tc_vae": ["beta_tc_vae.beta = 1e-3"],
+}
 
 
-def test_polarized_kl_of_a_case_by_hand(graph):
-    mean, logvar = tf.constant([[1.0, 2.0, 3.0]]), tf.constant([[-2.0, -1.0, -4.0]])
-    active = tf.constant([True, False, True])
+def bindings(model):
+    return [f"model.model = @{model}()", *(MODELS | DLIB_MODELS)[model]]
+
+
+def test_polarized_kl_of_a_case_by_hand_has_no_gradient_by_passive_latents(graph):
+    mean, logvar = tf.constant([[1.0, 2.0, 3.0]]), tf.constant([[-2.0, 90.0, -4.0]])
+    kl = losses.polarized_kl(mean, logvar, tf.constant([True, False, True]))
+    kl, by_mean, by_logvar = value(kl, *tf.gradients(kl, [mean, logvar]))
     # ½ ((1 + 2 − 1) + (9 + 4 − 1))
-    (kl,) = value(losses.polarized_kl(mean, logvar, active))
     np.testing.assert_allclose(kl, [7.0], rtol=1e-6)
-
-
-def test_the_gradient_of_polarized_kl_is_zero_for_passive_latents(graph):
-    mean, logvar = tf.constant([[1.0, 2.0]]), tf.constant([[-2.0, 90.0]])
-    kl = losses.polarized_kl(mean, logvar, tf.constant([True, False]))
-    mean_gradient, logvar_gradient = value(*tf.gradients(kl, [mean, logvar]))
-    np.testing.assert_allclose(mean_gradient, [[1.0, 0.0]])
-    np.testing.assert_allclose(logvar_gradient, [[-0.5, 0.0]])
+    np.testing.assert_allclose(by_mean, [[1, 0, 3]])
+    np.testing.assert_allclose(by_logvar, [[-0.5, 0, -0.5]])
 
 
 def test_a_latent_is_active_where_its_running_standard_deviation_exceeds_a_half(graph):
@@ -61,6 +65,8 @@ def test_a_latent_is_active_where_its_running_standard_deviation_exceeds_a_half(
     seen = []
     with tf.Session() as session:
         session.run(tf.global_variables_initializer())
+        before = session.run(active_in_evaluation, {means: batches[0]})
+        assert not before.any()  # before training
         for count, batch in enumerate(batches, 1):
             now, _ = session.run([active, updates], {means: batch})
             weights = 0.5 ** np.arange(count)[::-1]
@@ -75,13 +81,6 @@ def test_a_latent_is_active_where_its_running_standard_deviation_exceeds_a_half(
     assert ACTIVE_STD == 0.5 and set(seen) == {True, False}
 
 
-def test_no_latent_is_active_before_training(graph):
-    model = models.PolarizedVAE(beta=1.0)
-    model._is_training = False
-    (active,) = value(model._active_latents(tf.ones([5, 3])))
-    assert not active.any()
-
-
 def test_the_polarized_posterior_is_narrower_than_the_prior(graph):
     gin.parse_config(
         "encoder.num_latent = 4\nencoder.encoder_fn = @mlp_encoder\nmlp_encoder.layers = []"
@@ -92,18 +91,6 @@ def test_the_polarized_posterior_is_narrower_than_the_prior(graph):
     )
     (logvar,) = value(logvar)
     assert logvar.max() < 0 and logvar.min() < -1
-
-
-def test_the_autoencoder_is_deterministic_and_unregularized(graph):
-    model = models.Autoencoder()
-    mean = tf.constant(np.random.default_rng(11).normal(size=(5, 2)), tf.float32)
-    logvar = tf.ones([5, 2])
-    sampled = model.sample_from_latent_distribution(mean, logvar)
-    kl = model.kl_loss(mean, logvar)
-    regularizer = model.regularizer(kl, mean, logvar, sampled)
-    expected, sampled, kl, regularizer = value(mean, sampled, kl, regularizer)
-    np.testing.assert_array_equal(sampled, expected)
-    assert kl == regularizer == 0
 
 
 @pytest.mark.parametrize(
@@ -126,64 +113,43 @@ def test_an_unknown_output_activation_is_named_with_the_known_ones(graph):
         models.squared_error(tf.zeros([1, 2]), tf.zeros([1, 2]), "softmax")
 
 
-DLIB_MODELS = {
-    "vae": ["model.model = @vae()", "vae.beta = 1e-3"],
-    "annealed_vae": [
-        "model.model = @annealed_vae()",
-        "annealed_vae.gamma = 0.01",
-        "annealed_vae.c_max = 5.0",
-        "annealed_vae.iteration_threshold = 50",
-    ],
-    "factor_vae": ["model.model = @factor_vae()", "factor_vae.gamma = 1e-3"],
-    "dip_vae": [
-        "model.model = @dip_vae()",
-        "dip_vae.lambda_od = 1e-3",
-        "dip_vae.lambda_d_factor = 1.0",
-        "dip_vae.dip_type = 'i'",
-    ],
-    "beta_tc_vae": ["model.model = @beta_tc_vae()", "beta_tc_vae.beta = 1e-3"],
-}
-
-
-@pytest.mark.parametrize("loss", long_but(["squared_error"], ["bernoulli_loss", "squared_error"]))
-@pytest.mark.parametrize("model", MODELS)
-def test_the_papers_models_train_with_dlibs_networks_and_data(tmp_path, model, loss):
-    if (model, loss) == ("polarized_vae", "bernoulli_loss"):
-        optimizer = ["vae_optimizer.optimizer_fn = @AdagradOptimizer"]
-        optimizer.append("AdagradOptimizer.learning_rate = 0.01")
-    else:
-        optimizer = []
-    outcome = trained(
-        tmp_path / "m",
-        IMAGES,
-        *MODELS[model],
-        f"reconstruction_loss.loss_fn = @{loss}",
-        "model.training_steps = 3",
-        *optimizer,
-    )
-    assert outcome["global_step"] == 3
+@pytest.mark.parametrize("model", long_but(["full_covariance_vae"], MODELS))
+def test_the_papers_models_train_with_dlibs_networks_and_data(tmp_path, model):
+    loss = "reconstruction_loss.loss_fn = @bernoulli_loss"
+    outcome = trained(tmp_path / "m", IMAGES, *bindings(model), loss)
+    assert outcome["global_step"] == 2
     assert np.isfinite([outcome[key] for key in ("loss", "elbo", "kl_loss", "regularizer")]).all()
     with tf.Graph().as_default():
         module = hub.Module(str(tmp_path / "m/tfhub"))
         images = tf.zeros([2, 64, 64, 1])
         encoded = module({"images": images}, signature="gaussian_encoder", as_dict=True)
-        decoded = module({"latent_vectors": encoded["mean"]}, signature="decoder", as_dict=True)[
-            "images"
-        ]
+        latents = {"latent_vectors": encoded["mean"]}
+        decoded = module(latents, signature="decoder", as_dict=True)["images"]
         mean, logvar, decoded = value(encoded["mean"], encoded["logvar"], decoded)
     assert mean.shape == logvar.shape == (2, 3) and decoded.shape == (2, 64, 64, 1)
 
 
-@pytest.mark.parametrize(
-    "model",
-    long_but([*MODELS, "vae"], MODELS | DLIB_MODELS),
-)
-def test_every_model_learns_synth_linear_with_our_networks(tmp_path, model):
-    bindings = [*VECTORS, *(MODELS | DLIB_MODELS)[model]]
-    outcome = trained(tmp_path / "trained", bindings, "model.training_steps = 400")
+@pytest.fixture(scope="module")
+def learned(tmp_path_factory):
+    """Model → the directory and the results of its training run on Synth. Lin., made once."""
+
+    @functools.cache
+    def learned_once(model):
+        directory = tmp_path_factory.mktemp(model) / "m"
+        return directory, trained(
+            directory, VECTORS, *bindings(model), "model.training_steps = 400"
+        )
+
+    return learned_once
+
+
+@pytest.mark.parametrize("model", long_but(MODELS, MODELS | DLIB_MODELS))
+def test_every_model_learns_synth_linear_with_our_networks(tmp_path, learned, model):
+    _, outcome = learned(model)
     start = VARIANCE
     if model in DLIB_MODELS:  # whose regularizers cost more of the variance
-        untrained = trained(tmp_path / "untrained", bindings, "model.training_steps = 0")
+        steps = "model.training_steps = 0"
+        untrained = trained(tmp_path / "untrained", VECTORS, *bindings(model), steps)
         start = untrained["reconstruction_loss"]
     assert outcome["reconstruction_loss"] < start / 3
     loss, reconstruction, kl, regularizer = (
@@ -195,3 +161,36 @@ def test_every_model_learns_synth_linear_with_our_networks(tmp_path, model):
         assert outcome["elbo"] == pytest.approx(-reconstruction - kl, rel=1e-5)
     if model == "autoencoder":
         assert regularizer == kl == 0 and -outcome["elbo"] == reconstruction
+
+
+def test_the_autoencoder_decodes_its_means(learned):
+    with tf.Graph().as_default():
+        module = hub.Module(str(learned("autoencoder")[0] / "tfhub"))
+        images = tf.constant(np.random.default_rng(11).uniform(size=(4, 3, 1, 1)), tf.float32)
+        means = module({"images": images}, signature="gaussian_encoder", as_dict=True)["mean"]
+        rebuilt = module({"images": images}, signature="reconstructions", as_dict=True)["images"]
+        decoded = module({"latent_vectors": means}, signature="decoder", as_dict=True)["images"]
+        rebuilt, decoded = value(rebuilt, decoded)
+    np.testing.assert_allclose(rebuilt, decoded, atol=1e-6)
+
+
+def test_the_full_covariance_vae_exports_the_log_of_its_covariances_diagonal(learned):
+    directory, _ = learned("full_covariance_vae")
+    with tf.Graph().as_default():
+        module = hub.Module(str(directory / "tfhub"))
+        batch = np.random.default_rng(0).uniform(size=(4, 3, 1, 1)).astype(np.float32)
+        outputs = module({"images": batch}, signature="gaussian_encoder", as_dict=True)
+        mean, logvar = value(outputs["mean"], outputs["logvar"])
+    assert mean.shape == logvar.shape == (4, 2)
+    reader = tf.train.load_checkpoint(str(directory / "tf_checkpoint"))
+
+    def layer(name, inputs):
+        kernel, bias = (reader.get_tensor(f"encoder/{name}/{part}") for part in ("kernel", "bias"))
+        return inputs @ kernel + bias
+
+    hidden = np.maximum(layer("hidden1", batch.reshape(4, 3)), 0)
+    first, second = layer("means", hidden), layer("log_var", hidden)
+    np.testing.assert_allclose(mean, first[:, :2], rtol=1e-4, atol=1e-5)
+    variances = np.exp(second[:, :2])
+    variances[:, 1] += first[:, 2] ** 2
+    np.testing.assert_allclose(logvar, np.log(variances), rtol=1e-4, atol=1e-5)

@@ -1,9 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What the tests of the engine share."""
+"""What the tests of the engine share; TensorFlow and dlib are imported from here, after the plugin's hook."""
 
-import gin
 import numpy as np
-import pytest
 
 import vae_ortho_plugin  # noqa: F401
 
@@ -17,14 +15,6 @@ import tensorflow.compat.v1 as tf
 from vae_ortho_plugin.data.synthetic import SynthLinear
 from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator, TPUEstimatorSpec
 from vae_ortho_plugin.engine.in_graph.inputs import ResidentDataset
-from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
-
-
-@pytest.fixture(autouse=True)
-def fresh_gin():
-    gin.clear_config()
-    yield
-    gin.clear_config()
 
 
 def variables(checkpoint):
@@ -39,6 +29,11 @@ def assert_same(first, second, rtol=0.0, atol=0.0):
         np.testing.assert_allclose(second[name], value, rtol=rtol, atol=atol, err_msg=name)
 
 
+def training_spec(loss, optimizer, **more):
+    train_op = optimizer.minimize(loss, global_step=tf.train.get_global_step())
+    return TPUEstimatorSpec(mode="train", loss=loss, train_op=train_op, **more)
+
+
 def decay_model(features, labels, mode, params):
     """Before step n, w = 0.99^(n−1); the loss is w²."""
     weight = tf.get_variable("w", [], initializer=tf.ones_initializer()).read_value()
@@ -46,15 +41,7 @@ def decay_model(features, labels, mode, params):
     if mode == "eval":
         metrics = (lambda x: {"mean": tf.metrics.mean(x)}, [tf.reduce_mean(features)])
         return TPUEstimatorSpec(mode=mode, loss=loss, eval_metrics=metrics)
-    optimizer = tf.train.GradientDescentOptimizer(params.get("learning_rate", 0.005))
-    tf.summary.scalar("weight", weight)
-    hook = tf.train.LoggingTensorHook({"weight": weight}, every_n_iter=100)
-    return TPUEstimatorSpec(
-        mode=mode,
-        loss=loss,
-        train_op=optimizer.minimize(loss, global_step=tf.train.get_global_step()),
-        training_hooks=[hook],
-    )
+    return training_spec(loss, tf.train.GradientDescentOptimizer(0.005))
 
 
 def mean_model(features, labels, mode, params):
@@ -64,20 +51,17 @@ def mean_model(features, labels, mode, params):
     noisy = features + 0.1 * tf.random_normal(tf.shape(features))
     loss = tf.reduce_mean(tf.square(weight - noisy))
     if mode == "eval":
-        metric_fn = {"feature": features[:, 0], "weight": weight}
-        metrics = (lambda *x: dict(zip(metric_fn, map(tf.metrics.mean, x), strict=True)),)
-        return TPUEstimatorSpec(
-            mode=mode, loss=loss, eval_metrics=(*metrics, [*metric_fn.values()])
-        )
-    optimizer = tf.train.AdamOptimizer(0.05)
-    train_op = optimizer.minimize(loss, global_step=tf.train.get_global_step())
-    return TPUEstimatorSpec(mode=mode, loss=loss, train_op=train_op)
+        tensors = {"feature": features[:, 0], "weight": weight}
+
+        def means(**tensors):
+            return {name: tf.metrics.mean(tensor) for name, tensor in tensors.items()}
+
+        return TPUEstimatorSpec(mode=mode, loss=loss, eval_metrics=(means, tensors))
+    return training_spec(loss, tf.train.AdamOptimizer(0.05))
 
 
-def estimator(directory, model_fn=decay_model, params=None, **config):
-    config = RunConfig(**config)
-    config.tpu_config.iterations_per_loop = 500
-    return TPUEstimator(model_fn, str(directory), config, 16, 16, params)
+def estimator(directory, model_fn=decay_model, **config):
+    return TPUEstimator(model_fn, str(directory), RunConfig(**config), 16, 16)
 
 
 def resident(params, num_batches=None):
@@ -98,18 +82,3 @@ def generated(params, count=10**6):
 
     dataset = tf.data.Dataset.from_generator(generate, tf.float32, [4, 2])
     return dataset.make_one_shot_iterator().get_next()
-
-
-@pytest.fixture
-def session_calls(monkeypatch):
-    """Steps of each session call of a training run."""
-    calls = []
-    original = TrainingGraph.call_session
-
-    def run(self, limit, last_step):
-        result = original(self, limit, last_step)
-        calls.append(int(result[0]))
-        return result
-
-    monkeypatch.setattr(TrainingGraph, "call_session", run)
-    return calls

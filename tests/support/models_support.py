@@ -1,19 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What test_models and test_networks and test_full_covariance share."""
+"""What the tests of the models share; TensorFlow and dlib are imported from here, after the plugin's hook."""
 
 import json
 
-import gin
 import pytest
-
-import vae_ortho_plugin  # noqa: F401
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only, and the others after dlib.
-# isort: split
-from disentanglement_lib.methods.unsupervised import train
-
-# isort: split
-import tensorflow.compat.v1 as tf
+from engine_support import tf, train
 
 from vae_ortho_plugin.engine import graphs
 
@@ -30,11 +21,19 @@ VECTORS = [
     "AdamOptimizer.learning_rate = 0.01",
     "model.batch_size = 32",
 ]
-
-
 # Of Synth. Lin.'s observations together: the reconstruction loss of the best constant.
 VARIANCE = 5 / 12
-
+# dlib's convolutional networks on its dummy data.
+IMAGES = [
+    "dataset.name = 'dummy_data'",
+    "encoder.num_latent = 3",
+    "encoder.encoder_fn = @conv_encoder",
+    "decoder.decoder_fn = @deconv_decoder",
+    "reconstruction_loss.activation = 'logits'",
+    "AdamOptimizer.learning_rate = 0.001",
+    "model.batch_size = 4",
+    "model.training_steps = 2",
+]
 COMMON = [
     "vae_optimizer.optimizer_fn = @AdamOptimizer",
     "discriminator_optimizer.optimizer_fn = @AdamOptimizer",
@@ -43,13 +42,6 @@ COMMON = [
     "model.eval_steps = 5",
     "training_loop.xla = 'off'",
 ]
-
-
-@pytest.fixture(autouse=True)
-def fresh_gin():
-    gin.clear_config()
-    yield
-    gin.clear_config()
 
 
 @pytest.fixture
@@ -67,21 +59,7 @@ def value(*tensors, feed=None):
         return session.run(list(tensors), feed)
 
 
-def result(directory):
-    text = (directory / "results/json/train_results.json").read_text()
-    return json.loads(text)
-
-
 def trained(directory, bindings, *more):
+    """The results of a model that dlib trains into a directory."""
     train.train_with_gin(str(directory), gin_bindings=[*bindings, *COMMON, *more])
-    return result(directory)
-
-
-MODELS = {
-    "full_covariance_vae": [
-        "model.model = @full_covariance_vae()",
-        "full_covariance_vae.beta = 1e-3",
-    ],
-    "polarized_vae": ["model.model = @polarized_vae()", "polarized_vae.beta = 1e-3"],
-    "autoencoder": ["model.model = @autoencoder()"],
-}
+    return json.loads((directory / "results/json/train_results.json").read_text())

@@ -30,19 +30,12 @@ class CannotContinue(InputError):
 
 @dataclasses.dataclass(frozen=True)
 class Checkpoint:
-    """A complete checkpoint.
-
-    Attributes:
-        directory: what holds it.
-        step: global step.
-        last_step: global step at which its training run ends.
-        saved_at: when it was written, in seconds since the epoch.
-    """
+    """A complete checkpoint."""
 
     directory: Path
-    step: int
-    last_step: int
-    saved_at: float
+    step: int  # global step
+    last_step: int  # global step at which its training run ends
+    saved_at: float  # in seconds since the epoch
 
     @property
     def weights(self) -> str:
@@ -93,12 +86,8 @@ class Checkpoints:
     ) -> Checkpoint:
         """Writes a checkpoint, and deletes all others but the newest undamaged one of them.
 
-        Args:
-            step: global step.
-            last_step: global step at which the training run ends.
-            save_weights: writes the weights to files with this prefix.
-            save_trackers: writes the rows of the trackers to this file.
-            events: TensorBoard's event files.
+        `save_weights` writes the weights to files with this prefix, `save_trackers` the rows of the trackers to
+        this file; `events` are TensorBoard's event files.
 
         Raises:
             InputError: the files cannot be written.

@@ -20,23 +20,15 @@ _SAME_SIGNAL_SECONDS = 3.0
 
 
 class Interrupted(KeyboardInterrupt):
-    """A signal has ended a training run after a checkpoint.
-
-    Attributes:
-        exit_code: what a script exits with, 128 + number of the signal.
-    """
+    """A signal has ended a training run after a checkpoint."""
 
     def __init__(self, message: str, number: int):
         super().__init__(message)
-        self.exit_code = 128 + number
+        self.exit_code = 128 + number  # of a script
 
 
 class Signals:
-    """The signal that has arrived within `noted`.
-
-    Attributes:
-        arrived: its number; None before any.
-    """
+    """The number of the signal that has arrived within `noted`; None before any."""
 
     arrived: int | None = None
 

@@ -2,9 +2,8 @@
 """The memory that a training step, or a batch of Jacobians, frees is used again by the next one.
 
 A step on a large network frees buffers as large as its weights. The C library may give such blocks back to
-the system and take them anew in the next step: 75 MB in pages of 4 KB on dSprites' fully connected network,
-which then trained 10 steps a second instead of 16. DtO of its decoder lost a quarter of its speed in the same
-way, where a process had trained the network before (docs/notes/performance_history.md).
+the system and take them anew in the next step: dSprites' fully connected network then trained 10 steps a second
+instead of 16, and DtO of its decoder lost a quarter of its speed (docs/notes/performance_history.md).
 """
 
 import contextlib
@@ -33,12 +32,8 @@ _USER_VARIABLES = (
 def reused(byte_count: int, at_least: int = _LARGE) -> Iterator[None]:
     """Within: freed memory stays with this process. Afterwards it goes back to the system.
 
-    Does nothing for small blocks, which glibc uses again by itself, with other C libraries, and where the
-    environment sets glibc's parameters.
-
-    Args:
-        byte_count: size of what each step frees.
-        at_least: the size from which blocks are large.
+    Does nothing where a step frees fewer than `at_least` bytes, which glibc uses again by itself, with other C
+    libraries, and where the environment sets glibc's parameters.
     """
     library = ctypes.CDLL(None)
     has_both = hasattr(library, "mallopt") and hasattr(library, "malloc_trim")

@@ -8,37 +8,9 @@ import gin
 from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
 
 
+@gin.configurable("training_loop")
 @dataclasses.dataclass(frozen=True)
 class TrainingLoop:
-    """Arguments of `training_loop`."""
-
-    iterations_per_loop: int | None
-    xla: str
-    threads: int | None
-    resume: bool
-    checkpoint_seconds: float | None
-    checkpoint_steps: int | None
-
-
-# Parameters that do not change the results, but for the last bits of a large network by its threads.
-WITHOUT_EFFECT = (
-    "training_loop.iterations_per_loop",
-    "training_loop.threads",
-    "training_loop.resume",
-    "training_loop.checkpoint_seconds",
-    "training_loop.checkpoint_steps",
-)
-
-
-@gin.configurable("training_loop")
-def training_loop(
-    iterations_per_loop: int | None = None,
-    xla: str = "auto",
-    threads: int | None = None,
-    resume: bool = True,
-    checkpoint_seconds: float | None = 600,
-    checkpoint_steps: int | None = None,
-) -> TrainingLoop:
     """How training runs inside the graph. The results depend on `xla` alone.
 
     Args:
@@ -54,19 +26,29 @@ def training_loop(
     Raises:
         InputError: a setting is not valid.
     """
-    check_one_of("training_loop.xla", xla, ("auto", "on", "off"))
-    check_one_of("training_loop.resume", resume, (True, False))
-    for name, number in (
-        ("iterations_per_loop", iterations_per_loop),
-        ("threads", threads),
-        ("checkpoint_steps", checkpoint_steps),
-    ):
-        if number is not None:
-            check_whole(f"training_loop.{name}", number, 1)
-    if checkpoint_seconds is not None and not checkpoint_seconds > 0:
-        raise InputError(
-            f"training_loop.checkpoint_seconds = {checkpoint_seconds!r}; it must be positive or None."
-        )
-    return TrainingLoop(
-        iterations_per_loop, xla, threads, resume, checkpoint_seconds, checkpoint_steps
-    )
+
+    iterations_per_loop: int | None = None
+    xla: str = "auto"
+    threads: int | None = None
+    resume: bool = True
+    checkpoint_seconds: float | None = 600
+    checkpoint_steps: int | None = None
+
+    def __post_init__(self):
+        check_one_of("training_loop.xla", self.xla, ("auto", "on", "off"))
+        check_one_of("training_loop.resume", self.resume, (True, False))
+        for name in ("iterations_per_loop", "threads", "checkpoint_steps"):
+            if (number := getattr(self, name)) is not None:
+                check_whole(f"training_loop.{name}", number, 1)
+        if self.checkpoint_seconds is not None and not self.checkpoint_seconds > 0:
+            raise InputError(
+                f"training_loop.checkpoint_seconds = {self.checkpoint_seconds!r}; it must be positive or None."
+            )
+
+
+# Parameters that do not change the results, but for the last bits of a large network by its threads.
+WITHOUT_EFFECT = tuple(
+    f"training_loop.{field.name}"
+    for field in dataclasses.fields(TrainingLoop)
+    if field.name != "xla"
+)

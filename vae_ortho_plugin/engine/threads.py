@@ -31,11 +31,7 @@ def let_sessions_have_their_own() -> None:
 
 
 def chosen(asked: int | None, batch_size: int) -> int:
-    """The threads for the default graph; 0: as many as TensorFlow takes by itself.
-
-    Args:
-        asked: what the user has asked for.
-        batch_size: points of a step.
+    """The threads for the default graph, whose steps have `batch_size` points; 0: as many as TensorFlow takes.
 
     Raises:
         InputError: the user has asked for a number, and TensorFlow was used before.

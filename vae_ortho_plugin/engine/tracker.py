@@ -142,14 +142,7 @@ class Trackers:
     def measure_due(
         self, session: tf.Session, batches: int, step: int, at_end: bool
     ) -> Iterator[dict[str, float]]:
-        """Measures what is due between two session calls; yields the scalars of each row.
-
-        Args:
-            session: has the current weights.
-            batches: number of batches that the model has been trained on.
-            step: global step.
-            at_end: whether no more batches follow.
-        """
+        """Measures what is due after `batches` batches, at a global step; yields the scalars of each row."""
         for tracker in self.between_calls:
             taken_now = step in self._taken[tracker.name].steps[-1:]
             if (at_end or batches % tracker.every == 0) and not taken_now:

@@ -1,13 +1,11 @@
 # SPDX-License-Identifier: Apache-2.0
 """What a training run logs: the lines of its hooks, TensorBoard's summaries, the trackers' rows."""
 
-from collections.abc import Sequence
-
 import numpy as np
 import tensorflow.compat.v1 as tf
 
-from vae_ortho_plugin.engine.in_graph.loop import ModelStep, Probe
 from vae_ortho_plugin.engine.in_graph.summaries import of_scalars
+from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
 from vae_ortho_plugin.engine.tracker import Trackers
 
 # Logging the trackers' rows after each call makes the training run of a small model 2 % longer.
@@ -15,25 +13,17 @@ _CALLS_BETWEEN_TRACKER_LOGS = 10
 
 
 class TrainingLog:
-    """What a training run logs of its session calls.
-
-    Args:
-        writer: of its event file.
-        model_step: the step that the session calls repeat.
-        trackers: get the rows of the probes.
-        save_summary_steps: batches from one summary to the next; None: no summaries.
-    """
+    """What a training run logs of its session calls; summaries every `save_summary_steps` batches, or never (None)."""
 
     def __init__(
         self,
         writer: tf.summary.FileWriter,
-        model_step: ModelStep,
+        graph: TrainingGraph,
         trackers: Trackers,
-        probes: Sequence[Probe],
         save_summary_steps: int | None,
     ):
-        self._writer, self._model_step = writer, model_step
-        self._trackers, self._probes = trackers, probes
+        self._writer, self._trackers = writer, trackers
+        self._model_step, self._probes = graph.train_loop.step, graph.probes
         self._save_summary_steps = save_summary_steps
         self._unlogged = []  # (rows of each probe, steps) of session calls
         self._last: tuple[np.ndarray, int] | None = None  # newest row of the history, and its step
@@ -43,12 +33,9 @@ class TrainingLog:
         self._unlogged.append((probed, steps))
 
     def add_call(self, history: np.ndarray, steps: np.ndarray, batches: int) -> None:
-        """Logs a session call.
+        """Logs a session call that came after `batches` batches.
 
-        Args:
-            history: [at least steps, columns], see `TrainLoop`.
-            steps: [steps], global step after each of them.
-            batches: number of batches before the call.
+        `history` is [at least steps, columns] (see `TrainLoop`), `steps` the global step after each step.
         """
         self._last = history[len(steps) - 1], steps[-1]
         self._log_hooks(history, steps, batches)
@@ -100,9 +87,8 @@ class TrainingLog:
                 timer.update_last_triggered_step(step)
             elif timer.should_trigger_for_step(step):
                 seconds, count = timer.update_last_triggered_step(step)
-                rate = count / seconds
-                self.add({"global_step/sec": rate}, step)
-                tf.logging.info("global_step/sec: %g", rate)
+                self.add({"global_step/sec": count / seconds}, step)
+                tf.logging.info("global_step/sec: %g", count / seconds)
 
 
 def _log_row(hook, entries, row: np.ndarray, step: int) -> None:

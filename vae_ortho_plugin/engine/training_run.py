@@ -28,25 +28,22 @@ _BYTES_PER_SECOND_OF_CALL = 56e6
 
 
 class TrainingRun:
-    """Trains a graph up to a step.
+    """Trains a graph of a TPUEstimator up to a step.
 
-    Args:
-        model_dir: directory of dlib's checkpoints and of the event files.
-        config: the estimator's `RunConfig`.
-        checkpoints: from which it can be continued; None: dlib's alone.
+    The estimator's model_dir gets dlib's checkpoints and the event files, `checkpoints` those from which the
+    training run can be continued; None: dlib's alone.
     """
 
     def __init__(
         self,
+        estimator,
         graph: TrainingGraph,
-        model_dir: str,
-        config,
-        trackers: Trackers,
         settings: TrainingLoop,
         checkpoints: Checkpoints | None,
     ):
-        self._graph, self._model_dir, self._config = graph, model_dir, config
-        self._trackers, self._settings, self._checkpoints = trackers, settings, checkpoints
+        self._graph, self._settings, self._checkpoints = graph, settings, checkpoints
+        self._model_dir, self._config = estimator.model_dir, estimator.config
+        self._trackers: Trackers = estimator.trackers
         self._good: str | None = None  # path of the newest checkpoint with finite weights
         self._written_step: int | None = None  # global step of the newest of `checkpoints`
         self._between_calls = False  # whether the weights are those after a whole session call
@@ -84,7 +81,7 @@ class TrainingRun:
         with graph.graph.as_default():
             writer = tf.summary.FileWriter(self._model_dir)
         every = self._config.save_summary_steps
-        self._log = TrainingLog(writer, graph.train_loop.step, self._trackers, graph.probes, every)
+        self._log = TrainingLog(writer, graph, self._trackers, every)
         signals = interruption.Signals()
         try:
             with contextlib.nullcontext() if self._checkpoints is None else signals.noted():
@@ -103,10 +100,9 @@ class TrainingRun:
         """Within: after an error between two session calls, a checkpoint has the steps that were done."""
         try:
             yield
-        except NonFiniteLossError:
-            raise
-        except Exception:
-            if self._checkpoints is not None and self._between_calls:
+        except Exception as error:
+            is_good = self._between_calls and not isinstance(error, NonFiniteLossError)
+            if self._checkpoints is not None and is_good:
                 with contextlib.suppress(Exception):  # the first error is the one to report
                     self._write_checkpoint()
             raise
@@ -151,11 +147,11 @@ class TrainingRun:
         due = [
             self._settings.iterations_per_loop,
             self._graph.capacity,
-            _left(self._config.save_checkpoints_steps, self._graph.step),
-            _left(self._settings.checkpoint_steps, self._graph.batches),
             self._batches_until_large_summaries(),
             self._trackers.batches_left(self._graph.batches),
         ]
+        if every := self._settings.checkpoint_steps:
+            due.append(every - self._graph.batches % every)
         return min(steps for steps in due if steps is not None)
 
     def _batches_until_large_summaries(self) -> int | None:
@@ -167,16 +163,11 @@ class TrainingRun:
         return 1 + -self._graph.batches % every
 
     def _checkpoint_is_due(self, seconds: float) -> bool:
-        if self._checkpoints is None:
-            config, number = self._config, self._graph.step
-            by_time, by_step = config.save_checkpoints_secs, config.save_checkpoints_steps
-        else:
-            settings, number = self._settings, self._graph.batches
-            by_time, by_step = settings.checkpoint_seconds, settings.checkpoint_steps
-        return bool((by_time and seconds >= by_time) or (by_step and number % by_step == 0))
+        every_seconds, every = self._settings.checkpoint_seconds, self._settings.checkpoint_steps
+        is_late = every_seconds is not None and seconds >= every_seconds
+        return is_late or (every is not None and self._graph.batches % every == 0)
 
     def _write_checkpoint(self) -> None:
-        """Writes a checkpoint between two session calls."""
         if self._checkpoints is None:
             self._good = self._save_for_dlib()
             return
@@ -194,7 +185,7 @@ class TrainingRun:
         self._good, self._written_step = written.weights, written.step
 
     def _stop(self, number: int) -> None:
-        """Writes a checkpoint and ends the training run because of a signal."""
+        """Ends the training run because of a signal, after a checkpoint."""
         self._write_checkpoint()
         message = (
             f"stopped by {signal.Signals(number).name} at step {self._graph.step:,} of "
@@ -244,11 +235,6 @@ class TrainingRun:
         measured = self._trackers.measure_due(graph.session, graph.batches, graph.step, at_end)
         for scalars in measured:
             self._log.add(scalars, graph.step)
-
-
-def _left(every: int | None, done: int) -> int | None:
-    """From `done` to the next multiple of `every`; None: there is none."""
-    return every - done % every if every else None
 
 
 def seconds_per_call(variable_bytes: int) -> float:

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The paper's models, their networks and their loss, as gin configurables beside dlib's own.
 
-Importing this package registers `full_covariance_vae`, `linearized_vae`, `polarized_vae`, `autoencoder`,
-`mlp_encoder`, `mlp_decoder`, `convolutional_encoder`, `convolutional_decoder`, `squared_error`, `PerTensorAdam`,
-`PerTensorAdagrad` and `L2Adam`.
+Importing this package registers `full_covariance_vae`, `linearized_vae`, `polarized_vae`, `autoencoder`, and the
+networks, the loss and the optimizers below under their names.
 """
 
 from vae_ortho_plugin.models.autoencoder import Autoencoder

@@ -11,7 +11,6 @@ import tensorflow.compat.v1 as tf
 from disentanglement_lib.methods.shared import architectures
 
 from vae_ortho_plugin.models.base import PaperVAE
-from vae_ortho_plugin.models.losses import full_covariance_kl
 
 
 @gin.configurable("full_covariance_vae")
@@ -47,8 +46,12 @@ class FullCovarianceVAE(PaperVAE):
         )
 
     def kl_loss(self, z_mean, z_logvar):
-        """Mean KL divergence of the full Gaussian from the prior."""
-        return tf.reduce_mean(full_covariance_kl(z_mean, self._scale_tril), name="kl_loss")
+        """Mean over the batch of KL(N(μ, L Lᵀ) ‖ N(0, 1)) = ½ (‖μ‖² + tr Σ − log det Σ − d), a scalar."""
+        trace = tf.reduce_sum(tf.square(self._scale_tril), [1, 2])
+        log_det = 2 * tf.reduce_sum(tf.log(tf.matrix_diag_part(self._scale_tril)), 1)
+        squares = tf.reduce_sum(tf.square(z_mean), 1)
+        kl = 0.5 * (squares + trace - log_det - int(z_mean.shape[1]))
+        return tf.reduce_mean(kl, name="kl_loss")
 
     def regularizer(self, kl_loss, z_mean, z_logvar, z_sampled):
         """β·KL."""

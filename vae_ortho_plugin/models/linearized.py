@@ -15,15 +15,10 @@ Over all Σ it is least at Σ⁻¹ = P = I + C/β, over the diagonal ones at σ_
 The difference, β/2 (Σ_j log P_jj − log det P), is at least 0 (Hadamard) and 0 exactly where the columns of J
 are orthogonal, in the inner product of the loss. `orthogonality` λ weighs it.
 
-The optimum of a linear decoder W with biases, in closed form: with C = 2 WᵀW and orthogonal columns, latent j
-along a unit vector u of variance s = uᵀ S u of the data costs, with the best encoder μ = w uᵀx / (w² + β/2),
-
-    s · β/(2t) + β/2 log(2t/β),  t = w² + β/2,
-
-which is least at t = s: w² = s − β/2, or w = 0, a passive latent, where s < β/2. The sum over latents is
-least for the largest principal components: W = U (Λ − β/2)^½ V, with V = I up to signed permutations where
-λ > 0 and any rotation V where λ = 0. This is probabilistic PCA with the noise β/2 (Tipping and Bishop, 1999),
-as Lucas et al., "Don't Blame the ELBO!", NeurIPS 2019, show for the linear VAE.
+The optimum of a linear decoder W with biases is W = U (Λ − β/2)^½ V for the principal components U whose
+variances Λ are above β/2; other latents are passive. V = I up to signed permutations where λ > 0, and V is any
+rotation where λ = 0. This is probabilistic PCA with the noise β/2 (Tipping and Bishop, 1999), as Lucas et al.,
+"Don't Blame the ELBO!", NeurIPS 2019, show for the linear VAE.
 
 The linearization is Eqs. 14 to 17 of Rolinek, Zietlow, Martius, CVPR 2019. Kumar and Poole, "On Implicit
 Regularization in β-VAEs", ICML 2020, integrate the noise out like this. For β → 0 the weighted term is β times
@@ -51,7 +46,7 @@ class LinearizedVAE(PaperVAE):
 
     The posterior is N(μ, diag σ²) with σ_j⁻² = P_jj; the encoder's log variances are unused. Outside of
     training it is sampled like that of a VAE, so that the expected loss of an evaluation is, up to the
-    linearization, the loss of the training. In training, `reconstruction_loss` is its linearized
+    linearization, that of training. In training, `reconstruction_loss` is its linearized
     expectation rec(μ) + ½ Σ_j σ_j² C_jj, so that `elbo` means what it means for a VAE.
 
     The decoder is called once more, with its weights, inside `gaussian_encoder`.
@@ -127,12 +122,7 @@ class LinearizedVAE(PaperVAE):
         return loss + self.beta / 2 * noise
 
     def kl_loss(self, z_mean, z_logvar):
-        """Mean KL divergence of the diagonal Gaussian from the prior.
-
-        Args:
-            z_mean: μ, [batch, latents].
-            z_logvar: log σ² of points of the batch, [points, latents].
-        """
+        """Mean KL divergence of the diagonal Gaussian from the prior; `z_logvar` may have fewer points than μ."""
         noise = tf.reduce_mean(tf.reduce_sum(tf.exp(z_logvar) - z_logvar - 1, 1))
         return 0.5 * (tf.reduce_mean(tf.reduce_sum(tf.square(z_mean), 1)) + noise)
 

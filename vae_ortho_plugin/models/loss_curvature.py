@@ -73,8 +73,8 @@ def _by_probability(images: np.ndarray) -> np.ndarray:
     return np.divide(1, variance, out=np.zeros_like(variance), where=variance > 0)
 
 
-# By the name of a loss in gin: its second derivative by the image, what the activation makes of the output,
-# as a function of that; None where it is 2, that of the squared error. Of Gauss and Newton, as above.
+# By the name of a loss in gin: its second derivative by the image (after the activation), as a function of that;
+# None where it is 2, that of the squared error. Of Gauss and Newton, as above.
 BY_IMAGE: dict[str, Callable[[np.ndarray], np.ndarray] | None] = {
     losses.squared_error.__name__: None,
     dlib_losses.l2_loss.__name__: None,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The paper's reconstruction loss and KL terms as functions of tensors.
+"""The paper's reconstruction loss and polarized KL term as functions of tensors.
 
 Equation numbers: Rolinek, Zietlow, Martius, CVPR 2019.
 """
@@ -31,21 +31,6 @@ def squared_error(
     check_one_of("reconstruction_loss.activation", activation, ACTIVATIONS)
     difference = true_images - ACTIVATIONS[activation](reconstructed_images)
     return tf.reduce_sum(tf.square(difference), list(range(1, difference.shape.rank)))
-
-
-def full_covariance_kl(mean: tf.Tensor, scale_tril: tf.Tensor) -> tf.Tensor:
-    """KL(N(μ, L Lᵀ) ‖ N(0, 1)) = ½ (‖μ‖² + tr Σ − log det Σ − d) (Suppl. B.3).
-
-    Args:
-        mean: μ, [batch, latents].
-        scale_tril: L, lower triangular with a positive diagonal, [batch, latents, latents].
-
-    Returns:
-        [batch], at least 0.
-    """
-    trace = tf.reduce_sum(tf.square(scale_tril), [1, 2])
-    log_det = 2 * tf.reduce_sum(tf.log(tf.matrix_diag_part(scale_tril)), 1)
-    return 0.5 * (tf.reduce_sum(tf.square(mean), 1) + trace - log_det - int(mean.shape[1]))
 
 
 def polarized_kl(mean: tf.Tensor, logvar: tf.Tensor, active: tf.Tensor) -> tf.Tensor:

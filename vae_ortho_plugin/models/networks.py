@@ -42,13 +42,10 @@ def mlp_encoder(
         Means and log variances, [batch, num_latent] each.
 
     Raises:
-        InputError: unknown activation or initial_weights, or a width that is not a positive
-            integer.
+        InputError: unknown activation or initial_weights, or a width that is not a positive integer.
     """
-    del is_training
-    dense = _dense("mlp_encoder", initial_weights)
-    hidden = tf.layers.flatten(input_tensor)
-    hidden = _hidden_layers("mlp_encoder", hidden, layers, activation, dense)
+    settings = "mlp_encoder", layers, activation, initial_weights
+    hidden, dense = _hidden_layers(tf.layers.flatten(input_tensor), *settings)
     return dense(hidden, num_latent, name="means"), dense(hidden, num_latent, name="log_var")
 
 
@@ -76,9 +73,8 @@ def mlp_decoder(
     Raises:
         InputError: as `mlp_encoder`.
     """
-    del is_training
-    dense = _dense("mlp_decoder", initial_weights)
-    hidden = _hidden_layers("mlp_decoder", latent_tensor, layers, activation, dense)
+    settings = "mlp_decoder", layers, activation, initial_weights
+    hidden, dense = _hidden_layers(latent_tensor, *settings)
     output = dense(hidden, int(np.prod(output_shape)), name="output")
     return tf.reshape(output, [-1, *output_shape])
 
@@ -96,8 +92,7 @@ def convolutional_encoder(
 
     Args:
         input_tensor: images [batch, height, width, channels].
-        num_latent: number of latents.
-        is_training: unused; dlib passes it.
+        num_latent, is_training: as of `mlp_encoder`.
         layers: channels, side of the kernel and stride of each convolution; a side of an image becomes
             side / stride, rounded up.
 
@@ -107,7 +102,6 @@ def convolutional_encoder(
     Raises:
         InputError: a layer is not three positive integers.
     """
-    del is_training
     _check_convolutions("convolutional_encoder", layers)
     hidden = input_tensor
     for number, (channels, kernel, stride) in enumerate(layers, 1):
@@ -135,9 +129,8 @@ def convolutional_decoder(
     dlib's own networks: Glorot uniform, biases zero.
 
     Args:
-        latent_tensor: latents [batch, num_latent].
+        latent_tensor, is_training: as of `mlp_decoder`.
         output_shape: [height, width, channels] of an observation.
-        is_training: unused; dlib passes it.
         hidden: width of the fully connected layer, a multiple of the number of pixels of the small image,
             which has the sides height and width / product of the strides.
         layers: channels, side of the kernel and stride of each transposed convolution; the last one has as
@@ -149,7 +142,6 @@ def convolutional_decoder(
     Raises:
         InputError: a layer is not three positive integers, or the layers do not end in an observation.
     """
-    del is_training
     name = "convolutional_decoder"
     _check_convolutions(name, layers)
     height, width, channels = output_shape
@@ -188,29 +180,23 @@ def _check_convolutions(name: str, layers: Sequence[Sequence[int]]) -> None:
 
 
 def _hidden_layers(
-    name: str, tensor: tf.Tensor, widths: Sequence[int], activation: str, dense: Callable
-) -> tf.Tensor:
+    tensor: tf.Tensor, name: str, widths: Sequence[int], activation: str, initial_weights: str
+) -> tuple[tf.Tensor, Callable[..., tf.Tensor]]:
+    """The last hidden layer, and tf.layers.dense with these initial weights."""
+    check_one_of(f"{name}.initial_weights", initial_weights, _INITIAL_WEIGHTS)
     check_one_of(f"{name}.activation", activation, _ACTIVATIONS)
+
+    def dense(tensor: tf.Tensor, units: int, **kwargs) -> tf.Tensor:
+        if initial_weights == "fan_in":
+            limit = 1 / np.sqrt(int(tensor.shape[-1]))
+            uniform = tf.random_uniform_initializer(-limit, limit)
+            kwargs |= {"kernel_initializer": uniform, "bias_initializer": uniform}
+        return tf.layers.dense(tensor, units, **kwargs)
+
     for number, width in enumerate(widths, 1):
         if not isinstance(width, int) or width < 1:
             raise InputError(
                 f"{name}.layers = {list(widths)}: each width must be a positive integer."
             )
         tensor = dense(tensor, width, activation=_ACTIVATIONS[activation], name=f"hidden{number}")
-    return tensor
-
-
-def _dense(name: str, initial_weights: str) -> Callable[..., tf.Tensor]:
-    """tf.layers.dense with these initial weights."""
-    check_one_of(f"{name}.initial_weights", initial_weights, _INITIAL_WEIGHTS)
-    if initial_weights == "glorot":
-        return tf.layers.dense
-
-    def dense(tensor: tf.Tensor, units: int, **kwargs) -> tf.Tensor:
-        limit = 1 / np.sqrt(int(tensor.shape[-1]))
-        uniform = tf.random_uniform_initializer(-limit, limit)
-        return tf.layers.dense(
-            tensor, units, kernel_initializer=uniform, bias_initializer=uniform, **kwargs
-        )
-
-    return dense
+    return tensor, dense

@@ -19,10 +19,7 @@ class PerTensorAdam(tf.train.AdamOptimizer):
         w ← w − α sqrt(1 − β2ᵗ) / (1 − β1ᵗ) · m / (sqrt(v) + ε)
 
     Args:
-        learning_rate: α.
-        beta1: β1.
-        beta2: β2.
-        epsilon: ε.
+        learning_rate, beta1, beta2, epsilon: α, β1, β2 and ε.
     """
 
     def __init__(
@@ -97,11 +94,7 @@ def _scalar_slot(
     optimizer: tf.train.Optimizer, var: tf.Variable, name: str, op_name: str, initial: float
 ) -> tf.Variable:
     """One number of an optimizer for a variable."""
+    initializer, scalar = tf.constant_initializer(initial), tf.TensorShape([])
     return optimizer._get_or_make_slot_with_initializer(
-        var,
-        tf.constant_initializer(initial),
-        tf.TensorShape([]),
-        var.dtype.base_dtype,
-        name,
-        op_name,
+        var, initializer, scalar, var.dtype.base_dtype, name, op_name
     )

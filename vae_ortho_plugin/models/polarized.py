@@ -30,13 +30,9 @@ class PolarizedVAE(PaperVAE):
 
     def gaussian_encoder(self, input_tensor, is_training):
         """μ(x) and log σ²(x) < 0, [batch, latents] each."""
+        self._is_training = is_training
         mean, unbounded = super().gaussian_encoder(input_tensor, is_training)
         return mean, tf.log_sigmoid(unbounded)
-
-    def model_fn(self, features, labels, mode, params):
-        """TPUEstimator compatible model function."""
-        self._is_training = mode == tf.estimator.ModeKeys.TRAIN
-        return super().model_fn(features, labels, mode, params)
 
     def regularizer(self, kl_loss, z_mean, z_logvar, z_sampled):
         """Mean of β·L≈KL over the batch, a scalar."""

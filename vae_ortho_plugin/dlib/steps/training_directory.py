@@ -17,7 +17,7 @@ import gin
 from vae_ortho_plugin import files
 from vae_ortho_plugin.dlib.steps import data_set, export, made_of, output_directory
 from vae_ortho_plugin.engine import checkpoints, estimator, interruption, progress
-from vae_ortho_plugin.engine.settings import WITHOUT_EFFECT, training_loop
+from vae_ortho_plugin.engine.settings import WITHOUT_EFFECT, TrainingLoop
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 from vae_ortho_plugin.files import gin_files
 
@@ -81,7 +81,7 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
     Raises:
         InputError: without `overwrite`, there is one of these; or another process trains into `path`.
     """
-    resume = training_loop().resume
+    resume = TrainingLoop().resume
     with output_directory.locked(path) as directory:
         partial = output_directory.partial_of(directory)
         output_directory.refuse_existing(path, overwrite)

@@ -26,24 +26,16 @@ class ResidentDataset(dataset_ops.DatasetV1Adapter):
     Observations are drawn uniformly with replacement, as dlib's generator draws them. Outside of the
     plugin's estimator, and for every method that dlib's training does not use, it is dlib's own data set.
     The base class's constructor is not called: it would build dlib's data set at once.
-
-    Attributes:
-        observations: [points, *observation_shape] uint8 or float32.
-        scale: what an observation is multiplied by.
-        seed: seed of the drawing.
-        generator_dataset: makes dlib's own tf.data.Dataset.
-        sample: draws one observation with a random state, as dlib's generator does.
-        batch_size: of `batch`; None before it.
-        num_batches: of `take`; None: no end.
     """
 
-    observations: np.ndarray
-    scale: float
-    seed: int
-    generator_dataset: Callable[[], tf.data.Dataset]
+    observations: np.ndarray  # [points, *observation_shape] uint8 or float32
+    scale: float  # what an observation is multiplied by
+    seed: int  # of the drawing
+    generator_dataset: Callable[[], tf.data.Dataset]  # makes dlib's own
+    # Draws one observation, as dlib's generator does.
     sample: Callable[[np.random.RandomState], np.ndarray]
-    batch_size: int | None = None
-    num_batches: int | None = None
+    batch_size: int | None = None  # of `batch`; None before it
+    num_batches: int | None = None  # of `take`; None: no end
     _built: tuple = dataclasses.field(default=(None, None), init=False)
 
     def _genuine(self) -> tf.data.Dataset:
@@ -107,10 +99,6 @@ class ResidentInput:
     def initialize(self, session: tf.Session) -> None:
         session.run(self._variable.initializer, {self._placeholder: self._flat})
 
-    def drawn_again(self) -> list[tf.Tensor]:
-        """None: the points of each batch follow from seed and iteration."""
-        return []
-
     def next_batch(self, noise: Noise) -> tf.Tensor:
         """float32 [batch, *observation_shape], in the loop's body."""
         dataset = self._dataset
@@ -129,15 +117,8 @@ class IteratorInput:
     def __init__(self, iterator):
         self._iterator = iterator
 
-    def initialize(self, session: tf.Session) -> None:
-        pass
-
-    def next_batch(self, noise: Noise):
+    def next_batch(self, noise: Noise | None = None):
         return self._iterator.get_next()
-
-    def drawn_again(self) -> list[tf.Tensor]:
-        """Tensors that take the next batch out of the iterator."""
-        return tf.nest.flatten(self._iterator.get_next())
 
 
 def loop_input(input_fn: Callable, params: dict) -> ResidentInput | IteratorInput | None:

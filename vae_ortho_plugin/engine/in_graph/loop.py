@@ -40,21 +40,11 @@ class Probe:
     def initialize(self, session: tf.Session) -> None:
         session.run(self._variable.initializer, {self._placeholder: self.tracker.points})
 
-    def batches_left(self, batches: tf.Tensor) -> tf.Tensor:
-        """int64, batches from batch number `batches` to the next measurement."""
-        return self.tracker.every - batches % self.tracker.every
-
-    def most_rows(self, batches: int) -> int:
-        """Largest number of stretches into which the measurements cut this number of batches."""
-        return batches // self.tracker.every + 2
-
     def row_if_due(self, offset: tf.Tensor, batches: tf.Tensor, at_end: tf.Tensor) -> tf.Tensor:
         """[offset, *row of the tracker] in float32; zeros if no measurement is due.
 
-        Args:
-            offset: int32, number of batches of this session call, at least 1.
-            batches: int64, number of batches of the whole training run.
-            at_end: boolean, whether no more batches follow.
+        `offset` (int32, at least 1) counts the batches of the session call, `batches` (int64) those of the whole
+        training run; `at_end` is whether no more follow.
         """
 
         def measured() -> tf.Tensor:
@@ -71,17 +61,7 @@ class Probe:
 class ModelStep:
     """One training step of the model in the default graph, and what the model reports of it.
 
-    Args:
-        call_model: takes a batch, returns the TPUEstimatorSpec of training.
-        batch: of the step.
-
-    Attributes:
-        train_op: does the step.
-        row: of what is reported; column 0 is the loss.
-        logging_hooks: [(hook, entries of its tensors in its order)].
-        counters: the hooks that report steps per second.
-        scalars: entries of the scalar summaries.
-        large_summaries: the other summaries.
+    `call_model` takes a batch and returns the TPUEstimatorSpec of training. Column 0 of `row` is the loss.
     """
 
     def __init__(self, call_model: Callable, batch):
@@ -89,9 +69,10 @@ class ModelStep:
         with summaries.caught():
             spec = call_model(batch)
         self.row.add("loss", spec.loss)
+        # With the entries of its tensors in its order.
         self.logging_hooks: list[tuple[tf.train.LoggingTensorHook, list[Entry]]] = []
         self.counters: list[tf.train.StepCounterHook] = []
-        for hook in spec.training_hooks:
+        for hook in spec.training_hooks or ():
             if type(hook) is tf.train.StepCounterHook:
                 self.counters.append(hook)
             elif type(hook) is tf.train.LoggingTensorHook:
@@ -111,29 +92,17 @@ class ModelStep:
 
 @dataclasses.dataclass
 class TrainLoop:
-    """What a session call runs.
+    """What a session call runs."""
 
-    Attributes:
-        limit: int32 placeholder, steps of the next session call, at most its capacity.
-        last_step: int64 placeholder, global step at which training ends.
-        done: int32 tensor, steps that the call did.
-        global_step: int64 tensor, global step after the call.
-        history: float32 tensor [capacity, columns], the row of each step.
-        probed: for each probe float32 [stretches, row_width], rows of `row_if_due`.
-        step: the step in the loop.
-        unkeyed: kinds of random operations that do not depend on seed and iteration alone.
-        start: int64 tensor to feed with the batches before the call; None in a loop.
-    """
-
-    limit: tf.Tensor
-    last_step: tf.Tensor
-    done: tf.Tensor
-    global_step: tf.Tensor
-    history: tf.Tensor
-    probed: list[tf.Tensor]
-    step: ModelStep
-    unkeyed: set[str]
-    start: tf.Tensor | None = None
+    limit: tf.Tensor  # int32 placeholder, steps of the next session call, at most its capacity
+    last_step: tf.Tensor  # int64 placeholder, global step at which training ends
+    done: tf.Tensor  # int32, steps that the call did
+    global_step: tf.Tensor  # int64, after the call
+    history: tf.Tensor  # float32 [capacity, columns], the row of each step
+    probed: list[tf.Tensor]  # for each probe float32 [stretches, row_width], rows of `row_if_due`
+    step: ModelStep  # the step in the loop
+    unkeyed: set[str]  # kinds of random operations that do not depend on seed and iteration alone
+    start: tf.Tensor | None = None  # int64, to feed the batches before the call; None in a loop
 
 
 def build(
@@ -147,11 +116,8 @@ def build(
 ) -> TrainLoop:
     """Builds the training loop in the default graph.
 
-    Args:
-        call_model: takes a batch, returns the TPUEstimatorSpec of training.
-        model_input: `inputs.ResidentInput` or `inputs.IteratorInput`.
-        capacity: largest number of steps in one session call.
-        iteration: int64 variable, counts the batches of the whole training run.
+    A session call has at most `capacity` steps. `iteration`, an int64 variable, counts the batches of the whole
+    training run; `model_input` is `inputs.ResidentInput` or `inputs.IteratorInput`.
 
     Raises:
         CannotLoop: the model function does something that a loop in the graph does not allow.
@@ -186,14 +152,18 @@ def build_step(
     seed: int,
     iteration: tf.Variable,
     probes: Sequence[Probe],
-) -> TrainLoop:
-    """As `build`, for models that cannot loop: a call is one step, of the batch that `draw` builds."""
+) -> tuple[TrainLoop, object]:
+    """As `build`, for models that cannot loop: a call is one step, of the batch that `draw` builds.
+
+    Returns the batch, too.
+    """
     limit, last_step = tf.placeholder(tf.int32, []), tf.placeholder(tf.int64, [])
     # With a default, since initial values of variables are drawn from it where a model computes them.
     start = tf.placeholder_with_default(np.int64(0), [])
     noise = Noise(seed, start, 1)
     with noise.replace_stateful_ops(tf.constant(0)):
-        model_step = ModelStep(call_model, draw())
+        batch = draw()
+        model_step = ModelStep(call_model, batch)
     with tf.control_dependencies([model_step.train_op]):
         step = tf.train.get_global_step().read_value()
         history = model_step.row.padded_to(model_step.row.size)[tf.newaxis]
@@ -204,10 +174,8 @@ def build_step(
             probed.append(row[tf.newaxis])
     with tf.control_dependencies([step, history, *probed]):
         done = tf.constant(1)
-    done = _counted(iteration, done)
-    return TrainLoop(
-        limit, last_step, done, step, history, probed, model_step, noise.unkeyed, start
-    )
+    tensors = limit, last_step, _counted(iteration, done), step, history, probed
+    return TrainLoop(*tensors, model_step, noise.unkeyed, start), batch
 
 
 def _counted(iteration: tf.Variable, done: tf.Tensor) -> tf.Tensor:
@@ -228,20 +196,13 @@ def _session_call(
     """The loop of a session call: stretches of steps, each a loop of its own.
 
     A stretch ends where a tracker measures. (A branch in each step costs a small model several times
-    what the measurements do.)
+    what the measurements do.) `model_step` builds a step, for its int32 place in the session call. Before the
+    call there were `start` batches (int64), and the global step was `first_step`.
 
-    Args:
-        model_step: builds a step, for its int32 place in the session call.
-        limit: int32, steps of this session call.
-        last_step: int64, global step at which training ends.
-        start: int64, batches before this session call.
-        first_step: int64, global step before it.
-
-    Returns:
-        Steps done, global step, history, and rows of each probe (see `TrainLoop`).
+    Returns steps done, global step, history, and rows of each probe (see `TrainLoop`).
     """
     history = tf.TensorArray(tf.float32, size=capacity, element_shape=[_WIDTH])
-    most = 1 + sum(probe.most_rows(capacity) for probe in probes)
+    most = 1 + sum(capacity // probe.tracker.every + 2 for probe in probes)  # stretches
     rows = [
         tf.TensorArray(tf.float32, size=most, element_shape=[probe.row_width]) for probe in probes
     ]
@@ -249,8 +210,8 @@ def _session_call(
     def stretch(number, offset, step, history, *rows):
         end = limit
         for probe in probes:
-            left = probe.batches_left(start + tf.cast(offset, tf.int64))
-            end = tf.minimum(end, offset + tf.cast(left, tf.int32))
+            every, batches = probe.tracker.every, start + tf.cast(offset, tf.int64)
+            end = tf.minimum(end, offset + tf.cast(every - batches % every, tf.int32))
 
         def body(offset, step, history):
             built = model_step(offset)

@@ -22,6 +22,7 @@ import tensorflow.compat.v1 as tf
 from tensorflow.python.framework import tensor_util
 from tensorflow.python.ops import gen_random_ops
 
+_UNIFORM = tf.raw_ops.StatelessRandomUniformV2, tf.random.stateless_uniform
 _PHILOX = 1
 _WORDS_PER_BLOCK = 4
 _MAX_BYTES_AHEAD = 64 * 2**20
@@ -37,13 +38,8 @@ def _key(*parts: object) -> int:
 class Noise:
     """Draws for the iterations `start` … `start + capacity − 1` of one session call.
 
-    Made in the graph that the session runs, outside of the loop and of what XLA compiles.
-
-    Args:
-        seed: the run's random seed.
-        start: int64 scalar tensor, the number of iterations that came before this session call.
-        capacity: largest number of iterations in one session call.
-        count: int32 scalar tensor, number of iterations in this one at most; None: `capacity`.
+    Made in the graph that the session runs, outside of the loop and of what XLA compiles. `start` (int64) iterations
+    came before this session call, which has at most `count` (int32; None: `capacity`).
     """
 
     def __init__(self, seed: int, start: tf.Tensor, capacity: int, count: tf.Tensor | None = None):
@@ -57,17 +53,12 @@ class Noise:
 
     @contextlib.contextmanager
     def replace_stateful_ops(self, offset: tf.Tensor) -> Iterator[None]:
-        """Within the loop's body: TensorFlow's random functions draw from here.
-
-        Args:
-            offset: int32 scalar tensor, the iteration within this session call.
-        """
+        """Within the loop's body: TensorFlow's random functions draw from here, for the `offset`-th iteration (int32)."""
         self._body, self._offset = tf.get_default_graph(), offset
+        normal = tf.raw_ops.StatelessRandomNormalV2, tf.random.stateless_normal
         replacements = {
-            "random_standard_normal": functools.partial(
-                self._floats, tf.raw_ops.StatelessRandomNormalV2, tf.random.stateless_normal
-            ),
-            "random_uniform": self._uniform,
+            "random_standard_normal": functools.partial(self._floats, *normal),
+            "random_uniform": functools.partial(self._floats, *_UNIFORM),
             "random_uniform_int": self._uniform_int,
             "truncated_normal": self._truncated_normal,
             "random_shuffle": self._shuffle,
@@ -111,31 +102,16 @@ class Noise:
     def integers(self, key: int, num: int, upper: int) -> tf.Tensor:
         """int32 tensor [num] of this iteration, uniform on 0 … upper − 1."""
 
-        def draw(shape, philox_key, counter):
-            return tf.raw_ops.StatelessRandomUniformIntV2(
-                shape=shape,
-                key=philox_key,
-                counter=counter,
-                alg=_PHILOX,
-                minval=np.int32(0),
-                maxval=np.int32(upper),
-            )
-
+        draw = functools.partial(
+            tf.raw_ops.StatelessRandomUniformIntV2, minval=np.int32(0), maxval=np.int32(upper)
+        )
         return self._rows(draw, _key(self._seed, "integers", key), [num])
-
-    def _uniform(self, *args, **kwargs):
-        stateless = tf.raw_ops.StatelessRandomUniformV2, tf.random.stateless_uniform
-        return self._floats(*stateless, *args, **kwargs)
 
     def _floats(self, raw_op, stateless_fn, shape, dtype, seed=0, seed2=0, name=None):
         key = self._next_key()
         static = tensor_util.constant_value_as_shape(tf.convert_to_tensor(shape, tf.int32))
         if dtype == tf.float32 and static.is_fully_defined():
-
-            def draw(shape, philox_key, counter):
-                return raw_op(shape=shape, key=philox_key, counter=counter, alg=_PHILOX)
-
-            return tf.identity(self._rows(draw, key, static.as_list()), name=name)
+            return tf.identity(self._rows(raw_op, key, static.as_list()), name=name)
         return stateless_fn(shape, self._seed_of(key), dtype=dtype, name=name)
 
     def _uniform_int(self, shape, minval, maxval, seed=0, seed2=0, name=None):
@@ -149,7 +125,7 @@ class Noise:
 
     def _shuffle(self, value, seed=0, seed2=0, name=None):
         value = tf.convert_to_tensor(value)
-        order = tf.argsort(self._uniform(tf.shape(value)[:1], tf.float32))
+        order = tf.argsort(self._floats(*_UNIFORM, tf.shape(value)[:1], tf.float32))
         return tf.gather(value, order, name=name)
 
     def _next_key(self) -> int:
@@ -162,8 +138,8 @@ class Noise:
         iteration = self._start + tf.cast(self._offset, tf.int64)
         return tf.stack([tf.constant(key % 2**63, tf.int64), iteration])
 
-    def _rows(self, draw: Callable, key: int, shape: list[int]) -> tf.Tensor:
-        """This iteration's draw of the given static shape."""
+    def _rows(self, raw_op: Callable, key: int, shape: list[int]) -> tf.Tensor:
+        """This iteration's draw of the given static shape, by a stateless operation."""
         size = int(np.prod(shape))
         blocks = -(-size // _WORDS_PER_BLOCK)
         words = blocks * _WORDS_PER_BLOCK
@@ -171,7 +147,8 @@ class Noise:
         def draw_from(iteration: tf.Tensor, shape: list[int]) -> tf.Tensor:
             block = tf.cast(iteration, tf.uint64) * tf.constant(blocks, tf.uint64)
             counter = tf.stack([block, tf.constant(0, tf.uint64)])
-            return draw(shape, tf.constant([key], tf.uint64), counter)
+            philox_key = tf.constant([key], tf.uint64)
+            return raw_op(shape=shape, key=philox_key, counter=counter, alg=_PHILOX)
 
         if self._capacity * words * 4 <= _MAX_BYTES_AHEAD:
             # Outside of the loop, and of XLA's context with it.

@@ -31,16 +31,10 @@ def of_scalars(scalars: dict[str, float]) -> tf.Summary:
 
 @dataclasses.dataclass
 class Entry:
-    """A tensor of the loop's body, in the row of numbers that leaves the loop for each step.
+    """A tensor of the loop's body, in the row of numbers that leaves the loop for each step."""
 
-    Attributes:
-        name: what it is reported as.
-        columns: which columns of the row hold it.
-        shape: its static shape.
-    """
-
-    name: str
-    columns: slice
+    name: str  # what it is reported as
+    columns: slice  # of the row
     shape: list[int]
 
     def value(self, row: np.ndarray) -> np.ndarray | float:
@@ -82,26 +76,17 @@ class Row:
 
 @dataclasses.dataclass
 class LargeSummary:
-    """A summary of images, a histogram or the like, of the last step alone.
+    """A summary of images, a histogram or the like, of the last step alone."""
 
-    Attributes:
-        variable: holds its input, outside of the loop.
-        write: makes the summary, a string tensor, from the input.
-    """
-
-    variable: tf.Variable
-    write: Callable[[tf.Tensor], tf.Tensor]
+    variable: tf.Variable  # holds its input, outside of the loop
+    write: Callable[[tf.Tensor], tf.Tensor]  # makes the summary, a string tensor, from the input
 
 
 class Summaries:
-    """The summaries of the model in one step.
-
-    Attributes:
-        scalars: the scalars by their names.
-    """
+    """The summaries of the model in one step."""
 
     def __init__(self):
-        self.scalars: dict[str, tf.Tensor] = {}
+        self.scalars: dict[str, tf.Tensor] = {}  # by their names
         self._others: list[tuple[tf.Tensor, Callable[[tf.Tensor], tf.Tensor]]] = []
 
     @contextlib.contextmanager

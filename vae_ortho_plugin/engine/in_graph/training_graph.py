@@ -14,7 +14,6 @@ from tensorflow.python.framework import random_seed
 from vae_ortho_plugin.engine import checkpoints, graphs, progress, threads, xla_cache
 from vae_ortho_plugin.engine.in_graph import inputs, loop
 from vae_ortho_plugin.engine.settings import TrainingLoop
-from vae_ortho_plugin.engine.tracker import Trackers
 
 _MODE = "train"
 # What surrounds a call takes a millisecond, in which a small model trains a hundred steps.
@@ -24,70 +23,48 @@ _POINTS_PER_CALL = 320_000
 
 
 class TrainingGraph:
-    """A graph that trains a model function, and its session.
+    """A graph that trains a TPUEstimator's model function, and its session.
 
-    Args:
-        estimator: the TPUEstimator.
-        kind: 'xla' or 'loop' (many steps in a session call), or 'step'.
-        how: the kind and the reason for it, in words.
+    Its kind is 'xla' or 'loop' (many steps in a session call), or 'step'; `how` says it in words, with the reason.
 
     Attributes:
         capacity: largest number of steps in a session call.
         train_loop: what a session call runs.
-        probes: of the trackers in the loop.
-        finals: for each of them a tensor to evaluate after the last step, or None.
-        step: global step.
-        batches: number of batches that the model has been trained on.
+        probes, finals: of the trackers in the loop; a tensor to evaluate after the last step, or None, for each.
+        step, batches: global step, and the number of batches that the model has been trained on.
         threads: that share an operation; 0: as many as TensorFlow takes.
         variable_bytes: size of the weights and of the optimizers' slots.
     """
 
-    def __init__(
-        self,
-        estimator,
-        input_fn: Callable,
-        trackers: Trackers,
-        settings: TrainingLoop,
-        kind: str,
-        how: str,
-    ):
+    def __init__(self, estimator, input_fn: Callable, settings: TrainingLoop, kind: str, how: str):
         self._estimator, self.how = estimator, how
         params, config = estimator.params_for(_MODE), estimator.config
         self.capacity = 1
         if kind != "step":
-            asked = max(config.tpu_config.iterations_per_loop, _STEPS_PER_CALL)
             # Not settings.iterations_per_loop: XLA could compile a loop of another length differently.
-            self.capacity = max(1, min(asked, _POINTS_PER_CALL // params["batch_size"]))
+            self.capacity = max(1, min(_STEPS_PER_CALL, _POINTS_PER_CALL // params["batch_size"]))
         with graphs.building() as self.graph:
-            tf.set_random_seed(estimator.seed)
-            with _seeds_by_order(estimator.seed), xla_cache.functions_named_by_order():
-                self._build(input_fn, params, trackers, kind)
+            tf.set_random_seed(config.tf_random_seed)
+            with _seeds_by_order(config.tf_random_seed), xla_cache.functions_named_by_order():
+                self._build(input_fn, params, kind)
             if kind == "xla" and settings.xla == "auto":
                 loop.check_that_xla_wins(self.graph)  # before the data are copied into the session
             # A local variable that the model counts in belongs to the training run too.
+            saved = [*tf.global_variables(), *tf.local_variables()]
+            saved += tf.get_collection(tf.GraphKeys.SAVEABLE_OBJECTS)
             self._saver = tf.train.Saver(
-                [
-                    *tf.global_variables(),
-                    *tf.local_variables(),
-                    *tf.get_collection(tf.GraphKeys.SAVEABLE_OBJECTS),
-                ],
-                max_to_keep=config.keep_checkpoint_max,
-                save_relative_paths=True,
+                saved, max_to_keep=config.keep_checkpoint_max, save_relative_paths=True
             )
             self.threads = threads.chosen(settings.threads, params["batch_size"])
-            session_config = _session_config(config.session_config, kind, self.threads)
-            self.session = tf.Session(config=session_config)
+            self.session = tf.Session(config=_session_config(kind, self.threads))
             self._initialize()
 
     @classmethod
-    def fastest(
-        cls, estimator, input_fn: Callable, trackers: Trackers, settings: TrainingLoop
-    ) -> "TrainingGraph":
+    def fastest(cls, estimator, input_fn: Callable, settings: TrainingLoop) -> "TrainingGraph":
         """The graph under XLA, with a plain loop or step by step: the first that is worth it."""
-        arguments = estimator, input_fn, trackers, settings
-        reason = None
+        arguments = estimator, input_fn, settings
+        how, by_xla = "without XLA", None
         if settings.xla != "off":
-            by_xla = None
             try:
                 by_xla = cls(*arguments, "xla", "by XLA")
                 by_xla.call_session(0, 0)
@@ -96,42 +73,41 @@ class TrainingGraph:
                 if by_xla is not None:
                     by_xla.session.close()
                 xla_cache.check(error)
-                reason = graphs.reason(error)
-        how = "without XLA" if reason is None else f"without XLA, because {reason}"
+                how += f", because {graphs.reason(error)}"
         try:
             return cls(*arguments, "loop", how)
         except graphs.CannotLoop as error:
             return cls(*arguments, "step", f"one step per session call, because {error}")
 
-    def _build(self, input_fn: Callable, params: dict, trackers: Trackers, kind: str) -> None:
+    def _build(self, input_fn: Callable, params: dict, kind: str) -> None:
         self._global_step = tf.train.create_global_step()
         # Beside the global step, which a model with two optimizers increments twice in a step.
         self._iteration = tf.Variable(0, trainable=False, name="training_iteration", dtype=tf.int64)
-        self._input = None
+        seed, trackers = self._estimator.config.tf_random_seed, self._estimator.trackers
         self.probes = [loop.Probe(tracker) for tracker in trackers.in_loop]
-        seed = self._estimator.seed
+        self._fed = [*self.probes]  # gets its data in the session
+        self._drawn = []  # takes the next batch out of the input's iterator
 
         def call_model(batch):
             return self._estimator.call_model(batch, _MODE)
 
         if kind == "step":
-            batches = []
-
-            def draw():
-                batches.append(input_fn(params))
-                return batches[0]
-
-            self.train_loop = loop.build_step(call_model, draw, seed, self._iteration, self.probes)
-            self._drawn = tf.nest.flatten(batches)
+            self.train_loop, batch = loop.build_step(
+                call_model, lambda: input_fn(params), seed, self._iteration, self.probes
+            )
+            self._drawn = tf.nest.flatten(batch)
         else:
-            self._input = inputs.loop_input(input_fn, params)
-            if self._input is None:
+            model_input = inputs.loop_input(input_fn, params)
+            if model_input is None:
                 raise graphs.CannotLoop("the input function does more than read one iterator")
             # The model's own error returns from training step by step.
             with graphs.in_loop(self.graph):
-                arguments = call_model, self._input, seed, self.capacity, self._iteration
+                arguments = call_model, model_input, seed, self.capacity, self._iteration
                 self.train_loop = loop.build(*arguments, kind == "xla", self.probes)
-            self._drawn = self._input.drawn_again()
+            if isinstance(model_input, inputs.ResidentInput):
+                self._fed.append(model_input)
+            else:
+                self._drawn = tf.nest.flatten(model_input.next_batch())
         self.finals = [probe.final() for probe in self.probes]
         for tracker in trackers.between_calls:
             tracker.build()
@@ -155,11 +131,9 @@ class TrainingGraph:
                 *(one.variable.initializer for one in self.train_loop.step.large_summaries),
             ]
         )
-        for fed in (self._input, *self.probes):
-            if fed is not None:
-                fed.initialize(self.session)
-        checkpoint = self._estimator.latest_checkpoint()
-        if checkpoint is not None:
+        for fed in self._fed:
+            fed.initialize(self.session)
+        if (checkpoint := self._estimator.latest_checkpoint()) is not None:
             self._saver.restore(self.session, checkpoint)
         self._read_step()
 
@@ -170,8 +144,7 @@ class TrainingGraph:
     def call_session(self, limit: int, last_step: int) -> tuple[int, int, np.ndarray, list]:
         """Runs at most `limit` steps, up to global step `last_step`.
 
-        Returns:
-            Steps done, global step, history and rows of each probe (see `loop.TrainLoop`).
+        Returns steps done, global step, history and rows of each probe (see `loop.TrainLoop`).
         """
         built = self.train_loop
         fetches = [built.done, built.global_step, built.history, built.probed]
@@ -196,11 +169,7 @@ class TrainingGraph:
             self.session.run(self._drawn, feed)
 
     def save(self, path: str, **options) -> str:
-        """Writes the weights; arguments as for tf.train.Saver.save.
-
-        Raises:
-            InputError: they cannot be written.
-        """
+        """As tf.train.Saver.save; raises InputError where the weights cannot be written."""
         try:
             with self.graph.as_default():
                 return self._saver.save(self.session, path, **options)
@@ -217,13 +186,9 @@ class TrainingGraph:
         return bool(self.session.run(self._all_finite))
 
 
-def _session_config(given: tf.ConfigProto | None, kind: str, threads: int) -> tf.ConfigProto:
+def _session_config(kind: str, threads: int) -> tf.ConfigProto:
     """The session's configuration, with which a training run is the same in every process."""
-    config = tf.ConfigProto()
-    if given is not None:
-        config.CopyFrom(given)
-    if threads:
-        config.intra_op_parallelism_threads = threads
+    config = tf.ConfigProto(intra_op_parallelism_threads=threads)
     if kind == "step":
         # It sums chains of additions in an order that differs from process to process.
         rewriting = config.graph_options.rewrite_options
