@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin.data.sampling.numbered import NumberedImages, numbered_images
+from vae_ortho_plugin.data.sampling.resident import NumberedImages, numbered_images
 
 Representation = Callable[[np.ndarray], np.ndarray]
 # Draws the label of a sample and the factors of its groups of points, each [points, num_factors].

@@ -79,7 +79,7 @@ def _results(module: types.ModuleType) -> None:
 
 def _origin_of_data() -> dict[str, str]:
     """The entry of every result that says what the data set is, unless it is the published one."""
-    from vae_ortho_plugin.data.files.origin import origin
+    from vae_ortho_plugin.data.files.read_files import origin
 
     name = data_set.bound("dataset.name")
     data = origin(name) if isinstance(name, str) else None
