@@ -42,19 +42,16 @@ def test_it_is_a_tf_data_dataset(dataset):
     assert dataset.element_spec == tf2.TensorSpec([3, 1, 1], tf.float32)
 
 
-def test_its_iteration_gives_what_dlibs_generator_gives(dataset):
+def test_its_iteration_and_its_first_observations_are_those_of_dlibs_generator(dataset):
     np.testing.assert_array_equal([x.numpy() for x in dataset.take(5)], drawn(5))
     batches = dataset.batch(4, drop_remainder=True).take(2)
     assert isinstance(batches, ResidentDataset)
     found = [batch.numpy() for batch in batches]
     np.testing.assert_array_equal(np.concatenate(found), drawn(8))
     np.testing.assert_array_equal(np.concatenate(list(batches.as_numpy_iterator())), drawn(8))
-
-
-def test_its_first_observations_are_those_of_dlibs_generator(dataset):
-    found = dataset.batch(4, drop_remainder=True).first(6)
-    assert found.dtype == np.float32
-    np.testing.assert_array_equal(found, drawn(6))
+    first = batches.first(6)
+    assert first.dtype == np.float32
+    np.testing.assert_array_equal(first, drawn(6))
 
 
 def test_probe_points_are_the_same_from_data_in_memory_and_from_a_generator():
@@ -71,15 +68,10 @@ def test_probe_points_are_the_same_from_data_in_memory_and_from_a_generator():
     "change",
     [
         lambda d: d.map(lambda x: x),
-        lambda d: d.prefetch(2),
-        lambda d: d.batch(1).unbatch(),
         lambda d: d.batch(1, num_parallel_calls=1).unbatch(),
-        lambda d: d.filter(lambda x: True),
-        lambda d: d.shuffle(1),
         lambda d: d.apply(lambda x: x),
         lambda d: d.with_options(tf2.data.Options()),
         lambda d: d.take(-1),
-        lambda d: d.repeat(1),
     ],
 )
 def test_every_method_of_a_dataset_works(dataset, change):

@@ -9,10 +9,10 @@ import struct
 import h5py
 import numpy as np
 import scipy.io
-import sparse_files
 from PIL import Image
 
 from vae_ortho_plugin.data import cars3d, dsprites, mpi3d, render_dsprites, shapes3d, smallnorb
+from vae_ortho_plugin.data.stored_images import grid
 
 # Numbers of values of the factors, patched into the loaders of the sets that have more.
 SMALL = {
@@ -44,11 +44,6 @@ def images(classes, sizes, side, channels=3):
         values = brightness(classes[:, k], size).astype(np.uint8)
         result[:, rows, : side // 2] = values[:, None, None, None]
     return result
-
-
-def grid(sizes):
-    """All combinations of class numbers, the last factor fastest."""
-    return np.indices(sizes).reshape(len(sizes), -1).T
 
 
 def write_cars3d(root, side=128):
@@ -114,9 +109,9 @@ def write_mpi3d(root, mode, sizes=None, save=np.savez):
     save(root / mpi3d.file_of(mode), images=images(grid(sizes), sizes, 64))
 
 
-def write_scream(root, color=(200, 100, 50), size=(400, 500)):
+def write_scream(root):
     (root / "scream").mkdir(parents=True)
-    Image.new("RGB", size, color).save(root / dsprites.SCREAM_FILE, quality=100)
+    Image.new("RGB", (400, 500), (200, 100, 50)).save(root / dsprites.SCREAM_FILE, quality=100)
 
 
 def write_all(root):
@@ -128,9 +123,3 @@ def write_all(root):
     write_shapes3d(root)
     for mode in MPI3D:
         write_mpi3d(root, mode)
-
-
-def write_sparse_mpi3d(path, sizes):
-    """A file of black images, of which only the last has its bars and space on the disk."""
-    last = images(np.array([sizes]) - 1, sizes, 64).tobytes()
-    sparse_files.write_npz(path, "images", (int(np.prod(sizes)), 64, 64, 3), last)

@@ -5,7 +5,7 @@ import data_files
 import pytest
 
 from vae_ortho_plugin.data import cars3d, mpi3d, shapes3d, smallnorb
-from vae_ortho_plugin.data.files import cache
+from vae_ortho_plugin.data.files import read_files
 from vae_ortho_plugin.data.files.location import VARIABLE
 
 # Data set: the loader's module, and which of its factors dlib shows.
@@ -41,7 +41,7 @@ def use_root(patch, root):
     """Makes the directory the data root, of small data sets, as in a process that has read none of them."""
     small_sizes(patch)
     patch.setenv(VARIABLE, str(root))
-    cache._large.clear()
+    read_files._large.clear()
 
 
 @pytest.fixture
@@ -49,4 +49,4 @@ def root(files, monkeypatch):
     """The data root, with files of every data set; it was set after the import of dlib."""
     use_root(monkeypatch, files)
     yield files
-    cache._large.clear()
+    read_files._large.clear()

@@ -6,9 +6,8 @@ import functools
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin.data.sampling.binning import Binning
+from vae_ortho_plugin.data.sampling.binning import Binning, PointsByClass
 from vae_ortho_plugin.data.sampling.factor_table import FactorTable
-from vae_ortho_plugin.data.sampling.points_by_class import PointsByClass
 from vae_ortho_plugin.errors import InputError
 
 

@@ -2,9 +2,8 @@
 """Data sets as dlib GroundTruthData: the paper's, a user's own, and dlib's on current libraries.
 
 `register` makes a data set of one's own known to dlib by a name. `NAMED` maps the names that the
-plugin adds to dlib's to functions without arguments that make the data sets; its import registers
-the gin configurables of the same names. It is imported on first use, because it needs dlib and
-TensorFlow, which reading, downloading and rendering files do not need.
+plugin adds to dlib's to functions without arguments that make the data sets. Its first use registers
+the gin configurables of the same names and needs dlib, which reading and downloading files does not.
 """
 
 import importlib
@@ -14,18 +13,8 @@ from vae_ortho_plugin.errors import InputError
 
 # Names in dlib that no other data set may take.
 _DLIB = (
-    "cars3d",
-    "color_dsprites",
-    "dsprites_full",
-    "dsprites_noshape",
-    "dummy_data",
-    "mpi3d_real",
-    "mpi3d_realistic",
-    "mpi3d_toy",
-    "noisy_dsprites",
-    "scream_dsprites",
-    "shapes3d",
-    "smallnorb",
+    *("cars3d", "color_dsprites", "dsprites_full", "dsprites_noshape", "dummy_data", "mpi3d_real"),
+    *("mpi3d_realistic", "mpi3d_toy", "noisy_dsprites", "scream_dsprites", "shapes3d", "smallnorb"),
 )
 # Modules and classes of the plugin's.
 _PLUGIN = {

@@ -8,22 +8,19 @@ import numpy as np
 from disentanglement_lib.data.ground_truth import named_data
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin.data.files.origin import note, origin
+from vae_ortho_plugin.data.files.read_files import note_origin, origin
 from vae_ortho_plugin.data.own_data import arranged, split_order
+from vae_ortho_plugin.data.sampling.binning import PointsByClass
 from vae_ortho_plugin.data.sampling.factor_kinds import named_kinds
-from vae_ortho_plugin.data.sampling.factor_pair import check_pair, correlated, outside_corner
-from vae_ortho_plugin.data.sampling.numbered import numbered_images
-from vae_ortho_plugin.data.sampling.points_by_class import PointsByClass
+from vae_ortho_plugin.data.sampling.resident import numbered_images
 from vae_ortho_plugin.data.sampling.split_data import SPLITS, SplitGroundTruthData
+from vae_ortho_plugin.data.synthetic import check_pair, correlated, outside_corner
 from vae_ortho_plugin.errors import InputError, check_whole, did_you_mean
 
 _BLOCK = 1024
 
 
-@gin.configurable(
-    "correlated",
-    allowlist=["dataset", "factors", "correlation", "held_out", "num_points", "seed"],
-)
+@gin.configurable("correlated")
 class CorrelatedData(SplitGroundTruthData):
     """Points of another data set, drawn so that two of its factors depend on each other.
 
@@ -69,26 +66,23 @@ class CorrelatedData(SplitGroundTruthData):
             )
         self._data = data = named_data.get_named_ground_truth_data(dataset)
         # The results of rendered data, or of other files than the published ones, say so here, too.
-        note("correlated", origin(dataset) if isinstance(dataset, str) else None)
+        note_origin("correlated", origin(dataset) if isinstance(dataset, str) else None)
         kinds = named_kinds(data, "correlation of them")
         self.factor_names, self.factor_kinds = list(kinds), list(kinds.values())
         self._pair = _pair(factors, self.factor_names)
-        if len(data.factors_num_values) != len(kinds):
+        self.factors_num_values = sizes = list(data.factors_num_values)
+        if len(sizes) != len(kinds):
             raise InputError(
                 f"correlated.dataset = {dataset!r}: its factors_num_values must say how many values each "
-                f"of its {len(kinds)} factors has; it has {len(data.factors_num_values)} entries."
+                f"of its {len(kinds)} factors has; it has {len(sizes)} entries."
             )
-        self._sizes = np.array(data.factors_num_values)[self._pair]
+        self._sizes = np.array(sizes)[self._pair]
         self._correlation, self._held_out = correlation, held_out
         random_state = np.random.RandomState(seed)
         if isinstance(data, SplitGroundTruthData):
             self._resample(data, random_state)
         else:
             self._generate(data, num_points, random_state, seed)
-
-    @property
-    def factors_num_values(self) -> list[int]:
-        return list(self._data.factors_num_values)
 
     def sample_observations_from_factors(
         self, factors: np.ndarray, random_state: np.random.RandomState
@@ -104,12 +98,9 @@ class CorrelatedData(SplitGroundTruthData):
         places = correlated(random_state.random_sample((num, 2)), self._correlation)
         return np.floor(places * self._sizes).astype(np.int64)
 
-    def _outside(self, pairs: np.ndarray) -> np.ndarray:
-        return outside_corner(pairs / self._sizes, self._held_out)
-
     def _generate(self, data, num_points, random_state, seed) -> None:
         pairs = self._drawn(num_points, random_state)
-        pairs = pairs[self._outside(pairs)]
+        pairs = pairs[outside_corner(pairs / self._sizes, self._held_out)]
         classes = np.array(data.sample_factors(len(pairs), random_state), np.int64)
         classes[:, self._pair] = pairs
         different, combination = np.unique(classes, axis=0, return_inverse=True)
@@ -132,7 +123,7 @@ class CorrelatedData(SplitGroundTruthData):
     def _resample(self, data, random_state) -> None:
         classes = data._dlib_factors(np.arange(len(data._observations))).astype(np.int64)
         pairs = classes[:, self._pair]
-        left = self._outside(pairs)
+        left = outside_corner(pairs / self._sizes, self._held_out)
         chosen = []
         for name in SPLITS:
             split = data._slices[name]
@@ -144,16 +135,9 @@ class CorrelatedData(SplitGroundTruthData):
             chosen.append(points)
         sizes = tuple(map(len, chosen))
         if not sizes[0]:
-            what = [
-                f"correlated.{name} = {value}"
-                for name, value in (
-                    ("correlation", self._correlation),
-                    ("held_out", self._held_out),
-                )
-                if value
-            ]
             raise InputError(
-                f"{' and '.join(what)} leave no training points: take a smaller value."
+                f"correlated.correlation = {self._correlation} and correlated.held_out = {self._held_out} "
+                "leave no training points: take smaller values."
             )
         order = np.concatenate(chosen)
         self._classes = classes[order]
@@ -171,7 +155,7 @@ def _pair(factors: Sequence[str], known: list[str]) -> list[int]:
                 f"correlated.factors has {name!r}, which the data set lacks.{meant} Its factors are "
                 f"{', '.join(known)}."
             )
-    if len(names) != 2 or names[0] == names[1]:
+    if len(set(names)) != 2:
         raise InputError(
             f"correlated.factors = {factors!r}; it must be the names of two different factors of "
             f"{', '.join(known)}."

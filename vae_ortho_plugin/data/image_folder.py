@@ -10,11 +10,12 @@ from pathlib import Path
 
 import gin
 import numpy as np
+from PIL import ImageColor
 
 from vae_ortho_plugin.data import own_data
 from vae_ortho_plugin.data.files import image_file, npz
-from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import contents
+from vae_ortho_plugin.data.files.read_files import cached
 from vae_ortho_plugin.data.own_data import OwnData
 from vae_ortho_plugin.engine import progress
 from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
@@ -28,7 +29,7 @@ _SUFFIXES = (
 _HIDDEN = ("@eaDir", "#recycle", "$RECYCLE.BIN", "__MACOSX")
 
 
-@gin.configurable("image_folder", allowlist=["path", "size", "grey", "seed", "background"])
+@gin.configurable("image_folder")
 class ImageFolder(OwnData):
     """The images below a folder, sorted by path, shuffled by a seed and split 80 %, 10 %, 10 %.
 
@@ -89,8 +90,6 @@ def _sides(size: int | tuple[int, int] | None) -> tuple[int, int] | None:
 
 
 def _check_colour(background: str | None) -> None:
-    from PIL import ImageColor
-
     try:
         if background is not None:
             _red, _green, _blue = ImageColor.getrgb(background)  # a fourth one is its transparency
@@ -102,11 +101,7 @@ def _check_colour(background: str | None) -> None:
 
 
 def _image_files(folder: Path) -> tuple[list[Path], str]:
-    """The image files below a folder, sorted, each file once; how many were taken and left.
-
-    Raises:
-        InputError: a folder cannot be read, or a link leads nowhere.
-    """
+    """The image files below a folder, sorted, each file once; how many were taken and left out."""
     files, seen = [], set()
     taken, left = collections.Counter(), collections.Counter()
 
@@ -156,8 +151,7 @@ def _status(path: Path) -> os.stat_result:
 
 
 def _listed(counts: collections.Counter) -> str:
-    most_first = sorted(counts.items(), key=lambda item: (-item[1], item[0]))
-    return ", ".join(f"{number:,} {what}" for what, number in most_first if number) or "none"
+    return ", ".join(f"{number:,} {what}" for what, number in (+counts).most_common()) or "none"
 
 
 def _read(

@@ -13,18 +13,16 @@ from vae_ortho_plugin.errors import InputError, check_whole
 class IdxImages(SplitGroundTruthData):
     """All 70,000 grey images [28, 28, 1] in [0, 1] of both files, shuffled together by a seed.
 
-    A process holds the images once, as bytes, however often the data set is made. dlib's sampling
-    methods return factors [n, 0] and random training images.
+    dlib's sampling methods return factors [n, 0] and random training images.
     """
 
     folder: str
 
     def __init__(self, root: str | None = None, seed: int = 0):
-        """Reads the four files in `folder` below `data_root(root)`.
+        """Reads the four files in `folder` below `data_root(root)`, once per process.
 
         Raises:
-            InputError: a file is missing, damaged or of other data; the message says how to get
-                it.
+            InputError: a file is missing, damaged or of other data; says how to get it.
         """
         check_whole("seed", seed)
         directory = data_root(root) / self.folder
@@ -42,14 +40,14 @@ class IdxImages(SplitGroundTruthData):
         return {name: self._labels[self._points(name)] for name in SPLITS}
 
 
-@gin.configurable("mnist", allowlist=["root", "seed"])
+@gin.configurable("mnist")
 class MNIST(IdxImages):
     """MNIST (LeCun, Cortes), from mnist/ below the data root."""
 
     folder = "mnist"
 
 
-@gin.configurable("fashion_mnist", allowlist=["root", "seed"])
+@gin.configurable("fashion_mnist")
 class FashionMNIST(IdxImages):
     """Fashion-MNIST (Xiao, Rasul, Vollgraf), from fashion_mnist/ below the data root."""
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from vae_ortho_plugin.data.files import npz
 from vae_ortho_plugin.data.files.location import check_file
 from vae_ortho_plugin.data.files.remote import Download, Remote
-from vae_ortho_plugin.data.stored_images import StoredFiles, StoredImages, check_array
+from vae_ortho_plugin.data.stored_images import StoredFiles, StoredImages, check_array, flat
 from vae_ortho_plugin.errors import InputError, check_one_of
 
 # Numbers of values of object colour, shape, size, camera height, background colour, first and
@@ -25,7 +25,6 @@ SIZES_2019 = (4, 4, 2, 3, 3, 40, 40)
 _SAMPLE = 16384
 _AUTHORS = "https://huggingface.co/datasets/waleedgondal/mpi3d/resolve/main"
 _BUCKET = "https://storage.googleapis.com/mpi3d_disentanglement_dataset/data"
-
 
 # Of the published files: MD5; MD5 of their length (8 bytes, big-endian) and of 16 KiB at their
 # beginning, middle and end, disent's "fast" hash; folders that have them.
@@ -54,30 +53,26 @@ def file_of(mode: str) -> Path:
 
 
 def load_mpi3d(path: Path, mode: str) -> StoredImages:
-    """The images, uint8 [n, 64, 64, 3].
+    """The images of the data set `mode`, uint8 [n, 64, 64, 3].
 
     The published file is not compressed and therefore mapped into memory, not read.
-
-    Args:
-        mode: name of the data set, of whose images the file must be.
     """
     check_file(path)
     found = _known(path)
     if found not in (None, mode):
         raise InputError(f"{path}: expected the images of {mode}, found those of {found}.")
-    images = npz.large_array(path, "MPI3D", "images")
-    images = images.reshape(-1, *images.shape[-3:])  # also of [colours, shapes, ..., 64, 64, 3]
+    images = flat(npz.large_array(path, "MPI3D", "images"))
     allowed = [SIZES] if mode == "mpi3d_real" else [SIZES, SIZES_2019]
     shapes = [(math.prod(sizes), 64, 64, 3) for sizes in allowed]
-    check_array(path, "images", (images.dtype.name, images.shape), "uint8", *shapes)
+    check_array(path, "images", images, "uint8", *shapes)
     sizes = allowed[shapes.index(images.shape)]
-    return StoredImages(
-        images, sizes, origin=None if found else f"{path.name} is not the published file"
-    )
+    origin = None if found else f"{path.name} is not the published file"
+    return StoredImages(images, sizes, origin=origin)
 
 
 FILES = {
-    mode: StoredFiles(mode, file_of(mode), partial(load_mpi3d, mode=mode)) for mode in PUBLISHED
+    mode: StoredFiles(mode, file_of(mode), partial(load_mpi3d, mode=mode), scaled=False)
+    for mode in PUBLISHED
 }
 
 

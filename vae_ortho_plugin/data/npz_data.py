@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """dataset.name = 'npz': the arrays of a user's own npz file."""
 
+import dataclasses
 from pathlib import Path
 
 import gin
@@ -8,8 +9,8 @@ import numpy as np
 
 from vae_ortho_plugin.data import own_data
 from vae_ortho_plugin.data.files import npz
-from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import check_file
+from vae_ortho_plugin.data.files.read_files import cached
 from vae_ortho_plugin.data.own_data import OwnData
 from vae_ortho_plugin.data.sampling.factor_table import factor_table
 from vae_ortho_plugin.errors import InputError, check_whole
@@ -18,7 +19,7 @@ _OBSERVATIONS = ("images", "observations")
 _KEYS = (*_OBSERVATIONS, "factors", "factor_names", "factor_kinds", "splits")
 
 
-@gin.configurable("npz", allowlist=["path", "seed"])
+@gin.configurable("npz")
 class NpzData(OwnData):
     """Images or vectors of a npz file, with or without factors.
 
@@ -73,10 +74,10 @@ def _read(file: Path, seed: int) -> tuple:
     scale = 1 / 255 if stored.dtype == np.uint8 else 1.0
     if "factors" not in small:
         return observations, scale, sizes
-    described = (small.get(key) for key in ("factor_kinds", "factor_names"))
-    table = factor_table(small["factors"], len(stored), *described, where=f"{file}: ")
+    kinds, names = small.get("factor_kinds"), small.get("factor_names")
+    table = factor_table(small["factors"], len(stored), kinds, names, where=f"{file}: ")
     columns = [column[order] for column in table.columns]
-    return observations, scale, sizes, columns, table.names, table.kinds
+    return observations, scale, sizes, dataclasses.replace(table, columns=columns)
 
 
 def _as_images(file: Path, key: str, stored: np.ndarray) -> np.ndarray:

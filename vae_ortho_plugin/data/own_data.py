@@ -8,35 +8,24 @@ import numpy as np
 
 from vae_ortho_plugin.data.files import npz
 from vae_ortho_plugin.data.files.location import contents, data_root
-from vae_ortho_plugin.data.sampling.binning import Binning
-from vae_ortho_plugin.data.sampling.points_by_class import PointsByClass
+from vae_ortho_plugin.data.sampling.binning import Binning, PointsByClass
+from vae_ortho_plugin.data.sampling.factor_table import FactorTable
 from vae_ortho_plugin.data.sampling.split_data import SPLITS, SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
 
 
 def find(path: str, parameter: str) -> Path:
-    """The path as it is, from the current directory, or else from the data root.
-
-    Args:
-        path: what the user gave.
-        parameter: the gin parameter that it is from.
-
-    Raises:
-        InputError: there is neither.
-    """
+    """The path that a gin parameter has, from the current directory or else from the data root."""
     candidates = dict.fromkeys([Path(path).absolute(), data_root() / path])
-    for candidate in candidates:
-        try:
+    try:
+        for candidate in candidates:
             if candidate.exists():
                 return candidate
-        except OSError as error:
-            raise InputError(
-                f"{parameter} = {path!r}: cannot be read ({error.strerror})."
-            ) from error
-    first = next(iter(candidates))
+    except OSError as error:
+        raise InputError(f"{parameter} = {path!r}: cannot be read ({error.strerror}).") from error
     raise InputError(
         f"{parameter} = {path!r}: there is no {' and no '.join(map(str, candidates))}. "
-        f"{contents(first.parent)}"
+        f"{contents(Path(path).absolute().parent)}"
     )
 
 
@@ -52,9 +41,7 @@ class OwnData(SplitGroundTruthData):
         observations: np.ndarray,
         scale: float,
         sizes: tuple[int, int, int] | None,
-        factors: list[np.ndarray] | None = None,
-        names: list[str] | None = None,
-        kinds: list[str] | None = None,
+        factors: FactorTable | None = None,
     ):
         """Takes points in the order of their splits.
 
@@ -62,30 +49,21 @@ class OwnData(SplitGroundTruthData):
             observations: [n, height, width, channels], uint8 or float32.
             scale: factor from stored values to observations.
             sizes: numbers of training, validation and test points; None for 80 %, 10 %, 10 %.
-            factors: [n] for each factor, as `factor_column` returns it; None for data without factors.
-            names: of the factors.
-            kinds: of the factors.
+            factors: of the points; None for data without factors.
         """
-        self.factor_names, self.factor_kinds = names or [], kinds or []
         self._classes = numbers = None
         if factors is not None:
-            binning = Binning(factors, [kind == "categorical" for kind in self.factor_kinds])
-            self._num_values = binning.num_values
-            self._classes, numbers = binning.classes(factors), binning.numbers(factors)
+            self.factor_names, self.factor_kinds = factors.names, factors.kinds
+            binning = Binning(factors.columns, [kind == "categorical" for kind in factors.kinds])
+            self.factors_num_values = binning.num_values
+            self._classes = binning.classes(factors.columns)
+            numbers = binning.numbers(factors.columns)
         super().__init__(observations, numbers, scale, sizes)
-
-    @property
-    def factors_num_values(self) -> list[int]:
-        return [] if self._classes is None else self._num_values
 
     def sample_observations_from_factors(
         self, factors: np.ndarray, random_state: np.random.RandomState
     ) -> np.ndarray:
-        """Training points of these class numbers [n, num_factors], drawn from those that have them.
-
-        Raises:
-            InputError: no training point has such factors; files cannot be rendered anew.
-        """
+        """Training points of these class numbers [n, num_factors]; InputError where none has them."""
         if self._classes is None:
             return super().sample_observations_from_factors(factors, random_state)
         there = self._training_points.has(factors)
@@ -107,11 +85,7 @@ class OwnData(SplitGroundTruthData):
 
 
 def arranged(stored: np.ndarray, order: np.ndarray) -> np.ndarray:
-    """Rows in this order, uint8 or float32, in memory and where TensorFlow uses them in place.
-
-    Raises:
-        InputError: a floating-point number is not finite.
-    """
+    """Rows in this order, uint8 or finite float32, in memory and where TensorFlow uses them in place."""
     dtype = np.uint8 if stored.dtype in (np.uint8, np.bool_) else np.float32
     result = npz.aligned((len(order), *stored.shape[1:]), dtype)
     block = max(1, (1 << 26) // max(1, result[:1].nbytes))
@@ -126,24 +100,16 @@ def arranged(stored: np.ndarray, order: np.ndarray) -> np.ndarray:
 def split_order(splits: np.ndarray | None, num: int, seed: int) -> tuple[np.ndarray, tuple | None]:
     """The points in the order of their splits, and the sizes of the splits.
 
-    Args:
-        splits: name or number (0, 1, 2) of the split of each point; None to shuffle with the seed
-            and split 80 %, 10 %, 10 %.
-
-    Raises:
-        InputError: another name or number, or no training points.
+    `splits` has the name or number (0, 1, 2) of the split of each point; None to shuffle with the seed
+    and split 80 %, 10 %, 10 %.
     """
     if splits is None:
         return np.random.RandomState(seed).permutation(num), None
     names = np.asarray(splits).ravel()
-    if names.dtype.kind in "iu":
-        known = (names >= 0) & (names < len(SPLITS))
-        numbers = names
-    else:
-        names = names.astype(str)
-        known = np.isin(names, SPLITS)
-        numbers = sum(k * (names == split) for k, split in enumerate(SPLITS))
-    if len(names) != num or not known.all():
+    numbers = names
+    if names.dtype.kind not in "iu":
+        numbers = np.array([SPLITS.index(n) if n in SPLITS else -1 for n in names.astype(str)])
+    if len(names) != num or not np.isin(numbers, (0, 1, 2)).all():
         raise InputError(
             f"splits must name one of {', '.join(SPLITS)}, or 0, 1, 2, for each of the {num:,} points; "
             f"found {len(names):,} entries such as {names[:1].tolist()}"

@@ -14,11 +14,11 @@ published 128,328,862 (one in 4.6 million).
 """
 
 import argparse
+import itertools
 import math
 import pickle
 import sys
 import zipfile
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -60,8 +60,7 @@ def sprite_images(
         shape: a key of OUTLINES.
         scale: from 0.5 to 1.
         orientation: in radians, counter-clockwise on the screen.
-        xs: positions from left to right, from 0 to 1.
-        ys: positions from top to bottom, from 0 to 1.
+        xs, ys: positions from left to right and from top to bottom, from 0 to 1.
     """
     cos, sin = math.cos(orientation), math.sin(orientation)
     x, y = (scale * OUTLINES[shape] @ np.array([[cos, -sin], [sin, cos]])).T
@@ -96,9 +95,7 @@ def factor_values(sizes: tuple[int, ...] = SIZES) -> list[np.ndarray]:
 def render(path: Path, sizes: tuple[int, ...] = SIZES) -> None:
     """Writes the npz file `path`, rendering and compressing one sprite after the other.
 
-    Args:
-        path: of the file.
-        sizes: 1 colour, at most 3 shapes, and the numbers of scales, orientations, x and y.
+    `sizes` are 1 colour, at most 3 shapes, and the numbers of scales, orientations, x and y.
     """
     values = factor_values(sizes)
     arrays = {
@@ -122,8 +119,12 @@ def render(path: Path, sizes: tuple[int, ...] = SIZES) -> None:
         archive.comment = RENDERED.encode()
         with archive.open("imgs.npy", "w", force_zip64=True) as file:
             _write_header(file, "|u1", (math.prod(sizes), _IMAGE, _IMAGE))
-            for images in _images(values):
-                file.write(np.ascontiguousarray(images))
+            _, shapes, scales, orientations, *positions = values
+            for shape in list(OUTLINES)[: len(shapes)]:
+                print(f"Rendering the images of shape {shape} ...", file=sys.stderr, flush=True)
+                for scale, orientation in itertools.product(scales, orientations):
+                    images = sprite_images(shape, scale, orientation, *positions)
+                    file.write(np.ascontiguousarray(images))
         for key, array in arrays.items():
             with archive.open(f"{key}.npy", "w") as file:
                 np.lib.format.write_array(file, array)
@@ -137,16 +138,6 @@ def render(path: Path, sizes: tuple[int, ...] = SIZES) -> None:
 def _write_header(file, descr: str, shape: tuple[int, ...]) -> None:
     header = {"descr": descr, "fortran_order": False, "shape": shape}
     np.lib.format.write_array_header_1_0(file, header)
-
-
-def _images(values: list[np.ndarray]) -> Iterator[np.ndarray]:
-    """Yields for each sprite in order the images at all positions, uint8 [x, y, 64, 64]."""
-    _, shapes, scales, orientations, xs, ys = values
-    for shape in list(OUTLINES)[: len(shapes)]:
-        print(f"Rendering the images of shape {shape} ...", file=sys.stderr, flush=True)
-        for scale in scales:
-            for orientation in orientations:
-                yield sprite_images(shape, scale, orientation, xs, ys)
 
 
 def main(argv: list[str] | None = None) -> int:

@@ -4,23 +4,18 @@
 dlib's class reads a npz file that was never published, and holds the images as float32: 24 GB.
 """
 
+import contextlib
 import math
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
 
 from vae_ortho_plugin.data.files import npz
-from vae_ortho_plugin.data.files.cache import cached
-from vae_ortho_plugin.data.files.location import check_file, exists
-from vae_ortho_plugin.data.files.origin import has_hash
+from vae_ortho_plugin.data.files.location import check_file, exists, reading
+from vae_ortho_plugin.data.files.read_files import cached, has_hash
 from vae_ortho_plugin.data.files.remote import Download, Remote
-from vae_ortho_plugin.data.stored_images import (
-    ScaledImages,
-    StoredFiles,
-    StoredImages,
-    check_array,
-    grid,
-)
+from vae_ortho_plugin.data.stored_images import StoredFiles, StoredImages, check_array, flat, grid
 from vae_ortho_plugin.errors import InputError
 
 # Below the data root.
@@ -31,42 +26,31 @@ NPZ_FILE = FILE.with_name(
 # Numbers of values of floor hue, wall hue, object hue, object size, object type and azimuth.
 SIZES = (10, 10, 10, 8, 4, 15)
 _SHA256 = "0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785"
-_SIZE_BYTES = 267_573_662
 
 
 def check_public(path: Path) -> None:
     """Raises InputError unless `path` is a HDF5 file with the arrays of Shapes3D."""
-    with _opened_h5(path) as file:
-        _check_h5(path, file)
+    with _opened_h5(path):
+        pass
 
 
 def load_shapes3d(path: Path) -> StoredImages:
-    """The images, uint8 [n, 64, 64, 3], the last of the six factors fastest.
-
-    Args:
-        path: of dlib's npz file; where there is none, 3dshapes.h5 beside it is read.
-    """
+    """The images, uint8 [n, 64, 64, 3], of dlib's npz file or, where it is missing, 3dshapes.h5 beside it."""
     path = path if exists(path) else path.with_name(FILE.name)
     check_file(path)
     with open(path, "rb") as file:
         is_npz = file.read(2) == b"PK"
     origin = None  # nothing is published that dlib's npz file could be compared with
-    if not is_npz and not has_hash(path, _SHA256, _SIZE_BYTES):
+    if not is_npz and not has_hash(path, _SHA256):
         origin = f"{path.name} is not the published file"
     images = _load_npz(path) if is_npz else cached("shapes3d", [path], lambda: _load_h5(path))
-    return StoredImages(ScaledImages(images), SIZES, origin=origin)
+    return StoredImages(images, SIZES, origin=origin)
 
 
 FILES = StoredFiles("shapes3d", NPZ_FILE, load_shapes3d, ("shapes3d", "SHAPES3D_PATH"))
+_URL = f"https://storage.googleapis.com/3d-shapes/{FILE.name}"
 DOWNLOAD = Download(
-    (
-        Remote(
-            FILE,
-            (f"https://storage.googleapis.com/3d-shapes/{FILE.name}",),
-            _SHA256,
-            check_public,
-        ),
-    ),
+    (Remote(FILE, (_URL,), _SHA256, check_public),),
     "268 MB",
     "Apache 2.0",
     "https://github.com/google-deepmind/3d-shapes",
@@ -74,26 +58,23 @@ DOWNLOAD = Download(
 )
 
 
-def _opened_h5(path: Path):
+@contextlib.contextmanager
+def _opened_h5(path: Path) -> Iterator:
+    """Within: the HDF5 file, which has the arrays of Shapes3D."""
     import h5py
 
-    try:
-        return h5py.File(path, "r")
-    except OSError as error:
-        raise InputError(f"{path}: damaged, or not a HDF5 file ({error}).") from error
-
-
-def _check_h5(path: Path, file) -> None:
     number = math.prod(SIZES)
     expected = {"images": ("uint8", (number, 64, 64, 3)), "labels": ("float64", (number, 6))}
-    for key, (dtype, shape) in expected.items():
-        if key not in file:
-            raise InputError(
-                f"{path}: not in the layout of Shapes3D (there is no array {key!r}; it has "
-                f"{', '.join(file) or 'none'})."
-            )
-        check_array(path, key, (file[key].dtype.name, file[key].shape), dtype, shape)
-    _check_labels(path, file["labels"][()])
+    with reading(path, "damaged, or not a HDF5 file", OSError), h5py.File(path, "r") as file:
+        for key, (dtype, shape) in expected.items():
+            if key not in file:
+                raise InputError(
+                    f"{path}: not in the layout of Shapes3D (there is no array {key!r}; it has "
+                    f"{', '.join(file) or 'none'})."
+                )
+            check_array(path, key, file[key], dtype, shape)
+        _check_labels(path, file["labels"][()])
+        yield file
 
 
 def _check_labels(path: Path, labels: np.ndarray) -> None:
@@ -107,36 +88,21 @@ def _check_labels(path: Path, labels: np.ndarray) -> None:
 
 def _load_h5(path: Path) -> np.ndarray:
     with _opened_h5(path) as file:
-        _check_h5(path, file)
         source = file["images"]
         images = npz.aligned(source.shape)
         # A whole chunk at a time, so that each is decompressed once.
         block = source.chunks[0] if source.chunks else 4096
-        try:
-            for start in range(0, len(images), block):
-                rows = slice(start, min(start + block, len(images)))
-                source.read_direct(images, rows, rows)
-        except OSError as error:
-            raise InputError(f"{path}: damaged HDF5 file ({error}).") from error
+        for start in range(0, len(images), block):
+            rows = slice(start, min(start + block, len(images)))
+            source.read_direct(images, rows, rows)
     images.flags.writeable = False
     return images
 
 
 def _load_npz(path: Path) -> np.ndarray:
-    number = math.prod(SIZES)
+    """As of 3dshapes.h5; images and labels of dlib's file may have an axis for each factor."""
     with npz.opened(path, "Shapes3D") as archive:
-        labels = npz.small_array(archive, "labels")
-    labels = _reshaped(path, "labels", labels, labels.dtype.name, (number, 6))
-    _check_labels(path, labels)
-    images = npz.large_array(path, "Shapes3D", "images")
-    return _reshaped(path, "images", images, "uint8", (number, 64, 64, 3))
-
-
-def _reshaped(
-    path: Path, key: str, array: np.ndarray, dtype: str, shape: tuple[int, ...]
-) -> np.ndarray:
-    """An array of dlib's file, which may have an axis for each factor."""
-    if array.size == math.prod(shape):
-        array = array.reshape(shape)
-    check_array(path, key, (array.dtype.name, array.shape), dtype, shape)
-    return array
+        _check_labels(path, npz.small_array(archive, "labels").reshape(-1, 6))
+    images = flat(npz.large_array(path, "Shapes3D", "images"))
+    check_array(path, "images", images, "uint8", (math.prod(SIZES), 64, 64, 3))
+    return images

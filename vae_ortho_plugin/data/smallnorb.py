@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """SmallNORB: two chunks of images, each in three files of NORB's binary format."""
 
+import itertools
 import math
 from pathlib import Path
 from typing import BinaryIO
@@ -8,10 +9,10 @@ from typing import BinaryIO
 import numpy as np
 
 from vae_ortho_plugin.data.files import npz, unpack
-from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import check_file, exists
+from vae_ortho_plugin.data.files.read_files import cached
 from vae_ortho_plugin.data.files.remote import Download, Remote
-from vae_ortho_plugin.data.stored_images import ScaledImages, StoredFiles, StoredImages
+from vae_ortho_plugin.data.stored_images import StoredFiles, StoredImages
 from vae_ortho_plugin.errors import InputError
 
 # Below the data root, with the chunk and "dat", "cat" or "info".
@@ -20,42 +21,32 @@ CHUNKS = ("5x46789x9x18x6x2x96x96-training", "5x01235x9x18x6x2x96x96-testing")
 # Numbers of values of category, instance, elevation, azimuth and lighting.
 SIZES = (5, 10, 9, 18, 6)
 
-# SHA-256 of the files packed by gzip, by kind for each chunk.
-_SHA256 = {
-    "dat": (
-        "5ffd6272a07d32695ee1082a26a41a93a37aab8c28da047f8c34ed348d214873",
-        "cf7104eed3e51174d2f65b66d1e5878b9da233b886f161b0d88f4510ba2c7474",
-    ),
-    "cat": (
-        "2784e542c1922060691090952b6cd6278879a216c90f81476f0f00256d42cdaa",
-        "ecaf6d5bb8c3bc5eab9cf0258f6d2198dd474e016e374836fc097f2e5ff509ff",
-    ),
-    "info": (
-        "de7eb932ebe7a4ee16217fead60660d0eb3d23632c2f4d1c51f88c501c17bf32",
-        "16adf314226327ee006d1a44db8cfef52773c06c829951d5653a9f6f310248a2",
-    ),
-}
+# The files in order, and their SHA-256 when they are packed by gzip.
+_FILES = list(itertools.product(CHUNKS, ("dat", "cat", "info")))
+_SHA256 = (
+    "5ffd6272a07d32695ee1082a26a41a93a37aab8c28da047f8c34ed348d214873",
+    "2784e542c1922060691090952b6cd6278879a216c90f81476f0f00256d42cdaa",
+    "de7eb932ebe7a4ee16217fead60660d0eb3d23632c2f4d1c51f88c501c17bf32",
+    "cf7104eed3e51174d2f65b66d1e5878b9da233b886f161b0d88f4510ba2c7474",
+    "ecaf6d5bb8c3bc5eab9cf0258f6d2198dd474e016e374836fc097f2e5ff509ff",
+    "16adf314226327ee006d1a44db8cfef52773c06c829951d5653a9f6f310248a2",
+)
 _HOMEPAGE = "https://cs.nyu.edu/~ylclab/data/norb-v1.0-small/"
 _DTYPES = {507333717: "u1", 507333716: "<i4"}  # magic numbers of bytes and integers
 
 
-def _file(template: Path, chunk: str, kind: str) -> Path:
-    return Path(str(template).format(chunk, kind))
-
-
-def _packed(path: Path) -> Path:
-    return path.with_name(f"{path.name}.gz")
+def _plain_and_packed(template: Path, chunk: str, kind: str) -> tuple[Path, Path]:
+    plain = Path(str(template).format(chunk, kind))
+    return plain, plain.with_name(f"{plain.name}.gz")
 
 
 def find_files(template: Path) -> list[Path]:
     """The six files, each plain or with .gz at its end."""
     files = []
-    for chunk in CHUNKS:
-        for kind in _SHA256:
-            plain = _file(template, chunk, kind)
-            packed = _packed(plain)
-            files.append(packed if exists(packed) and not exists(plain) else plain)
-            check_file(files[-1])
+    for chunk, kind in _FILES:
+        plain, packed = _plain_and_packed(template, chunk, kind)
+        files.append(packed if exists(packed) and not exists(plain) else plain)
+        check_file(files[-1])
     return files
 
 
@@ -63,7 +54,7 @@ def load_smallnorb(template: Path) -> StoredImages:
     """The images, uint8 [n, 64, 64], and the class numbers of their factors, int32 [n, 5]."""
     files = find_files(template)
     images, features = cached("smallnorb", files, lambda: _load(files))
-    return StoredImages(ScaledImages(images), SIZES, features)
+    return StoredImages(images, SIZES, features)
 
 
 def read_matrix(path: Path) -> np.ndarray:
@@ -86,10 +77,8 @@ def read_matrix(path: Path) -> np.ndarray:
 
 
 def _remote(chunk: str, kind: str, sha256: str) -> Remote:
-    path = _file(TEMPLATE, chunk, kind)
-    archive = _packed(path)
-    url = f"{_HOMEPAGE}{archive.name}"
-    return Remote(path, (url,), sha256, read_matrix, archive, unpack.gunzip)
+    plain, packed = _plain_and_packed(TEMPLATE, chunk, kind)
+    return Remote(plain, (f"{_HOMEPAGE}{packed.name}",), sha256, read_matrix, packed, unpack.gunzip)
 
 
 FILES = StoredFiles(
@@ -100,11 +89,7 @@ FILES = StoredFiles(
     shown=(0, 2, 3, 4),  # as in dlib, the instance is drawn at random
 )
 DOWNLOAD = Download(
-    tuple(
-        _remote(chunk, kind, hashes[number])
-        for number, chunk in enumerate(CHUNKS)
-        for kind, hashes in _SHA256.items()
-    ),
+    tuple(_remote(*file, sha256) for file, sha256 in zip(_FILES, _SHA256, strict=True)),
     "263 MB, unpacked 900 MB",
     "research purposes; it cannot be sold",
     _HOMEPAGE,

@@ -11,16 +11,13 @@ from typing import ClassVar
 import gin
 import numpy as np
 from scipy.spatial.transform import Rotation
+from scipy.special import ndtr, ndtri
 
-from vae_ortho_plugin.data.sampling.factor_pair import check_pair, correlated, outside_corner
+from vae_ortho_plugin.data.sampling.binning import NUM_STEPS
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError, check_between, check_one_of, check_whole
 
-NUM_STEPS = 20
-
 Layers = list[tuple[np.ndarray, np.ndarray]]
-_LAWS = ("normal", "uniform", "fan_in")
-_TANH = ("all", "hidden")
 
 
 def linear_matrix(axis_ratio: float = 2.0, factor_angle: float = 0.0) -> np.ndarray:
@@ -29,11 +26,7 @@ def linear_matrix(axis_ratio: float = 2.0, factor_angle: float = 0.0) -> np.ndar
     R turns the plane by φ degrees, diag stretches the first axis by r, and E embeds the plane in
     R^3 and rotates by 45 degrees about (1, -1, 1); both turns are right-handed. The principal
     directions of the square's image are the columns of E. At φ = 0 so are the columns of the matrix,
-    of length r and 1.
-
-    Args:
-        axis_ratio: r.
-        factor_angle: φ.
+    of length r and 1. `axis_ratio` is r, `factor_angle` φ.
     """
     axis = np.array([1.0, -1.0, 1.0]) / np.sqrt(3.0)
     rotation = Rotation.from_rotvec(np.pi / 4 * axis).as_matrix()
@@ -50,8 +43,7 @@ def random_layers(
     Args:
         weight_seed: of the random numbers.
         sizes: of the layers, the input's first.
-        law: of every entry: 'normal', N(0, 1); 'uniform', U(0, 1); 'fan_in', uniform in
-            ±1/sqrt(in), PyTorch's initial weights.
+        law: 'normal', N(0, 1); 'uniform', U(0, 1); 'fan_in', U(±1/sqrt(in)), PyTorch's initial weights.
     """
     random_state = np.random.RandomState(weight_seed)
 
@@ -67,10 +59,7 @@ def random_layers(
 def mlp_map(points: np.ndarray, layers: Layers, tanh: str = "all") -> np.ndarray:
     """Synth. Non-Lin.: points [n, 2] -> observations [n, 6].
 
-    Args:
-        points: [n, 2].
-        layers: from `random_layers`.
-        tanh: 'all' for a tanh after every layer, 'hidden' for a linear last layer.
+    `tanh` is 'all' for a tanh after every layer, 'hidden' for a linear last layer.
     """
     *hidden, (kernel, bias) = layers
     for weights, offsets in hidden:
@@ -79,16 +68,52 @@ def mlp_map(points: np.ndarray, layers: Layers, tanh: str = "all") -> np.ndarray
     return np.tanh(points) if tanh == "all" else points
 
 
+def check_pair(correlation: float, held_out: float | None) -> None:
+    """Raises InputError unless the correlation is between -1 and 1, and the corner between 0 and 1."""
+    check_between("correlation", correlation, -1, 1)
+    if held_out is not None:
+        check_between("held_out", held_out, 0, 1)
+
+
+def correlated(uniform: np.ndarray, correlation: float) -> np.ndarray:
+    """Factors [n, 2] with uniform marginals and a Gaussian copula.
+
+    w1 = u1 and w2 = Φ(ρ Φ⁻¹(u1) + √(1 − ρ²) Φ⁻¹(u2)), where Φ is the standard normal distribution.
+    The correlation of w1 and w2 is ρ' = 6/π asin(ρ/2). `uniform` is u [n, 2], independent and uniform in
+    [0, 1), `correlation` is ρ; at 0, w is u.
+    """
+    if correlation == 0:
+        return uniform
+    first, second = ndtri(uniform).T
+    mixed = ndtr(correlation * first + np.sqrt(1 - correlation**2) * second)
+    return np.stack([uniform[:, 0], np.minimum(mixed, np.nextafter(1.0, 0.0))], axis=1)
+
+
+def outside_corner(factors: np.ndarray, held_out: float | None) -> np.ndarray:
+    """Indices of the points [n, 2] that have a factor below `held_out`; of all for None."""
+    if held_out is None:
+        return np.arange(len(factors))
+    left = np.flatnonzero((factors < held_out).any(axis=1))
+    if len(left) < 10:
+        raise InputError(
+            f"held_out = {held_out} leaves {len(left)} of {len(factors):,} points: it holds out those "
+            f"whose two factors are both at or above this share of their range. At least "
+            "10 are needed; take a larger number."
+        )
+    return left
+
+
 class EmbeddedSquare(SplitGroundTruthData):
     """Points w of the unit square and their images under `observations_of`.
 
-    Each factor is uniform in [0, 1], and by default they are independent. The factors w are continuous, and `split` returns them. dlib's metrics and pictures need class
-    numbers: they get the cell 0 ... 19 of each factor on a grid of NUM_STEPS = 20 cells, as many as
-    dlib's discretizer has bins. The position within the cell is noise to dlib.
+    Each factor is uniform in [0, 1], and by default they are independent. `split` returns the factors w,
+    which are continuous. dlib's metrics and pictures get class numbers: the cell 0 ... 19 of each factor
+    on a grid of NUM_STEPS = 20 cells. The position within the cell is noise to dlib.
     """
 
     factor_names: ClassVar = ["w1", "w2"]
     factor_kinds: ClassVar = ["continuous", "continuous"]
+    factors_num_values: ClassVar = [NUM_STEPS, NUM_STEPS]
 
     def __init__(self, num_points: int, seed: int, correlation: float, held_out: float | None):
         check_whole("num_points", num_points, at_least=10)
@@ -103,19 +128,13 @@ class EmbeddedSquare(SplitGroundTruthData):
         """The map: points [n, 2] -> observations float64 [n, dimensions]."""
         raise NotImplementedError
 
-    @property
-    def factors_num_values(self) -> list[int]:
-        return [NUM_STEPS] * self.num_factors
-
     def sample_observations_from_factors(
         self, factors: np.ndarray, random_state: np.random.RandomState
     ) -> np.ndarray:
         """Observations float32 [n, dimensions, 1, 1] of any factor values [n, 2].
 
-        Args:
-            factors: floating-point numbers are values of w in [0, 1]; integers are cells 0 ... 19,
-                from which the points are drawn uniformly.
-            random_state: used for integers only.
+        Floating-point numbers are values of w in [0, 1]; integers are cells 0 ... 19, from which the points
+        are drawn uniformly.
 
         Raises:
             InputError: a factor lies outside its range.
@@ -136,10 +155,7 @@ class EmbeddedSquare(SplitGroundTruthData):
         return (self._factors[indices] * NUM_STEPS).astype(np.int64)
 
 
-@gin.configurable(
-    "synth_linear",
-    allowlist=["axis_ratio", "num_points", "seed", "factor_angle", "correlation", "held_out"],
-)
+@gin.configurable("synth_linear")
 class SynthLinear(EmbeddedSquare):
     """Synth. Lin.: the square stretched, embedded in R^3 and rotated (`linear_matrix`).
 
@@ -172,12 +188,7 @@ class SynthLinear(EmbeddedSquare):
         return points @ self._matrix.T
 
 
-@gin.configurable(
-    "synth_nonlinear",
-    allowlist=[
-        *("num_points", "seed", "weight_seed", "weight_law", "tanh", "correlation", "held_out")
-    ],
-)
+@gin.configurable("synth_nonlinear")
 class SynthNonlinear(EmbeddedSquare):
     """Synth. Non-Lin.: the square mapped to R^6 by a fixed random MLP 2-10-6 (`mlp_map`).
 
@@ -206,16 +217,10 @@ class SynthNonlinear(EmbeddedSquare):
         held_out: float | None = None,
     ):
         check_whole("weight_seed", weight_seed)
-        check_one_of("weight_law", weight_law, _LAWS)
-        check_one_of("tanh", tanh, _TANH)
-        self._layers = random_layers(weight_seed, law=weight_law)
-        self._tanh = tanh
+        check_one_of("weight_law", weight_law, ("normal", "uniform", "fan_in"))
+        check_one_of("tanh", tanh, ("all", "hidden"))
+        self._layers, self._tanh = random_layers(weight_seed, law=weight_law), tanh
         super().__init__(num_points, seed, correlation, held_out)
-
-    @property
-    def weights(self) -> list[dict[str, list]]:
-        """The MLP as plain lists, first layer first: 'kernel' [in, out] and 'bias' [out]."""
-        return [{"kernel": k.tolist(), "bias": b.tolist()} for k, b in self._layers]
 
     def observations_of(self, points: np.ndarray) -> np.ndarray:
         return mlp_map(points, self._layers, self._tanh)

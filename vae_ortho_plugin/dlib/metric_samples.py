@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin.data.sampling.numbered import NumberedImages, numbered_images
+from vae_ortho_plugin.data.sampling.resident import NumberedImages, numbered_images
 
 Representation = Callable[[np.ndarray], np.ndarray]
 # A label, and an array for each of a sample's groups of points: factors, images or their numbers, codes.

@@ -32,11 +32,7 @@ _DEFAULT = ("mnist", "fashion_mnist", "dsprites")
 
 
 def needed(name: str) -> list[str]:
-    """The data sets to download for a name: one of DATA_SETS, one of dlib's, or 'all'.
-
-    Raises:
-        InputError: an unknown name; the message lists the known ones.
-    """
+    """The data sets to download for a name: one of DATA_SETS, one of dlib's, or 'all'."""
     if name == "all":
         return list(DATA_SETS)
     if name in DATA_SETS:
@@ -66,14 +62,13 @@ def show(root: Path) -> None:
 def _fetch_data_set(name: str, root: Path) -> None:
     data_set = DATA_SETS[name]
     print(f"{name}: {data_set.size}; licence: {data_set.licence}; {data_set.homepage}")
-    for remote in data_set.files:
-        try:
+    try:
+        for remote in data_set.files:
             fetch(remote, root)
-        except InputError as error:
-            by_hand = data_set.by_hand.format(root=root)
-            raise InputError(
-                f"{error}" + f"\nBy hand: {by_hand} ({data_set.homepage})." * bool(by_hand)
-            ) from error
+    except InputError as error:
+        by_hand = data_set.by_hand.format(root=root)
+        by_hand = f"\nBy hand: {by_hand} ({data_set.homepage})." if by_hand else ""
+        raise InputError(f"{error}{by_hand}") from error
 
 
 def main(argv: list[str] | None = None) -> int:

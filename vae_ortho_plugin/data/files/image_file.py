@@ -2,15 +2,12 @@
 """One image file as an array of one or three channels, whatever modes Pillow has for it."""
 
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import numpy as np
+from PIL import Image, ImageOps
 
 from vae_ortho_plugin.data.files.location import check_file
 from vae_ortho_plugin.errors import InputError
-
-if TYPE_CHECKING:
-    from PIL.Image import Image
 
 # Pillow's modes of at most 8 bits a channel; those of LAB and of premultiplied colours are refused.
 _BYTES = ("1", "L", "P", "RGB", "RGBX", "CMYK", "YCbCr", "HSV")
@@ -22,10 +19,11 @@ def read(
 ) -> np.ndarray:
     """The image, turned as its EXIF orientation says and blended on the background.
 
+    Of the pictures of a MPO file (a camera's JPEG) the first one is the image, the others are previews.
+
     Args:
-        file: of one image. Of the pictures of a MPO file (a camera's JPEG) the first one is the image,
-            the others are previews.
-        sides: (height, width) to which it is resized; None to keep its size.
+        file: of one image.
+        sides: (height, width) to which it is resized; None for its own.
         grey: one channel instead of three.
         background: a colour as Pillow's ImageColor reads it; None where no pixel is transparent.
 
@@ -36,8 +34,6 @@ def read(
         InputError: the file is damaged, too large, has several pages, transparent pixels without a
             background, or numbers whose range is not known.
     """
-    from PIL import Image, ImageOps
-
     check_file(file)
     try:
         # A stream: of a name, Pillow 13 maps uncompressed TIFFs to memory and turns their rows wrong.
@@ -61,7 +57,15 @@ def read(
         raise InputError(f"{file}: has a transparent colour of 16 bits; save it without one.")
     if mode in _BYTES + _TRANSPARENT:
         if colour_key or mode in _TRANSPARENT:
-            image = _blended(file, image.convert("RGBA"), background)
+            image = image.convert("RGBA")
+            if image.getextrema()[3][0] < 255:
+                if background is None:
+                    raise InputError(
+                        f"{file}: has transparent pixels; name the colour behind them, as in "
+                        "image_folder.background = 'white'."
+                    )
+                plain = Image.new("RGBA", image.size, background)
+                image = Image.alpha_composite(plain, image)
         image = _resized(image.convert("L" if grey else "RGB"), sides)
         return np.array(image).reshape(*image.size[::-1], -1)
     if mode == "F":
@@ -86,22 +90,7 @@ def read(
     return np.repeat(values[..., np.newaxis], 1 if grey else 3, axis=-1)
 
 
-def _blended(file: Path, image: "Image", background: str | None) -> "Image":
-    from PIL import Image
-
-    if image.getextrema()[3][0] == 255:
-        return image
-    if background is None:
-        raise InputError(
-            f"{file}: has transparent pixels; name the colour behind them, as in "
-            "image_folder.background = 'white'."
-        )
-    return Image.alpha_composite(Image.new("RGBA", image.size, background), image)
-
-
-def _resized(image: "Image", sides: tuple[int, int] | None) -> "Image":
-    from PIL import Image
-
+def _resized(image: Image.Image, sides: tuple[int, int] | None) -> Image.Image:
     if sides is None or image.size == sides[::-1]:
         return image
     return image.resize(sides[::-1], Image.Resampling.LANCZOS)

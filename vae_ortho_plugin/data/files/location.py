@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The directory that holds the data sets.
+"""The directory that holds the data sets, and what messages say about files in it.
 
 The rule is dlib's; it is applied when a data set is made, not when dlib is imported.
 """
 
+import contextlib
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 from vae_ortho_plugin.errors import InputError
@@ -27,13 +29,9 @@ def describe_root(root: str | Path | None = None) -> str:
 
 
 def remedy(data_set: str, place: Path, by_hand: str = "", root: str | Path | None = None) -> str:
-    """Ends the message about a missing or broken data set: the command and the place.
+    """Ends the message about a missing or broken data set: the command and the place of its files.
 
-    Args:
-        data_set: as vae_ortho_download_data knows it.
-        place: where its files are expected.
-        by_hand: what else can be done, a half sentence that begins with "or".
-        root: as in `data_root`.
+    `by_hand` is what else can be done, a half sentence that begins with "or".
     """
     also = f", {by_hand}" if by_hand else ""
     return (
@@ -47,10 +45,8 @@ def exists(path: Path) -> bool:
     """Whether there is something at `path`; also where this user may not look."""
     try:
         path.stat()
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    except OSError:
-        return True
+    except OSError as error:
+        return not isinstance(error, (FileNotFoundError, NotADirectoryError))
     return True
 
 
@@ -72,12 +68,19 @@ def check_file(path: Path) -> None:
         )
 
 
-def contents(folder: Path, most: int = 8) -> str:
-    """Says in a message what a folder holds.
+@contextlib.contextmanager
+def reading(path: Path, fault: str, *errors: type[Exception]) -> Iterator[None]:
+    """Within: these errors become an InputError that names the file and the fault, such as "damaged"."""
+    try:
+        yield
+    except InputError:
+        raise
+    except errors as error:
+        raise InputError(f"{path}: {fault} ({error}).") from error
 
-    Args:
-        most: number of names that are listed.
-    """
+
+def contents(folder: Path) -> str:
+    """Says in a message what a folder holds."""
     try:
         names = sorted(entry.name for entry in folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
@@ -86,5 +89,5 @@ def contents(folder: Path, most: int = 8) -> str:
         return f"The folder {folder} cannot be read ({error.strerror})."
     if not names:
         return f"The folder {folder} is empty."
-    more = f" and {len(names) - most} more" if len(names) > most else ""
-    return f"The folder {folder} holds {', '.join(names[:most])}{more}."
+    more = f" and {len(names) - 8} more" if len(names) > 8 else ""
+    return f"The folder {folder} holds {', '.join(names[:8])}{more}."

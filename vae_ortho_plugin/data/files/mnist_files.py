@@ -10,10 +10,9 @@ from typing import BinaryIO
 
 import numpy as np
 
-from vae_ortho_plugin.data.files.cache import cached
 from vae_ortho_plugin.data.files.location import check_file as check_readable
 from vae_ortho_plugin.data.files.location import contents, exists
-from vae_ortho_plugin.data.files.origin import has_hash, note
+from vae_ortho_plugin.data.files.read_files import cached, has_hash, note_origin
 from vae_ortho_plugin.data.files.remote import Download, Remote
 from vae_ortho_plugin.data.files.unpack import read_array
 from vae_ortho_plugin.errors import InputError
@@ -40,45 +39,34 @@ PUBLISHED = {
         (45_000, "67da17c76eaffca5446c3361aaab5c3cd6d1c2608764d35dfb1850b086bf8dd5"),
     ),
 }
-# SHA-256 and size of KMNIST's packed training images (TensorFlow Datasets, url_checksums/).
-_KMNIST = ("51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4", 18_165_135)
+# SHA-256 of KMNIST's packed training images (TensorFlow Datasets, url_checksums/).
+_KMNIST = "51467d22d8cc72929e2a028a0428f2086b092bb31cfb79c69cc0a90ce135fde4"
 _TORCHVISION = {"mnist": "MNIST", "fashion_mnist": "FashionMNIST"}
-# Type codes of IDX files: a header with the sizes, then one big-endian array.
-_DTYPES = {0x08: ">u1", 0x09: ">i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}
+# An IDX file of unsigned bytes begins with these, the number of sizes, and the sizes.
+_IDX_MAGIC = b"\0\0\x08"
 
 
-def read_idx(path: str | Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
-    """The array in an IDX file. Plain and gzip files are told apart by their content.
-
-    Args:
-        path: of the file.
-        shape: of the array of unsigned bytes that is expected; None accepts any array.
-    """
+def read_idx(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
+    """The array uint8 in an IDX file, plain or packed by gzip; `shape` is expected, None accepts any."""
 
     def header(file: BinaryIO) -> tuple[np.dtype, tuple[int, ...]]:
-        dtype, found = _header(file, path)
-        if shape is not None and (found != shape or dtype != np.uint8):
+        magic = file.read(4)
+        if len(magic) < 4 or magic[:3] != _IDX_MAGIC:
             raise InputError(
-                f"{path}: expected unsigned bytes of shape {shape}, found {dtype.name} of shape "
-                f"{found}."
+                f"{path}: not an IDX file of unsigned bytes; expected the bytes {_IDX_MAGIC.hex(' ')} "
+                f"and the number of dimensions, found {magic.hex(' ') or 'an empty file'}."
             )
-        return dtype, found
+        sizes = file.read(4 * magic[3])
+        if len(sizes) < 4 * magic[3]:
+            raise InputError(f"{path}: truncated within its header of {4 + 4 * magic[3]} bytes.")
+        found = tuple(np.frombuffer(sizes, ">u4").tolist())
+        if shape not in (None, found):
+            raise InputError(
+                f"{path}: expected uint8 of shape {shape}, found uint8 of shape {found}."
+            )
+        return np.dtype(np.uint8), found
 
-    array = read_array(path, header)
-    return array.astype(array.dtype.newbyteorder("="), subok=False)
-
-
-def _header(file: BinaryIO, path: str | Path) -> tuple[np.dtype, tuple[int, ...]]:
-    magic = file.read(4)
-    if len(magic) < 4 or magic[:2] != b"\0\0" or magic[2] not in _DTYPES:
-        raise InputError(
-            f"{path}: not an IDX file; expected two zero bytes, a type code and the number of "
-            f"dimensions, found the bytes {magic.hex(' ') or 'of an empty file'}."
-        )
-    sizes = file.read(4 * magic[3])
-    if len(sizes) < 4 * magic[3]:
-        raise InputError(f"{path}: truncated within its header of {4 + 4 * magic[3]} bytes.")
-    return np.dtype(_DTYPES[magic[2]]), tuple(np.frombuffer(sizes, ">u4").tolist())
+    return np.array(read_array(path, header))
 
 
 def check_file(path: Path, name: str, file: str) -> None:
@@ -105,27 +93,20 @@ def remotes(name: str, *mirrors: str) -> tuple[Remote, ...]:
     )
 
 
+_MNIST = remotes(
+    "mnist",
+    "https://storage.googleapis.com/cvdf-datasets/mnist",
+    "https://ossci-datasets.s3.amazonaws.com/mnist",
+)
+_FASHION_HOME = "https://github.com/zalandoresearch/fashion-mnist"
+_FASHION_MNIST = remotes(
+    "fashion_mnist",
+    f"{_FASHION_HOME}/raw/master/data/fashion",
+    "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
+)
 DOWNLOADS = {
-    "mnist": Download(
-        remotes(
-            "mnist",
-            "https://storage.googleapis.com/cvdf-datasets/mnist",
-            "https://ossci-datasets.s3.amazonaws.com/mnist",
-        ),
-        "12 MB",
-        "CC BY-SA 3.0",
-        "http://yann.lecun.com/exdb/mnist/",
-    ),
-    "fashion_mnist": Download(
-        remotes(
-            "fashion_mnist",
-            "https://github.com/zalandoresearch/fashion-mnist/raw/master/data/fashion",
-            "http://fashion-mnist.s3-website.eu-central-1.amazonaws.com",
-        ),
-        "31 MB",
-        "MIT",
-        "https://github.com/zalandoresearch/fashion-mnist",
-    ),
+    "mnist": Download(_MNIST, "12 MB", "CC BY-SA 3.0", "http://yann.lecun.com/exdb/mnist/"),
+    "fashion_mnist": Download(_FASHION_MNIST, "31 MB", "MIT", _FASHION_HOME),
 }
 
 
@@ -133,15 +114,12 @@ def find_file(directory: Path, file: str) -> Path:
     """Path of a file of MNIST or Fashion-MNIST, packed or plain.
 
     It is looked for in `directory` and where torchvision puts it: raw/ in it, and MNIST/raw/ or
-    FashionMNIST/raw/ in it or beside it. The name may have a dot, as in train-images.idx3-ubyte.
-
-    Args:
-        directory: mnist/ or fashion_mnist/ below a data root.
-        file: a key of SHAPES.
+    FashionMNIST/raw/ in it or beside it. The name may have a dot, as in train-images.idx3-ubyte; `file`
+    is a key of SHAPES.
     """
     torchvision = Path(_TORCHVISION.get(directory.name, ""), "raw")
-    beside = directory.parent / torchvision
-    for folder in (directory, directory / "raw", directory / torchvision, beside):
+    inside = (directory, directory / "raw", directory / torchvision)
+    for folder in (*inside, directory.parent / torchvision):
         for name in (file, file.replace("-idx", ".idx")):
             # The packed file first: vae_ortho_download_data writes it where a plain one is damaged.
             for path in (folder / f"{name}.gz", folder / name):
@@ -159,12 +137,10 @@ def load_shuffled(directory: Path, name: str, seed: int) -> tuple[np.ndarray, np
     paths = [find_file(directory, file) for file in SHAPES]
     for path in paths:
         check_readable(path)
-    images, labels, published = cached(
-        f"{name} {seed}", paths, lambda: _load_shuffled(paths, name, seed)
-    )
-    note(
-        name, None if published else f"other values than the published {name} in {paths[0].parent}"
-    )
+    read = partial(_load_shuffled, paths, name, seed)
+    images, labels, published = cached(f"{name} {seed}", paths, read)
+    other = f"other values than the published {name} in {paths[0].parent}"
+    note_origin(name, None if published else other)
     return images, labels
 
 
@@ -184,7 +160,7 @@ def _other_data_set(name: str, path: Path, train: np.ndarray, labels: np.ndarray
     for other, ((train_sum, _), *_) in PUBLISHED.items():
         if other != name and train.sum() == train_sum:
             return other
-    if has_hash(path, *_KMNIST):
+    if has_hash(path, _KMNIST):
         return "KMNIST"
     if name == "mnist" and np.array_equal(np.bincount(labels, minlength=10), [6000] * 10):
         # MNIST's classes have 5,421 to 6,742 images.

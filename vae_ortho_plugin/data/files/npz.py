@@ -11,46 +11,26 @@ from typing import BinaryIO
 
 import numpy as np
 
-from vae_ortho_plugin.data.files import read_files
-from vae_ortho_plugin.data.files.cache import cached
+from vae_ortho_plugin.data.files.location import reading
+from vae_ortho_plugin.data.files.read_files import cached, note
 from vae_ortho_plugin.data.files.unpack import MOST_PER_BYTE
 from vae_ortho_plugin.errors import InputError
 
 _BLOCK = 1 << 24
+_DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
 
 
 @contextlib.contextmanager
 def opened(path: Path, layout: str) -> Iterator[zipfile.ZipFile]:
-    """Within: the archive. Its errors become InputError.
-
-    Args:
-        layout: whose layout the file should have, for the message about a missing array.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            yield archive
-    except KeyError as error:
-        raise InputError(f"{path}: not in the layout of {layout} ({error.args[0]}).") from error
-    except PermissionError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
-    except (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error) as error:
-        if isinstance(error, InputError):
-            raise
-        raise InputError(f"{path}: damaged or truncated npz file ({error}).") from error
-
-
-def header(file: BinaryIO) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """Reads the header of a npy file: shape, Fortran order, type."""
-    if np.lib.format.read_magic(file) == (1, 0):
-        return np.lib.format.read_array_header_1_0(file)
-    return np.lib.format.read_array_header_2_0(file)
-
-
-def stated(archive: zipfile.ZipFile, key: str) -> tuple[str, tuple[int, ...]]:
-    """Type and shape that the header of an array states, for `check_array`."""
-    with archive.open(f"{key}.npy") as file:
-        shape, _, dtype = header(file)
-    return dtype.name, shape
+    """Within: the archive. Its errors become InputError; one about a missing array names the layout."""
+    with reading(path, "damaged or truncated npz file", *_DAMAGED):
+        try:
+            with zipfile.ZipFile(path) as archive:
+                yield archive
+        except KeyError as error:
+            raise InputError(f"{path}: not in the layout of {layout} ({error.args[0]}).") from error
+        except PermissionError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
 
 
 def small_array(archive: zipfile.ZipFile, key: str) -> np.ndarray:
@@ -64,13 +44,15 @@ def small_array(archive: zipfile.ZipFile, key: str) -> np.ndarray:
 def _checked_header(
     archive: zipfile.ZipFile, key: str, file: BinaryIO
 ) -> tuple[tuple[int, ...], bool, np.dtype]:
-    """As `header`, before memory is taken for the array.
+    """Shape, Fortran order and type in the header of a npy file, before memory is taken for the array.
 
     Raises:
         InputError: it is an array of Python objects.
         ValueError: it states more than the file can hold.
     """
-    shape, fortran, dtype = header(file)
+    old = np.lib.format.read_magic(file) == (1, 0)
+    read = np.lib.format.read_array_header_1_0 if old else np.lib.format.read_array_header_2_0
+    shape, fortran, dtype = read(file)
     if dtype.hasobject:
         raise InputError(
             f"{archive.filename}: {key} is an array of Python objects, which are never loaded, because a "
@@ -88,11 +70,8 @@ def large_array(path: Path, layout: str, key: str) -> np.ndarray:
     """A large array, read-only: mapped from the file where it is stored uncompressed there.
 
     A compressed one is read once per process, in blocks, so that it is in memory once.
-
-    Raises:
-        InputError: there is no such array, or the file is damaged.
     """
-    read_files.note([path])
+    note([path])
     with opened(path, layout) as archive, archive.open(f"{key}.npy") as file:
         shape, fortran, dtype = _checked_header(archive, key, file)
         info = archive.getinfo(f"{key}.npy")
@@ -132,11 +111,7 @@ def aligned(shape: tuple[int, ...], dtype: np.dtype | str = np.uint8) -> np.ndar
 
 
 def read_into(file: BinaryIO, array: np.ndarray) -> None:
-    """Fills a contiguous array with the next bytes of the file.
-
-    Raises:
-        EOFError: there are too few.
-    """
+    """Fills a contiguous array with the next bytes of the file; EOFError where there are too few."""
     rest = memoryview(array.reshape(-1).view(np.uint8))
     while rest:
         count = file.readinto(rest[:_BLOCK])

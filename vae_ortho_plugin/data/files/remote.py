@@ -6,12 +6,12 @@ import dataclasses
 import hashlib
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from http import HTTPStatus
 from pathlib import Path
 
 from vae_ortho_plugin.data.files.location import exists
-from vae_ortho_plugin.data.files.origin import has_hash
+from vae_ortho_plugin.data.files.read_files import has_hash
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import behind_links, publish
 from vae_ortho_plugin.files.locks import locked
@@ -30,10 +30,8 @@ class Remote:
     Attributes:
         path: where the file, or the folder of the unpacked files, belongs below the data root.
         urls: addresses, tried in this order.
-        known_hash: of the file at these addresses: a SHA-256, or "md5:..."; None where none is
-            published.
-        check: raises InputError unless what is at a path has the right content. It accepts the
-            same content in another compression, too.
+        known_hash: as for `has_hash`; None where none is published.
+        check: raises InputError unless what is at a path has the right content, in any compression.
         archive: where an archive is downloaded to, below the data root.
         unpack: makes `path` of the archive.
     """
@@ -50,11 +48,9 @@ class Remote:
 class Download:
     """What is downloaded for a data set.
 
+    Size, licence or terms, and its makers' homepage are texts for people.
+
     Attributes:
-        files: all of them.
-        size: for people.
-        licence: or the terms in its own words.
-        homepage: where its makers offer it.
         by_hand: what to do where the addresses fail, with {root} for the data root.
         names: the names in dlib of the data sets that need it.
     """
@@ -70,13 +66,11 @@ class Download:
 def fetch(remote: Remote, root: Path) -> None:
     """Downloads a file to its place below `root`, unless it is there and good.
 
-    What has arrived so far is in a file that ends in .part, which the next call resumes. The file
-    gets its name when it is complete and checked. An archive is then unpacked and deleted; one that
-    was there before stays.
+    What has arrived so far is in a file that ends in .part, which the next call resumes. The file gets
+    its name when it is complete and checked. An archive is then unpacked and deleted, unless it was there.
 
     Raises:
-        InputError: no address gave the right content (the message says what each gave), or
-            another process is downloading the file.
+        InputError: no address gave the right content, or another process is downloading the file.
     """
     target = behind_links(root / remote.path)
     if exists(target):
@@ -133,7 +127,14 @@ def _fetch(remote: Remote, target: Path) -> None:
 def _fetch_part(url: str, part: Path, remote: Remote) -> None:
     """Downloads from one address. A part of an earlier call that is wrong is downloaded anew."""
     resumed = part.exists()
-    _complete(url, part)
+    for attempt in range(_ATTEMPTS):
+        time.sleep(min(attempt, 2))
+        if _append(url, part):
+            break
+    else:
+        raise InputError(
+            f"the connection broke off {_ATTEMPTS} times; {part} keeps what has arrived."
+        )
     try:
         if remote.unpack is None:
             remote.check(part)
@@ -146,17 +147,11 @@ def _fetch_part(url: str, part: Path, remote: Remote) -> None:
         _fetch_part(url, part, remote)
 
 
-def _complete(url: str, part: Path) -> None:
-    for attempt in range(_ATTEMPTS):
-        time.sleep(min(attempt, 2))
-        if _append(url, part):
-            return
-    raise InputError(f"the connection broke off {_ATTEMPTS} times; {part} keeps what has arrived.")
-
-
 def _append(url: str, part: Path) -> bool:
     """Appends to `part` what it lacks of `url`; False where the connection broke."""
     import requests
+    from rich.console import Console
+    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
     from urllib3.exceptions import HTTPError
 
     size = part.stat().st_size if part.exists() else 0
@@ -172,26 +167,17 @@ def _append(url: str, part: Path) -> bool:
             size = 0
         length = response.headers.get("Content-Length")
         total = size + int(length) if length else None
-        with open(part, "ab" if size else "wb") as file, _progress(part.name, size, total) as show:
+        columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
+        terminal, quiet = Console(stderr=True), not sys.stderr.isatty()
+        with (
+            open(part, "ab" if size else "wb") as file,
+            Progress(*columns, console=terminal, disable=quiet) as progress,
+        ):
+            task = progress.add_task(part.name, total=total, completed=size)
             try:
                 for chunk in response.raw.stream(_CHUNK, decode_content=False):
                     file.write(chunk)
-                    show(len(chunk))
+                    progress.advance(task, len(chunk))
             except HTTPError:
                 return False
     return True
-
-
-@contextlib.contextmanager
-def _progress(name: str, size: int, total: int | None) -> Iterator:
-    """Within: a function that counts bytes, with a bar in a terminal and nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield lambda count: None
-        return
-    from rich.console import Console
-    from rich.progress import BarColumn, DownloadColumn, Progress, TimeRemainingColumn
-
-    columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
-    with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task(name, total=total, completed=size)
-        yield lambda count: progress.advance(task, count)

@@ -1,43 +1,43 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files that are packed: arrays in gzip files are read, archives are unpacked."""
 
-import contextlib
 import gzip
 import math
 import shutil
 import tarfile
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 from typing import BinaryIO
 
 import numpy as np
 
+from vae_ortho_plugin.data.files.location import reading
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import written_beside
 
 # Deflate, of gzip and zip files, packs at most this number of bytes into one.
 MOST_PER_BYTE = 1032
 _GZIP_MAGIC = b"\x1f\x8b"
+_DAMAGED = (EOFError, gzip.BadGzipFile, tarfile.TarError, zlib.error)
 
 
 def read_array(
-    path: str | Path, header: Callable[[BinaryIO], tuple[np.dtype, tuple[int, ...]]]
+    path: Path, header: Callable[[BinaryIO], tuple[np.dtype, tuple[int, ...]]]
 ) -> np.ndarray:
-    """The array in a file of a header and numbers; its content tells whether gzip has packed it.
+    """The array in a file of numbers after a header, whose type and shape `header` reads.
 
-    A plain file is mapped into memory. A packed one takes no more memory than it can hold,
-    whatever its header states.
+    A plain file is mapped into memory. One that gzip has packed, as its content tells, takes no more memory
+    than it can hold, whatever its header states.
 
-    Args:
-        path: of the file.
-        header: reads type and shape; its InputError names the path.
+    Raises:
+        InputError: the file is missing, damaged, or not as long as its header states.
     """
-    path = Path(path)
     try:
         with open(path, "rb") as file:
             packed = file.read(2) == _GZIP_MAGIC
-        with _reading(path, "gzip"), (gzip.open if packed else open)(path, "rb") as file:
+        with _whole(path, "gzip"), (gzip.open if packed else open)(path, "rb") as file:
             dtype, shape = header(file)
             begin, size = file.tell(), math.prod(shape) * dtype.itemsize
             most = path.stat().st_size * MOST_PER_BYTE
@@ -59,13 +59,13 @@ def read_array(
 
 def gunzip(archive: Path, target: Path) -> None:
     """Makes the file `target` of a gzip file."""
-    with _reading(archive, "gzip"), gzip.open(archive) as source:
+    with _whole(archive, "gzip"), gzip.open(archive) as source:
         _write(source, target)
 
 
 def cars3d(archive: Path, folder: Path) -> None:
     """Puts the files data/cars/*.mat of the tar file into `folder`; others stay in the archive."""
-    with _reading(archive, "tar"), tarfile.open(archive) as tar:
+    with _whole(archive, "tar"), tarfile.open(archive) as tar:
         for member in tar:
             path = PurePosixPath(member.name)
             if member.isfile() and path.suffix == ".mat" and path.parent.name == "cars":
@@ -78,10 +78,5 @@ def _write(source: BinaryIO, target: Path) -> None:
         shutil.copyfileobj(source, file)
 
 
-@contextlib.contextmanager
-def _reading(path: Path, kind: str) -> Iterator[None]:
-    """Within: the errors of a damaged file of this kind become InputError."""
-    try:
-        yield
-    except (EOFError, gzip.BadGzipFile, tarfile.TarError, zlib.error) as error:
-        raise InputError(f"{path}: damaged or truncated {kind} file ({error}).") from error
+def _whole(path: Path, kind: str) -> AbstractContextManager[None]:
+    return reading(path, f"damaged or truncated {kind} file", *_DAMAGED)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin.data.sampling.factor_column import factor_column, is_number
+from vae_ortho_plugin.data.sampling.factor_table import factor_column, is_number
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.shared.arrays import as_array
@@ -22,17 +22,15 @@ class Binning:
     A column of at most NUM_STEPS different values, of names or of dates has a class for each value. A
     longer column of numbers has NUM_STEPS steps of equal width between its least and largest one.
 
+    Args:
+        columns: [points] for each factor, as `factor_column` returns it.
+        categorical: which columns hold names, whatever they look like.
+
     Attributes:
         num_values: number of classes of each column.
     """
 
     def __init__(self, columns: Sequence[np.ndarray], categorical: list[bool]):
-        """Finds the classes.
-
-        Args:
-            columns: [points] for each factor, as `factor_column` returns it.
-            categorical: which columns hold names, whatever they look like.
-        """
         self._values = [np.unique(column) for column in columns]
         self._categorical = categorical
         self._binned = [
@@ -95,11 +93,49 @@ def _above(values: np.ndarray, least: np.generic) -> np.ndarray:
     return values.astype(np.float64) - np.float64(least)
 
 
-class _OwnData:
-    """A user's data set as dlib calls it, its factors checked; all else is its own."""
+class PointsByClass:
+    """Finds points by their class numbers [points, factors], however many combinations there could be."""
 
-    def __init__(self, data: GroundTruthData, name: str):
-        self._data, self._name = data, name
+    def __init__(self, classes: np.ndarray):
+        keys = _keys(classes)
+        self._order = np.argsort(keys, kind="stable")
+        self._keys = keys[self._order]
+
+    def has(self, wanted: np.ndarray) -> np.ndarray:
+        """Whether there is a point with each of the wanted rows [n, factors]: boolean [n]."""
+        first, last = self._range(wanted)
+        return first < last
+
+    def draw(self, wanted: np.ndarray, random_state: np.random.RandomState) -> np.ndarray:
+        """For each wanted row [n, factors], which is there, a random one of the points that have it."""
+        first, last = self._range(wanted)
+        share = random_state.random_sample(len(wanted))
+        return self._order[first + (share * (last - first)).astype(int)]
+
+    def _range(self, wanted: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        keys = _keys(np.asarray(wanted))
+        return np.searchsorted(self._keys, keys, "left"), np.searchsorted(self._keys, keys, "right")
+
+
+def _keys(classes: np.ndarray) -> np.ndarray:
+    """The bytes of each row; one number for each combination would overflow with many factors."""
+    rows = np.ascontiguousarray(classes, np.int64)
+    return rows.view(f"V{rows.itemsize * rows.shape[1]}")[:, 0]
+
+
+class _OwnData:
+    """A user's data set as dlib calls it: its factors are checked, and numbers on a scale are class numbers.
+
+    `sample_unbinned` gives the factors as the data set has them; all else is the data set's own.
+    """
+
+    def __init__(self, data: GroundTruthData, name: str, on_a_scale: bool):
+        self._data, self._name, self._binning = data, name, None
+        self.observation_shape = list(data.observation_shape)  # dlib adds it to lists
+        if on_a_scale:
+            columns = self._columns(data.sample_factors(_SAMPLE, np.random.RandomState(0)))
+            kinds = getattr(data, "factor_kinds", ["continuous"] * len(columns))
+            self._binning = Binning(columns, [kind == "categorical" for kind in kinds])
 
     def __getattr__(self, name: str):
         if name.startswith("_"):
@@ -108,29 +144,40 @@ class _OwnData:
 
     @property
     def factors_num_values(self) -> list[int]:
-        return list(self._data.factors_num_values)
-
-    @property
-    def observation_shape(self) -> list[int]:
-        return list(self._data.observation_shape)
+        return self._binning.num_values if self._binning else list(self._data.factors_num_values)
 
     def sample_factors(self, num: int, random_state: np.random.RandomState) -> np.ndarray:
-        return self._checked(self._data.sample_factors(num, random_state))
+        return self._classes(self._data.sample_factors(num, random_state))
+
+    def sample_observations_from_factors(
+        self, factors: np.ndarray, random_state: np.random.RandomState
+    ) -> np.ndarray:
+        """Observations of class numbers, or of floating-point factors as they are."""
+        if self._binning and np.issubdtype(np.asarray(factors).dtype, np.integer):
+            factors = self._binning.draw(factors, random_state)
+        return self._data.sample_observations_from_factors(factors, random_state)
 
     def sample(
         self, num: int, random_state: np.random.RandomState
     ) -> tuple[np.ndarray, np.ndarray]:
         factors, observations = self._data.sample(num, random_state)
-        return self._checked(factors), observations
+        return self._classes(factors), observations
 
-    def _checked(self, factors: object) -> np.ndarray:
-        """Factors as the data set returned them; InputError unless they are `_columns`."""
-        if self.num_factors:
-            self._columns(factors)
-        return np.asarray(factors)
+    def sample_unbinned(
+        self, num: int, random_state: np.random.RandomState
+    ) -> tuple[np.ndarray, np.ndarray]:
+        factors, observations = self._data.sample(num, random_state)
+        self._columns(factors)
+        return np.asarray(factors), observations
+
+    def _classes(self, factors: object) -> np.ndarray:
+        columns = self._columns(factors)
+        return self._binning.classes(columns) if self._binning else np.asarray(factors)
 
     def _columns(self, factors: object) -> list[np.ndarray]:
         """The factors of the data set, a column each."""
+        if not self.num_factors:
+            return []
         where = f"The data set {self._name}: factors"
         table = as_array(where, factors)
         if table.ndim != 2 or table.shape[1] != self.num_factors:
@@ -141,53 +188,8 @@ class _OwnData:
         return [factor_column(column, f"{where}[:, {k}]") for k, column in enumerate(table.T)]
 
 
-class BinnedFactors(_OwnData):
-    """A user's data set whose factors are numbers on a scale.
-
-    Towards dlib its factors are class numbers; `sample_unbinned` gives the numbers.
-    """
-
-    def __init__(self, data: GroundTruthData, name: str):
-        super().__init__(data, name)
-        columns = self._columns(data.sample_factors(_SAMPLE, np.random.RandomState(0)))
-        kinds = getattr(data, "factor_kinds", ["continuous"] * len(columns))
-        self._binning = Binning(columns, [kind == "categorical" for kind in kinds])
-
-    @property
-    def factors_num_values(self) -> list[int]:
-        return self._binning.num_values
-
-    def sample_factors(self, num: int, random_state: np.random.RandomState) -> np.ndarray:
-        return self._binning.classes(self._columns(self._data.sample_factors(num, random_state)))
-
-    def sample_observations_from_factors(
-        self, factors: np.ndarray, random_state: np.random.RandomState
-    ) -> np.ndarray:
-        """Observations of class numbers, or of floating-point factors as they are."""
-        factors = np.asarray(factors)
-        if np.issubdtype(factors.dtype, np.integer):
-            factors = self._binning.draw(factors, random_state)
-        return self._data.sample_observations_from_factors(factors, random_state)
-
-    def sample(
-        self, num: int, random_state: np.random.RandomState
-    ) -> tuple[np.ndarray, np.ndarray]:
-        factors, observations = self._data.sample(num, random_state)
-        return self._binning.classes(self._columns(factors)), observations
-
-    def sample_unbinned(
-        self, num: int, random_state: np.random.RandomState
-    ) -> tuple[np.ndarray, np.ndarray]:
-        """Factors as the data set has them, and their observations."""
-        return super().sample(num, random_state)
-
-
 def as_dlib_needs(data: object, name: str) -> GroundTruthData:
-    """A user's data set, with class numbers for factors.
-
-    Args:
-        data: what the user's function returned.
-        name: of the data set, for the error message.
+    """What a user's function returned as the data set `name`, with class numbers for factors.
 
     Raises:
         InputError: it lacks what dlib's GroundTruthData has, or its factors are no table of numbers,
@@ -208,8 +210,6 @@ def as_dlib_needs(data: object, name: str) -> GroundTruthData:
     classes = not data.num_factors or np.issubdtype(
         np.asarray(data.sample_factors(2, np.random.RandomState(0))).dtype, np.integer
     )
-    if not classes and not hasattr(data, "split"):
-        return BinnedFactors(data, name)
-    # dlib adds the shape to lists.
-    plain = classes and isinstance(data.observation_shape, list)
-    return data if plain else _OwnData(data, name)
+    if classes and isinstance(data.observation_shape, list):
+        return data
+    return _OwnData(data, name, on_a_scale=not classes and not hasattr(data, "split"))

@@ -8,7 +8,7 @@ circle (angles, the hues of Shapes3D). It is categorical if its values are names
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin.data.sampling.numbered import dlib_name
+from vae_ortho_plugin.data.sampling.resident import dlib_name
 from vae_ortho_plugin.errors import InputError
 
 _SAMPLE = 10_000
@@ -32,9 +32,7 @@ _DLIB_FACTORS = {
 def named_kinds(data: GroundTruthData, measure: str = "comparison with them") -> dict[str, str]:
     """Name and kind ("continuous" or "categorical") of each factor, in the order of the columns.
 
-    Args:
-        data: the data set. A user's own has the attributes factor_names and factor_kinds, lists of strings.
-        measure: name of the measure that asks, for the message.
+    A user's own data set has the attributes factor_names and factor_kinds, lists of strings.
 
     Raises:
         InputError: the data have no generating factors, or their kinds are unknown.
@@ -60,16 +58,7 @@ def named_kinds(data: GroundTruthData, measure: str = "comparison with them") ->
 
 
 def need_factors(data: GroundTruthData, measure: str, least: int = 1) -> None:
-    """Checks that a data set has the generating factors that a measure compares latents with.
-
-    Args:
-        data: the data set.
-        measure: name of the measure, for the message.
-        least: number of factors that it needs.
-
-    Raises:
-        InputError: the data have fewer.
-    """
+    """Raises InputError unless a data set has as many generating factors as a measure needs."""
     if data.num_factors == 0:
         raise InputError(
             f"The data set {type(data).__name__} has no generating factors, so there is no "
@@ -83,14 +72,9 @@ def need_factors(data: GroundTruthData, measure: str, least: int = 1) -> None:
 
 
 def need_varying_factors(data: GroundTruthData, measure: str) -> None:
-    """Checks that each factor of a data set has at least two values.
+    """Raises InputError if a factor is constant, for a measure that predicts it or divides by its variance.
 
-    Args:
-        data: the data set; its sample is drawn with a random state of its own.
-        measure: name of the measure that predicts or divides by what a factor varies, for the message.
-
-    Raises:
-        InputError: a factor is constant.
+    The sample is drawn with a random state of its own.
     """
     sample = np.asarray(data.sample_factors(_SAMPLE, np.random.RandomState(0)))
     constant = np.flatnonzero((sample == sample[0]).all(axis=0))

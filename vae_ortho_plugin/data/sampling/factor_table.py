@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from vae_ortho_plugin.data.sampling.factor_column import factor_column, is_number
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.shared.arrays import as_array
+from vae_ortho_plugin.measures.shared.arrays import as_array, element, float_array
 from vae_ortho_plugin.measures.shared.factors import KINDS
+
+_REAL = "biuf"
+_TEXT = "US"
+_DATES = "mM"
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -18,7 +21,7 @@ class FactorTable:
 
     Attributes:
         columns: [points] for each factor, as `factor_column` returns it; numbers where it is continuous.
-        names: of each factor.
+        names: of the factors.
         kinds: "continuous" or "categorical" for each factor.
     """
 
@@ -143,3 +146,36 @@ def _numbers(column: np.ndarray, name: str) -> np.ndarray:
             f"{name} cannot be continuous: a value of it is no number ({error}). A factor of names or dates "
             "is categorical."
         ) from error
+
+
+def factor_column(values: object, name: str) -> np.ndarray:
+    """The values of a factor: an array [points] of real numbers, booleans, strings or dates.
+
+    Raises:
+        InputError: they have another shape or type, are of mixed types, or one is not finite (NaN, an
+            infinity, NaT); names them as `name`, such as "factors[:, 2]".
+    """
+    column = as_array(name, values)
+    if column.dtype.kind in "OT":
+        entries = column.tolist()
+        column = as_array(name, entries)
+        if column.dtype.kind in _TEXT and not all(isinstance(e, (str, bytes)) for e in entries):
+            other = next(e for e in entries if not isinstance(e, (str, bytes)))
+            raise InputError(f"{name} has strings and {other!r}; one factor is of one type.")
+    kind = column.dtype.kind
+    if column.ndim != 1 or kind not in _REAL + _TEXT + _DATES:
+        raise InputError(
+            f"{name} is an array of the type {column.dtype} and the shape {column.shape}; each factor is "
+            "one column of real numbers, booleans, strings or dates."
+        )
+    if kind == "f":
+        float_array(name, column)
+    elif kind in _DATES and np.isnat(column).any():
+        place = element(name, (int(np.isnat(column).argmax()),))
+        raise InputError(f"{place} is NaT; every value must be known.")
+    return column
+
+
+def is_number(column: np.ndarray) -> bool:
+    """Whether the values of a factor are numbers or booleans, which may lie on a scale."""
+    return column.dtype.kind in _REAL

@@ -6,7 +6,7 @@ from typing import ClassVar
 import numpy as np
 from disentanglement_lib.data.ground_truth import ground_truth_data
 
-from vae_ortho_plugin.data.sampling.factor_column import factor_column
+from vae_ortho_plugin.data.sampling.factor_table import factor_column
 from vae_ortho_plugin.errors import InputError
 
 SPLITS = ("train", "validation", "test")
@@ -15,17 +15,19 @@ SPLITS = ("train", "validation", "test")
 class SplitGroundTruthData(ground_truth_data.GroundTruthData):
     """A dlib data set in memory: 80 % training, 10 % validation and 10 % test points.
 
-    dlib's sampling methods draw training points, with replacement. This class is for data without
-    generating factors; subclasses with factors override the methods that use factors.
+    dlib's sampling methods draw training points, with replacement. Subclasses with generating factors
+    override the methods that use factors.
 
     Attributes:
         factor_names: one name per generating factor.
         factor_kinds: 'continuous' or 'categorical' per factor.
+        factors_num_values: numbers of the classes of the factors that dlib sees.
         observation_shape: [height, width, channels].
     """
 
     factor_names: ClassVar[list[str]] = []
     factor_kinds: ClassVar[list[str]] = []
+    factors_num_values: ClassVar[list[int]] = []
 
     def __init__(
         self,
@@ -46,14 +48,13 @@ class SplitGroundTruthData(ground_truth_data.GroundTruthData):
             InputError: too few points, or factors that are not finite.
         """
         num_points = len(observations)
-        if sizes is None:
-            sizes = (num_points * 8 // 10, num_points // 10)
-            if num_points < 10:
-                raise InputError(
-                    f"{num_points} points cannot be split into 80 % training, 10 % validation and "
-                    "10 % test points; at least 10 are needed."
-                )
-        bounds = [0, sizes[0], sizes[0] + sizes[1], num_points]
+        if sizes is None and num_points < 10:
+            raise InputError(
+                f"{num_points} points cannot be split into 80 % training, 10 % validation and "
+                "10 % test points; at least 10 are needed."
+            )
+        train, validation, *_ = sizes or (num_points * 8 // 10, num_points // 10)
+        bounds = [0, train, train + validation, num_points]
         self._slices = {name: slice(*bounds[i : i + 2]) for i, name in enumerate(SPLITS)}
         self._observations = observations
         self._factors = np.zeros((num_points, 0)) if factors is None else factors
@@ -64,10 +65,6 @@ class SplitGroundTruthData(ground_truth_data.GroundTruthData):
     @property
     def num_factors(self) -> int:
         return len(self.factor_names)
-
-    @property
-    def factors_num_values(self) -> list[int]:
-        return []
 
     @property
     def observation_shape(self) -> list[int]:

@@ -7,7 +7,7 @@ import os
 import shutil
 import types
 
-from vae_ortho_plugin.data.files.origin import origin
+from vae_ortho_plugin.data.files.read_files import origin
 from vae_ortho_plugin.dlib import import_path, json_values
 from vae_ortho_plugin.dlib.steps import data_set
 from vae_ortho_plugin.engine import progress
