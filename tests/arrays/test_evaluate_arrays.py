@@ -1,12 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""vae_ortho_evaluate: the values of metrics on bare arrays."""
+"""evaluate and vae_ortho_evaluate: the values of metrics on bare arrays."""
 
 import json
-import math
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import gin
@@ -16,26 +13,11 @@ from array_support import SHORT, SIZES, files, grid  # noqa: F401
 from disentanglement_lib.data.ground_truth import ground_truth_data
 from disentanglement_lib.evaluation.metrics import mig, sap_score
 
-from vae_ortho_plugin import disentanglement_score, infomec, mcc
+from vae_ortho_plugin import evaluate, infomec, mcc
 from vae_ortho_plugin.arrays import command, reading
+from vae_ortho_plugin.arrays.names import METRICS, OF_JACOBIANS
 from vae_ortho_plugin.arrays.point_table import PointTable
 from vae_ortho_plugin.data.sampling.factor_table import factor_table
-
-ALL_OF_DLIB = [
-    "beta_vae",
-    "dci",
-    "downstream_task",
-    "factor_vae",
-    "fairness",
-    "irs",
-    "mig",
-    "modularity",
-    "reduced_downstream_task",
-    "sap",
-    "strong_downstream_task",
-    "unified_scores",
-    "unsupervised",
-]
 
 
 class GridData(ground_truth_data.GroundTruthData):
@@ -51,54 +33,41 @@ class GridData(ground_truth_data.GroundTruthData):
         return factors
 
 
-def mixed_latents(factors, seed=0):
+def mixed_latents(factors):
     """Latents that each see two factors, and a continuous function of them."""
     weights = np.array([[1.0, 0.4, 0.0], [0.2, 1.0, 0.3], [0.1, 0.0, 1.0]])
     return np.tanh(factors @ weights / 2)
 
 
-def test_a_perfect_representation_has_the_best_values(files):
-    factors = grid()
-    files.save(z=factors.astype(float), w=factors)
-    metrics = files.metrics(
-        "--metrics", "mig", "dci", "sap", "modularity", "disentanglement_score", "beta_vae",
-        "factor_vae", "--gin-bindings", *SHORT,
-    )  # fmt: skip
-    assert metrics["mig"]["discrete_mig"] == pytest.approx(1, abs=1e-9)
-    assert metrics["dci"]["disentanglement"] == pytest.approx(1, abs=1e-6)
-    assert metrics["dci"]["completeness"] == pytest.approx(1, abs=1e-6)
-    assert metrics["dci"]["informativeness_test"] == 1
-    assert metrics["modularity_explicitness"]["modularity_score"] == pytest.approx(1, abs=1e-4)
+def noise(*shape):
+    return np.random.default_rng(0).normal(size=shape)
+
+
+def test_a_perfect_representation_has_the_best_values():
+    metrics = ["mig", "dci", "sap", "modularity", "disentanglement_score", "beta_vae", "factor_vae"]
+    found = evaluate(grid().astype(float), grid(), metrics=metrics, gin_bindings=SHORT)
+    assert found["mig"]["discrete_mig"] == pytest.approx(1, abs=1e-9)
+    assert found["dci"]["disentanglement"] == pytest.approx(1, abs=1e-6)
+    assert found["dci"]["completeness"] == pytest.approx(1, abs=1e-6)
+    assert found["dci"]["informativeness_test"] == 1
+    assert found["modularity"]["modularity_score"] == pytest.approx(1, abs=1e-4)
     # By chance, another latent predicts a factor a little better than the constant.
-    assert metrics["disentanglement_score"]["headroom_score"] > 0.9
-    assert metrics["beta_vae_sklearn"]["eval_accuracy"] == 1
-    assert metrics["factor_vae_score"]["eval_accuracy"] == 1
+    assert found["disentanglement_score"]["headroom_score"] > 0.9
+    assert found["beta_vae"]["eval_accuracy"] == found["factor_vae"]["eval_accuracy"] == 1
 
 
-def test_the_order_of_latents_and_of_points_changes_nothing(files):
+def test_noise_has_values_near_zero():
+    found = evaluate(noise(2400, 4), grid(100), metrics=["mig", "disentanglement_score"])
+    assert abs(found["mig"]["discrete_mig"]) < 0.02
+    assert found["disentanglement_score"]["disentanglement_score"] < 0.1
+
+
+def test_mig_is_that_of_dlib_on_the_same_data_set_whatever_the_order_of_latents_and_points():
     factors = grid()
-    rows = np.random.default_rng(1).permutation(len(factors))
-    latents = mixed_latents(factors)
-    files.save(z=latents, w=factors, z2=latents[rows][:, [2, 0, 1]], w2=factors[rows])
-    first = files.metrics("--metrics", "mig")
-    second = files.metrics("--metrics", "mig", latents="z2", factors="w2")
-    assert 0 < first["mig"]["discrete_mig"] < 1
-    assert second["mig"]["discrete_mig"] == pytest.approx(first["mig"]["discrete_mig"], abs=1e-12)
-
-
-def test_noise_has_values_near_zero(files):
-    factors = grid(100)
-    files.save(z=np.random.default_rng(0).normal(size=(len(factors), 4)), w=factors)
-    metrics = files.metrics("--metrics", "mig", "dci", "disentanglement_score")
-    assert abs(metrics["mig"]["discrete_mig"]) < 0.02
-    assert metrics["dci"]["disentanglement"] < 0.1
-    assert metrics["disentanglement_score"]["disentanglement_score"] < 0.1
-
-
-def test_mig_is_that_of_dlib_on_the_same_data_set(files):
-    factors = grid()
-    files.save(z=mixed_latents(factors), w=factors)
-    ours = files.metrics("--metrics", "mig")["mig"]["discrete_mig"]
+    latents, rows = mixed_latents(factors), np.random.default_rng(1).permutation(len(factors))
+    ours = evaluate(latents, factors, metrics="mig")["mig"]["discrete_mig"]
+    turned = evaluate(latents[rows][:, [2, 0, 1]], factors[rows], metrics="mig")
+    assert turned["mig"]["discrete_mig"] == pytest.approx(ours, abs=1e-12)
     with gin.unlock_config():
         gin.parse_config(
             "discretizer.discretizer_fn = @histogram_discretizer\ndiscretizer.num_bins = 20"
@@ -111,34 +80,19 @@ def test_mig_is_that_of_dlib_on_the_same_data_set(files):
     assert ours == pytest.approx(theirs, abs=0.01)
 
 
-def test_sap_of_continuous_factors_is_that_of_dlib_on_the_numbers_themselves(files):
+def test_sap_of_continuous_factors_is_that_of_dlib_on_the_numbers_themselves():
     factors = np.random.default_rng(0).uniform(size=(3000, 3))
     latents = mixed_latents(factors)
-    files.save(z=latents, w=factors)
-    ours = files.metrics(
-        "--metrics", "sap", "--gin-bindings", "sap_score.continuous_factors = True",
-    )["sap_score"]["SAP_score"]  # fmt: skip
+    binding = "sap_score.continuous_factors = True"
+    ours = evaluate(latents, factors, metrics="sap", gin_bindings=binding)["sap"]["SAP_score"]
     matrix = sap_score.compute_score_matrix(latents.T, factors.T, None, None, True)
     assert ours == pytest.approx(sap_score.compute_avg_diff_top_two(matrix), abs=0.02)
 
 
-def test_the_disentanglement_score_is_that_of_the_function_on_the_same_points(files):
-    factors = np.random.default_rng(0).uniform(size=(2000, 3))
+def test_mcc_and_infomec_are_those_of_the_functions_on_the_same_points():
+    factors, kinds = grid(), ["categorical", "continuous", "continuous"]
     latents = mixed_latents(factors)
-    files.save(z=latents, w=factors)
-    ours = files.metrics("--metrics", "disentanglement_score")["disentanglement_score"]
-    theirs = disentanglement_score(latents, factors, ["continuous"] * 3)
-    # The points are in another order, and so is the random 20 %.
-    assert ours["disentanglement_score"] == pytest.approx(theirs.score, abs=0.03)
-    assert ours["num_points"] == 2000
-
-
-def test_mcc_and_infomec_are_those_of_the_functions_on_the_same_points(files):
-    factors = grid()
-    latents = mixed_latents(factors)
-    files.save(z=latents, w=factors)
-    kinds = ["categorical", *["continuous"] * (factors.shape[1] - 1)]
-    ours = files.metrics("--metrics", "mcc", "infomec", "--factor-kinds", *kinds)
+    ours = evaluate(latents, factors, metrics=["mcc", "infomec"], factor_kinds=kinds)
     # The points are in another order.
     assert ours["mcc"]["mcc"] == pytest.approx(mcc(latents, factors[:, 1:]).mean, rel=1e-9)
     explicit = infomec(latents, factors, kinds).infoe
@@ -155,23 +109,12 @@ def test_continuous_factors_are_binned_and_the_result_says_how(files):
         "--metrics", "mig", "--factor-kinds", "continuous,continuous,categorical",
         "--factor-names", "scale", "angle", "object",
     )  # fmt: skip
-    assert result["factors"] == [
-        {
-            "name": "scale",
-            "kind": "continuous",
-            "in_dlibs_metrics": "2 classes, one for each value",
-        },
-        {
-            "name": "angle",
-            "kind": "continuous",
-            "in_dlibs_metrics": "20 steps of equal width from 0 to 2",
-        },
-        {
-            "name": "object",
-            "kind": "categorical",
-            "in_dlibs_metrics": "30 classes, one for each value",
-        },
+    assert [list(factor.values()) for factor in result["factors"]] == [
+        ["scale", "continuous", "2 classes, one for each value"],
+        ["angle", "continuous", "20 steps of equal width from 0 to 2"],
+        ["object", "categorical", "30 classes, one for each value"],
     ]
+    assert list(result["factors"][0]) == ["name", "kind", "in_dlibs_metrics"]
     assert result["settings"]["mig.num_train"] == 500
     assert result["settings"]["discretizer.num_bins"] == 20
 
@@ -194,121 +137,74 @@ def test_factors_may_be_strings(files):
     assert metrics["disentanglement_score"]["disentanglement_score"] == 1
 
 
-@pytest.mark.long
-def test_every_metric_of_dlib_works_on_a_table_with_all_combinations(files):
-    factors = grid(10)
-    files.save(z=mixed_latents(factors), w=factors)
-    short = [
-        *SHORT,
-        "fairness.num_test_points_per_class = 20",
-        "strong_downstream_task.n_experiment = 1",
-    ]
-    status, result, errors = files.run("--metrics", *ALL_OF_DLIB, "--gin-bindings", *short)
-    assert status == 0, errors
-    assert len(result["metrics"]) == len(ALL_OF_DLIB)
-    for name, values in result["metrics"].items():
-        assert values, name
-        assert all(math.isfinite(value) for value in values.values()), name
-    assert result["points_of"]["fairness"] == "points of each combination of classes"
-
-
-def test_metrics_that_keep_a_factor_match_points_where_combinations_are_missing(files):
+def test_metrics_that_keep_a_factor_match_points_where_combinations_are_missing():
     # 20 steps of three factors are 8,000 combinations.
     factors = np.random.default_rng(0).uniform(size=(1000, 3))
-    files.save(z=factors, w=factors, noise=np.random.default_rng(1).normal(size=(1000, 3)))
-    words = ["--metrics", "beta_vae", "factor_vae", "--gin-bindings", *SHORT]
-    status, result, _ = files.run(*words)
-    assert "as in the table" in result["points_of"]["beta_vae_sklearn"]
-    assert status == 0
-    assert result["metrics"]["beta_vae_sklearn"]["eval_accuracy"] > 0.95
-    assert result["metrics"]["factor_vae_score"]["eval_accuracy"] > 0.95
-    noise = files.metrics(*words, latents="noise")
-    assert noise["beta_vae_sklearn"]["eval_accuracy"] < 0.5
-    assert noise["factor_vae_score"]["eval_accuracy"] < 0.5
+    metrics = ["beta_vae", "factor_vae"]
+    known = evaluate(factors, factors, metrics=metrics, gin_bindings=SHORT)
+    unknown = evaluate(noise(1000, 3), factors, metrics=metrics, gin_bindings=SHORT)
+    assert "as in the table" in known.about["points_of"]["beta_vae_sklearn"]
+    for metric in metrics:
+        assert known[metric]["eval_accuracy"] > 0.95
+        assert unknown[metric]["eval_accuracy"] < 0.5
 
 
-def test_unsupervised_metrics_need_no_factors(files):
-    files.save(z=np.random.default_rng(0).normal(size=(1000, 3)))
-    values = files.metrics("--metrics", "unsupervised", factors=None)["unsupervised_metrics"]
-    assert 0 <= values["gaussian_total_correlation"] < 0.01
-
-
-def test_training_and_test_points_of_a_metric_differ(files):
+def test_training_and_test_points_of_a_metric_differ():
     # Each point is a class of its own: a predictor of unseen points is wrong at all of them.
-    files.save(z=np.random.default_rng(0).normal(size=(60, 2)), w=np.arange(60))
-    values = files.metrics(
-        "--metrics", "downstream_task", "--gin-bindings",
-        "predictor.predictor_fn = @gradient_boosting_classifier",
-        "downstream_task.num_train = [20, 40]", "downstream_task.num_test = 20",
-    )["downstream_task"]  # fmt: skip
-    assert values["40:mean_train_accuracy"] == 1
-    assert values["20:mean_test_accuracy"] == values["40:mean_test_accuracy"] == 0
+    sizes = ["downstream_task.num_train = [8, 16]", "downstream_task.num_test = 8"]
+    found = evaluate(noise(24, 2), np.arange(24), metrics="downstream_task", gin_bindings=sizes)
+    values = found["downstream_task"]
+    assert values["16:mean_train_accuracy"] == 1
+    assert values["8:mean_test_accuracy"] == values["16:mean_test_accuracy"] == 0
 
 
 @pytest.mark.long
-def test_the_same_command_gives_the_same_numbers(files):
-    factors = grid(5)
-    latents = mixed_latents(factors) + 0.3 * np.random.default_rng(0).normal(size=factors.shape)
-    files.save(z=latents, w=factors)
-    words = ["--metrics", "dci", "strong_downstream_task", "--seed"]
-    short = ["--gin-bindings", "strong_downstream_task.n_experiment = 1"]
-    assert files.metrics(*words, "1", *short) == files.metrics(*words, "1", *short)
-    assert files.metrics(*words, "1", *short) != files.metrics(*words, "2", *short)
+def test_the_same_call_gives_the_same_numbers():
+    latents = mixed_latents(grid(5)) + 0.3 * noise(120, 3)
+    metrics, short = ["dci", "strong_downstream_task"], "strong_downstream_task.n_experiment = 1"
+    first, again, other = (
+        evaluate(latents, grid(5), metrics=metrics, seed=seed, gin_bindings=short).metrics
+        for seed in (1, 1, 2)
+    )
+    assert first == again != other
 
 
-def test_a_value_that_is_not_finite_is_null_and_said(files):
+def test_unsupervised_metrics_need_no_factors_and_a_value_that_is_not_finite_is_null_and_said(
+    files,
+):
+    files.save(z=noise(1000, 3), constant=noise(100, 3) * [1, 1, 0])
+    values = files.metrics("--metrics", "unsupervised", factors=None)["unsupervised_metrics"]
+    assert 0 <= values["gaussian_total_correlation"] < 0.01
     # The logarithm of a constant latent's variance.
-    latents = np.random.default_rng(0).normal(size=(100, 3)) * [1, 1, 0]
-    files.save(z=latents)
-    status, result, errors = files.run("--metrics", "unsupervised", factors=None)
+    found = files.run("--metrics", "unsupervised", latents="constant", factors=None)
+    status, result, errors = found
     assert status == 0
     assert result["metrics"]["unsupervised_metrics"]["gaussian_total_correlation"] is None
     assert "gaussian_total_correlation is nan and is saved as null" in errors
-
-
-def test_a_metric_that_fails_leaves_the_others_their_results(files):
-    # A class of one point cannot be among the training and the test points. scikit-learn would score the
-    # columns of other classes.
-    factors = grid()
-    factors[0, 0] = 9
-    files.save(z=factors.astype(float), w=factors)
-    status, result, errors = files.run("--metrics", "modularity", "mig")
-    assert status == 1
-    assert result["metrics"]["mig"]["discrete_mig"] > 0.9
-    message = result["errors"]["modularity_explicitness"]
-    assert "1 of the 5 classes of 'factor 0'" in message
-    assert "vae_ortho_evaluate: modularity_explicitness: " in errors and "Traceback" not in errors
 
 
 def test_an_error_inside_a_metric_is_one_message(files):
     # The two training points have the class 0, which a classifier refuses.
     factors = np.zeros((20, 2), int)
     factors[0] = 1
-    files.save(z=np.random.default_rng(0).normal(size=(20, 2)), w=factors)
+    files.save(z=noise(20, 2), w=factors)
     words = ["--metrics", "sap", "--gin-bindings", "sap_score.num_train = 2"]
     status, result, errors = files.run(*words)
     assert status == 1
     assert result["errors"]["sap_score"].startswith("ValueError: ")
+    assert errors.startswith("vae_ortho_evaluate: sap_score: ValueError: ")
     assert "take more points" in errors and "Traceback" not in errors
 
 
-def test_the_command_writes_a_file_from_npz_files(tmp_path):
-    factors = grid()
-    np.savez(tmp_path / "all.npz", latents=factors.astype(float), factors=factors, other=[1])
-    output = tmp_path / "new" / "result.json"
-    done = subprocess.run(
-        [
-            sys.executable, "-c",
-            "import sys; from vae_ortho_plugin.dlib.console_scripts import evaluate; sys.exit(evaluate())",
-            "--latents", "all.npz", "--factors", "all.npz", "--metrics", "mig", "--output", output,
-        ],
-        capture_output=True, text=True, cwd=tmp_path, check=False,
-    )  # fmt: skip
-    assert done.returncode == 0, done.stderr
-    assert done.stdout == ""
-    result = json.loads(output.read_text())
+def test_the_command_writes_a_file_from_npz_files(tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    np.savez("all.npz", latents=grid().astype(float), factors=grid(), other=[1])
+    words = ["--latents", "all.npz", "--factors", "all.npz", "--metrics", "mig"]
+    assert command.main([*words, "--output", "new/result.json"]) == 0
+    assert capsys.readouterr().out == ""
+    result = json.loads(Path("new/result.json").read_text())
     assert result["metrics"]["mig"]["discrete_mig"] == pytest.approx(1, abs=1e-9)
-    assert result["points"] == len(factors)
+    assert result["points"] == 480
 
 
 def test_the_example_of_the_docs_gives_what_the_page_says(tmp_path, monkeypatch):
@@ -316,19 +212,22 @@ def test_the_example_of_the_docs_gives_what_the_page_says(tmp_path, monkeypatch)
     section = page.partition("## Latents from elsewhere")[2]
     program, shell = re.findall(r"^```\w*\n(.*?)^```", section, re.MULTILINE | re.DOTALL)
     monkeypatch.chdir(tmp_path)
-    subprocess.run([sys.executable, "-c", program], check=True)
-    script, *words = shlex.split(shell.replace("\\\n", ""))
-    assert script == "vae_ortho_evaluate"
-    assert command.main(words) == 0
-    metrics = json.loads(Path("result.json").read_text())["metrics"]
+    names = {}
+    exec(program.replace("size=3000", "size=1000"), names)  # noqa: S102  as a reader copies it
+    metrics = names["result"].metrics
     assert metrics["mig"]["discrete_mig"] > 0.9
     assert metrics["dci"]["disentanglement"] > 0.9
     assert metrics["disentanglement_score"]["disentanglement_score"] > 0.9
+    script, *words = shlex.split(shell.replace("\\\n", ""))
+    assert script == "vae_ortho_evaluate"
+    words.remove("dci")  # takes longest
+    assert command.main(words) == 0
+    del metrics["dci"]
+    assert json.loads(Path("result.json").read_text())["metrics"] == metrics
 
 
 def test_the_help_names_every_metric(capsys):
     with pytest.raises(SystemExit):
         command.main(["--help"])
     text = capsys.readouterr().out
-    for name in (*ALL_OF_DLIB, "dto", "ima_contrast", "precision_gap", "disentanglement_score"):
-        assert name in text
+    assert all(name in text for name in (*METRICS, *OF_JACOBIANS, "beta_vae (beta_vae_sklearn)"))

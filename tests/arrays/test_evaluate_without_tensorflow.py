@@ -42,7 +42,7 @@ from vae_ortho_plugin import evaluate
 
 r = np.random.default_rng(0)
 factors = r.integers(3, size=(100, 2))
-call = lambda: evaluate(r.normal(size=(100, 2)) * 0 + factors, factors, metrics=["mig", "sap", "dci"])
+call = lambda: evaluate(factors, factors, metrics=["mig", "sap"])
 first = call()
 assert not {"tensorflow", "matplotlib", "gin.tf"} & set(sys.modules)
 from disentanglement_lib.evaluation.metrics import unified_scores

@@ -28,17 +28,18 @@ DIALS = dict(
     ("title", "package"),
     [("PyTorch", "torch"), ("JAX", "jax"), ("TensorFlow 2 and Keras 3", "keras")],
 )
-def test_the_program_for_a_model_of_another_framework_prints_what_the_page_says(title, package):
+def test_the_program_for_a_model_of_another_framework_prints_what_the_page_says(
+    title, package, capsys
+):
     if importlib.util.find_spec(package) is None:
         pytest.skip(f"{package} is not installed")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAMS[title]], capture_output=True, text=True, check=False
-    )
-    assert done.returncode == 0, done.stderr
-    found = {
-        name: float(value)
-        for name, value in (line.rsplit(" ", 1) for line in done.stdout.splitlines())
-    }
+    if package == "keras":  # in this process, TensorFlow may be dlib's
+        program = [sys.executable, "-c", PROGRAMS[title]]
+        printed = subprocess.run(program, capture_output=True, text=True, check=True).stdout
+    else:
+        exec(PROGRAMS[title], {})  # noqa: S102  as a reader copies it
+        printed = capsys.readouterr().out
+    found = {line.rsplit(" ", 1)[0]: float(line.rsplit(" ", 1)[1]) for line in printed.splitlines()}
     assert list(found) == ["DtO", "precision gap", "disentanglement score"]
     assert found["DtO"] == pytest.approx(0, abs=1e-6)
     assert found["precision gap"] == pytest.approx(0, abs=1e-6)

@@ -16,7 +16,8 @@ def linear_vae(tmp_path_factory):
     directory = tmp_path_factory.mktemp("linear_vae") / "model"
     bindings = ["synth_linear.num_points = 1000", "model.training_steps = 200"]
     bindings += ["model.eval_steps = 2", "training_loop.xla = 'off'"]
-    bindings += [f"{name}_while_training.every = 150" for name in ("dto", "ima_contrast")]
+    trackers = "dto_while_training", "ima_contrast_while_training", "polarized_regime"
+    bindings += [f"{name}.every = 150" for name in trackers]
     train.train_with_gin(str(directory), False, ["beta_vae.gin"], bindings)
     results = json.loads((directory / "results/json/train_results.json").read_text())
     return SimpleNamespace(directory=directory, results=results)

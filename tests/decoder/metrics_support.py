@@ -109,9 +109,7 @@ def export_model(directory, weights, encoder_weights=None, activation="'logits'"
         decoded = tf.reshape(tf.matmul(hidden, weights[1].astype("f")), [-1, *SHAPE])
         hub.add_signature("decoder", {"latent_vectors": latents}, {"images": decoded})
 
-    config = (
-        f"# Parameters\ndataset.name = 'small'\nreconstruction_loss.activation = {activation}\n"
-    )
+    config = f"# Parameters\nreconstruction_loss.activation = {activation}\n"
     return export(directory, module_fn, config, uuid)
 
 
@@ -144,10 +142,8 @@ def export_linear_model(
         feed = tf.placeholder(tf.float32, [None, len(encoder)])
         hub.add_signature("decoder", {"latent_vectors": feed}, {"images": decode(feed)})
 
-    config = (
-        f"reconstruction_loss.activation = '{activation}'\nreconstruction_loss.loss_fn = @{loss}\n"
-    )
-    return export(directory, module_fn, config)
+    config = f"reconstruction_loss.activation = '{activation}'\n"
+    return export(directory, module_fn, f"{config}reconstruction_loss.loss_fn = @{loss}\n")
 
 
 @pytest.fixture(scope="module")

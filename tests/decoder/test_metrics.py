@@ -46,16 +46,15 @@ def test_dto_metric_is_that_of_finite_differences_on_the_test_split(model_dir):
     images, _ = TwoFactors().split("test")
     means = images.reshape(len(images), -1)[:, :3].astype(np.float64)
     weights = random_weights()
-    jacobians = finite_differences(
-        lambda z: IMAGE_OF_RAW["logits"](numpy_decoder(z, weights)), means
-    )
-    expected = distance_to_orthogonality(jacobians)
+    image = lambda z: IMAGE_OF_RAW["logits"](numpy_decoder(z, weights))
+    expected = distance_to_orthogonality(finite_differences(image, means))
     result = run_dto(model_dir)
-    assert result["dto"] == pytest.approx(expected.mean, abs=1e-4)
-    assert result["dto_std"] == pytest.approx(expected.std, abs=1e-4)
-    assert result["dto_stderr"] == pytest.approx(expected.stderr, abs=1e-4)
+    found = [result[name] for name in ("dto", "dto_std", "dto_stderr")]
+    assert found == pytest.approx([expected.mean, expected.std, expected.stderr], abs=1e-4)
     assert result["num_points"] == 100
     assert (result["output"], result["solver"], result["split"]) == ("image", "assignment", "test")
+    assert run_dto(model_dir, num_points=30)["num_points"] == 30
+    assert run_dto(model_dir, split="train")["num_points"] == 800
     # The first mean is the class 0, 1 or 2, the others are uniform in [0, 1].
     assert (result["active_latents"], result["num_active_latents"]) == ([0], 1)
     assert result["dto_active"] == 0
@@ -80,9 +79,8 @@ def test_raw_output_is_that_of_a_linear_activation_and_needs_no_train_gin(tmp_pa
     linear = export_model(tmp_path / "linear", random_weights(), activation="'linear'")
     expected = run_dto(linear)["dto"]
     unknown = export_model(tmp_path / "unknown", random_weights(), activation="'relu'")
-    with pytest.raises(
-        InputError, match=r"activation = 'relu', known are 'linear'.*output = 'raw'"
-    ):
+    unknown_activation = "activation = 'relu', known are 'linear'.*output = 'raw'"
+    with pytest.raises(InputError, match=unknown_activation):
         run_dto(unknown)
     assert run_dto(unknown, output="raw")["dto"] == expected
     (unknown / "results" / "gin" / "train.gin").unlink()
@@ -90,13 +88,6 @@ def test_raw_output_is_that_of_a_linear_activation_and_needs_no_train_gin(tmp_pa
         run_dto(unknown)
     assert run_dto(unknown, output="raw")["dto"] == expected
     assert run_dto(export_model(tmp_path / "logits", random_weights()))["dto"] != expected
-
-
-def test_dto_metric_takes_as_many_points_as_asked_for(model_dir):
-    assert run_dto(model_dir, num_points=30)["num_points"] == 30
-    assert run_dto(model_dir, split="train")["num_points"] == 800
-    with pytest.raises(InputError, match="num_points = 101, but the test split has 100 points"):
-        run_dto(model_dir, num_points=101)
 
 
 def test_the_decoder_is_found_where_dlib_reproduce_puts_it(model_dir, tmp_path):
@@ -109,6 +100,8 @@ def test_the_decoder_is_found_where_dlib_reproduce_puts_it(model_dir, tmp_path):
 
 
 def test_dto_without_a_decoder_names_the_three_ways_to_give_one(model_dir, tmp_path):
+    # A model of another training run beside it is not taken.
+    export_model(tmp_path / "model", random_weights(), uuid="another run")
     representation = export_representation(tmp_path / "postprocessed" / "mean")
     ways = "Evaluate the directory that dlib_train wrote.*'model' beside.*or set dto.model_dir"
     with pytest.raises(InputError, match=ways):
@@ -122,13 +115,6 @@ def test_a_metric_outside_of_a_step_asks_for_the_model_directory(model_dir):
         dto(TwoFactors(), None, np.random.RandomState(0))
     result = dto(TwoFactors(), None, np.random.RandomState(0), model_dir=str(model_dir))
     assert result["dto"] == run_dto(model_dir)["dto"]
-
-
-def test_a_model_of_another_training_is_not_taken(tmp_path):
-    export_model(tmp_path / "model", random_weights(), uuid="another run")
-    representation = export_representation(tmp_path / "postprocessed" / "mean")
-    with pytest.raises(InputError, match="dto needs the trained model's decoder"):
-        find_model_dir(str(representation))
 
 
 def test_a_model_dir_without_a_model_is_named(model_dir, tmp_path):
@@ -146,6 +132,7 @@ def test_bad_settings_of_dto_are_refused(model_dir):
         ({"solver": "simplex"}, "solver = 'simplex' is unknown"),
         ({"split": "dev"}, "'dev'"),
         ({"num_points": 0}, "num_points must be at least 1; got 0"),
+        ({"num_points": 101}, "num_points = 101, but the test split has 100 points"),
         ({"batch_size": 0}, "batch_size must be at least 1; got 0"),
         ({"data": dummy_data.DummyData()}, other_shape),
     ):

@@ -12,8 +12,12 @@ from disentanglement_lib.data.ground_truth import dummy_data
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
 from vae_ortho_plugin import measures
-from vae_ortho_plugin.decoder.metrics.of_factors import disentanglement_score, infomec, mcc
-from vae_ortho_plugin.decoder.metrics.pca_score import pca_score
+from vae_ortho_plugin.decoder.metrics.of_factors import (
+    disentanglement_score,
+    infomec,
+    mcc,
+    pca_score,
+)
 from vae_ortho_plugin.errors import InputError
 
 
@@ -46,19 +50,6 @@ def test_data_without_splits_is_sampled():
     result = run_score(dummy_data.DummyData(), encode, num_points=600)
     assert result["num_points"] == sum(images_seen) == 600
     assert result["disentanglement_score"] < 0.1
-
-
-def test_score_of_data_without_factors_is_refused():
-    with pytest.raises(InputError, match="TwoFactors has no generating factors"):
-        run_score(TwoFactors([]), None)
-
-
-def test_score_of_data_with_factors_of_unknown_kind_is_refused():
-    class OwnData(GroundTruthData):
-        num_factors = 2
-
-    with pytest.raises(InputError, match="OwnData.*attributes factor_names and factor_kinds"):
-        run_score(OwnData(), None)
 
 
 def test_the_metrics_of_factors_are_the_functions_on_the_test_split():
@@ -100,3 +91,9 @@ def test_what_a_metric_of_factors_cannot_know_is_none_or_refused():
         mcc(names, encode, np.random.RandomState(0))
     with pytest.raises(InputError, match="no generating factors, so there is no InfoMEC"):
         infomec(TwoFactors([]), encode, np.random.RandomState(0))
+
+    class OwnData(GroundTruthData):
+        num_factors = 2
+
+    with pytest.raises(InputError, match="OwnData.*attributes factor_names and factor_kinds"):
+        disentanglement_score(OwnData(), None, np.random.RandomState(0))

@@ -99,20 +99,14 @@ def test_a_factor_that_does_not_vary_is_named(name):
 
 
 def test_a_data_set_without_points_in_a_split_is_answered_with_what_to_bind():
-    class AllTrain(SplitGroundTruthData):
-        pass
+    @evaluated.metric("points_of_a_batch", "split")
+    def points_of_a_batch(of):
+        return len(next(of.points())[0])
 
-    data = AllTrain(IMAGES, sizes=(500, 0, 0))
-    assert len(next(evaluated.points(data, "train", None, np.random.RandomState(0)))[0]) == 256
+    data = SplitGroundTruthData(IMAGES, sizes=(500, 0, 0))
+    assert points_of_a_batch(data, None, None, split="train") == 256
     with pytest.raises(InputError, match="The test split of the data has no points. Bind"):
-        next(evaluated.points(data, "test", None, np.random.RandomState(0)))
-
-
-def test_unsupervised_metrics_need_no_factors():
-    scores = call(metric_of("unsupervised"), SplitGroundTruthData(IMAGES))
-    # The first two columns are independent and have the same variance 1/12.
-    assert scores["gaussian_total_correlation"] == pytest.approx(0, abs=0.05)
-    assert scores["mutual_info_score"] >= 0
+        points_of_a_batch(data, None, None)
 
 
 def test_a_metric_of_one_factor_is_what_it_is_without_the_plugin():
@@ -121,11 +115,5 @@ def test_a_metric_of_one_factor_is_what_it_is_without_the_plugin():
     # The first latent is the factor's own scale: 10 of its bins make a class exact.
     assert 0.6 < found <= 1
     assert gin.operative_config_str().count("mig.num_train") == 1
-
-
-def test_a_metrics_parameters_may_be_given_by_position():
-    gin.parse_config(
-        "discretizer.discretizer_fn = @histogram_discretizer\ndiscretizer.num_bins = 20"
-    )
-    found = mig.compute_mig(OneFactor(), encode, np.random.RandomState(0), None, 200)
-    assert 0 <= found["discrete_mig"] <= 1
+    by_position = mig.compute_mig(OneFactor(), encode, np.random.RandomState(0), None, 200)
+    assert 0 <= by_position["discrete_mig"] <= 1

@@ -15,12 +15,7 @@ import pytest
 import tensorflow.compat.v1 as tf
 from metrics_support import export_linear_model, model_dir, run  # noqa: F401
 
-from vae_ortho_plugin.decoder.metrics.of_jacobians import (
-    dto,
-    ima_contrast,
-    precision_gap,
-    self_consistency,
-)
+from vae_ortho_plugin.decoder.metrics.of_jacobians import dto, ima_contrast, precision_gap
 from vae_ortho_plugin.decoder.metrics.pca_alignment import pca_alignment
 from vae_ortho_plugin.decoder.model_cache import CACHE, has_a_state
 from vae_ortho_plugin.decoder.trained_model import TrainedModel, open_model
@@ -46,7 +41,7 @@ def test_metrics_of_one_model_encode_a_split_and_take_its_jacobians_once_with_th
     tmp_path,
 ):
     model = export_linear_model(tmp_path / "model", np.eye(2, 3), np.ones((3, 2)), np.eye(2) / 2)
-    metrics = dto, ima_contrast, precision_gap, self_consistency, pca_alignment
+    metrics = dto, ima_contrast, precision_gap, pca_alignment
     settings = ({}, {"split": "train"}, {"num_points": 9})
     alone = [run(metric, model, **one) for one in settings for metric in metrics]
     session_calls = mock.Mock(side_effect=TrainedModel._batches)

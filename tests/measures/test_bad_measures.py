@@ -121,17 +121,20 @@ def test_every_argument_is_spoilt():
     assert names - GOOD.keys() == {"correlation", "factor_kinds", "factor_names", "solver"}
 
 
+OF_SIGMA = [
+    lambda sigma: measures.precision_gap(IDENTITY, sigma),
+    lambda sigma: measures.self_consistency(IDENTITY, sigma, 1.0),
+    lambda sigma: measures.polarized_regime(ONES, sigma),
+    lambda sigma: optimum.log_linearized_loss(IDENTITY, sigma),
+]
+
+
 def test_what_would_be_broadcast_is_refused():
     for sigma in ([[1.0]], [1.0, 1.0], [[1.0, 1.0], [1.0, 1.0]], 1.0, [[]]):
-        for call in (
-            lambda sigma: measures.precision_gap(IDENTITY, sigma),
-            lambda sigma: measures.self_consistency(IDENTITY, sigma, 1.0),
-            lambda sigma: measures.polarized_regime(ONES, sigma),
-            lambda sigma: optimum.log_linearized_loss(IDENTITY, sigma),
-        ):
+        for call in OF_SIGMA:
             with pytest.raises(InputError, match=r"sigma must have the shape \[points, latents\]"):
                 call(sigma)
-    for precision in ([[1.0]], [1.0, 1.0], [], [[1.0, 1.0]]):
+    for precision in ([[1.0]], [1.0, 1.0], []):
         for call in (optimum.optimal_sigma, optimum.log_least_loss, optimum.log_lower_bound):
             with pytest.raises(InputError, match="precision must be a number or have the shape"):
                 call(IDENTITY, precision)
@@ -139,77 +142,69 @@ def test_what_would_be_broadcast_is_refused():
 
 @pytest.mark.parametrize("value", [-1.0, 0.0, np.nan, np.inf])
 def test_standard_deviations_must_be_positive_and_finite(value):
-    sigma = [[1.0, value]]
-    for call in (
-        lambda: measures.precision_gap(IDENTITY, sigma),
-        lambda: measures.self_consistency(IDENTITY, sigma, 1.0),
-        lambda: measures.polarized_regime(ONES, sigma),
-        lambda: optimum.log_linearized_loss(IDENTITY, sigma),
-        lambda: optimum.precision(sigma),
-    ):
+    for call in (*OF_SIGMA, optimum.precision):
         with pytest.raises(InputError, match=r"sigma\[0, 1\]"):
-            call()
+            call([[1.0, value]])
 
 
-NAMED = ["a", "b"] * 15
+NAMED = np.array([["a"], ["b"]] * 15)
 MIXED = [["cat"]] * 29 + [[1.5]]
 IMAGES = np.zeros((2, 3, 4, 1))
+ONE_LATENT = IDENTITY[:, :, :1]
+ONE, REAL = NORMAL[:, :1], "continuous"
 
 
 @pytest.mark.parametrize(
-    "call, message",
+    ("name", "given", "message"),
     [
-        (
-            lambda: measures.disentanglement_score(NORMAL, np.array(NAMED)[:, None], "continuous"),
-            r"factors\[0, 0\] is 'a'; the values of the continuous factor 'factor 0' must be numbers",
-        ),
-        (
-            lambda: measures.disentanglement_score(NORMAL, MIXED, ["categorical"]),
-            r"factors\[29, 0\] is 1.5; .* all be strings",
-        ),
-        (
-            lambda: measures.disentanglement_score(np.ones((9, 2)), np.ones((8, 1)), "continuous"),
-            r"factors must have the shape .*here \[9, any\]",
-        ),
-        (
-            lambda: measures.distance_to_orthogonality(np.ones((1, 2, 3))),
-            "at least as many outputs",
-        ),
-        (lambda: measures.regularized_ima_contrast(IDENTITY, 0.0), "beta must be positive"),
-        (lambda: measures.self_consistency(IDENTITY, ONES, -1.0), "beta must be positive"),
-        (lambda: measures.mean_abs_cosine(IDENTITY[:, :, :1]), "at least 2 latents; got 1"),
-        (lambda: measures.singular_value_ratios(IDENTITY[:, :, :1]), "at least 2 latents; got 1"),
-        (
-            lambda: measures.polarized_regime([[0.0, 1e200]], [[1.0, 1.0]]),
-            r"means\[0, 1\] is 1e\+200, which is too large",
-        ),
-        (
-            lambda: measures.principal_components(NORMAL, at_most=1),
-            r"PCA of one array takes it as \[array\]",
-        ),
-        (
-            lambda: measures.loss_decomposition(
-                IMAGES, IMAGES.swapaxes(1, 2), [IMAGES], np.ones((2, 12, 1))
-            ),
-            "decoded_means and observations differ in shape",
-        ),
-        (
-            lambda: measures.matched_angles(np.eye(3), np.eye(3)[:2]),
-            "at least as many latents as directions",
-        ),
-        (
-            lambda: measures.nearest_signed_permutation([[2.0, 0.0], [0.0, 1.0]]),
-            r"entries in \[-1, 1\]",
-        ),
-        (
-            lambda: measures.nearest_signed_permutation(np.eye(2), "simplex"),
-            "solver = 'simplex' is unknown",
-        ),
+        ("disentanglement_score", (NORMAL, NAMED, REAL), r"factors\[0, 0\] is 'a'; .* must be numbers"),
+        ("disentanglement_score", (NORMAL, MIXED, "categorical"), r"factors\[29, 0\] is 1.5; .* all be strings"),
+        ("disentanglement_score", (NORMAL, NORMAL[:9], REAL), r"factors must have .*here \[30, any\]"),
+        ("disentanglement_score", (NORMAL, NORMAL[:, :0], REAL), r"factors must have .* got \(30, 0\)"),
+        ("disentanglement_score", (NORMAL[:, :1], NORMAL, REAL), "best latent with the second best; got 1 latents"),
+        ("disentanglement_score", (NORMAL, 0 * ONE + 0.1, REAL), r"continuous factor 'factor 0' has the same value \(0.1\)"),
+        ("disentanglement_score", (NORMAL, 0 * ONE + 3, "categorical", 0, 5, ["shape"]), r"'shape' has the same value \(3.0\) at all"),
+        ("disentanglement_score", (NORMAL, NORMAL, [REAL]), "factor_kinds has 1 entries for 2 factors"),
+        ("disentanglement_score", (NORMAL, NORMAL, [REAL, "ordinal"]), r"factor_kinds\[1\] = 'ordinal'"),
+        ("disentanglement_score", (NORMAL, NORMAL, REAL, 0, 5, ["x"]), "factor_names has 1 entries for 2 factors"),
+        ("disentanglement_score", (NORMAL, NORMAL, REAL, 0, 0), "num_neighbors = 0; it must be a whole number from 1"),
+        ("disentanglement_score", (NORMAL, NORMAL, REAL, 0, 25), "30 points are too few: 25 neighbours"),
+        ("disentanglement_score", (NORMAL[:2], NORMAL[:2], REAL, 0, 1), "2 points are too few"),
+        ("mcc", (NORMAL, NORMAL * [1, 0]), "'factor 1' has the same value"),
+        ("mcc", (NORMAL, NORMAL, "kendall"), "correlation = 'kendall' is unknown"),
+        ("infomec", (NORMAL, ONE, "categorical"), "Every class of factor 0 has one point only"),
+        ("pca_score", (NORMAL, ONE, REAL), "at least 2 factors; got 1"),
+        ("pca_score", (ONE @ [[1.0, 2.0]], NORMAL, REAL), "along one direction only"),
+        ("pca_score", (NORMAL[:20], NORMAL[:20], REAL), "local_neighbors = 50, but there are 20 points"),
+        ("pca_score", (NORMAL, NORMAL, REAL, 0, 5, None, 9, 2), "local_neighbors = 2; it must be a whole number from 3"),
+        ("pca_score", (NORMAL, NORMAL, REAL, 0, 5, None, 0), "local_points = 0; it must be a whole number from 1"),
+        ("share_below", ([], [], 10), "steps must have the shape"),
+        ("share_below", ([1, 2], [0.1], 10), "delta_kl must have the shape"),
+        ("share_below", ([2, 1], [0.1, 0.1], 10), "must increase"),
+        ("share_below", ([5, 20], [0.1, 0.1], 10), "last_step = 10"),
+        ("share_below", ([0], [0.1], 0), "at least 1"),
+        ("latent_types", ([[-2.0]],), "sigma must be at least 0.*log variances"),
+        ("loss_decomposition", (IMAGES, IMAGES, [], np.ones((2, 12, 1))), "at least one sample"),
+        ("loss_decomposition", (IMAGES, IMAGES, [], np.ones((2, 1, 12))), r"\(2, 1, 12\) do not fit observations .*\(2, 3, 4, 1\)"),
+        ("principal_components", ([np.ones((5, 3))], 2), "All observations are the same"),
+        ("principal_components", ([], 2), "got none"),
+        ("encoder_directions", (np.eye(2), np.eye(2)), "2 points do not determine the encoder along 2"),
+        ("distance_to_orthogonality", (JACOBIANS[:, :1],), "at least as many outputs"),
+        ("regularized_ima_contrast", (IDENTITY, 0.0), "beta must be positive"),
+        ("self_consistency", (IDENTITY, ONES, -1.0), "beta must be positive"),
+        ("mean_abs_cosine", (ONE_LATENT,), "at least 2 latents; got 1"),
+        ("singular_value_ratios", (ONE_LATENT,), "at least 2 latents; got 1"),
+        ("polarized_regime", ([[0.0, 1e200]], ONES), r"means\[0, 1\] is 1e\+200, which is too large"),
+        ("principal_components", (NORMAL, 1), r"PCA of one array takes it as \[array\]"),
+        ("loss_decomposition", (IMAGES, IMAGES[:, :2], [], np.ones((2, 12, 1))), "decoded_means and observations differ"),
+        ("matched_angles", (np.eye(3), np.eye(3)[:2]), "at least as many latents as directions"),
+        ("nearest_signed_permutation", (2 * np.eye(2),), r"entries in \[-1, 1\]"),
+        ("nearest_signed_permutation", (np.eye(2), "simplex"), "solver = 'simplex' is unknown"),
     ],
-)
-def test_arguments_that_do_not_fit_are_refused(call, message):
+)  # fmt: skip
+def test_arguments_that_do_not_fit_are_refused(name, given, message):
     with pytest.raises(InputError, match=message):
-        call()
+        getattr(measures, name)(*given)
 
 
 def test_optimal_columns_take_no_memory_for_a_square_of_the_outputs():

@@ -4,8 +4,7 @@ import pytest
 from sklearn.metrics import accuracy_score, root_mean_squared_error
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
-from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.disentanglement_score import disentanglement_score, nearest_neighbors
+from vae_ortho_plugin.measures import disentanglement_score
 
 MIXED = ["continuous", "categorical", "continuous"]
 
@@ -18,10 +17,6 @@ def mixed_data(points=600, seed=0):
     weights = rng.normal(size=(3, 5)) * [1, 1, 3, 0.1, 0]
     latents = factors @ weights + 0.3 * rng.normal(size=(points, 5))
     return latents.astype(np.float32), factors
-
-
-def uniform_factors(points=3000, seed=0):
-    return np.random.default_rng(seed).uniform(size=(points, 2))
 
 
 def transcription(latents, factors, kinds, seed):
@@ -47,9 +42,8 @@ def transcription(latents, factors, kinds, seed):
     return scores, normalizers
 
 
-@pytest.mark.parametrize("seed", [0, 1])
-def test_score_matches_a_direct_transcription_of_its_equations(seed):
-    latents, factors = mixed_data()
+def test_score_matches_a_direct_transcription_of_its_equations():
+    (latents, factors), seed = mixed_data(), 1
     scores, normalizers = transcription(latents, factors, MIXED, seed)
     result = disentanglement_score(latents, factors, MIXED, seed)
     np.testing.assert_allclose(result.score_matrix, scores, rtol=1e-9)
@@ -64,30 +58,19 @@ def test_score_matches_a_direct_transcription_of_its_equations(seed):
     clipped = np.clip((ranked[-1] - ranked[-2]) / normalizers, 0, 1)
     np.testing.assert_allclose(result.factor_scores, clipped)
     assert result.score == pytest.approx(clipped.mean())
+    headroom = clipped * [1, normalizers[1] / (1 - normalizers[1]), 1]
+    np.testing.assert_allclose(result.headroom_factor_scores, headroom)
+    assert result.headroom_score == pytest.approx(headroom.mean())
     assert result.num_points == 600
     assert result.factor_kinds == MIXED
 
 
-def test_aligned_latents_score_near_one():
-    factors = uniform_factors()
-    result = disentanglement_score(factors[:, ::-1] * [-2, 5], factors, ["continuous"] * 2)
+def test_aligned_latents_score_near_one_and_rotated_ones_near_zero():
+    factors = np.random.default_rng(0).uniform(size=(3000, 2))
+    result = disentanglement_score(factors[:, ::-1] * [-2, 5], factors, "continuous")
     assert result.score > 0.99
     assert (result.score_matrix[[1, 0], [0, 1]] > 0.28).all()  # nearly sd = 1 / sqrt(12)
-
-
-def test_latents_rotated_by_45_degrees_score_near_zero():
-    factors = uniform_factors()
-    latents = factors @ [[1, -1], [1, 1]]
-    assert disentanglement_score(latents, factors, ["continuous"] * 2).score < 0.1
-
-
-def test_a_categorical_factor_seen_by_one_latent_scores_one_at_most():
-    rng = np.random.default_rng(0)
-    shape = rng.integers(3, size=(2000, 1))
-    latents = np.concatenate([rng.normal(size=(2000, 1)), shape + 0.01], axis=1)
-    result = disentanglement_score(latents, shape, ["categorical"])
-    assert result.score == 1
-    assert result.unclipped_score > 1.5
+    assert disentanglement_score(factors @ [[1, -1], [1, 1]], factors, "continuous").score < 0.1
 
 
 def test_latents_that_know_nothing_score_near_zero():
@@ -117,46 +100,13 @@ def test_latents_with_many_ties_still_predict():
     latents = np.stack([factor, rng.integers(4, size=2000)], axis=1)
     for kind in ("continuous", "categorical"):
         result = disentanglement_score(latents, factor[:, None], [kind])
-        assert result.score == 1
-
-
-def test_nearest_neighbors_are_those_of_brute_force():
-    rng = np.random.default_rng(0)
-    fitted, queries = rng.normal(size=40), 3 * rng.normal(size=200)
-    distances = np.abs(fitted - queries[:, None])
-    for num in (1, 5, 40):
-        found = nearest_neighbors(fitted, queries, num)
-        np.testing.assert_array_equal(found, np.argsort(distances, axis=1)[:, :num])
+        assert result.score == 1 <= result.unclipped_score
 
 
 def test_the_same_seed_gives_the_same_score_and_another_seed_another():
     latents, factors = mixed_data()
     scores = [disentanglement_score(latents, factors, MIXED, s).unclipped_score for s in (3, 3, 4)]
     assert scores[0] == scores[1] != scores[2]
-
-
-def test_data_without_enough_points_latents_or_variation_are_refused():
-    means, factors = mixed_data(60)
-    one_class, constant = factors.copy(), factors.copy()
-    one_class[:, 1], constant[:, 2] = 3, 0.1
-    for changed, message in (
-        ({"means": means[:, :1]}, "best latent with the second best; got 1 latents"),
-        ({"factors": factors[:, :0]}, r"factors must have the shape .* got \(60, 0\)"),
-        (
-            {"factors": one_class, "factor_names": ["x", "shape", "y"]},
-            r"categorical factor 'shape' has one value only \(3.0\)",
-        ),
-        ({"factors": constant}, "continuous factor 'factor 2' has one value only"),
-        ({"factor_kinds": ["continuous"]}, "factor_kinds has 1 entries for 3 factors"),
-        ({"factor_kinds": [*MIXED[:1], "ordinal", *MIXED[2:]]}, r"factor_kinds\[1\] = 'ordinal'"),
-        ({"factor_names": ["x"]}, "factor_names has 1 entries for 3 factors"),
-        ({"num_neighbors": 0}, "num_neighbors = 0; it must be a whole number from 1"),
-        ({"num_neighbors": 49}, "60 points are too few: 49 neighbours"),
-        ({"means": means[:2], "factors": factors[:2], "num_neighbors": 1}, "2 points are too few"),
-    ):
-        given = {"means": means, "factors": factors, "factor_kinds": MIXED}
-        with pytest.raises(InputError, match=message):
-            disentanglement_score(**{**given, **changed})
 
 
 def categorical(latents, classes):
@@ -170,23 +120,11 @@ def test_the_headroom_score_counts_what_a_perfect_predictor_has_above_the_consta
     assert half.score == 1
     assert half.headroom_score == pytest.approx(0.4 / 0.9, abs=0.03)
     whole = categorical(np.column_stack([classes, np.zeros(20_000)]), classes)
-    assert whole.score == whole.headroom_score == 1
-
-
-def test_perfect_knowledge_of_a_lopsided_factor_has_a_headroom_score_of_1():
-    classes = (np.random.default_rng(0).permutation(5000) < 500).astype(int)
-    known = categorical(np.column_stack([classes, np.zeros(5000)]), classes)
+    assert whole.score == whole.headroom_score == 1 < whole.unclipped_score
+    lopsided = np.minimum(classes, 1)
+    known = categorical(np.column_stack([lopsided, np.zeros(20_000)]), lopsided)
     assert known.headroom_score == 1
     assert known.score == pytest.approx(0.1 / 0.9, abs=0.03)
-
-
-def test_the_headroom_score_of_continuous_factors_is_the_papers():
-    rng = np.random.default_rng(0)
-    factors = rng.normal(size=(1000, 2))
-    latents = np.column_stack([factors[:, 0] + factors[:, 1] / 3, factors[:, 1]])
-    result = disentanglement_score(latents, factors, ["continuous"] * 2)
-    assert 0 < result.headroom_score < 1
-    np.testing.assert_array_equal(result.headroom_factor_scores, result.factor_scores)
 
 
 LARGE = [[20261130000000001 + i % 8] for i in range(160)]
@@ -196,7 +134,6 @@ LARGE = [[20261130000000001 + i % 8] for i in range(160)]
     "factors",
     [
         LARGE,
-        np.array(LARGE),
         np.array(LARGE, np.uint64),
         np.array(LARGE, object),
         -np.array(LARGE),

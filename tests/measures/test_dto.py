@@ -31,14 +31,7 @@ def jacobian_with(v, lengths, outputs=40, seed=0):
     return (u * lengths @ v.T)[None]
 
 
-@pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_dto_of_an_axis_aligned_decoder_is_zero(dtype):
-    signed_permutation = np.array([[0, -1, 0], [0, 0, 1], [1, 0, 0]])
-    jacobian = jacobian_with(signed_permutation, [3.0, 2.0, 0.5]).astype(dtype)
-    assert distance_to_orthogonality(jacobian).mean == pytest.approx(0, abs=1e-6)
-
-
-@pytest.mark.parametrize("degrees", [0, 1, 30, 44, 46, 60, 89, 100, 170, 250])
+@pytest.mark.parametrize("degrees", [0, 30, 44, 46, 100, 250])
 def test_dto_of_a_rotated_2d_decoder_has_the_closed_form(degrees):
     # The nearest signed permutation is the rotation by the nearest multiple of 90 degrees.
     left = np.deg2rad(min(degrees % 90, 90 - degrees % 90))
@@ -69,18 +62,11 @@ def assert_same_dto(first, second):
     )
 
 
-def test_dto_does_not_depend_on_order_and_sign_of_the_latents():
+def test_dto_does_not_depend_on_order_and_sign_of_latents_and_orthogonal_maps_of_the_output():
     rng = np.random.default_rng(1)
     jacobians = random_jacobians(rng)
-    changed = jacobians[:, :, rng.permutation(5)] * rng.choice([-1, 1], size=5)
-    assert_same_dto(jacobians, changed)
-
-
-def test_dto_does_not_depend_on_orthogonal_maps_of_the_output():
-    rng = np.random.default_rng(2)
-    jacobians = random_jacobians(rng)
-    changed = random_orthogonal(rng, 1, 30) @ jacobians
-    assert_same_dto(jacobians, changed)
+    assert_same_dto(jacobians, jacobians[:, :, rng.permutation(5)] * rng.choice([-1, 1], size=5))
+    assert_same_dto(jacobians, random_orthogonal(rng, 1, 30) @ jacobians)
 
 
 def test_zero_columns_add_nothing_to_the_distance():
@@ -92,7 +78,7 @@ def test_zero_columns_add_nothing_to_the_distance():
     assert distance_to_orthogonality(np.zeros((3, 5, 4))).mean == 0
 
 
-@pytest.mark.parametrize("passive", [1e-3, 1e-6, 1e-8])
+@pytest.mark.parametrize("passive", [1e-3, 1e-8])
 def test_v_is_accurate_when_passive_columns_are_tiny(passive):
     # Active and passive columns orthogonal to each other: V is known block by block.
     rng = np.random.default_rng(4)
@@ -114,26 +100,19 @@ def test_assignment_and_milp_find_the_same_signed_permutation():
             by_milp = nearest_signed_permutation(v, "milp")
             np.testing.assert_array_equal(nearest_signed_permutation(v), by_milp)
     jacobians = random_jacobians(rng, points=3)
-    np.testing.assert_allclose(
-        distance_to_orthogonality(jacobians, "milp").per_point,
-        distance_to_orthogonality(jacobians).per_point,
-    )
+    by_milp = distance_to_orthogonality(jacobians, "milp").per_point
+    np.testing.assert_allclose(by_milp, distance_to_orthogonality(jacobians).per_point)
 
 
 def test_batches_and_triangular_factors_give_what_all_jacobians_at_once_give():
     jacobians = random_jacobians(np.random.default_rng(6), points=50, outputs=9000)
     whole = distance_to_orthogonality(jacobians)
-    batches = [triangular_factors(jacobians[i : i + 7]) for i in range(0, 50, 7)]
-    factors = np.concatenate(batches)
+    factors = np.concatenate([triangular_factors(jacobians[i : i + 7]) for i in range(0, 50, 7)])
     assert distance_to_orthogonality(factors).mean == pytest.approx(whole.mean)
-    active = [0, 3, 4]
-    np.testing.assert_allclose(
-        distance_to_orthogonality(factors[:, :, active]).per_point,
-        distance_to_orthogonality(jacobians[:, :, active]).per_point,
-    )
+    assert_same_dto(factors[:, :, [0, 3, 4]], jacobians[:, :, [0, 3, 4]])
 
 
-@pytest.mark.parametrize("scale", [1e-12, 1e-6, 1, 1e6])
+@pytest.mark.parametrize("scale", [1e-12, 1, 1e6])
 def test_triangular_factors_are_those_of_qr_whatever_the_lengths_of_columns(scale):
     jacobians = random_jacobians(np.random.default_rng(11), points=30)
     jacobians[:, :, [1, 3]] *= scale
@@ -144,7 +123,7 @@ def test_triangular_factors_are_those_of_qr_whatever_the_lengths_of_columns(scal
     np.testing.assert_allclose(factors / lengths, expected / lengths, atol=1e-12)
 
 
-@pytest.mark.parametrize("difference", [1e-3, 1e-6, 1e-9, 0.0])
+@pytest.mark.parametrize("difference", [1e-3, 1e-9, 0.0])
 def test_columns_that_depend_on_each_other_keep_their_precision(difference):
     """Cholesky's J^T J = R^T R would lose twice as many digits as the difference is small."""
     rng = np.random.default_rng(12)
@@ -156,17 +135,16 @@ def test_columns_that_depend_on_each_other_keep_their_precision(difference):
     np.testing.assert_allclose(singular_values, expected, rtol=1e-6, atol=1e-14)
 
 
-@pytest.mark.parametrize("scale", [1e-220, 1e-120, 1e120, 1e220])
+@pytest.mark.parametrize("scale", [1e-220, 1e120, 1e220])
 def test_columns_whose_squares_leave_the_range_of_float64(scale):
     jacobians = random_jacobians(np.random.default_rng(13), points=6)
     expected = distance_to_orthogonality(jacobians).per_point
     np.testing.assert_allclose(distance_to_orthogonality(jacobians * scale).per_point, expected)
 
 
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
-def test_a_jacobian_that_is_not_finite_is_named(bad):
+def test_a_jacobian_that_is_not_finite_is_named():
     jacobians = random_jacobians(np.random.default_rng(8), points=6, outputs=60000)
-    jacobians[4, 7, 2] = jacobians[5, 0, 0] = bad
+    jacobians[4, 7, 2], jacobians[5, 0, 0] = np.inf, np.nan
     with pytest.raises(InputError, match="at point 4 is not finite"):
         distance_to_orthogonality(jacobians)
     with pytest.raises(InputError, match="at point 104 is not finite"):

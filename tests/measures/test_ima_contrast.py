@@ -10,18 +10,19 @@ JACOBIANS = RNG.normal(size=(30, 7, 4))
 ORTHOGONAL = np.linalg.qr(RNG.normal(size=(30, 7, 4)))[0]
 
 
-def test_the_contrast_is_that_of_numpys_determinants():
-    gram = JACOBIANS.swapaxes(1, 2) @ JACOBIANS
+def of_determinants(gram):
     diagonal = np.log(np.diagonal(gram, axis1=1, axis2=2)).sum(1)
-    expected = (diagonal - np.linalg.slogdet(gram)[1]) / 2
-    np.testing.assert_allclose(measures.ima_contrast(JACOBIANS).per_point, expected)
+    return (diagonal - np.linalg.slogdet(gram)[1]) / 2
 
 
-def test_the_contrast_is_half_the_latents_times_the_columns_part_of_the_precision_gap():
+def test_the_contrast_is_that_of_numpys_determinants_whatever_the_lengths_of_columns():
+    """It is half the latents times the columns part of the precision gap."""
+    contrast = measures.ima_contrast(JACOBIANS).per_point
+    np.testing.assert_allclose(contrast, of_determinants(JACOBIANS.swapaxes(1, 2) @ JACOBIANS))
     gap = measures.precision_gap(JACOBIANS, np.ones((30, 4)))
-    np.testing.assert_allclose(
-        measures.ima_contrast(JACOBIANS).per_point, 4 / 2 * gap.columns_part.per_point
-    )
+    np.testing.assert_allclose(contrast, 4 / 2 * gap.columns_part.per_point)
+    scaled = JACOBIANS * [1e-6, 1, 3, 1e6]
+    np.testing.assert_allclose(measures.ima_contrast(scaled).per_point, contrast, rtol=1e-9)
 
 
 @pytest.mark.parametrize("lengths", [1, [1e-9, 1, 2, 1e6]])
@@ -35,17 +36,8 @@ def test_all_three_are_0_for_orthogonal_columns_of_any_lengths(lengths):
         np.testing.assert_allclose(values, 0, atol=1e-9)
 
 
-def test_lengths_of_columns_do_not_change_the_contrast_and_the_cosine():
-    scaled = JACOBIANS * [1e-6, 1, 3, 1e6]
-    for measure in (measures.ima_contrast, measures.mean_abs_cosine):
-        np.testing.assert_allclose(
-            measure(scaled).per_point, measure(JACOBIANS).per_point, rtol=1e-9
-        )
-
-
-@pytest.mark.parametrize("turned", [10, 45])
-def test_two_columns_at_an_angle(turned):
-    angle = np.deg2rad(turned)
+def test_two_columns_at_an_angle():
+    angle = np.deg2rad(10)
     columns = [[[1, np.sin(angle)], [0, np.cos(angle)]]]
     assert measures.mean_abs_cosine(columns).per_point == pytest.approx(np.sin(angle))
     assert measures.ima_contrast(columns).per_point == pytest.approx(-np.log(np.cos(angle)))
@@ -60,9 +52,7 @@ def test_dependent_and_zero_columns_have_an_infinite_contrast_and_a_finite_regul
 
 @pytest.mark.parametrize("beta", [1e-6, 0.1, 10])
 def test_the_regularized_contrast_is_that_of_numpys_determinants(beta):
-    precision = np.eye(4) + 2 / beta * JACOBIANS.swapaxes(1, 2) @ JACOBIANS
-    diagonal = np.log(np.diagonal(precision, axis1=1, axis2=2)).sum(1)
-    expected = (diagonal - np.linalg.slogdet(precision)[1]) / 2
+    expected = of_determinants(np.eye(4) + 2 / beta * JACOBIANS.swapaxes(1, 2) @ JACOBIANS)
     found = measures.regularized_ima_contrast(JACOBIANS, beta).per_point
     np.testing.assert_allclose(found, expected, rtol=1e-6)
 
@@ -70,15 +60,11 @@ def test_the_regularized_contrast_is_that_of_numpys_determinants(beta):
 def test_a_passive_latent_hardly_counts_in_the_regularized_contrast():
     active = JACOBIANS[:, :, :3]
     with_passive = np.concatenate([active, 1e-6 * JACOBIANS[:, :, 3:]], axis=2)
-    np.testing.assert_allclose(
-        measures.regularized_ima_contrast(with_passive, 1e-3).per_point,
-        measures.regularized_ima_contrast(active, 1e-3).per_point,
-        atol=1e-6,
+    found, expected = (
+        measures.regularized_ima_contrast(columns, 1e-3).per_point
+        for columns in (with_passive, active)
     )
-    assert (
-        measures.ima_contrast(with_passive).per_point
-        > measures.ima_contrast(active).per_point + 1e-3
-    ).all()
+    np.testing.assert_allclose(found, expected, atol=1e-6)
 
 
 def test_ratios_of_singular_values_tell_where_dto_is_arbitrary():

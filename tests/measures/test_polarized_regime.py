@@ -4,7 +4,6 @@ import math
 import numpy as np
 import pytest
 
-from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.polarized_regime import (
     delta_kl_of_terms,
     latent_types,
@@ -27,22 +26,19 @@ def test_kl_terms_of_an_active_and_a_passive_latent():
     assert found.delta_kl == pytest.approx(of_variances / (1.5 + of_variances))
 
 
-def test_a_latent_is_active_where_its_mean_deviates_by_more_than_a_half():
-    means = [[3.51, 0.49, 0], [2.49, -0.49, 0.5]]
-    assert polarized_regime(means, np.ones([2, 3])).active == [0]
-
-
 def test_a_passive_latent_that_costs_kl_counts_as_deviation():
     found = polarized_regime([[1, 0], [-1, 0]], [[1e-9, math.e**0.5], [1e-9, math.e**0.5]])
     assert found.kl - found.polarized_kl == pytest.approx(0.5 * (math.e - 2), rel=1e-6)
 
 
-def test_without_active_latents_the_deviation_is_whole():
-    assert polarized_regime(np.zeros([5, 2]), np.full([5, 2], 0.9)).delta_kl == 1
-    assert polarized_regime(np.zeros([5, 2]), np.ones([5, 2])).delta_kl == 1
+def test_a_latent_is_active_where_its_mean_deviates_by_more_than_a_half():
+    means = [[3.51, 0.49, 0], [2.49, -0.49, 0.5]]
+    assert polarized_regime(means, np.ones([2, 3])).active == [0]
 
 
-def test_the_deviation_is_never_negative():
+def test_the_deviation_is_whole_without_active_latents_and_never_negative():
+    for sigma in (0.9, 1.0):
+        assert polarized_regime(np.zeros([5, 2]), np.full([5, 2], sigma)).delta_kl == 1
     assert delta_kl_of_terms(-1e-9, 0) == 1
     assert delta_kl_of_terms(2, 3) == 0.5
 
@@ -51,7 +47,6 @@ def test_the_deviation_is_never_negative():
     "values, share",
     [
         ([0.01, 0.01, 0.01, 0.01], 75),
-        ([0.50, 0.01, 0.01, 0.01], 50),
         ([0.01, 0.50, 0.01, 0.01], 25),
         ([0.50, 0.50, 0.50, 0.01], 0),
         ([0.01, 0.01, 0.01, 0.50], 0),
@@ -69,21 +64,6 @@ def test_the_first_and_the_last_steps_of_a_training_run_count_and_another_thresh
     assert share_below(STEPS, [0.3, 0.2, 0.1, 0.1], 400, threshold=0.25) == 50
 
 
-@pytest.mark.parametrize(
-    "steps, values, last_step, message",
-    [
-        ([], [], 10, "steps must have the shape"),
-        ([1, 2], [0.1], 10, "delta_kl must have the shape"),
-        ([2, 1], [0.1, 0.1], 10, "must increase"),
-        ([5, 20], [0.1, 0.1], 10, "last_step = 10"),
-        ([0], [0.1], 0, "at least 1"),
-    ],
-)
-def test_unfit_curves_are_refused(steps, values, last_step, message):
-    with pytest.raises(InputError, match=message):
-        share_below(steps, values, last_step)
-
-
 def test_the_type_of_a_latent_goes_by_mean_and_variance_of_its_noise():
     halves = np.ones((50, 1))
     columns = [
@@ -98,13 +78,5 @@ def test_the_type_of_a_latent_goes_by_mean_and_variance_of_its_noise():
     assert (found.active, found.passive, found.mixed) == ([0], [1], [2, 3, 4])
     assert found.mean_of_squares == pytest.approx([0.02, (1.04**2 + 1.05**2) / 2, 0.49, 0.5, 1.44])
     assert found.variance_of_squares[3] == pytest.approx(0.25)
-
-
-def test_one_point_and_an_autoencoders_point_posterior_have_types():
-    assert latent_types([[0.0, 1.0]]).active == [0]
-    assert latent_types([[0.0, 1.0]]).passive == [1]
-
-
-def test_negative_standard_deviations_are_refused():
-    with pytest.raises(InputError, match="sigma must be at least 0.*log variances"):
-        latent_types([[-2.0]])
+    of_one_point = latent_types([[0.0, 1.0]])
+    assert (of_one_point.active, of_one_point.passive) == ([0], [1])

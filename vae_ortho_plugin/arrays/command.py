@@ -47,58 +47,34 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--means", "--latents", metavar="FILE", help="npy or npz: [points, latents]"
     )
-    parser.add_argument("--factors", metavar="FILE", help="[points, factors], numbers or strings")
-    parser.add_argument(
-        "--factor-kinds",
-        nargs="+",
-        metavar="KIND",
-        help="continuous or categorical, for each factor or one for all (default: continuous for "
+    of_a_file = {
+        "--factors": "[points, factors], numbers or strings",
+        "--jacobians": "[points, outputs, latents]; adds DtO, IMA contrast, mean |cos| and precision gap",
+        "--sigma": "[points, latents], the posterior's standard deviations at the points of --jacobians, "
+        "for the whole precision gap",
+        "--output": "of the result: FILE.csv, or else JSON",
+    }
+    for option, text in of_a_file.items():
+        parser.add_argument(option, metavar="FILE", help=text)
+    of_words = {
+        "--factor-kinds": "continuous or categorical, for each factor or one for all (default: continuous for "
         "floating-point numbers, categorical for others)",
-    )
-    parser.add_argument("--factor-names", nargs="+", metavar="NAME")
-    parser.add_argument(
-        "--metrics",
-        nargs="+",
-        metavar="METRIC",
-        help="see below (default: all that the arrays allow)",
-    )
-    parser.add_argument(
-        "--jacobians",
-        metavar="FILE",
-        help="[points, outputs, latents]; adds DtO, IMA contrast, mean |cos| and precision gap",
-    )
-    parser.add_argument(
-        "--sigma",
-        metavar="FILE",
-        help="[points, latents], the posterior's standard deviations at the points of --jacobians, for "
-        "the whole precision gap",
-    )
-    parser.add_argument(
-        "--model",
-        nargs="+",
-        metavar="DIRECTORY",
-        help="trained models, in place of arrays, evaluated as dlib_evaluate does it",
-    )
-    parser.add_argument("--output", metavar="FILE", help="of the result: FILE.csv, or else JSON")
+        "--factor-names": "for the result and messages",
+        "--metrics": "see below (default: all that the arrays allow)",
+        "--model": "directories of trained models, in place of arrays, evaluated as dlib_evaluate does it",
+        "--gin-bindings": "settings of metrics, such as 'mig.num_train = 5000'",
+    }
+    for option, text in of_words.items():
+        metavar = option.removeprefix("--").removesuffix("s").upper()
+        parser.add_argument(option, nargs="+", action="extend", metavar=metavar, help=text)
     parser.add_argument("--seed", type=int, default=0, help="of each metric (default: 0)")
-    parser.add_argument(
-        "--gin-bindings",
-        nargs="+",
-        action="extend",
-        default=[],
-        metavar="BINDING",
-        help="settings of metrics, such as 'mig.num_train = 5000'",
-    )
     return parser
 
 
 def _evaluated(options: argparse.Namespace) -> list[Evaluation]:
     """A result for each model, or that of the arrays."""
-    settings = {
-        "metrics": options.metrics,
-        "seed": options.seed,
-        "gin_bindings": options.gin_bindings,
-    }
+    bindings = options.gin_bindings or []
+    settings = {"metrics": options.metrics, "seed": options.seed, "gin_bindings": bindings}
     paths = {"factors": options.factors, "sigma": options.sigma, "jacobians": options.jacobians}
     described = {
         "factor_kinds": _split_at_commas(options.factor_kinds),

@@ -24,19 +24,8 @@ for _module in (*patches.PATCHES, "unsupervised_metrics"):  # which registers th
 _TRAIN, _TEST = 10_000, 5_000
 _SIZES = (10, 100, 1000, 10_000)
 
-_DISCRETIZING = {
-    "irs",
-    "mig",
-    "modularity_explicitness",
-    "unified_scores",
-    "unsupervised_metrics",
-}
-_PREDICTING = {
-    "downstream_task",
-    "fairness",
-    "reduced_downstream_task",
-    "strong_downstream_task",
-}
+_DISCRETIZING = {"irs", "mig", "modularity_explicitness", "unified_scores", "unsupervised_metrics"}
+_PREDICTING = {"downstream_task", "fairness", "reduced_downstream_task", "strong_downstream_task"}
 # gin bindings of dlib's studies, and the metrics that need them.
 _SHARED = {
     "discretizer.discretizer_fn = @histogram_discretizer": _DISCRETIZING,
@@ -48,37 +37,23 @@ _SHARED = {
 
 
 class ArrayMetrics:
-    """The metrics of a table of points, with their settings.
-
-    Attributes:
-        names: of the metrics that fit the table.
-        settings: values of all gin parameters, by name.
-    """
+    """The metrics of a table of points that fit it (`names`), and the values of all gin parameters (`settings`)."""
 
     def __init__(
         self,
         names: Sequence[str],
         latents: np.ndarray,
-        factors: FactorTable | None,
+        factors: FactorTable,
         bindings: Sequence[str],
         seed: int,
         named: bool,
     ):
         """Binds settings, in an empty configuration. All that can be checked without computing is checked here.
 
-        Args:
-            names: gin names of the metrics.
-            latents: [points, latents].
-            factors: of the points; None where the metrics need none.
-            bindings: gin bindings, which replace the defaults.
-            seed: of each metric.
-            named: whether the user named the metrics. Else those that do not fit are left out.
-
-        Raises:
-            InputError: a named metric does not fit the arrays, or a binding is not valid.
+        A metric that does not fit the arrays is an InputError if the user named it (`named`), and left out otherwise.
         """
         self._latents, self._factors, self._seed = latents, factors, seed
-        table = self._table(PointTable)
+        table = PointTable(factors, len(latents))
         self._binning = table.binning
         self._points_of: dict[str, str] = {}
         self._by_class: set[str] = set()
@@ -101,35 +76,32 @@ class ArrayMetrics:
     def about(self) -> dict:
         """The factors as dlib's metrics see them, the settings, and which points are taken."""
         factors = self._factors
-        described = zip(factors.names, factors.kinds, self._binning, strict=True) if factors else []
-        about: dict = {
-            "factors": [
-                {"name": name, "kind": kind, "in_dlibs_metrics": binning}
-                for name, kind, binning in described
-            ],
-            "settings": self.settings,
-        }
+        described = [
+            {"name": name, "kind": kind, "in_dlibs_metrics": binning}
+            for name, kind, binning in zip(factors.names, factors.kinds, self._binning, strict=True)
+        ]
+        about: dict = {"factors": described, "settings": self.settings}
         return {**about, "points_of": self._points_of} if self._points_of else about
 
     def compute(self, name: str) -> dict:
-        """The result of one metric, as dlib's function returns it.
-
-        Raises:
-            InputError: the metric fails on these arrays.
-        """
+        """The result of one metric, as dlib's function returns it; InputError if it fails on these arrays."""
         # dlib's classifiers draw from NumPy's own generator.
         np.random.seed(self._seed)
+        sizes = self.settings.get(f"{name}.num_train")
+        if not isinstance(sizes, (list, tuple)):
+            return self._computed(name)
         result = {}
-        for size in self._training_sizes(name):
-            if size is not None:
-                with gin.unlock_config():
-                    gin.bind_parameter(f"{name}.num_train", [size])
+        # One call for each size, so that no point is in the training and the test set of one.
+        for size in sizes:
+            with gin.unlock_config():
+                gin.bind_parameter(f"{name}.num_train", [size])
             result.update(self._computed(name))
         return result
 
     def _computed(self, name: str) -> dict:
         metric = gin.get_configurable(name)
-        table = self._table(MatchedTable if name in self._by_class else PointTable)
+        kind = MatchedTable if name in self._by_class else PointTable
+        table = kind(self._factors, len(self._latents))
         if name == "sap_score" and self.settings[f"{name}.continuous_factors"]:
             table.sample = table.sample_unbinned  # their correlation needs no classes
         random_state = np.random.RandomState(self._seed)
@@ -139,20 +111,10 @@ class ArrayMetrics:
         with as_input_error():
             return metric(table, lambda points: self._latents[points], random_state=random_state)
 
-    def _table(self, kind: type[PointTable]) -> PointTable:
-        return kind(self._factors, len(self._latents))
-
-    def _training_sizes(self, name: str) -> list[int | None]:
-        """One run for each size, so that no point is in the training and the test set of one."""
-        sizes = self.settings.get(f"{name}.num_train")
-        return list(sizes) if isinstance(sizes, (list, tuple)) else [None]
-
     def _check_fit(self, name: str, needs: Needs) -> None:
-        latents = self._latents.shape[1]
-        factors = 0 if self._factors is None else len(self._factors.names)
         for what, least, found in (
-            ("latents", needs.latents, latents),
-            ("factors", needs.factors, factors),
+            ("latents", needs.latents, self._latents.shape[1]),
+            ("factors", needs.factors, len(self._factors.names)),
         ):
             if found < least:
                 raise InputError(f"The metric {name} needs at least {least} {what}; got {found}.")
@@ -198,8 +160,8 @@ class ArrayMetrics:
             raise InputError(
                 f"{' and '.join(largest)} are {drawn:,} points, and there are {points:,}."
             )
-        names_only = self._factors is not None and "categorical" in self._factors.kinds
-        if name == "sap_score" and self.settings[f"{name}.continuous_factors"] and names_only:
+        correlates = name == "sap_score" and self.settings[f"{name}.continuous_factors"]
+        if correlates and "categorical" in self._factors.kinds:
             raise InputError(
                 "sap_score.continuous_factors = True correlates latents with factors, and "
                 "factor_kinds has a categorical one. Leave that factor or this binding out."
@@ -224,9 +186,7 @@ def as_input_error() -> Iterator[None]:
 def default_settings(names: Sequence[str], points: int | None) -> list[str]:
     """gin bindings of dlib's studies as far as the points suffice, else with two thirds for training.
 
-    Args:
-        names: gin names of the metrics.
-        points: number of points of a table, which metrics of one sample take all; None for a data set.
+    Metrics of one sample take all `points` of a table; None for a data set.
     """
     train, test, every = _TRAIN, _TEST, {"num_points": points}
     if points is None:

@@ -22,9 +22,7 @@ if TYPE_CHECKING:
 
 @dataclasses.dataclass(frozen=True)
 class Evaluation:
-    """What `evaluate` found; `result["mig"]` is the dict that the metric mig returned.
-
-    A number that is not finite is None.
+    """What `evaluate` found; `result["mig"]` is the dict that the metric mig returned, None for what is not finite.
 
     Attributes:
         metrics: results by gin name of the metric.
@@ -67,11 +65,7 @@ class Evaluation:
         files.write_text(Path(path), json.dumps(self.as_dict(), indent=2, allow_nan=False) + "\n")
 
     def to_frame(self) -> "pandas.DataFrame":
-        """A pandas frame of `numbers`, with the columns metric, name and value.
-
-        Raises:
-            InputError: pandas is not installed.
-        """
+        """A pandas frame of `numbers`, with the columns metric, name and value; InputError without pandas."""
         try:
             import pandas
         except ImportError as error:
@@ -108,11 +102,10 @@ def evaluate(
         factor_kinds: "continuous" for numbers on a scale or "categorical", for each factor or one for all. The
             default is continuous for floating-point numbers and categorical for others.
         factor_names: the default is those of the columns, or factor 0, factor 1, ...
-        metrics: names of metrics. The default is all that the arrays allow, without those that train further
-            models (`names.METRICS`).
+        metrics: the default is all that the arrays allow, without those that train further models.
         seed: of each metric, from 0 on.
-        gin_bindings: settings of metrics, such as "mig.num_train = 5000". The defaults are those of dlib's
-            study, as far as the points suffice.
+        gin_bindings: such as "mig.num_train = 5000". The defaults are those of dlib's study, as far as the points
+            suffice.
 
     Raises:
         InputError: an argument is not valid, a metric does not fit the arrays, or a package is missing.
@@ -146,9 +139,9 @@ def evaluate(
 def need_model(directory: str | os.PathLike[str]) -> None:
     """Raises InputError unless a directory has a model that can be evaluated here."""
     _need_packages(hook.REQUIRED)
-    from vae_ortho_plugin.arrays import trained_models  # starts TensorFlow
+    from vae_ortho_plugin.dlib.steps import guards  # starts TensorFlow
 
-    trained_models.need(os.fspath(directory))
+    guards.need_module(os.fspath(directory), "model", "what dlib_train or dlib_postprocess wrote")
 
 
 def _need_packages(modules: Sequence[str]) -> None:
@@ -157,19 +150,11 @@ def _need_packages(modules: Sequence[str]) -> None:
 
 
 def table(results: Sequence[Evaluation], heads: Sequence[str] = ("value",)) -> str:
-    """The numbers of all results as text: a line for each number, and a column for each result.
-
-    Args:
-        results: at least one.
-        heads: of the columns.
-    """
+    """The numbers of all results as text: a line for each number, and a column with a head for each result."""
     columns = [{found[:2]: found[2] for found in result.numbers()} for result in results]
-    keys = dict.fromkeys(key for column in columns for key in column)
     rows = [("metric", "name", *heads)]
-    rows += [
-        (*key, *(f"{column[key]:.6g}" if key in column else "" for column in columns))
-        for key in keys
-    ]
+    for key in dict.fromkeys(key for column in columns for key in column):
+        rows.append((*key, *(f"{column[key]:.6g}" if key in column else "" for column in columns)))
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     lines = [
         "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

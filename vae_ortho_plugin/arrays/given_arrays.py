@@ -7,14 +7,19 @@ from collections.abc import Iterator, Sequence
 import gin
 import numpy as np
 
-from vae_ortho_plugin.arrays import jacobian_measures, names
+from vae_ortho_plugin import measures
+from vae_ortho_plugin.arrays import names
 from vae_ortho_plugin.arrays.dlib_metrics import ArrayMetrics
 from vae_ortho_plugin.data.sampling.factor_table import FactorTable, factor_table
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.shared.arrays import float_array, positive_sigma, real_array
+from vae_ortho_plugin.measures.shared.factors import check_varies
+from vae_ortho_plugin.measures.shared.jacobians import checked_jacobians, small_jacobians
+from vae_ortho_plugin.measures.summaries import of_jacobians
 
 # As many points as data with splits need.
 _LEAST_POINTS = 10
+_BLOCK_BYTES = 1 << 26
 
 
 def evaluated(
@@ -36,15 +41,18 @@ def evaluated(
     given = (argument is not None for argument in (means, factors, jacobians))
     chosen = names.of_arrays(metrics, *given)
     latents = None if means is None else _means(means)
-    table = small = noise = None
+    table = FactorTable([], [], [])
+    active = small = noise = None
     if factors is not None:
         if latents is None:
             raise InputError("factors need means of the same points.")
-        table = _factors(factors, len(latents), factor_kinds, factor_names)
+        table = factor_table(factors, len(latents), factor_kinds, factor_names)
+        for name, kind, column in zip(table.names, table.kinds, table.columns, strict=True):
+            check_varies(bool((column != column[0]).any()), kind, name, column[0])
     elif factor_kinds is not None or factor_names is not None:
         raise InputError("factor_kinds and factor_names describe factors, which are not given.")
     if jacobians is not None:
-        small = jacobian_measures.reduced(jacobians, None if latents is None else latents.shape[1])
+        small = _small(jacobians, None if latents is None else latents.shape[1])
     if sigma is not None:
         if small is None:
             raise InputError("sigma is for the precision gap, which needs jacobians.")
@@ -56,6 +64,7 @@ def evaluated(
     about: dict = {"points": len(small if latents is None else latents)}
     if latents is not None:
         about["latents"] = latents.shape[1]
+        active = measures.active_latents(latents)
     values, errors = {}, {}
     with left_as_they_were():
         setup = None
@@ -67,7 +76,7 @@ def evaluated(
         for name in chosen:
             try:
                 if name in names.OF_JACOBIANS:
-                    values[name] = jacobian_measures.compute(name, small, latents, noise)
+                    values[name] = of_jacobians(name, small, active, noise)
                 elif name in setup.names:
                     values[name] = setup.compute(name)
             except InputError as error:
@@ -80,12 +89,12 @@ def left_as_they_were() -> Iterator[None]:
     """Within: gin has no configuration. Afterwards it has the one from before, and NumPy its random state."""
     config = gin.config
     stores = (config._CONFIG, config._SINGLETONS, config._OPERATIVE_CONFIG)
-    before = [{key: _copied(value) for key, value in store.items()} for store in stores]
-    imports, locked, random_state = (
-        set(config._IMPORTS),
-        gin.config_is_locked(),
-        np.random.get_state(),
-    )
+    before = [
+        {key: dict(value) if isinstance(value, dict) else value for key, value in store.items()}
+        for store in stores
+    ]
+    imports, locked = set(config._IMPORTS), gin.config_is_locked()
+    random_state = np.random.get_state()
     gin.clear_config()
     try:
         yield
@@ -96,10 +105,6 @@ def left_as_they_were() -> Iterator[None]:
         config._IMPORTS.update(imports)
         config._set_config_is_locked(locked)
         np.random.set_state(random_state)
-
-
-def _copied(value: object) -> object:
-    return dict(value) if isinstance(value, dict) else value
 
 
 def _means(means: object) -> np.ndarray:
@@ -115,14 +120,16 @@ def _means(means: object) -> np.ndarray:
     return float_array("means", stored)
 
 
-def _factors(
-    factors: object, points: int, kinds: str | Sequence[str] | None, names: Sequence[str] | None
-) -> FactorTable:
-    table = factor_table(factors, points, kinds, names)
-    for name, column in zip(table.names, table.columns, strict=True):
-        if (column == column[0]).all():
-            raise InputError(
-                f"The factor {name!r} has the same value at all points, so there is nothing to predict. "
-                "Leave this factor out."
-            )
-    return table
+def _small(jacobians: object, latents: int | None) -> np.ndarray:
+    """`small_jacobians`, block by block, so that a large file fits into memory; `latents` is that of the means."""
+    array = checked_jacobians(jacobians)
+    if latents not in (None, array.shape[2]):
+        raise InputError(
+            f"jacobians have the shape {array.shape}, which is of {array.shape[2]} latents, and means have "
+            f"{latents}. The order is [points, outputs, latents]."
+        )
+    step = max(1, _BLOCK_BYTES // max(1, array[:1].nbytes))
+    blocks = range(0, len(array), step)
+    return np.concatenate(
+        [small_jacobians(array[start : start + step], first_point=start) for start in blocks]
+    )

@@ -16,7 +16,6 @@ _ALSO = {
     "sap": "sap_score",
     "unsupervised": "unsupervised_metrics",
 }
-_FUNCTIONS = {"pca_alignment": "matched_angles"}  # where the name is not the metric's
 _OF_A_MODEL = {
     "loss_decomposition": "samples of the posterior and their reconstructions",
     "pca_alignment": "the images",
@@ -29,24 +28,17 @@ _OF_A_MODEL = {
 class Needs:
     """What a metric needs of a table of points.
 
-    Attributes:
-        draws: "once" for one sample of points, "split" for training and test points, "kept" for points
-            in which one factor is kept, "set" for points in which one factor is set and all others are
-            kept.
-        latents, factors: least numbers of them.
-        varying: whether each latent must vary.
-        all_classes: whether each class must be among the training and among the test points.
-        continuous: whether a factor must be continuous.
-        trains: whether it trains further models on many samples, so that it is computed only where it is named.
+    It draws points "once", a "split" of training and test points, points in which one factor is "kept", or in which one
+    factor is "set" and all others are kept.
     """
 
     draws: str
-    latents: int = 1
+    latents: int = 1  # at least so many
     factors: int = 1
-    varying: bool = False
-    all_classes: bool = False
-    continuous: bool = False
-    trains: bool = False
+    varying: bool = False  # each latent must vary
+    all_classes: bool = False  # each class must be among the training and among the test points
+    continuous: bool = False  # a factor must be continuous
+    trains: bool = False  # it trains further models: it is computed only where it is named
 
 
 METRICS = {
@@ -87,27 +79,24 @@ def of_arrays(
 ) -> list[str]:
     """gin names of the metrics to compute, each once: those that are named and those of Jacobians.
 
-    Args:
-        metrics: as they are named; None for those of `METRICS` whose arrays are given.
-        means, factors, jacobians: whether these are given.
-
-    Raises:
-        InputError: a name is unknown, its arrays are not given, or there is nothing to compute.
+    Without `metrics`, those of `METRICS` whose arrays are given. InputError for a name that is unknown or whose arrays
+    are not given, or if there is nothing to compute.
     """
-    result = [
-        name
-        for name, needs in METRICS.items()
-        if means and (factors or not needs.factors) and not needs.trains
-    ]
     if metrics is not None:
-        result = [gin_name(name) for name in _list(metrics)]
+        result = _gin_names(metrics)
+    else:
+        result = [
+            name
+            for name, needs in METRICS.items()
+            if means and (factors or not needs.factors) and not needs.trains
+        ]
     for name in result:
         if name in _OF_A_MODEL:
+            function = "matched_angles" if name == "pca_alignment" else name
             raise InputError(
                 f"The metric {name} needs {_OF_A_MODEL[name]}, not only arrays of latents: call the function "
-                f"vae_ortho_plugin.{_FUNCTIONS.get(name, name)}, or evaluate a trained model's directory."
+                f"vae_ortho_plugin.{function}, or evaluate a trained model's directory."
             )
-        _check_known(name)
         if name in OF_JACOBIANS and not jacobians:
             raise InputError(
                 f"The metric {name} needs jacobians, an array [points, outputs, latents]."
@@ -124,14 +113,8 @@ def of_arrays(
 
 
 def of_a_model(metrics: Sequence[str] | None) -> list[str]:
-    """gin names of the metrics to compute of a trained model, each once.
-
-    Raises:
-        InputError: a name is unknown, or there is none.
-    """
-    result = [gin_name(name) for name in _list(metrics or ())]
-    for name in result:
-        _check_known(name)
+    """gin names of the metrics to compute of a trained model, each once; InputError if there is none."""
+    result = _gin_names(metrics or ())
     if not result:
         raise InputError(
             f"Nothing to compute: name metrics, of {known()}, {', '.join(_OF_A_MODEL)}."
@@ -139,12 +122,12 @@ def of_a_model(metrics: Sequence[str] | None) -> list[str]:
     return list(dict.fromkeys(result))
 
 
-def _list(metrics: Sequence[str]) -> list[str]:
-    return [metrics] if isinstance(metrics, str) else list(metrics)
-
-
-def _check_known(name: str) -> None:
-    if name in METRICS or name in OF_JACOBIANS or name in _OF_A_MODEL:
-        return
-    meant = did_you_mean(name, [*METRICS, *_ALSO, *OF_JACOBIANS, *_OF_A_MODEL])
-    raise InputError(f"There is no metric {name!r}.{meant} Known are {known()}.")
+def _gin_names(metrics: Sequence[str]) -> list[str]:
+    """The gin names of known metrics; InputError for another one."""
+    result = [gin_name(name) for name in ([metrics] if isinstance(metrics, str) else metrics)]
+    there = [*METRICS, *OF_JACOBIANS, *_OF_A_MODEL]
+    for name in result:
+        if name not in there:
+            meant = did_you_mean(name, [*there, *_ALSO])
+            raise InputError(f"There is no metric {name!r}.{meant} Known are {known()}.")
+    return result

@@ -15,61 +15,38 @@ class PointTable(GroundTruthData):
     """Points with their factors, without images.
 
     Points are drawn without replacement until all have been drawn, so that the training and the test
-    points of a metric differ. Factors of many numbers are steps of a scale towards dlib (`Binning`).
-
-    Attributes:
-        factor_names, factor_kinds: of each factor.
-        binning: text for each factor: how dlib's metrics see it.
+    points of a metric differ. Factors of many numbers are steps of a scale towards dlib (`Binning`); `binning`
+    says in words how dlib's metrics see each factor.
     """
 
-    def __init__(self, factors: FactorTable | None, points: int):
-        """Takes a table.
+    num_factors = factors_num_values = observation_shape = None  # in place of dlib's properties
 
-        Args:
-            factors: of the points; None for points without factors.
-            points: number of points.
-        """
-        columns, self.factor_names, self.factor_kinds = (
-            ([], [], []) if factors is None else (factors.columns, factors.names, factors.kinds)
-        )
+    def __init__(self, factors: FactorTable, points: int):
+        columns = factors.columns
+        self.factor_names, self.factor_kinds = factors.names, factors.kinds
         binning = Binning(columns, [kind == "categorical" for kind in self.factor_kinds])
-        self.binning, self._num_values = binning.descriptions(), binning.num_values
+        self.num_factors, self.factors_num_values = len(columns), binning.num_values
+        self.observation_shape = []
+        self.binning = binning.descriptions()
         self._values, self._classes = np.zeros((points, 0)), np.zeros((points, 0), np.int64)
         if columns:
             self._values, self._classes = binning.numbers(columns), binning.classes(columns)
         self._undrawn = np.arange(0)
 
-    @property
-    def num_factors(self) -> int:
-        return len(self.factor_names)
-
-    @property
-    def factors_num_values(self) -> list[int]:
-        return self._num_values
-
-    @property
-    def observation_shape(self) -> list[int]:
-        return []
-
     def has_all_combinations(self) -> bool:
         """Whether each combination of the factors' classes is that of a point."""
         present = len(np.unique(self._classes, axis=0))
-        return present == np.prod(self._num_values, dtype=float)
+        return present == np.prod(self.factors_num_values, dtype=float)
 
     def check_classes(self, sizes: list[int], random_state: np.random.RandomState) -> None:
-        """Checks that each of the first samples that a metric draws has every class of each factor.
+        """Raises InputError unless the samples of these sizes that a metric draws first have every class of each factor.
 
-        Args:
-            sizes: of the samples.
-            random_state: in the state of the one that the metric gets.
-
-        Raises:
-            InputError: a sample lacks a class.
+        The random state is in the state of the one that the metric gets.
         """
         order = random_state.permutation(len(self._classes))[: sum(sizes)]
         for drawn in np.split(self._classes[order], np.cumsum(sizes)[:-1]):
             for name, column, number in zip(
-                self.factor_names, drawn.T, self._num_values, strict=True
+                self.factor_names, drawn.T, self.factors_num_values, strict=True
             ):
                 found = len(np.unique(column))
                 if found < number:
@@ -85,11 +62,7 @@ class PointTable(GroundTruthData):
     def sample_observations_from_factors(
         self, factors: np.ndarray, random_state: np.random.RandomState
     ) -> np.ndarray:
-        """Numbers [num] of points that are drawn from those with these class numbers [num, factors].
-
-        Raises:
-            InputError: there is no such point.
-        """
+        """Numbers [num] of points drawn from those with these class numbers [num, factors]; InputError without any."""
         if not self._by_combination.has(factors).all():
             raise InputError(
                 "no point has the classes that this metric asks for of the factors "
@@ -133,7 +106,7 @@ class MatchedTable(PointTable):
     have the class of that column; their other factors are as they occur with it in the table.
     """
 
-    def __init__(self, factors: FactorTable | None, points: int):
+    def __init__(self, factors: FactorTable, points: int):
         super().__init__(factors, points)
         self._by_class = [PointsByClass(classes[:, np.newaxis]) for classes in self._classes.T]
         self._handed_out: list[tuple[np.ndarray, np.ndarray]] = []

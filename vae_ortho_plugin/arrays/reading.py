@@ -1,28 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arrays out of npy and npz files. Nothing is ever unpickled."""
 
-import difflib
 import os
 import zipfile
 import zlib
-from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 
 from vae_ortho_plugin.data.files import npz
-from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.errors import InputError, did_you_mean
 
 
 def array(path: str, *names: str) -> np.ndarray:
-    """The array of a npy file, mapped into memory, or of a npz file.
+    """The array of a npy file, mapped into memory, or one of these names of a npz file.
 
-    Args:
-        path: of the file.
-        names: what the array is called: the option that the file is given with first.
-
-    Raises:
-        InputError: the file cannot be read, or holds Python objects or none of these arrays.
+    The first name is the option that the file is given with. InputError if the file cannot be read, or holds Python
+    objects or none of these arrays.
     """
     where = f"--{names[0]} {path}"
     remedy = "Save the array with NumPy: np.save(path, array)."
@@ -35,8 +29,10 @@ def array(path: str, *names: str) -> np.ndarray:
             return np.load(path, mmap_mode="r", allow_pickle=False)
         raise InputError(f"{where} is not a npy or npz file. {remedy}")
     except FileNotFoundError as error:
+        folder = Path(path).parent
+        near = [file.name for file in folder.iterdir()] if folder.is_dir() else []
         raise InputError(
-            f"{where}: there is no such file (in {os.getcwd()}).{_near(path)}"
+            f"{where}: there is no such file (in {os.getcwd()}).{did_you_mean(Path(path).name, near)}"
         ) from error
     except OSError as error:
         raise InputError(f"{where} cannot be read ({error.strerror or error}).") from error
@@ -51,7 +47,7 @@ def array(path: str, *names: str) -> np.ndarray:
         raise InputError(f"{where} is damaged or truncated ({error}). Save it again.") from error
 
 
-def _member(where: str, path: str, names: Sequence[str]) -> np.ndarray:
+def _member(where: str, path: str, names: tuple[str, ...]) -> np.ndarray:
     """The array of a npz file that has one of these names, or its only one."""
     with np.load(path, allow_pickle=False) as archive:
         # A file that torch.save wrote is a zip archive, too, without npy files in it.
@@ -63,10 +59,3 @@ def _member(where: str, path: str, names: Sequence[str]) -> np.ndarray:
                 f"{', '.join(there) or 'none'}. Save it with np.savez(path, {names[0]}=array)."
             )
         return npz.small_array(archive.zip, found[0])
-
-
-def _near(path: str) -> str:
-    folder = Path(path).parent
-    there = [file.name for file in folder.iterdir()] if folder.is_dir() else []
-    close = difflib.get_close_matches(Path(path).name, there, n=1)
-    return f" Did you mean {folder / close[0]}?" if close else ""

@@ -13,17 +13,8 @@ from vae_ortho_plugin.arrays import names
 from vae_ortho_plugin.arrays.dlib_metrics import as_input_error, default_settings
 from vae_ortho_plugin.arrays.given_arrays import left_as_they_were
 from vae_ortho_plugin.decoder.model_cache import CACHE
-from vae_ortho_plugin.dlib.steps import guards
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import gin_files
-
-# What dlib_evaluate adds to a metric's result.
-_OF_THE_STEP = ("elapsed_time", "uuid")
-
-
-def need(directory: str) -> None:
-    """Raises InputError unless a directory has a model that can be evaluated."""
-    guards.need_module(directory, "model", "what dlib_train or dlib_postprocess wrote")
 
 
 def evaluated(
@@ -57,6 +48,7 @@ def evaluated(
                 continue
             results = output / "results" / "json" / "evaluation_results.json"
             found = json.loads(results.read_text(encoding="utf-8"))
-            values[name] = {key: value for key, value in found.items() if key not in _OF_THE_STEP}
+            del found["elapsed_time"], found["uuid"]  # of the step
+            values[name] = found
             about["settings"] |= gin_files.step_config(output, "evaluation")
     return about, values, errors

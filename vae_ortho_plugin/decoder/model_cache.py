@@ -8,22 +8,16 @@ import inspect
 import os
 import pathlib
 from collections.abc import Callable, Iterable, Iterator
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+if TYPE_CHECKING:
+    from vae_ortho_plugin.decoder.trained_model import TrainedModel
+
 # Operations with a state that a use of a model does not change.
 _ONLY_READ = {"VarHandleOp", "VariableV2", "ReadVariableOp", "ResourceGather"}
-
-
-_Result = TypeVar("_Result", np.ndarray, tuple[np.ndarray, np.ndarray])
-
-
-class _Model(Protocol):
-    results: dict[tuple, object]
-
-    def close(self) -> None: ...
 
 
 class ModelCache:
@@ -31,7 +25,7 @@ class ModelCache:
 
     def __init__(self):
         self.is_on = False
-        self._held: tuple[tuple, _Model] | None = None
+        self._held: tuple[tuple, TrainedModel] | None = None
 
     @contextlib.contextmanager
     def switched_on(self) -> Iterator[None]:
@@ -43,14 +37,14 @@ class ModelCache:
             self.is_on = False
             self._close()
 
-    def take(self, key: tuple) -> _Model | None:
+    def take(self, key: tuple) -> "TrainedModel | None":
         """The model with this key, which the cache then no longer holds; None without one."""
         if self._held is None or self._held[0] != key:
             return None
         (_, model), self._held = self._held, None
         return model
 
-    def give_back(self, key: tuple, model: _Model) -> None:
+    def give_back(self, key: tuple, model: "TrainedModel") -> None:
         """Holds a model in place of the one before; closes it where the cache is off."""
         if not self.is_on:
             model.close()
@@ -67,16 +61,15 @@ class ModelCache:
 CACHE = ModelCache()
 
 
-def computed_once(method: Callable[..., _Result]) -> Callable[..., _Result]:
-    """Decorator of a model's method: the results for the same points and settings are the same arrays.
+def computed_once(method: Callable) -> Callable:
+    """Decorator of a model's method of points and settings, whose results are the same arrays while CACHE is on.
 
-    They stay in the model's `results`, from which nothing may be changed, while CACHE is on. The method's first
-    argument is the points.
+    They stay in the model's `results` and cannot be written to.
     """
     signature = inspect.signature(method)
 
     @functools.wraps(method)
-    def once(model: _Model, *args: object, **settings: object) -> _Result:
+    def once(model: "TrainedModel", *args: object, **settings: object) -> object:
         if not CACHE.is_on:
             return method(model, *args, **settings)
         given = signature.bind(model, *args, **settings).arguments
@@ -104,12 +97,7 @@ def key_of(directory: str, *settings: object) -> tuple:
 
 
 def has_a_state(fetched: Iterable[tf.Tensor], fed: Iterable[tf.Tensor]) -> bool:
-    """Whether computing `fetched` changes what comes out the next time, as random numbers do.
-
-    Args:
-        fetched: what is computed.
-        fed: what is not computed then, but given.
-    """
+    """Whether computing `fetched` from `fed` changes what comes out the next time, as random numbers do."""
     reached = {tensor.op for tensor in fed}
     waiting = [tensor.op for tensor in fetched]
     while waiting:

@@ -17,6 +17,7 @@ from vae_ortho_plugin.measures.precision_gap import PrecisionGap
 from vae_ortho_plugin.measures.self_consistency import SelfConsistency
 from vae_ortho_plugin.measures.shared.arrays import latent_indices, number, positive_sigma
 from vae_ortho_plugin.measures.shared.results import OverPoints, Result
+from vae_ortho_plugin.measures.summaries import OF_JACOBIANS
 
 if TYPE_CHECKING:
     from vae_ortho_plugin.decoder.trained_model import TrainedModel
@@ -26,15 +27,9 @@ if TYPE_CHECKING:
 class DecoderMeasures(Result):
     """What `decoder_measures` finds: each measure's own result, or None where it is not defined.
 
-    A name with _active is the measure among the active latents.
-
-    Attributes:
-        active: indices of the active latents, increasing.
-        dto, dto_active: `distance_to_orthogonality` (Eq. 29).
-        ima_contrast, ima_contrast_active: `ima_contrast`.
-        mean_abs_cosine, mean_abs_cosine_active: `mean_abs_cosine`; None with fewer than two latents.
-        precision_gap, precision_gap_active: `precision_gap`; None without sigma.
-        self_consistency, self_consistency_active: `self_consistency`; None without sigma and beta.
+    A name with _active is the measure among the active latents, whose indices are `active`, increasing. `dto` is
+    `distance_to_orthogonality`; `mean_abs_cosine` is None with fewer than two latents, `precision_gap` without
+    sigma, and `self_consistency` without sigma and beta.
     """
 
     active: list[int]
@@ -79,68 +74,51 @@ def decoder_measures(
             derivative in forward mode.
     """
     latents = frameworks.points_of(means)
-    points, count = latents.shape
     if sigma is not None:
-        sigma = positive_sigma(sigma, points, count)
+        sigma = positive_sigma(sigma, *latents.shape)
     if beta is not None:
         beta = number("beta", beta, positive=True)
     if active is None:
         chosen = measures.active_latents(latents)
     else:
-        chosen = latent_indices(active, count)
+        chosen = latent_indices(active, latents.shape[1])
     if isinstance(decoder, (str, os.PathLike)):
         with _open_model(decoder, latents) as model:
             factors = model.jacobian_factors(latents)
     else:
-        factors = frameworks.factors_of(decoder, means)
-    whole = _measures(factors, np.arange(count), sigma, beta)
-    among = _measures(factors, chosen, sigma, beta)
+        factors = frameworks.in_batches(decoder, means, triangular=True)
+    among = _measures(factors[:, :, chosen], None if sigma is None else sigma[:, chosen], beta)
     of_active = {f"{name}_active": value for name, value in among.items()}
+    whole = _measures(factors, sigma, beta)
     return DecoderMeasures(active=chosen.tolist(), **whole, **of_active)
 
 
 def _measures(
-    factors: np.ndarray, active: np.ndarray, sigma: np.ndarray | None, beta: float | None
+    factors: np.ndarray, sigma: np.ndarray | None, beta: float | None
 ) -> dict[str, Any]:
-    """Each measure among some latents; None where it is not defined."""
+    """Each measure; None where it is not defined."""
+    found = OF_JACOBIANS["self_consistency"](factors, sigma, beta=beta)
+    for name in ("dto", "ima_contrast", "precision_gap"):
+        found |= OF_JACOBIANS[name](factors, sigma)
     names = "dto", "ima_contrast", "mean_abs_cosine", "precision_gap", "self_consistency"
-    found: dict[str, Any] = dict.fromkeys(names)
-    if len(active):
-        found["dto"] = measures.distance_to_orthogonality(factors, active=active)
-        found["ima_contrast"] = measures.ima_contrast(factors, active=active)
-        if len(active) > 1:
-            found["mean_abs_cosine"] = measures.mean_abs_cosine(factors, active=active)
-        if sigma is not None:
-            found["precision_gap"] = measures.precision_gap(factors, sigma, active=active)
-            if beta is not None:
-                found["self_consistency"] = measures.self_consistency(
-                    factors, sigma, beta, active=active
-                )
-    return found
+    return {name: found.get(name) for name in names}
 
 
 def decoder_jacobians(decoder: Any, means: ArrayLike) -> np.ndarray:
-    """Jacobians of what a decoder returns at posterior means: [points, outputs, latents].
+    """Jacobians of what a decoder returns at posterior means: [points, outputs, latents], all in memory.
 
-    All of them are in memory at the end; `decoder_measures` needs less.
-
-    Args:
-        decoder: as for `decoder_measures`.
-        means: [points, latents].
-
-    Raises:
-        InputError: as `decoder_measures`.
+    Arguments and errors are those of `decoder_measures`.
     """
     if isinstance(decoder, (str, os.PathLike)):
         latents = frameworks.points_of(means)
         with _open_model(decoder, latents) as model:
             return np.concatenate(list(model.jacobians(latents)))
-    return frameworks.jacobians_of(decoder, means)
+    return frameworks.in_batches(decoder, means)
 
 
 @contextlib.contextmanager
 def _open_model(model_dir: str | os.PathLike, latents: np.ndarray) -> Iterator["TrainedModel"]:
-    """`open_model` of a directory, for points [points, latents]."""
+    """`open_model` of a directory, for latents [points, latents]."""
     from vae_ortho_plugin.decoder.trained_model import open_model
 
     with open_model(os.fspath(model_dir)) as model:

@@ -19,23 +19,12 @@ from vae_ortho_plugin.errors import InputError, check_no_pattern, check_one_of
 from vae_ortho_plugin.files import check_seal, gin_files
 from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
 
-OUTPUTS = ("image", "raw")
 # Bytes of a batch's Jacobians from which their memory is reused for the next batch.
 _LARGE_BATCH = 4 * 2**20
 
 
 class HubModule:
-    """A TF-Hub module in a graph and a session of its own, with its weights.
-
-    Args:
-        path: directory of the module.
-        tags: of the graph variant.
-
-    Attributes:
-        graph: what `apply` adds to.
-        session: of the graph; whoever opened the module closes it.
-        signatures: names of what it computes.
-    """
+    """The TF-Hub module in a directory, with its weights: a graph and a session, which whoever opened it closes."""
 
     def __init__(self, path: str, tags: set[str] | None = None):
         self.graph = tf.Graph()
@@ -56,27 +45,18 @@ class HubModule:
 
 
 class TrainedModel(contextlib.AbstractContextManager):
-    """Encoder and decoder of a TF-Hub module with dlib's signatures; a context manager.
+    """Encoder and decoder of a TF-Hub module with dlib's signatures, of TensorFlow 1.14 too; see `open_model`.
 
-    Works on the modules that dlib's training exports, under TensorFlow 1.14 and current ones:
-
-        with TrainedModel("model/tfhub", activation="logits") as model:
+        with open_model("model") as model:
             factors = model.jacobian_factors(model.encode(images))
         print(distance_to_orthogonality(factors).mean)
 
-    Args:
-        module_path: directory of the TF-Hub module.
-        activation: from the decoder's output to the image, a name in `ACTIVATIONS`.
-
-    Raises:
-        InputError: there is no module, its path is a pattern to TensorFlow, or the activation is unknown; from
-            the methods, a signature is missing.
+    The activation, a name in `ACTIVATIONS`, leads from the decoder's output to the image. The methods raise InputError
+    where the module lacks a signature.
     """
 
-    def __init__(self, module_path: str, activation: str = "linear"):
-        check_one_of("activation", activation, ACTIVATIONS)
+    def __init__(self, module_path: str, activation: str):
         self._path, self._activation = module_path, ACTIVATIONS[activation]
-        _need_signatures(module_path)
         self._key = model_cache.key_of(module_path, activation)
         self.results: dict[tuple, object] = {}
         self._module = HubModule(module_path)
@@ -109,21 +89,14 @@ class TrainedModel(contextlib.AbstractContextManager):
         return int(self._encoder[1]["mean"].shape[1])
 
     def encode(self, images: np.ndarray) -> np.ndarray:
-        """Posterior means [points, latents] of images [points, height, width, channels].
-
-        Raises:
-            InputError: images of another shape than the model's.
-        """
+        """Posterior means [points, latents] of images [points, height, width, channels]."""
         return self.posterior(images)[0]
 
     @model_cache.computed_once
     def posterior(self, images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """Posterior means and log variances, each [points, latents], of images.
+        """Posterior means and log variances, of a full covariance those of its diagonal, each [points, latents].
 
-        For a full covariance, the log variances are those of its diagonal.
-
-        Raises:
-            InputError: images of another shape than the model's.
+        InputError for images of another shape than the model's.
         """
         feed, outputs = self._encoder
         self._check_images(feed, images)
@@ -137,59 +110,30 @@ class TrainedModel(contextlib.AbstractContextManager):
         return np.concatenate(list(self._batches(outputs, feed, latents, BATCH_SIZE)))
 
     def jacobians(self, latents: np.ndarray, batch_size: int = BATCH_SIZE) -> Iterator[np.ndarray]:
-        """Jacobians of `decode`, in batches of points.
-
-        Args:
-            latents: [points, latents].
-            batch_size: number of points in a batch.
-
-        Yields:
-            [at most batch_size, outputs, latents] in float32.
-        """
+        """Jacobians of `decode` at latents [points, latents]: [at most batch_size, outputs, latents] in float32."""
         feed, _ = self._decoder
         for transposed in self._batches(self._jacobian, feed, latents, batch_size):
             yield transposed.swapaxes(1, 2)
 
     @model_cache.computed_once
     def jacobian_factors(self, latents: np.ndarray, batch_size: int = BATCH_SIZE) -> np.ndarray:
-        """`small_jacobians` of `decode`: [points, min(outputs, latents), latents].
-
-        R of J = Q R, which can stand for J in every measure of Jacobians, at a size that does not depend on the
-        number of outputs.
-
-        Args:
-            latents: [points, latents].
-            batch_size: number of Jacobians in memory at a time.
-
-        Raises:
-            InputError: a Jacobian is not finite.
-        """
+        """`small_jacobians` of `jacobians`, [points, min(outputs, latents), latents]; InputError if one is not finite."""
         _, images = self._decoder
         outputs = images.shape[1:].num_elements() or 0
         batch_bytes = 4 * min(batch_size, len(latents)) * latents.shape[1] * outputs
         with memory.reused(batch_bytes, at_least=_LARGE_BATCH):
-            return np.concatenate(
-                [
-                    small_jacobians(batch, first_point=number * batch_size)
-                    for number, batch in enumerate(self.jacobians(latents, batch_size))
-                ]
-            )
+            found = [
+                small_jacobians(batch, first_point=number * batch_size)
+                for number, batch in enumerate(self.jacobians(latents, batch_size))
+            ]
+            return np.concatenate(found)
 
     def reconstruct(self, images: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """Images decoded from latents that the posterior of `images` gives for this noise.
 
-        This is the module's own sampling, also with a full covariance (mean + L noise), with the given
-        numbers in place of its standard normal ones: zeros give the reconstruction from the mean.
-
-        Args:
-            images: [points, height, width, channels], taken as one batch.
-            noise: [points, latents].
-
-        Returns:
-            [points, height, width, channels], after the activation.
-
-        Raises:
-            InputError: images of another shape than the model's, or a model that does not sample.
+        This is the module's own sampling, also with a full covariance (mean + L noise), with noise
+        [points, latents] in place of its standard normal numbers: zeros give the reconstruction from the mean.
+        InputError for images of another shape than the model's, or a model that does not sample.
         """
         feed, noise_tensor, outputs = self._reconstructions
         self._check_images(feed, images)
@@ -198,13 +142,7 @@ class TrainedModel(contextlib.AbstractContextManager):
     def noise_jacobians(self, images: np.ndarray) -> np.ndarray:
         """d `reconstruct` / d noise at noise 0: J L [points, outputs, latents] for a posterior covariance L Lᵀ.
 
-        For a diagonal posterior, column j is σ_j J_j.
-
-        Args:
-            images: [points, height, width, channels], taken as one batch.
-
-        Raises:
-            InputError: as `reconstruct`.
+        For a diagonal posterior, column j is σ_j J_j. Images and errors as `reconstruct`.
         """
         feed, noise_tensor, _ = self._reconstructions
         self._check_images(feed, images)
@@ -234,11 +172,8 @@ class TrainedModel(contextlib.AbstractContextManager):
                 and operation.outputs[0].shape.is_compatible_with([None, self.num_latents])
             ]
             gradients = tf.gradients(outputs["images"], draws) if draws else []
-            used = [
-                draw
-                for draw, gradient in zip(draws, gradients, strict=True)
-                if gradient is not None
-            ]
+            pairs = zip(draws, gradients, strict=True)
+            used = [draw for draw, gradient in pairs if gradient is not None]
             if len(used) != 1:
                 found = f"{len(used)} tensors of normal numbers" if used else "nothing"
                 raise InputError(
@@ -277,15 +212,9 @@ class TrainedModel(contextlib.AbstractContextManager):
         feeds, outputs = self._module.apply(signature)
         return feeds[source], outputs
 
-    def _batches(
-        self,
-        fetch: tf.Tensor | list[tf.Tensor],
-        feed: tf.Tensor,
-        points: np.ndarray,
-        batch_size: int,
-    ) -> Iterator:
-        for start in range(0, len(points), batch_size):
-            yield self._session.run(fetch, {feed: points[start : start + batch_size]})
+    def _batches(self, fetch: object, feed: tf.Tensor, points: np.ndarray, size: int) -> Iterator:
+        for start in range(0, len(points), size):
+            yield self._session.run(fetch, {feed: points[start : start + size]})
 
 
 def module_signatures(module_path: str) -> set[str]:
@@ -295,19 +224,10 @@ def module_signatures(module_path: str) -> set[str]:
     return set(hub.load_module_spec(module_path).get_signature_names())
 
 
-def _need_signatures(module_path: str) -> None:
-    check_no_pattern(module_path)
-    if not module_signatures(module_path):
-        raise InputError(
-            f"There is no TF-Hub module in {module_path}; name a directory that dlib_train wrote."
-        )
-
-
 def open_model(model_dir: str, output: str = "image") -> TrainedModel:
     """The model that dlib_train wrote to model_dir.
 
     Args:
-        model_dir: the directory.
         output: "image" for the decoder's output after the activation that train.gin names, "raw" for the
             output before it.
 
@@ -315,9 +235,13 @@ def open_model(model_dir: str, output: str = "image") -> TrainedModel:
         InputError: there is no trained model, its path is a pattern to TensorFlow, a file of it is damaged, the
             output is unknown, or train.gin does not name a known activation.
     """
-    check_one_of("output", output, OUTPUTS)
+    check_one_of("output", output, ("image", "raw"))
     module_path = os.path.join(model_dir, "tfhub")
-    _need_signatures(module_path)
+    check_no_pattern(module_path)
+    if not module_signatures(module_path):
+        raise InputError(
+            f"There is no TF-Hub module in {module_path}; name a directory that dlib_train wrote."
+        )
     check_seal(pathlib.Path(model_dir), "tfhub/*")
     activation = "linear" if output == "raw" else _activation(model_dir)
     cached = model_cache.CACHE.take(model_cache.key_of(module_path, activation))
@@ -336,7 +260,7 @@ def _activation(model_dir: str) -> str:
     activation = config.get("reconstruction_loss.activation")
     if not isinstance(activation, str) or activation not in ACTIVATIONS:
         raise InputError(
-            f"{path} has reconstruction_loss.activation = {activation!r}, known are {', '.join(map(repr, ACTIVATIONS))}: correct it, "
-            f"{remedy}"
+            f"{path} has reconstruction_loss.activation = {activation!r}, known are "
+            f"{', '.join(map(repr, ACTIVATIONS))}: correct it, {remedy}"
         )
     return activation

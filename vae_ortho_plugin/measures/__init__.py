@@ -3,25 +3,7 @@
 
 Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Accident), CVPR 2019.
 
-    distance_to_orthogonality   DtO of decoder Jacobians (Eq. 29)
-    disentanglement_score       how much better one latent predicts a factor than the next best one
-    mcc, infomec                correlation, information and linear prediction between latents and factors
-    polarized_regime, delta_kl  L_KL, L≈KL and Δ_KL of posteriors (Eqs. 4, 10, 30); active_latents;
-                                share_below for a whole training run (Table 1)
-    latent_types                active, mixed and passive latents by their noise
-    self_consistency            the posterior's variances over the best ones for the decoder
-    precision_gap               how far noise and columns are from the optimum of Theorem 2
-    ima_contrast, regularized_ima_contrast, mean_abs_cosine
-                                how far the decoder's columns are from orthogonal
-    singular_value_ratios       where DtO is arbitrary, because singular values coincide
-    optimum                     that optimum in closed form (a module)
-    loss_decomposition          deterministic and stochastic reconstruction loss (Prop. 4)
-    principal_components, encoder_directions, matched_angles
-                                angles between PCA's directions and the latents' (Sec. 2.3)
-    pca_score                   disentanglement score of the data's own principal components, which
-                                need not be the factors
-    triangular_factors, right_singular_vectors, nearest_signed_permutation
-                                the steps that DtO consists of
+docs/measures.md has a row for each. `optimum` is a module: the optimum of Theorem 2 in closed form.
 
 Arguments have the same names everywhere: `jacobians` [points, outputs, latents], `means` and `sigma` (standard
 deviations) of the posterior [points, latents], `factors` [points, factors] with `factor_kinds`, and `active`,

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Disentanglement score: how much better one latent predicts a factor than the next best one.
-
-Supplement B.1, Eqs. 65 to 70, of Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA
-Directions (by Accident), CVPR 2019.
-"""
+"""How much better one latent predicts a factor than the next best one, Supp. B.1 of Rolinek et al., CVPR 2019."""
 
 import dataclasses
 from collections.abc import Sequence
@@ -12,11 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError, check_whole
-from vae_ortho_plugin.measures.shared.arrays import latent_indices, latent_table
+from vae_ortho_plugin.measures.shared.arrays import Floats, chosen_latents
 from vae_ortho_plugin.measures.shared.factors import check_varies, checked_factors
 from vae_ortho_plugin.measures.shared.results import Result
-
-HELD_OUT = 0.2
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -24,15 +18,12 @@ class DisentanglementScore(Result):
     """Disentanglement score of a representation.
 
     Attributes:
-        score: mean of factor_scores, in [0, 1].
-        unclipped_score: mean of unclipped_factor_scores.
+        score, unclipped_score, headroom_score: means over the factors.
         factor_scores: [factors], each in [0, 1]: (best - second best) / normalizer over the
             latents, where a latent that predicts worse than the best constant counts as that one.
         unclipped_factor_scores: [factors], the same of score_matrix as it stands.
-        headroom_score: mean of headroom_factor_scores, in [0, 1].
-        headroom_factor_scores: [factors], each in [0, 1]: as factor_scores, with another normalizer for
-            categorical factors, 1 - the accuracy of the best constant. That is what a perfect predictor
-            has above the constant, as the standard deviation is for a continuous factor. With the paper's
+        headroom_factor_scores: [factors], each in [0, 1]: as factor_scores, but of a categorical factor divided
+            by 1 - the accuracy of the best constant, which a perfect predictor has above it. With the paper's
             normalizer, a latent that knows class // 2 of ten equally frequent classes scores 1.0,
             and perfect knowledge of a factor with 90 % of one class 0.11; with this one 0.44 and 1.0.
         score_matrix: [latents, factors], s_kj: for a continuous factor its standard deviation less
@@ -43,11 +34,11 @@ class DisentanglementScore(Result):
 
     score: float
     unclipped_score: float
-    factor_scores: NDArray[np.float64]
-    unclipped_factor_scores: NDArray[np.float64]
+    factor_scores: Floats
+    unclipped_factor_scores: Floats
     headroom_score: float
-    headroom_factor_scores: NDArray[np.float64]
-    score_matrix: NDArray[np.float64]
+    headroom_factor_scores: Floats
+    score_matrix: Floats
     factor_names: list[str]
     factor_kinds: list[str]
     num_points: int
@@ -65,9 +56,9 @@ def disentanglement_score(
     """Scores how well single latents align with single generating factors (Eqs. 65 to 70).
 
     Each factor is predicted from each latent alone by its nearest neighbours, fitted to a random
-    80 % of the points and judged on the other 20 %. The normalizer is the score of the best constant
-    on those: the standard deviation of a continuous factor, the accuracy of the most frequent class
-    of a categorical one. Every continuous factor is treated as a number on a line, also an angle.
+    80 % of the points and judged on the other 20 %. The normalizer is the standard deviation of a
+    continuous factor on those, a number on a line even if it is an angle, or the accuracy of the best
+    constant for a categorical one.
 
     A factor seen by one latent only scores 1, one seen by two latents alike scores 0:
 
@@ -93,17 +84,28 @@ def disentanglement_score(
         InputError: shapes, lengths or kinds that do not fit, values that are not finite, strings in
             a continuous factor, too few points or latents, a factor that does not vary.
     """
-    latents = latent_table("means", means)
-    codes = latents[:, latent_indices(active, latents.shape[1])]
-    points = len(codes)
+    latents, _ = chosen_latents(means, active)
+    checked = checked_factors(factors, factor_kinds, len(latents), factor_names)
+    return score_of_columns(latents, *checked, seed, num_neighbors)
+
+
+def score_of_columns(
+    latents: Floats,
+    columns: list[Floats],
+    kinds: list[str],
+    names: list[str],
+    seed: int,
+    num_neighbors: int,
+) -> DisentanglementScore:
+    """`disentanglement_score` of latents [points, latents] and of what `checked_factors` returns."""
+    points = len(latents)
     check_whole("seed", seed)
     check_whole("num_neighbors", num_neighbors, 1)
-    columns, kinds, names = checked_factors(factors, factor_kinds, points, factor_names)
-    num_held_out = round(HELD_OUT * points)
-    if codes.shape[1] < 2:
+    num_held_out = round(0.2 * points)
+    if latents.shape[1] < 2:
         raise InputError(
             f"The disentanglement score compares the best latent with the second best; got "
-            f"{codes.shape[1]} latents, it needs at least 2."
+            f"{latents.shape[1]} latents, it needs at least 2."
         )
     if points - num_held_out < num_neighbors or not num_held_out:
         raise InputError(
@@ -112,22 +114,17 @@ def disentanglement_score(
         )
     order = np.random.default_rng(seed).permutation(points)
     held_out, fitted = np.split(order, [num_held_out])
-    predictors = []
-    for column, kind, name in zip(columns, kinds, names, strict=True):
-        predictor = _Factor(column[fitted], column[held_out], kind == "continuous")
-        check_varies(predictor.varies, kind, name, column[held_out[0]])
-        predictors.append(predictor)
-    matrix = np.empty((codes.shape[1], len(predictors)))
-    for j, latent in enumerate(codes.T):
-        neighbors = nearest_neighbors(latent[fitted], latent[held_out], num_neighbors)
-        matrix[j] = [predictor.score(neighbors) for predictor in predictors]
-
-    normalizers = np.array([p.normalizer for p in predictors])
-    floors = np.array([p.constant_score for p in predictors])
+    neighbors = [nearest_neighbors(z[fitted], z[held_out], num_neighbors) for z in latents.T]
+    parts = [
+        _of_factor(column[fitted], column[held_out], kind, name, neighbors)
+        for column, kind, name in zip(columns, kinds, names, strict=True)
+    ]
+    matrix = np.stack([scores for scores, _ in parts], axis=1)
+    normalizers, floors, perfect = np.transpose([constants for _, constants in parts])
     gaps = _gap(np.maximum(matrix, floors))
     unclipped = _gap(matrix) / normalizers
     clipped = np.clip(gaps / normalizers, 0, 1)
-    headrooms = np.array([p.perfect_score for p in predictors]) - floors
+    headrooms = perfect - floors
     # Where the held-out points have one class only, no latent is better than the constant.
     of_headroom = np.divide(gaps, headrooms, out=np.zeros_like(gaps), where=headrooms > 0)
     return DisentanglementScore(
@@ -144,15 +141,8 @@ def disentanglement_score(
     )
 
 
-def nearest_neighbors(
-    fitted: NDArray[np.float64], queries: NDArray[np.float64], num: int
-) -> NDArray[np.intp]:
-    """Indices [queries, num] of the points of fitted nearest to each query, on the line.
-
-    Args:
-        fitted: [points], at least num of them.
-        queries: [queries].
-    """
+def nearest_neighbors(fitted: Floats, queries: Floats, num: int) -> NDArray[np.intp]:
+    """Indices [queries, num] of the points of fitted, at least num, nearest to each query on the line."""
     # The nearest num of the sorted points lie within num places of the query's own place. For one
     # latent and 70,000 points this takes milliseconds, a tree takes seconds.
     order = np.argsort(fitted, kind="stable")
@@ -165,42 +155,27 @@ def nearest_neighbors(
     return np.asarray(order[np.take_along_axis(places, nearest, axis=1)])
 
 
-class _Factor:
-    """One factor's values on the fitted and the held-out points.
-
-    Args:
-        fitted: [fitted points], numbers, or classes as numbers.
-        held_out: [held-out points], the same.
-        continuous: whether the factor is a number, not a class.
-    """
-
-    def __init__(
-        self, fitted: NDArray[np.float64], held_out: NDArray[np.float64], continuous: bool
-    ):
-        self._fitted, self._held_out, self._continuous = fitted, held_out, continuous
-        if continuous:
-            self.normalizer, self.constant_score = float(np.std(held_out)), 0.0
-            self.perfect_score = self.normalizer
-            # The standard deviation of equal numbers may be a rounding error, that of numbers
-            # below 1e-160 is 0.
-            self.varies = bool(np.ptp(held_out) > 0) and self.normalizer > 0
-        else:
-            counts = np.unique(held_out, return_counts=True)[1]
-            self.normalizer = self.constant_score = float(counts.max() / len(held_out))
-            self.perfect_score, self.varies = 1.0, True
-
-    def score(self, neighbors: NDArray[np.intp]) -> float:
-        """s_kj for the neighbours [held-out points, k], as indices of fitted points."""
-        values = self._fitted[neighbors]
-        if self._continuous:
-            errors = values.mean(axis=1) - self._held_out
-            return self.normalizer - float(np.sqrt(np.mean(errors**2)))
-        values.sort(axis=1)  # of the most frequent classes, the smallest
+def _of_factor(
+    fitted: Floats, held_out: Floats, kind: str, name: str, neighbors: list[NDArray[np.intp]]
+) -> tuple[list[float], tuple[float, float, float]]:
+    """s_kj of each latent's neighbours [held-out points, k]; normalizer, best constant's and perfect score."""
+    if kind == "continuous":
+        deviation = float(np.std(held_out))
+        # The standard deviation of equal numbers may be a rounding error, that of numbers below 1e-160 is 0.
+        check_varies(bool(np.ptp(held_out) > 0) and deviation > 0, kind, name, held_out[0])
+        errors = (fitted[nearest].mean(axis=1) - held_out for nearest in neighbors)
+        scores = [deviation - float(np.sqrt(np.mean(error**2))) for error in errors]
+        return scores, (deviation, 0.0, deviation)
+    scores = []
+    for nearest in neighbors:
+        values = np.sort(fitted[nearest], axis=1)  # of the most frequent classes, the smallest
         votes = (values[:, :, None] == values[:, None, :]).sum(axis=2)
         predicted = values[np.arange(len(values)), votes.argmax(axis=1)]
-        return float(np.mean(predicted == self._held_out))
+        scores.append(float(np.mean(predicted == held_out)))
+    share = float(np.unique(held_out, return_counts=True)[1].max() / len(held_out))
+    return scores, (share, share, 1.0)
 
 
-def _gap(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def _gap(matrix: Floats) -> Floats:
     ranked = np.sort(matrix, axis=0)
     return np.asarray(ranked[-1] - ranked[-2])

@@ -1,26 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Distance to orthogonality (DtO) of decoder Jacobians, Eq. 29.
-
-Equations and sections are those of Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA
-Directions (by Accident), CVPR 2019.
-"""
+"""Distance to orthogonality (DtO) of decoder Jacobians, Eq. 29 of Rolinek et al., CVPR 2019."""
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
 
 from vae_ortho_plugin.errors import InputError, check_one_of
-from vae_ortho_plugin.measures.shared.arrays import float_array
+from vae_ortho_plugin.measures.shared.arrays import Floats, float_array
 from vae_ortho_plugin.measures.shared.jacobians import checked_jacobians, triangular_factors
 from vae_ortho_plugin.measures.shared.results import OverPoints
 
-SOLVERS = ("assignment", "milp")
-
 # Of neighbouring singular values: below this ratio, a change of J by 5 % can turn V by any angle.
 NEARLY_EQUAL = 1.05
-
-# How far rounding may carry an entry of V beyond [-1, 1].
-_ROUNDING = 1e-6
 
 
 def distance_to_orthogonality(
@@ -32,39 +23,31 @@ def distance_to_orthogonality(
     are equal; columns that are all zero count as aligned, while tiny ones, as of passive latents, add an
     arbitrary amount: then take DtO among the `active_latents`.
 
-    Orthogonal columns, and a decoder whose latent space is rotated by 30 degrees, where DtO is
-    2 sqrt(2) sin(15 degrees):
+    A decoder whose latent space is rotated by 30 degrees, where DtO is 2 sqrt(2) sin(15 degrees):
 
-    >>> distance_to_orthogonality([[[2, 0], [0, 1], [0, 0]]]).mean
-    0.0
     >>> c, s = 3**0.5 / 2, 1 / 2
     >>> round(distance_to_orthogonality([[[2 * c, -2 * s], [s, c]]]).mean, 4)
     0.7321
 
     Args:
         jacobians: [points, outputs, latents], outputs >= latents; d output / d latent at each point.
-        solver: how the signed permutation nearest in L1 is found: "assignment" (linear
-            assignment) or "milp" (the paper's mixed-integer program, by OR-tools; much slower, with
-            the same answer).
+        solver: finds the nearest signed permutation: "assignment" (linear assignment) or "milp" (the
+            paper's mixed-integer program, by OR-tools; much slower, with the same answer).
         active: indices of the latents to take; all by default.
 
     Raises:
-        InputError: wrong shape, no points, no real numbers, a Jacobian that is not finite, or an
-            unknown solver.
+        InputError: wrong shape, no real numbers, a Jacobian that is not finite, or an unknown solver.
     """
     check_one_of("solver", solver, SOLVERS)
     vectors = right_singular_vectors(checked_jacobians(jacobians, active))
-    nearest = _nearest(vectors, solver)
+    nearest = SOLVERS[solver](vectors)
     return OverPoints(np.asarray(np.linalg.norm(vectors - nearest, axis=(1, 2))))
 
 
-def singular_value_ratios(
-    jacobians: ArrayLike, active: ArrayLike | None = None
-) -> NDArray[np.float64]:
+def singular_value_ratios(jacobians: ArrayLike, active: ArrayLike | None = None) -> Floats:
     """σ_k / σ_{k+1} of each Jacobian's singular values, largest first: [points, latents − 1], at least 1.
 
-    Infinite where σ_{k+1} is 0. A ratio of 1 leaves V, of J = U S Vᵀ, and so DtO undetermined in the
-    plane of the two.
+    Infinite where σ_{k+1} is 0. A ratio of 1 leaves V, and so DtO, undetermined in the plane of the two.
 
     >>> singular_value_ratios([[[3, 0], [0, 2], [0, 0]]]).round(6).tolist()
     [[1.5]]
@@ -85,15 +68,13 @@ def singular_value_ratios(
     return ratios
 
 
-def share_nearly_equal(ratios: NDArray[np.float64]) -> float:
+def share_nearly_equal(ratios: Floats) -> float:
     """Share of points, 0 to 1, where some ratio [points, latents − 1] is below NEARLY_EQUAL."""
     return float(np.mean((ratios < NEARLY_EQUAL).any(axis=1)))
 
 
-def nearest_signed_permutation(
-    matrix: ArrayLike, solver: str = "assignment"
-) -> NDArray[np.float64]:
-    """P(V) in Eq. 29: the signed permutation nearest to V in L1.
+def nearest_signed_permutation(matrix: ArrayLike, solver: str = "assignment") -> Floats:
+    """P(V) in Eq. 29: the signed permutation nearest to V in L1, one 1 or -1 in each row and column, else zeros.
 
     >>> nearest_signed_permutation([[0.6, -0.8], [0.8, 0.6]]).tolist()
     [[0.0, -1.0], [1.0, 0.0]]
@@ -102,9 +83,6 @@ def nearest_signed_permutation(
         matrix: V, [latents, latents], entries in [-1, 1].
         solver: as in `distance_to_orthogonality`.
 
-    Returns:
-        [latents, latents], with one entry of 1 or -1 in each row and column and zeros elsewhere.
-
     Raises:
         InputError: wrong shape, an entry outside [-1, 1], or an unknown solver.
     """
@@ -112,26 +90,21 @@ def nearest_signed_permutation(
     numbers = float_array("matrix", matrix)
     if numbers.ndim != 2 or numbers.shape[0] != numbers.shape[1] or not numbers.size:
         raise InputError(f"matrix must have the shape [latents, latents]; got {numbers.shape}.")
-    if np.abs(numbers).max() > 1 + _ROUNDING:
+    if np.abs(numbers).max() > 1 + 1e-6:  # as far as rounding may carry an entry of V
         raise InputError("matrix must have entries in [-1, 1], as an orthogonal matrix has.")
-    nearest: NDArray[np.float64] = _nearest(numbers[None], solver)[0]
-    return nearest
+    return SOLVERS[solver](numbers[None])[0]
 
 
-def right_singular_vectors(jacobians: ArrayLike) -> NDArray[np.float64]:
-    """V^T of J = U S V^T, a row for each singular value, largest singular value first.
+def right_singular_vectors(jacobians: ArrayLike) -> Floats:
+    """V^T of J = U S V^T, [points, latents, latents] in float64: a row for each singular value, largest first.
 
     An all-zero column has its own unit vector, ahead of the others.
 
-    >>> import numpy as np
     >>> np.abs(right_singular_vectors([[[1, 0], [0, 2]]])).tolist()
     [[[0.0, 1.0], [1.0, 0.0]]]
 
     Args:
         jacobians: [points, outputs, latents], outputs >= latents.
-
-    Returns:
-        [points, latents, latents], computed in float64.
 
     Raises:
         InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
@@ -149,10 +122,7 @@ def right_singular_vectors(jacobians: ArrayLike) -> NDArray[np.float64]:
     return np.linalg.svd(factors, full_matrices=False)[2]
 
 
-def _nearest(vectors: NDArray[np.float64], solver: str) -> NDArray[np.float64]:
-    """The nearest signed permutation of each matrix, [points, latents, latents]."""
-    if solver == "milp":
-        return np.stack([_solve_milp(matrix) for matrix in vectors])
+def _solve_assignments(vectors: Floats) -> Floats:
     # Giving cell (a, b) the sign of V_ab changes the L1 distance by 1 - 2 |V_ab|, as |V_ab| <= 1:
     # the distance is least where the sum of the chosen |V_ab| is greatest.
     sizes = np.abs(vectors)
@@ -168,7 +138,11 @@ def _nearest(vectors: NDArray[np.float64], solver: str) -> NDArray[np.float64]:
     return nearest
 
 
-def _solve_milp(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
+def _solve_milps(vectors: Floats) -> Floats:
+    return np.stack([_solve_milp(matrix) for matrix in vectors])
+
+
+def _solve_milp(matrix: Floats) -> Floats:
     try:
         from ortools.linear_solver import pywraplp
     except ModuleNotFoundError as error:
@@ -196,3 +170,7 @@ def _solve_milp(matrix: NDArray[np.float64]) -> NDArray[np.float64]:
     for cell in cells:
         nearest[cell] = round(positive[cell].solution_value() - negative[cell].solution_value())
     return nearest
+
+
+# Solver -> the nearest signed permutations [points, latents, latents] of matrices.
+SOLVERS = {"assignment": _solve_assignments, "milp": _solve_milps}

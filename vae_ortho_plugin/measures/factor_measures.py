@@ -17,11 +17,9 @@ from scipy.optimize import linear_sum_assignment
 from scipy.stats import rankdata
 
 from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
-from vae_ortho_plugin.measures.shared.arrays import latent_indices, latent_table
+from vae_ortho_plugin.measures.shared.arrays import Floats, chosen_latents
 from vae_ortho_plugin.measures.shared.factors import checked_factors
 from vae_ortho_plugin.measures.shared.results import Result
-
-CORRELATIONS = ("pearson", "spearman")
 
 # Of the authors' code: neighbours of the estimator, and the share of the largest range of a latent up to
 # which another one is left out.
@@ -38,15 +36,14 @@ class Mcc(Result):
     Attributes:
         mean: mean of per_factor over the factors, in [0, 1].
         per_factor: [factors], |correlation| of each factor with its latent; 0 without a latent.
-        matched: [factors], index of each factor's latent; −1 where there are fewer latents than factors and
-            this factor has none.
+        matched: [factors], index of each factor's latent; −1 for a factor without one.
         correlations: [latents, factors], |correlation|; 0 for a constant latent.
     """
 
     mean: float
-    per_factor: NDArray[np.float64]
+    per_factor: Floats
     matched: NDArray[np.intp]
-    correlations: NDArray[np.float64]
+    correlations: Floats
 
 
 def mcc(
@@ -55,9 +52,7 @@ def mcc(
     correlation: str = "pearson",
     active: ArrayLike | None = None,
 ) -> Mcc:
-    """Mean correlation coefficient: (1/factors) Σ_k |corr(μ_π(k), w_k)|, π the best assignment.
-
-    Each factor has a latent of its own, by linear assignment, so that the sum is greatest.
+    """Mean correlation coefficient: (1/factors) Σ_k |corr(μ_π(k), w_k)|, π the best linear assignment.
 
     Two factors in a latent space that is rotated by 45 degrees, and the ranks of a monotone function:
 
@@ -74,13 +69,10 @@ def mcc(
         active: indices of the latents to take; all by default.
 
     Raises:
-        InputError: wrong shapes, no real numbers, a value that is not finite, a factor that does not vary,
-            or an unknown correlation.
+        InputError: as `disentanglement_score`, or an unknown correlation.
     """
-    check_one_of("correlation", correlation, CORRELATIONS)
-    latents = latent_table("means", means)
-    chosen = latent_indices(active, latents.shape[1])
-    latents = latents[:, chosen]
+    check_one_of("correlation", correlation, ("pearson", "spearman"))
+    latents, chosen = chosen_latents(means, active)
     numbers = np.stack(checked_factors(factors, "continuous", len(latents))[0], axis=1)
     if correlation == "spearman":
         latents, numbers = rankdata(latents, axis=0), rankdata(numbers, axis=0)
@@ -98,21 +90,19 @@ class InfoMec(Result):
     """Modularity, explicitness and compactness of a representation.
 
     Attributes:
-        infom: modularity, in [0, 1]; 1 where each latent knows of one factor. NaN with one factor, or
-            where no latent is kept.
+        infom: modularity, in [0, 1]; 1 where each latent knows of one factor. NaN with one factor or no
+            latent kept.
         infoe: explicitness, at most 1; 1 where the factors can be read off linearly.
         infoc: compactness, in [0, 1]; 1 where each factor is known to one latent. NaN where fewer than two
             latents are kept.
-        nmi: [latents, factors], I(z_j; w_k) / H(w_k), about 0 to 1; the estimator is meant for latents whose
-            values do not repeat.
-        kept: indices of the latents whose range is above 1/20 of the largest one. infom and infoc are
-            over these.
+        nmi: [latents, factors], I(z_j; w_k) / H(w_k), about 0 to 1, estimated for values that do not repeat.
+        kept: indices of the latents whose range is above 1/20 of the largest one, which infom and infoc are over.
     """
 
     infom: float
     infoe: float
     infoc: float
-    nmi: NDArray[np.float64]
+    nmi: Floats
     kept: list[int]
 
 
@@ -137,43 +127,25 @@ def infomec(
     spread evenly. A continuous factor with fewer than 11 points for a value counts in N by 20 steps of
     equal width.
 
-    Where both factors are the same, no latent can tell them apart, and where both latents are the same, no
-    factor has one of its own:
+    Where both latents are the same, no factor has one of its own, and either explains the factor:
 
-    >>> same = [[i, i] for i in range(9) for _ in range(20)]
-    >>> found = infomec([[10.0 * i + j] for i in range(9) for j in range(20)], same, ["continuous"] * 2)
-    >>> found.infom
-    0.0
-    >>> line = [[i] for i in range(60)]
-    >>> found = infomec([[i, i] for i in range(60)], line, ["continuous"])
-    >>> round(found.infoc, 2)
-    0.0
-
-    A latent that is the factor explains it:
-
-    >>> round(infomec(line, line, ["continuous"]).infoe, 9)
-    1.0
+    >>> found = infomec([[i, i] for i in range(60)], [[i] for i in range(60)], ["continuous"])
+    >>> round(found.infoc, 2), round(found.infoe, 9)
+    (0.0, 1.0)
 
     Args:
-        means: posterior means, [points, latents].
-        factors: [points, factors]; numbers, or for a categorical factor its classes, which may be strings.
-        factor_kinds: "continuous" or "categorical" for each factor, or one of them for all.
+        means, factors, factor_kinds, active: as of `disentanglement_score`, for one latent or more.
         seed: of the noise of 1e-10 that scikit-learn adds to latents so that no two are equal.
-        active: indices of the latents to take; all by default.
 
     Raises:
-        InputError: shapes, lengths or kinds that do not fit, values that are not finite, strings in a
-            continuous factor, a factor that does not vary or whose every class has one point, or no
-            scikit-learn, which this measure needs.
+        InputError: as `disentanglement_score`, every class of a factor has one point, or there is no scikit-learn.
     """
-    latents = latent_table("means", means)
-    chosen = latent_indices(active, latents.shape[1])
-    latents = latents[:, chosen]
+    latents, chosen = chosen_latents(means, active)
     columns, kinds, _ = checked_factors(factors, factor_kinds, len(latents))
     check_whole("seed", seed)
     ranges = np.ptp(latents, axis=0)
     kept = np.flatnonzero(ranges > ranges.max() * _SMALL_RANGE)
-    latents = _standardized(latents)
+    latents = _unit_columns(latents) * np.sqrt(len(latents))  # of standard deviation 1
     nmi = _nmi(latents, columns, kinds, seed)
     terms = [_explained(latents, *of_factor) for of_factor in zip(columns, kinds, strict=True)]
     return InfoMec(
@@ -185,7 +157,7 @@ def infomec(
     )
 
 
-def _concentration(rows: NDArray[np.float64]) -> float:
+def _concentration(rows: Floats) -> float:
     """How far each row is one entry alone: 1, or 0 where all entries are equal; NaN for one column."""
     number = rows.shape[1]
     if number < 2 or not len(rows):
@@ -195,14 +167,13 @@ def _concentration(rows: NDArray[np.float64]) -> float:
     return float((shares.mean() - 1 / number) / (1 - 1 / number))
 
 
-def _nmi(
-    latents: NDArray[np.float64], columns: list[NDArray[np.float64]], kinds: list[str], seed: int
-) -> NDArray[np.float64]:
+def _nmi(latents: Floats, columns: list[Floats], kinds: list[str], seed: int) -> Floats:
     selection = _scikit_learn().feature_selection
     varying = latents.any(axis=0)
     result = np.zeros((latents.shape[1], len(columns)))
     for k, (column, kind) in enumerate(zip(columns, kinds, strict=True)):
-        classes, counts = _classes(column, kind)
+        classes = _classes(column, kind)
+        counts = np.bincount(classes)
         if counts.max() < 2:
             raise InputError(
                 f"Every class of factor {k} has one point only, so that it has no nearest neighbours. Take "
@@ -220,24 +191,23 @@ def _nmi(
     return result
 
 
-def _classes(column: NDArray[np.float64], kind: str) -> tuple[NDArray[np.intp], NDArray[np.intp]]:
-    """The class of each point, and the number of points of each class."""
+def _classes(column: Floats, kind: str) -> NDArray[np.intp]:
+    """The class of each point."""
     values, classes = np.unique(column, return_inverse=True)
     if kind == "continuous" and len(values) * (_NUM_NEIGHBORS + 1) > len(column):
         shares = (column - values[0]) / (values[-1] - values[0])
         steps = np.minimum(np.floor(shares * _NUM_STEPS), _NUM_STEPS - 1)
         classes = np.unique(steps, return_inverse=True)[1]
-    return classes, np.bincount(classes)
+    return np.asarray(classes)
 
 
-def _explained(latents: NDArray[np.float64], column: NDArray[np.float64], kind: str) -> float:
+def _explained(latents: Floats, column: Floats, kind: str) -> float:
     """1 − loss of the best linear prediction over that of the best constant."""
     sklearn = _scikit_learn()
     if kind == "continuous":
-        numbers = _standardized(column[:, None])
-        return float(
-            sklearn.linear_model.LinearRegression().fit(latents, numbers).score(latents, numbers)
-        )
+        numbers = _unit_columns(column[:, None])
+        fit = sklearn.linear_model.LinearRegression().fit(latents, numbers)
+        return float(fit.score(latents, numbers))
     classes = np.unique(column, return_inverse=True)[1]
     model = sklearn.linear_model.LogisticRegression(C=np.inf, class_weight="balanced")
     with warnings.catch_warnings():
@@ -260,7 +230,7 @@ def _scikit_learn() -> Any:
     return sklearn
 
 
-def _unit_columns(array: NDArray[np.float64]) -> NDArray[np.float64]:
+def _unit_columns(array: Floats) -> Floats:
     """The columns less their means, of length 1; constant ones as zeros."""
     shifted = array - array[0]  # exactly 0 where a column is constant
     # Scaled, so that no square leaves float64's range.
@@ -269,8 +239,3 @@ def _unit_columns(array: NDArray[np.float64]) -> NDArray[np.float64]:
     centred = shifted - shifted.mean(axis=0)
     norms = np.linalg.norm(centred, axis=0)
     return np.asarray(centred / np.where(norms > 0, norms, 1))
-
-
-def _standardized(array: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The columns with mean 0 and standard deviation 1; constant ones as zeros."""
-    return np.asarray(_unit_columns(array) * np.sqrt(len(array)))

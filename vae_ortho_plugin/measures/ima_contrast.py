@@ -6,11 +6,11 @@ Gap: VAEs Perform Independent Mechanism Analysis, NeurIPS 2022.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.optimum import log_column_product, log_volume
-from vae_ortho_plugin.measures.shared.arrays import number
+from vae_ortho_plugin.measures.shared.arrays import log_excess, number
 from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
 from vae_ortho_plugin.measures.shared.results import OverPoints
 
@@ -34,7 +34,8 @@ def ima_contrast(jacobians: ArrayLike, active: ArrayLike | None = None) -> OverP
     Raises:
         InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
-    return _log_ratio(small_jacobians(jacobians, active))
+    factors = small_jacobians(jacobians, active)
+    return OverPoints(log_excess(log_column_product(factors), log_volume(factors)))
 
 
 def regularized_ima_contrast(
@@ -54,20 +55,19 @@ def regularized_ima_contrast(
     [0.0]
 
     Args:
-        jacobians: [points, outputs, latents].
+        jacobians, active: as of `ima_contrast`.
         beta: β, positive.
-        active: indices of the latents to take; all by default.
 
     Raises:
-        InputError: wrong shape, no real numbers, a Jacobian that is not finite, or a β that is not
-            positive.
+        InputError: as `ima_contrast`, or a β that is not positive.
     """
     factors = small_jacobians(jacobians, active)
     scale = np.sqrt(2 / number("beta", beta, positive=True))
     points, _, latents = factors.shape
     identity = np.broadcast_to(np.eye(latents), (points, latents, latents))
     # The Gram matrix of these columns is P; forming P itself would lose passive latents in rounding.
-    return _log_ratio(np.concatenate([factors * scale, identity], axis=1))
+    columns = np.concatenate([factors * scale, identity], axis=1)
+    return OverPoints(log_excess(log_column_product(columns), log_volume(columns)))
 
 
 def mean_abs_cosine(jacobians: ArrayLike, active: ArrayLike | None = None) -> OverPoints:
@@ -94,11 +94,3 @@ def mean_abs_cosine(jacobians: ArrayLike, active: ArrayLike | None = None) -> Ov
     first, second = np.triu_indices(latents, 1)
     cosines = np.einsum("pok,pok->pk", units[:, :, first], units[:, :, second])
     return OverPoints(np.minimum(np.abs(cosines), 1).mean(axis=1))
-
-
-def _log_ratio(factors: NDArray[np.float64]) -> OverPoints:
-    """log of the product of the columns' lengths over their volume; rounding may end below 0."""
-    volume = log_volume(factors)
-    ratio = np.full_like(volume, np.inf)
-    np.subtract(log_column_product(factors), volume, out=ratio, where=np.isfinite(volume))
-    return OverPoints(np.maximum(ratio, 0))

@@ -1,25 +1,21 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The reconstruction loss as a deterministic and a stochastic part (Prop. 4).
-
-Equations are those of Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by
-Accident), CVPR 2019. They are stated for the squared error, summed over the observation.
-"""
+"""The squared error as a deterministic and a stochastic part, Prop. 4 of Rolinek et al., CVPR 2019."""
 
 import dataclasses
 from collections.abc import Iterable
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.shared.arrays import check_finite, float_array
+from vae_ortho_plugin.measures.shared.arrays import Floats, check_finite, float_array
 from vae_ortho_plugin.measures.shared.jacobians import checked_jacobians
 from vae_ortho_plugin.measures.shared.results import OverPoints, Result
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class LossDecomposition(Result):
-    """Terms of the squared error at each point, all at least 0.
+    """Terms of the squared error, summed over the observation, at each point, all at least 0.
 
     Attributes:
         total: E‖Dec(z) − x‖² (Eq. 11), mean over the samples z.
@@ -89,7 +85,7 @@ def loss_decomposition(
     )
 
 
-def _alike(name: str, values: ArrayLike, target: NDArray[np.float64]) -> NDArray[np.float64]:
+def _alike(name: str, values: ArrayLike, target: Floats) -> Floats:
     decoded = float_array(name, values, booleans=True)
     if decoded.shape != target.shape:
         raise InputError(
@@ -98,5 +94,5 @@ def _alike(name: str, values: ArrayLike, target: NDArray[np.float64]) -> NDArray
     return decoded
 
 
-def _squares(left: NDArray[np.float64], right: NDArray[np.float64]) -> NDArray[np.float64]:
+def _squares(left: Floats, right: Floats) -> Floats:
     return np.asarray(np.sum((left - right).reshape(len(left), -1) ** 2, axis=1))

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """The least stochastic reconstruction loss that a precision budget allows, in closed form.
 
-Equations and sections are those of Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA
-Directions (by Accident), CVPR 2019. At one point, with J the decoder's Jacobian, J_j its columns and
-independent noise of the standard deviations σ_j, the linearized loss is (Eq. 17)
+Equations and sections are those of Rolinek et al., CVPR 2019. At one point, with J the decoder's Jacobian, J_j its
+columns and independent noise of the standard deviations σ_j, the linearized loss is (Eq. 17)
 
     E‖J ε‖² = Σ_j σ_j² ‖J_j‖².
 
@@ -32,11 +31,11 @@ inner product −4.
 """
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.special import logsumexp
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.shared.arrays import latent_table, per_point, positive_sigma
+from vae_ortho_plugin.measures.shared.arrays import Floats, latent_table, per_point, positive_sigma
 from vae_ortho_plugin.measures.shared.jacobians import (
     checked_jacobians,
     jacobians_and_sigma,
@@ -48,17 +47,16 @@ from vae_ortho_plugin.measures.shared.jacobians import (
 _DEPENDENT = 1e-12
 
 
-def precision(sigma: ArrayLike) -> NDArray[np.float64]:
+def precision(sigma: ArrayLike) -> Floats:
     """P = Σ_j −log σ_j² (left side of Eq. 23), [points].
 
-    >>> import math
-    >>> precision([[math.exp(-1), 1]]).round(9).tolist()
+    >>> precision([[np.exp(-1), 1]]).round(9).tolist()
     [2.0]
     """
     return np.asarray(-2 * np.log(positive_sigma(sigma)).sum(axis=-1))
 
 
-def precision_of_kl(kl: ArrayLike, means: ArrayLike) -> NDArray[np.float64]:
+def precision_of_kl(kl: ArrayLike, means: ArrayLike) -> Floats:
     """P for which L≈KL (Eq. 10, all latents active) has the value `kl`: 2 kl − ‖μ‖² + d, [points].
 
     `kl` is in nats, C_i in Eq. 21.
@@ -71,23 +69,21 @@ def precision_of_kl(kl: ArrayLike, means: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(2 * per_point("kl", kl, len(mu)) - squares + mu.shape[-1])
 
 
-def log_column_product(jacobians: ArrayLike) -> NDArray[np.float64]:
+def log_column_product(jacobians: ArrayLike) -> Floats:
     """log col_Π(J) = Σ_j log ‖J_j‖ (Eq. 27), [points]; −inf where a column is zero.
 
-    >>> import numpy as np
     >>> np.exp(2 * log_column_product([[[4, 1], [-3, 1], [5, -1]]])).round(6).tolist()
     [150.0]
     """
     return np.asarray(_log_column_norms(small_jacobians(jacobians)).sum(axis=-1))
 
 
-def log_volume(jacobians: ArrayLike) -> NDArray[np.float64]:
+def log_volume(jacobians: ArrayLike) -> Floats:
     """log of the volume that J makes of the unit cube (right side of Eq. 28), [points].
 
     This is the sum of the logarithms of J's singular values. It is −inf where columns are linearly
     dependent up to rounding, as they always are with more latents than outputs.
 
-    >>> import numpy as np
     >>> np.exp(2 * log_volume([[[4, 1], [-3, 1], [5, -1]]])).round(6).tolist()  # 50 · 3 − 4²
     [134.0]
     """
@@ -102,7 +98,7 @@ def log_volume(jacobians: ArrayLike) -> NDArray[np.float64]:
     return np.where(dependent.any(axis=1), -np.inf, logs.sum(axis=1))
 
 
-def optimal_sigma(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.float64]:
+def optimal_sigma(jacobians: ArrayLike, precision: ArrayLike) -> Floats:
     """The σ of least linearized loss for given columns (Eqs. 22, 23), [points, latents].
 
     σ_j² = e^(−P/d) col_Π(J)^(2/d) / ‖J_j‖². A column that is zero, whose latent would take noise without
@@ -124,19 +120,15 @@ def optimal_sigma(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.floa
     return np.asarray(np.exp(np.expand_dims(share, -1) + mean - norms))
 
 
-def optimal_columns(jacobians: ArrayLike) -> NDArray[np.float64]:
+def optimal_columns(jacobians: ArrayLike) -> Floats:
     """J V = U S for J = U S Vᵀ: the same decoder after the rotation that makes its columns orthogonal.
 
-    This is a minimum over V in Theorem 2 and Eq. 27. Where the singular values are distinct, the other
-    minima differ by signed permutations of the columns.
+    [points, outputs, latents], longest column first. This is a minimum over V in Theorem 2 and Eq. 27. Where
+    the singular values are distinct, the other minima differ by signed permutations of the columns.
 
-    >>> import numpy as np
     >>> columns = optimal_columns([[[2, 1], [1, 2]]])[0]
     >>> np.abs(columns.T @ columns).round(9).tolist()
     [[9.0, 0.0], [0.0, 1.0]]
-
-    Returns:
-        [points, outputs, latents], longest column first.
     """
     # The factors have J's right singular vectors. With fewer outputs than latents, V is completed to
     # a rotation.
@@ -145,12 +137,11 @@ def optimal_columns(jacobians: ArrayLike) -> NDArray[np.float64]:
     return np.asarray(wide @ transposed.swapaxes(1, 2))
 
 
-def log_linearized_loss(jacobians: ArrayLike, sigma: ArrayLike) -> NDArray[np.float64]:
+def log_linearized_loss(jacobians: ArrayLike, sigma: ArrayLike) -> Floats:
     """log Σ_j σ_j² ‖J_j‖² (Eq. 17; the objective of Eq. 18 at a point), [points].
 
     −inf where the Jacobian is zero.
 
-    >>> import numpy as np
     >>> np.exp(log_linearized_loss([[[4, 1], [-3, 1], [5, -1]]], [[1, 1]])).round(6).tolist()
     [53.0]
     """
@@ -158,12 +149,11 @@ def log_linearized_loss(jacobians: ArrayLike, sigma: ArrayLike) -> NDArray[np.fl
     return np.asarray(logsumexp(2 * (np.log(numbers) + _log_column_norms(factors)), axis=-1))
 
 
-def log_least_loss(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.float64]:
+def log_least_loss(jacobians: ArrayLike, precision: ArrayLike) -> Floats:
     """log of d e^(−P/d) col_Π(J)^(2/d), [points]: the least over σ for given columns (Eqs. 22 to 26).
 
     −inf where a column is zero. The 24.5 of Eq. 25 is 2 sqrt(150):
 
-    >>> import numpy as np
     >>> np.exp(log_least_loss([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)).round(2).tolist()
     [24.49]
     """
@@ -171,13 +161,12 @@ def log_least_loss(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.flo
     return _log_loss(factors, precision, log_column_product(factors))
 
 
-def log_lower_bound(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.float64]:
+def log_lower_bound(jacobians: ArrayLike, precision: ArrayLike) -> Floats:
     """log of d e^(−P/d) vol(J)^(2/d), [points]: the least over σ and V (Eqs. 20, 21; Eq. 28).
 
     −inf where columns are linearly dependent. Summed over the points, with precisions of any given
     sum, it is the minimum of Eqs. 18 and 19.
 
-    >>> import numpy as np
     >>> np.exp(log_lower_bound([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)).round(2).tolist()
     [23.15]
     """
@@ -185,15 +174,13 @@ def log_lower_bound(jacobians: ArrayLike, precision: ArrayLike) -> NDArray[np.fl
     return _log_loss(factors, precision, log_volume(factors))
 
 
-def _log_loss(
-    factors: NDArray[np.float64], precision: ArrayLike, log_product: NDArray[np.float64]
-) -> NDArray[np.float64]:
+def _log_loss(factors: Floats, precision: ArrayLike, log_product: Floats) -> Floats:
     points, _, latents = factors.shape
     numbers = per_point("precision", precision, points)
     return np.asarray(np.log(latents) + (2 * log_product - numbers) / latents)
 
 
-def _log_column_norms(factors: NDArray[np.float64]) -> NDArray[np.float64]:
+def _log_column_norms(factors: Floats) -> Floats:
     """log ‖J_j‖, [points, latents]; −inf for a zero column."""
     largest = np.abs(factors).max(axis=1, keepdims=True)
     largest[largest == 0] = 1  # scaled, so that no square leaves float64's range

@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Angles between the principal directions of data and the directions of latents (Sec. 2.3).
-
-Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Accident), CVPR 2019.
-"""
+"""Angles between data's principal directions and those of latents, Sec. 2.3 of Rolinek et al., CVPR 2019."""
 
 import dataclasses
 from collections.abc import Iterable
@@ -13,11 +10,7 @@ from scipy.linalg import eigh
 from scipy.optimize import linear_sum_assignment
 
 from vae_ortho_plugin.errors import InputError, check_whole
-from vae_ortho_plugin.measures.shared.arrays import (
-    check_finite,
-    float_array,
-    real_array,
-)
+from vae_ortho_plugin.measures.shared.arrays import Floats, float_array
 from vae_ortho_plugin.measures.shared.results import Result
 
 # Share of the largest variance below which data do not vary. The rounding of float32 data is at 1e-14.
@@ -35,12 +28,12 @@ class PrincipalComponents(Result):
         total_variance: along all directions of the data together.
     """
 
-    mean: NDArray[np.float64]
-    directions: NDArray[np.float64]
-    variances: NDArray[np.float64]
+    mean: Floats
+    directions: Floats
+    variances: Floats
     total_variance: float
 
-    def scores(self, observations: ArrayLike) -> NDArray[np.float64]:
+    def scores(self, observations: ArrayLike) -> Floats:
         """Coordinates [points, directions] of observations [points, ...].
 
         Raises:
@@ -72,20 +65,13 @@ def principal_components(batches: Iterable[ArrayLike], at_most: int) -> Principa
         InputError: no data, batches of different sizes, or data that do not vary or are not finite.
     """
     check_whole("at_most", at_most, 1)
-    count = 0
-    # Data are shifted by the mean of the first batch: far from 0, their variance would be lost in the
-    # sum of squares.
-    shift: NDArray[np.float64] = np.zeros(0)
-    sums, squares = shift, shift
+    count, sums, squares = 0, np.zeros(0), np.zeros((0, 0))
     for n, batch in enumerate(batches):
         flat = flat_observations(f"batches[{n}]", batch)
         if not count:
-            outputs = flat.shape[1]
-            shift, sums, squares = (
-                flat.mean(axis=0),
-                np.zeros(outputs),
-                np.zeros((outputs, outputs)),
-            )
+            # Far from 0, the variance would be lost in the sum of squares.
+            shift = flat.mean(axis=0)
+            sums, squares = np.zeros_like(shift), np.zeros((len(shift), len(shift)))
         elif flat.shape[1] != len(shift):
             raise InputError(
                 f"batches[{n}] has observations of {flat.shape[1]} numbers, the first one of "
@@ -99,8 +85,7 @@ def principal_components(batches: Iterable[ArrayLike], at_most: int) -> Principa
         raise InputError("PCA needs observations; got none.")
     covariance = squares / count - np.outer(sums, sums) / count**2
     outputs = len(covariance)
-    first = (max(0, outputs - at_most), outputs - 1)
-    values, vectors = eigh(covariance, subset_by_index=first)
+    values, vectors = eigh(covariance, subset_by_index=(max(0, outputs - at_most), outputs - 1))
     variances, directions = values[::-1], vectors.T[::-1]
     varying = variances > _NO_VARIANCE * variances[0]
     if not varying.any():
@@ -113,13 +98,12 @@ def principal_components(batches: Iterable[ArrayLike], at_most: int) -> Principa
     )
 
 
-def encoder_directions(scores: ArrayLike, means: ArrayLike) -> NDArray[np.float64]:
+def encoder_directions(scores: ArrayLike, means: ArrayLike) -> Floats:
     """The encoder's rows in the span of principal directions: [latents, directions].
 
     The linear map that best fits the means to the scores (least squares with a constant). For a linear
     encoder and data that vary along these directions only, these are the encoder's own weights, in the
-    coordinates of the directions. Weights along a direction in which the data do not vary are left out:
-    nothing determines them.
+    coordinates of the directions.
 
     >>> encoder_directions([[0.0], [1.0], [2.0]], [[1.0], [4.0], [7.0]]).round(9).tolist()
     [[3.0]]
@@ -129,8 +113,7 @@ def encoder_directions(scores: ArrayLike, means: ArrayLike) -> NDArray[np.float6
         means: [points, latents], the encoder's means of the same points.
 
     Raises:
-        InputError: shapes that do not fit, a value that is not finite, or no more points than
-            directions.
+        InputError: shapes that do not fit, a value that is not finite, or no more points than directions.
     """
     coordinates, targets = float_array("scores", scores), float_array("means", means)
     if coordinates.ndim != 2 or targets.ndim != 2 or len(coordinates) != len(targets):
@@ -144,8 +127,13 @@ def encoder_directions(scores: ArrayLike, means: ArrayLike) -> NDArray[np.float6
             f"{points} points do not determine the encoder along {directions} principal directions; "
             "take more."
         )
-    design = np.hstack([coordinates, np.ones((points, 1))])
-    return np.asarray(np.linalg.lstsq(design, targets, rcond=None)[0][:directions].T)
+    return linear_map(coordinates, targets).T
+
+
+def linear_map(inputs: Floats, outputs: Floats) -> Floats:
+    """[inputs, outputs] of the linear map, with a constant, that best fits inputs [points, inputs] to outputs."""
+    design = np.hstack([inputs, np.ones((len(inputs), 1))])
+    return np.asarray(np.linalg.lstsq(design, outputs, rcond=None)[0][:-1])
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -159,15 +147,12 @@ class MatchedAngles(Result):
     """
 
     mean: float
-    angles: NDArray[np.float64]
+    angles: Floats
     matched: NDArray[np.intp]
 
 
 def matched_angles(principal: ArrayLike, candidates: ArrayLike) -> MatchedAngles:
-    """Angles between principal directions and latents' directions.
-
-    Each principal direction is matched with a candidate of its own, so that the sum of the angles is
-    least.
+    """Angles between principal directions and candidates matched to them, so that the sum of the angles is least.
 
     >>> found = matched_angles([[1, 0], [0, 1]], [[-1, 3**0.5], [3**0.5, 1]])
     >>> found.angles.round(9).tolist(), found.matched.tolist()
@@ -182,43 +167,39 @@ def matched_angles(principal: ArrayLike, candidates: ArrayLike) -> MatchedAngles
         InputError: shapes that do not fit, fewer candidates than directions, a principal direction
             of length 0, or a value that is not finite.
     """
-    axes, axis_norms = _units("principal", principal)
-    units, norms = _units("candidates", candidates)
+    axes, units = _units("principal", principal), _units("candidates", candidates)
     if axes.shape[1] != units.shape[1] or len(axes) > len(units):
         raise InputError(
             "principal and candidates must have the shapes [directions, outputs] and [latents, outputs] "
             f"with at least as many latents as directions; got {axes.shape} and {units.shape}."
         )
-    if not axis_norms.all():
-        raise InputError(f"principal[{int(np.argmin(axis_norms))}] has the length 0.")
+    if not axes.any(axis=1).all():
+        raise InputError(f"principal[{int(np.argmin(axes.any(axis=1)))}] has the length 0.")
     cosines = axes @ units.T
     # The arc cosine is inaccurate for small angles, which matter most here.
     rest = units[None] - cosines[:, :, None] * axes[:, None]
-    sines = np.where(norms > 0, np.linalg.norm(rest, axis=2), 1)
+    sines = np.where(units.any(axis=1), np.linalg.norm(rest, axis=2), 1)
     degrees = np.degrees(np.arctan2(sines, np.abs(cosines)))
     rows, columns = linear_sum_assignment(degrees)
     angles = degrees[rows, columns]
     return MatchedAngles(float(angles.mean()) if angles.size else float("nan"), angles, columns)
 
 
-def _units(name: str, vectors: ArrayLike) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """The rows at length 1, or 0 where they are zero, and their lengths."""
+def _units(name: str, vectors: ArrayLike) -> Floats:
+    """The rows at length 1, or 0 where they are zero."""
     rows = float_array(name, vectors)
     if rows.ndim != 2:
         raise InputError(f"{name} must have the shape [vectors, outputs]; got {rows.shape}.")
-    norms = np.asarray(np.linalg.norm(rows, axis=1))
-    lengths = np.where(norms > 0, norms, 1)
-    return rows / lengths[:, None], norms
+    norms = np.linalg.norm(rows, axis=1, keepdims=True)
+    return rows / np.where(norms > 0, norms, 1)
 
 
-def flat_observations(name: str, observations: ArrayLike) -> NDArray[np.float64]:
+def flat_observations(name: str, observations: ArrayLike) -> Floats:
     """[points, outputs] in float64 of observations [points, ...]."""
-    array = real_array(name, observations, booleans=True)
+    array = float_array(name, observations, booleans=True)
     if array.ndim < 2 or not array.size:
         raise InputError(
             f"{name} must have the shape [points, ...] with at least two dimensions, none of them 0; "
             f"got {array.shape}. (PCA of one array takes it as [array].)"
         )
-    flat = array.reshape(len(array), -1).astype(np.float64)
-    check_finite(name, flat)
-    return flat
+    return array.reshape(len(array), -1)

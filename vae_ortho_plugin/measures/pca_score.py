@@ -1,25 +1,26 @@
 # SPDX-License-Identifier: Apache-2.0
 """How well the data's own principal components are disentangled; no model is involved.
 
-By Sec. 2.3 and Theorem 2 of Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions
-(by Accident), CVPR 2019, the latents of a linear model with orthogonal columns are the principal
-components. Their score is what such a model can reach.
+By Sec. 2.3 and Theorem 2 of Rolinek et al., CVPR 2019, the latents of a linear model with orthogonal
+columns are the principal components. Their score is what such a model can reach.
 """
 
 import dataclasses
 from collections.abc import Sequence
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy.spatial import cKDTree
 
 from vae_ortho_plugin.errors import InputError, check_whole
-from vae_ortho_plugin.measures.disentanglement_score import disentanglement_score
+from vae_ortho_plugin.measures.disentanglement_score import score_of_columns
 from vae_ortho_plugin.measures.pca_alignment import (
     flat_observations,
+    linear_map,
     matched_angles,
     principal_components,
 )
+from vae_ortho_plugin.measures.shared.arrays import Floats
 from vae_ortho_plugin.measures.shared.factors import checked_factors
 from vae_ortho_plugin.measures.shared.results import Result
 
@@ -50,12 +51,12 @@ class PcaScore(Result):
     """
 
     score: float
-    factor_scores: NDArray[np.float64]
+    factor_scores: Floats
     factor_angle: float
-    factor_angles: NDArray[np.float64]
+    factor_angles: Floats
     local_agreement: float
     local_angle: float
-    explained_variance: NDArray[np.float64]
+    explained_variance: Floats
     num_points: int
     num_local_points: int
 
@@ -76,8 +77,7 @@ def pca_score(
     divided by its standard deviation, to the observations is fitted by least squares to the point's
     nearest neighbours in these factors; its left singular vectors are the principal directions of a
     round neighbourhood, and its columns the factors' directions. (The neighbours' own covariance would
-    depend on the neighbourhood's shape: neighbours among the observations fill a ball, which has no
-    principal directions, and those at the edge of the data half a ball.)
+    depend on the neighbourhood's shape.)
 
     A rectangle along the axes has the factors as principal components, one that is turned by 45
     degrees before it is stretched does not:
@@ -92,17 +92,14 @@ def pca_score(
 
     Args:
         observations: [points, ...], at least two numbers each.
-        factors: [points, factors], at least two; numbers, or classes, which may be strings.
-        factor_kinds: "continuous" or "categorical" for each factor.
+        factors, factor_kinds, num_neighbors, factor_names: as of `disentanglement_score`, at least two factors.
         seed: of the disentanglement score's split and of the local points.
-        num_neighbors: k of the disentanglement score.
-        factor_names: for messages.
         local_points: number of points for the local angles; all if there are fewer.
         local_neighbors: number of neighbours of each, more than there are factors.
 
     Raises:
-        InputError: as `disentanglement_score`; fewer than two factors, observations that vary along
-            fewer than two directions, too few neighbours, or more than there are points.
+        InputError: as `disentanglement_score`; fewer than two factors or directions in which the observations
+            vary, too few neighbours, or more than there are points.
     """
     images = flat_observations("observations", observations)
     columns, kinds, names = checked_factors(factors, factor_kinds, len(images), factor_names)
@@ -117,16 +114,14 @@ def pca_score(
             "The observations vary along one direction only, so that there are no two principal "
             "components to compare."
         )
-    result = disentanglement_score(
-        pca.scores(images), factors, factor_kinds, seed, num_neighbors, names
-    )
+    result = score_of_columns(pca.scores(images), columns, kinds, names, seed, num_neighbors)
     values = np.stack(columns, axis=1)
     continuous = [k for k, kind in enumerate(kinds) if kind == "continuous"]
     numbers = values[:, continuous]
     numbers = (numbers - numbers.mean(axis=0)) / numbers.std(axis=0)
     angles = np.full(values.shape[1], np.nan)
     if continuous:
-        angles[continuous] = _factor_angles(pca.directions, _slopes(numbers, images))
+        angles[continuous] = _factor_angles(pca.directions, linear_map(numbers, images))
     local = np.zeros(0)
     if len(continuous) > 1:
         classes = np.delete(values, continuous, axis=1) * _OTHER_CLASS
@@ -144,20 +139,8 @@ def pca_score(
     )
 
 
-def _slopes(factors: NDArray[np.float64], images: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[factors, outputs] of the linear map that best fits factors [points, factors] to images."""
-    design = np.hstack([factors, np.ones((len(factors), 1))])
-    return np.asarray(np.linalg.lstsq(design, images, rcond=None)[0][:-1])
-
-
-def _factor_angles(
-    principal: NDArray[np.float64], slopes: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Degrees [factors] between each factor's slope and the principal direction matched to it.
-
-    Where there are more factors than directions, those without one count as orthogonal; so do
-    slopes of 0.
-    """
+def _factor_angles(principal: Floats, slopes: Floats) -> Floats:
+    """Degrees [factors] between each factor's slope and its principal direction; 90 without one, or of slope 0."""
     missing = max(0, len(principal) - len(slopes))
     found = matched_angles(principal, np.pad(slopes, ((0, missing), (0, 0))))
     angles = np.full(len(slopes) + missing, 90.0)
@@ -166,13 +149,13 @@ def _factor_angles(
 
 
 def _local_angles(
-    images: NDArray[np.float64],
-    factors: NDArray[np.float64],
-    classes: NDArray[np.float64],
+    images: Floats,
+    factors: Floats,
+    classes: Floats,
     seed: int,
     local_points: int,
     local_neighbors: int,
-) -> NDArray[np.float64]:
+) -> Floats:
     """Mean angle at each local point whose neighbours have its classes and vary in all factors."""
     check_whole("local_points", local_points, 1)
     check_whole("local_neighbors", local_neighbors, factors.shape[1] + 1)
@@ -187,7 +170,7 @@ def _local_angles(
     angles = []
     for points in nearest[distances[:, -1] < _OTHER_CLASS / 2]:
         if (np.ptp(factors[points], axis=0) > 0).all():
-            slopes = _slopes(factors[points], images[points])
+            slopes = linear_map(factors[points], images[points])
             if np.linalg.norm(slopes) > 0:
                 principal = np.linalg.svd(slopes.T, full_matrices=False)[0].T
                 angles.append(float(np.mean(_factor_angles(principal, slopes))))

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far the KL term is from its value in the polarized regime (Sec. 5.2), for any Gaussian posterior.
-
-Equations and sections are those of Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA
-Directions (by Accident), CVPR 2019.
-"""
+"""How far a Gaussian posterior's KL term is from the polarized regime, Sec. 5.2 of Rolinek et al., CVPR 2019."""
 
 import dataclasses
 
@@ -12,6 +8,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.shared.arrays import (
+    Floats,
     check_shape,
     float_array,
     latent_table,
@@ -47,16 +44,13 @@ class PolarizedRegime(Result):
 
 
 def active_latents(means: ArrayLike) -> NDArray[np.intp]:
-    """Indices of the active latents, those with sqrt(var(μ_j)) > 0.5 over the points (Sec. 5.2).
+    """Indices, increasing, of the active latents, those with sqrt(var(μ_j)) > 0.5 over the points (Sec. 5.2).
 
     >>> active_latents([[1.0, 0.1], [-1.0, -0.1]]).tolist()
     [0]
 
     Args:
         means: posterior means μ_j(x), [points, latents].
-
-    Returns:
-        [active latents], increasing.
 
     Raises:
         InputError: wrong shape, no points or latents, or a value that is not finite.
@@ -86,22 +80,17 @@ def polarized_regime(means: ArrayLike, sigma: ArrayLike) -> PolarizedRegime:
     without_variances = mu**2 - np.log(variance) - 1
     kl = float(0.5 * (without_variances + variance).sum(axis=1).mean())
     polarized_kl = float(0.5 * without_variances[:, active].sum(axis=1).mean())
-    return PolarizedRegime(
-        kl, polarized_kl, delta_kl_of_terms(kl, polarized_kl), [int(j) for j in active]
-    )
+    return PolarizedRegime(kl, polarized_kl, delta_kl_of_terms(kl, polarized_kl), active.tolist())
 
 
 def delta_kl(means: ArrayLike, sigma: ArrayLike) -> float:
-    """Δ_KL = |L_KL − L≈KL| / L_KL (Eq. 30) of diagonal Gaussian posteriors, at least 0.
-
-    It is 0 in the polarized regime, and 1 without active latents.
+    """Δ_KL (Eq. 30) of diagonal Gaussian posteriors: 0 in the polarized regime, 1 without active latents.
 
     >>> delta_kl([[0.0], [0.0]], [[0.9], [0.9]])
     1.0
 
     Args:
-        means: μ_j(x), [points, latents].
-        sigma: σ_j(x), [points, latents], standard deviations, positive.
+        means, sigma: as of `polarized_regime`.
 
     Raises:
         InputError: as `polarized_regime`.
@@ -111,21 +100,20 @@ def delta_kl(means: ArrayLike, sigma: ArrayLike) -> float:
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
 class LatentTypes(Result):
-    """The types of the latents, each in one of the three lists of indices.
+    """Indices of the latents of each type.
 
     Attributes:
         active: σ² is close to 0 at all points: Var σ² < 0.1 and mean σ² <= 0.1.
         mixed: neither; σ² is close to 0 at some points and to 1 at others, or in between.
         passive: σ² is close to 1 at all points: Var σ² < 0.1 and |mean σ² − 1| <= 0.1.
-        mean_of_squares: [latents], mean of σ² over the points.
-        variance_of_squares: [latents], variance of σ² over the points (ddof = 0).
+        mean_of_squares, variance_of_squares: [latents], of σ² over the points (ddof = 0).
     """
 
     active: list[int]
     mixed: list[int]
     passive: list[int]
-    mean_of_squares: NDArray[np.float64]
-    variance_of_squares: NDArray[np.float64]
+    mean_of_squares: Floats
+    variance_of_squares: Floats
 
 
 def latent_types(sigma: ArrayLike) -> LatentTypes:
@@ -143,8 +131,7 @@ def latent_types(sigma: ArrayLike) -> LatentTypes:
         sigma: [points, latents], standard deviations of the posterior, at least 0.
 
     Raises:
-        InputError: wrong shape, no points or latents, or a standard deviation that is negative or not
-            finite.
+        InputError: wrong shape, or a standard deviation that is negative or not finite.
     """
     numbers = latent_table("sigma", sigma)
     if numbers.min() < 0:
@@ -172,10 +159,10 @@ def delta_kl_of_terms(kl: float, polarized_kl: float) -> float:
 def share_below(
     steps: ArrayLike, delta_kl: ArrayLike, last_step: int, threshold: float = 0.03
 ) -> float:
-    """The share of a training run after which Δ_KL stays below the threshold to the end (Table 1).
+    """Percent of a training run, 0 to 100, for which Δ_KL is below the threshold to the end (Table 1).
 
-    The time counts from the first evaluation from which on each is below the threshold: with evaluations at
-    500, 1000, ... that is at most (last_step − 500) / last_step.
+    It counts from the first evaluation from which on each is below the threshold: with evaluations at 500,
+    1000, ... it is at most (last_step − 500) / last_step. It is 0 where the last evaluation is not below.
 
     >>> share_below([100, 200, 300, 400], [0.5, 0.01, 0.01, 0.01], last_step=400)
     50.0
@@ -186,12 +173,8 @@ def share_below(
         last_step: length of the training run in steps, at least 1.
         threshold: upper limit of Δ_KL.
 
-    Returns:
-        Percent, 0 to 100; 0 where the last evaluation is not below the threshold.
-
     Raises:
-        InputError: no evaluations, different numbers of steps and values, or steps that do not
-            increase from 0 to last_step at most.
+        InputError: no evaluations, or steps that do not increase from 0 to last_step at most, one for each value.
     """
     at = float_array("steps", steps)
     values = real_array("delta_kl", delta_kl).astype(np.float64)

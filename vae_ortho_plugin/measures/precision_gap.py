@@ -1,13 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""How far a posterior's noise and a decoder's columns are from the optimum of Theorem 2.
-
-Rolinek, Zietlow, Martius: Variational Autoencoders Pursue PCA Directions (by Accident), CVPR 2019.
-"""
+"""How far a posterior's noise and a decoder's columns are from Theorem 2's optimum, Rolinek et al., CVPR 2019."""
 
 import dataclasses
 
-import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
 from vae_ortho_plugin.measures.optimum import (
     log_least_loss,
@@ -15,6 +11,7 @@ from vae_ortho_plugin.measures.optimum import (
     log_lower_bound,
     precision,
 )
+from vae_ortho_plugin.measures.shared.arrays import log_excess
 from vae_ortho_plugin.measures.shared.jacobians import jacobians_and_sigma
 from vae_ortho_plugin.measures.shared.results import OverPoints
 
@@ -54,24 +51,13 @@ def precision_gap(
         active: indices of the latents to take; all by default.
 
     Raises:
-        InputError: wrong shape, no real numbers, a Jacobian that is not finite, or a standard
-            deviation that is not finite and positive.
+        InputError: wrong shape, no real numbers, a value that is not finite, or a σ that is not positive.
     """
     factors, numbers = jacobians_and_sigma(jacobians, sigma, active)
     budget = precision(numbers)
-    loss = log_linearized_loss(factors, numbers)
     least = log_least_loss(factors, budget)
-    of_sigma = _difference(loss, least)
-    of_columns = _difference(least, log_lower_bound(factors, budget))
+    of_sigma = log_excess(log_linearized_loss(factors, numbers), least)
+    of_columns = log_excess(least, log_lower_bound(factors, budget))
     return PrecisionGap(
-        of_sigma + of_columns,
-        sigma_part=OverPoints(of_sigma),
-        columns_part=OverPoints(of_columns),
+        of_sigma + of_columns, sigma_part=OverPoints(of_sigma), columns_part=OverPoints(of_columns)
     )
-
-
-def _difference(upper: NDArray[np.float64], lower: NDArray[np.float64]) -> NDArray[np.float64]:
-    """upper − lower, at least 0 (rounding may end below); infinite where the lower one is −inf."""
-    difference = np.full_like(upper, np.inf)
-    np.subtract(upper, lower, out=difference, where=np.isfinite(lower))
-    return np.maximum(difference, 0)

@@ -7,9 +7,9 @@ Reizinger et al.: Embrace the Gap: VAEs Perform Independent Mechanism Analysis, 
 import dataclasses
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 
-from vae_ortho_plugin.measures.shared.arrays import number
+from vae_ortho_plugin.measures.shared.arrays import Floats, number
 from vae_ortho_plugin.measures.shared.jacobians import jacobians_and_sigma
 from vae_ortho_plugin.measures.shared.results import OverPoints
 
@@ -22,7 +22,7 @@ class SelfConsistency(OverPoints):
         ratios: [points, latents], σ_k² (1 + (2/β) ‖J_k‖²).
     """
 
-    ratios: NDArray[np.float64]
+    ratios: Floats
 
 
 def self_consistency(
@@ -42,14 +42,11 @@ def self_consistency(
     ([[1.0, 1.0]], 1.0)
 
     Args:
-        jacobians: [points, outputs, latents], of the decoder at the posterior means.
-        sigma: [points, latents], standard deviations of the posterior, positive.
+        jacobians, sigma, active: as of `precision_gap`.
         beta: β, positive.
-        active: indices of the latents to take; all by default.
 
     Raises:
-        InputError: wrong shape, no real numbers, a Jacobian that is not finite, a standard deviation that
-            is not finite and positive, or a β that is not positive.
+        InputError: as `precision_gap`, or a β that is not positive.
     """
     factors, numbers = jacobians_and_sigma(jacobians, sigma, active)
     noise = numbers * np.linalg.norm(factors, axis=1)

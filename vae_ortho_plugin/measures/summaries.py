@@ -17,22 +17,17 @@ from vae_ortho_plugin.measures.dto import (
 from vae_ortho_plugin.measures.ima_contrast import ima_contrast, mean_abs_cosine
 from vae_ortho_plugin.measures.precision_gap import precision_gap
 from vae_ortho_plugin.measures.self_consistency import self_consistency
+from vae_ortho_plugin.measures.shared.arrays import Floats
 from vae_ortho_plugin.measures.shared.results import OverPoints
 
 Summary = dict[str, object]
-_Array = NDArray[np.float64]
+_Terms = dict[str, OverPoints | None]  # None where a measure is not defined
 
 
-def summary(name: str, values: OverPoints | _Array | None) -> Summary:
+def summary(name: str, values: OverPoints | Floats | None) -> Summary:
     """Mean, standard deviation (ddof = 0) and standard error over points as name, name_std, name_stderr.
 
-    Args:
-        name: of the mean in the result.
-        values: [points], or the result of a measure; None for a measure that does not exist.
-
-    Returns:
-        The three values. They are None where `values` is None or has a value that is not finite, because
-        JSON has no infinity.
+    They are None without values [points], and where one is not finite, because JSON has no infinity.
     """
     found = OverPoints(values) if isinstance(values, np.ndarray) else values
     if found is None or not np.isfinite(found.per_point).all():
@@ -42,31 +37,30 @@ def summary(name: str, values: OverPoints | _Array | None) -> Summary:
 
 def of_jacobians(
     measure: str,
-    jacobians: _Array,
+    jacobians: Floats,
     active: NDArray[np.intp] | None = None,
-    sigma: _Array | None = None,
+    sigma: Floats | None = None,
     **settings: object,
 ) -> Summary:
-    """What a result states of one measure: among all latents, and among the active ones as `..._active`.
+    """What a result states of a measure in OF_JACOBIANS: among all latents, and the active ones as `..._active`.
 
-    Args:
-        measure: a name in OF_JACOBIANS.
-        jacobians: [points, rows, latents].
-        active: indices of the active latents; None where they are unknown.
-        sigma: [points, latents], standard deviations of the posterior; None leaves out what needs them.
-        **settings: of the measure.
-
-    Raises:
-        InputError: the measure is not defined for these arrays.
+    Without `active`, the indices of the active latents, or `sigma`, the posterior's standard deviations [points,
+    latents], what needs them is left out. InputError where the measure is not defined for these arrays.
     """
-    terms = OF_JACOBIANS[measure]
-    whole = terms(jacobians, sigma, "", **settings)
     points, _, latents = jacobians.shape
+
+    def stated(columns: Floats, noise: Floats | None, suffix: str) -> Summary:
+        found: Summary = {}
+        for name, values in OF_JACOBIANS[measure](columns, noise, **settings).items():
+            found |= summary(name + suffix, values)
+        return {**found, **_ratios(columns, suffix)} if measure == "dto" else found
+
+    whole = stated(jacobians, sigma, "")
     among: Summary = {}
     counts: Summary = {"num_points": points}
     if active is not None:
         of_active = None if sigma is None else sigma[:, active]
-        among = terms(jacobians[:, :, active], of_active, "_active", **settings)
+        among = stated(jacobians[:, :, active], of_active, "_active")
         counts |= {"active_latents": active.tolist(), "num_active_latents": len(active)}
     if measure != "dto":
         return {**whole, **counts, **among}
@@ -80,59 +74,46 @@ def of_jacobians(
     return {**among, **counts, **whole, "dto_note": note}
 
 
-def _dto(
-    jacobians: _Array, sigma: _Array | None, suffix: str, solver: str = "assignment"
-) -> Summary:
-    latents = jacobians.shape[2]
+def _ratios(jacobians: Floats, suffix: str) -> Summary:
+    """Where DtO is arbitrary, because singular values coincide; None for fewer than two latents."""
     ratio = share = None
-    if latents > 1:
+    if jacobians.shape[2] > 1:
         ratios = singular_value_ratios(jacobians)
         least = float(np.median(ratios, axis=0).min())
         ratio, share = least if np.isfinite(least) else None, share_nearly_equal(ratios)
+    return {f"singular_value_ratio{suffix}": ratio, f"nearly_equal_share{suffix}": share}
+
+
+def _dto(jacobians: Floats, sigma: Floats | None, solver: str = "assignment") -> _Terms:
+    return {"dto": distance_to_orthogonality(jacobians, solver) if jacobians.size else None}
+
+
+def _ima_contrast(jacobians: Floats, sigma: Floats | None) -> _Terms:
+    cosine = mean_abs_cosine(jacobians) if jacobians.shape[2] > 1 else None
     return {
-        **summary(
-            f"dto{suffix}", distance_to_orthogonality(jacobians, solver) if latents else None
-        ),
-        f"singular_value_ratio{suffix}": ratio,
-        f"nearly_equal_share{suffix}": share,
+        "ima_contrast": ima_contrast(jacobians) if jacobians.size else None,
+        "mean_abs_cosine": cosine,
     }
 
 
-def _ima_contrast(jacobians: _Array, sigma: _Array | None, suffix: str) -> Summary:
-    latents = jacobians.shape[2]
-    contrast = ima_contrast(jacobians) if latents else None
-    cosine = mean_abs_cosine(jacobians) if latents > 1 else None
-    return {
-        **summary(f"ima_contrast{suffix}", contrast),
-        **summary(f"mean_abs_cosine{suffix}", cosine),
-    }
-
-
-def _precision_gap(jacobians: _Array, sigma: _Array | None, suffix: str) -> Summary:
+def _precision_gap(jacobians: Floats, sigma: Floats | None) -> _Terms:
     points, _, latents = jacobians.shape
     # The part of the columns does not depend on sigma.
     given = np.ones((points, latents)) if sigma is None else sigma
     gap = precision_gap(jacobians, given) if latents else None
-    columns = summary(f"precision_gap_columns{suffix}", gap and gap.columns_part)
+    columns: _Terms = {"precision_gap_columns": gap and gap.columns_part}
     if sigma is None:
         return columns
-    return {
-        **summary(f"precision_gap{suffix}", gap),
-        **summary(f"precision_gap_sigma{suffix}", gap and gap.sigma_part),
-        **columns,
-    }
+    return {"precision_gap": gap, "precision_gap_sigma": gap and gap.sigma_part, **columns}
 
 
-def _self_consistency(
-    jacobians: _Array, sigma: _Array | None, suffix: str, beta: float | None = None
-) -> Summary:
-    found = None
-    if sigma is not None and beta is not None and sigma.size:
-        found = self_consistency(jacobians, sigma, beta)
-    return summary(f"self_consistency{suffix}", found)
+def _self_consistency(jacobians: Floats, sigma: Floats | None, beta: float | None = None) -> _Terms:
+    if sigma is None or beta is None or not sigma.size:
+        return {"self_consistency": None}
+    return {"self_consistency": self_consistency(jacobians, sigma, beta)}
 
 
-OF_JACOBIANS: dict[str, Callable[..., Summary]] = {
+OF_JACOBIANS: dict[str, Callable[..., _Terms]] = {
     "dto": _dto,
     "ima_contrast": _ima_contrast,
     "precision_gap": _precision_gap,

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-
+"""What no tracker can measure is refused before training."""
 
 import gin
 import numpy as np
@@ -13,7 +13,8 @@ from disentanglement_lib.methods.unsupervised import vae
 
 # isort: split
 import tensorflow.compat.v1 as tf
-from tracking_support import bindings, estimator, resident, train_by_gin  # noqa: F401
+from engine_support import resident
+from tracking_support import bindings, estimator, train_by_gin  # noqa: F401
 
 from vae_ortho_plugin.engine.estimator import TPUEstimatorSpec
 from vae_ortho_plugin.errors import InputError
@@ -21,24 +22,24 @@ from vae_ortho_plugin.errors import InputError
 
 def test_a_model_without_kl_divergence_is_refused_and_leaves_nothing(tmp_path):
     with pytest.raises(InputError, match="Autoencoder has no KL divergence.*every = 0"):
-        train_by_gin(
-            tmp_path / "model",
-            "autoencoder",
-            "model.training_steps = 5",
-            "polarized_regime.every = 2",
-        )
+        bindings = "model.training_steps = 5", "polarized_regime.every = 2"
+        train_by_gin(tmp_path / "model", "autoencoder", *bindings)
     assert not list(tmp_path.iterdir())
 
 
-@pytest.mark.parametrize("measure", ["polarized_regime", "dto_while_training"])
 @pytest.mark.parametrize(
     "parameter, value",
-    [("every", -1), ("every", 2.5), ("num_points", 0), ("num_points", "all")],
+    [
+        ("polarized_regime.every", -1),
+        ("polarized_regime.num_points", "all"),
+        ("dto_while_training.every", 2.5),
+        ("dto_while_training.num_points", 0),
+    ],
 )
-def test_a_bad_setting_is_refused(tmp_path, measure, parameter, value):
-    gin.bind_parameter(f"{measure}.every", 2)
-    gin.bind_parameter(f"{measure}.{parameter}", value)
-    with pytest.raises(InputError, match=f"{measure}.{parameter} = {value!r}.*whole number"):
+def test_a_bad_setting_is_refused(tmp_path, parameter, value):
+    gin.bind_parameter(parameter.partition(".")[0] + ".every", 2)
+    gin.bind_parameter(parameter, value)
+    with pytest.raises(InputError, match=f"{parameter} = {value!r}.*whole number"):
         estimator(tmp_path, vae.BetaVAE(1e-3)).train(resident, steps=5)
 
 

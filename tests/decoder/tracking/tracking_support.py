@@ -3,19 +3,15 @@
 
 import json
 
+import engine_support
 import gin
 import pytest
 
 import vae_ortho_plugin  # noqa: F401
 
-# dlib finds what TensorFlow no longer has under the plugin's hook only, and the others after dlib.
+# dlib finds what TensorFlow no longer has under the plugin's hook only.
 # isort: split
 from disentanglement_lib.methods.unsupervised import train
-
-# isort: split
-
-from vae_ortho_plugin.data.synthetic import SynthLinear
-from vae_ortho_plugin.engine.estimator import RunConfig, TPUEstimator
 
 BINDINGS = """
 dataset.name = 'synth_linear'
@@ -38,11 +34,6 @@ training_loop.xla = 'off'
 polarized_regime.num_points = 200
 dto_while_training.num_points = 300
 """
-
-
-DATA_SEED = 3
-
-
 MODELS = {
     "vae": "vae.beta = 1e-3",
     "beta_tc_vae": "beta_tc_vae.beta = 2.0",
@@ -63,18 +54,8 @@ def bindings():
     gin.clear_config()
 
 
-def resident(params, num_batches=None):
-    dataset = train.util.tf_data_set_from_ground_truth_data(SynthLinear(num_points=1000), DATA_SEED)
-    dataset = dataset.batch(params["batch_size"], drop_remainder=True)
-    if num_batches is not None:
-        dataset = dataset.take(num_batches)
-    return dataset.make_one_shot_iterator().get_next()
-
-
-def estimator(directory, model, **config):
-    config = RunConfig(tf_random_seed=0, **config)
-    config.tpu_config.iterations_per_loop = 500
-    return TPUEstimator(model.model_fn, str(directory), config, 16, 16)
+def estimator(directory, model):
+    return engine_support.estimator(directory, model.model_fn, tf_random_seed=0)
 
 
 def train_by_gin(directory, model, *bindings):

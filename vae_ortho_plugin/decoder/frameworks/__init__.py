@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A user's decoder of any framework: its Jacobians in forward mode, batch by batch.
 
-A file each framework. None is imported before a decoder of it is given.
+A file each framework, with a class for a decoder at work. None is imported before a decoder of it is given. Within
+such a decoder, a context manager, it is in evaluation mode and has, of latents [points, latents], `outputs` [points, ...],
+`jacobians` [points, outputs, latents] and `factors`, R of each Jacobian in float64 [points, latents, latents].
 """
 
 import os
 import sys
-from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Any, Protocol
+from typing import Any
 
 import numpy as np
 
@@ -24,34 +25,8 @@ _LARGEST_BATCH = 256
 _SAME = 1e-3
 
 
-class Decoder(Protocol):
-    """A decoder at work: a context manager, within which it is in evaluation mode."""
-
-    def outputs(self, latents: np.ndarray) -> np.ndarray:
-        """[points, ...] of latents [points, latents]."""
-
-    def jacobians(self, latents: np.ndarray) -> np.ndarray:
-        """[points, outputs, latents] of latents [points, latents]."""
-
-    def factors(self, latents: np.ndarray, first_point: int) -> np.ndarray:
-        """R of each Jacobian J = Q R in float64: [points, latents, latents].
-
-        Args:
-            first_point: index of latents[0] among all points, for error messages.
-        """
-
-
-def opened(decoder: Any, means: Any) -> AbstractContextManager[Decoder]:
-    """The decoder for NumPy's arrays.
-
-    Args:
-        decoder: a torch.nn.Module, a Keras model, a function of JAX's arrays, or of tensors of the framework
-            that `means` are of.
-        means: [points, latents].
-
-    Raises:
-        InputError: no framework can be told, or it is not installed.
-    """
+def _opened(decoder: Any, means: Any) -> AbstractContextManager:
+    """The decoder for NumPy's arrays; InputError if its framework cannot be told or is not installed."""
     if not callable(decoder):
         raise InputError(
             "decoder must be a torch.nn.Module, a Keras model, a function of JAX arrays or the directory "
@@ -98,49 +73,36 @@ def _framework(decoder: Any, means: Any) -> str:
     return "jax"
 
 
-def factors_of(decoder: Any, means: Any) -> np.ndarray:
-    """R of each Jacobian in float64, [points, latents, latents]; arguments and errors as `decoder_measures`."""
-    return _in_batches(decoder, means, lambda own, batch, first: own.factors(batch, first), True)
+def in_batches(decoder: Any, means: Any, triangular: bool = False) -> np.ndarray:
+    """The Jacobians [points, outputs, latents], or R of each, [points, latents, latents] in float64, if `triangular`.
 
-
-def jacobians_of(decoder: Any, means: Any) -> np.ndarray:
-    """The Jacobians [points, outputs, latents]; arguments and errors as `decoder_jacobians`."""
-    return _in_batches(decoder, means, lambda own, batch, _: own.jacobians(batch), False)
-
-
-def _in_batches(
-    decoder: Any,
-    means: Any,
-    take: Callable[[Decoder, np.ndarray, int], np.ndarray],
-    has_factors: bool,
-) -> np.ndarray:
+    Arguments and errors are those of `decoder_measures`.
+    """
     found = []
-    with opened(decoder, means) as own:
+    with _opened(decoder, means) as own:
         latents = points_of(means)
         points, count = latents.shape
         outputs = _outputs_of_a_point(own, latents)
-        if has_factors:
+        if triangular:
             check_outputs(outputs, count)
         size = min(_LARGEST_BATCH, points, max(1, _BATCH_BYTES // (4 * outputs * count)))
         for start in range(0, points, size):
             # All batches have one size, for which a framework compiles once.
             first = min(start, points - size)
-            found.append(take(own, latents[first : first + size], first)[start - first :])
+            batch = latents[first : first + size]
+            taken = own.factors(batch, first) if triangular else own.jacobians(batch)
+            found.append(taken[start - first :])
     return np.concatenate(found)
 
 
 def points_of(means: Any) -> np.ndarray:
-    """The means in float64, [points, latents].
-
-    Raises:
-        InputError: another shape, or a value that is not finite.
-    """
+    """The means in float64, [points, latents]; InputError for another shape or a value that is not finite."""
     if isinstance(means, (str, bytes, os.PathLike)):
         raise InputError(f"means must be an array [points, latents]; got {means!r}.")
     return latent_table("means", means)
 
 
-def _outputs_of_a_point(decoder: Decoder, latents: np.ndarray) -> int:
+def _outputs_of_a_point(decoder: Any, latents: np.ndarray) -> int:
     """The number of outputs, of a decoder that treats each point by itself."""
     first = latents[0]
     second = latents[np.argmax(np.abs(latents - first).sum(axis=1))]
@@ -155,8 +117,7 @@ def _outputs_of_a_point(decoder: Decoder, latents: np.ndarray) -> int:
             "(A function of one point: give jax.vmap(decoder) or torch.vmap(decoder).)"
         )
     largest = np.abs(beside_other[0]).max(initial=0)
-    differ = np.abs(beside_other[0] - beside_itself).max(initial=0) > _SAME * largest
-    if differ:
+    if np.abs(beside_other[0] - beside_itself).max(initial=0) > _SAME * largest:
         raise InputError(
             "decoder gives a point another output when the other points of its batch change: it mixes the "
             "points (batch norm in training mode?) or draws random numbers (dropout?). Give it in evaluation "

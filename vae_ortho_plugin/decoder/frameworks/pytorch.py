@@ -2,7 +2,7 @@
 """A decoder of PyTorch's tensors."""
 
 import contextlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import numpy as np
@@ -15,14 +15,8 @@ from vae_ortho_plugin.measures.shared.jacobians import factors_of_gram, small_ja
 class PytorchDecoder(contextlib.AbstractContextManager):
     """A torch.nn.Module or a function, on its own device.
 
-    Within it the module and its parts are in evaluation mode; afterwards each has its mode again.
-
-    Args:
-        decoder: of tensors [points, latents].
-        means: a tensor must have the decoder's device and type; anything else is brought there.
-
-    Raises:
-        InputError: a tensor of another device or type.
+    Within it the module and its parts are in evaluation mode; afterwards each has its mode again. If the means are a
+    tensor, it must have the decoder's device and type; anything else is brought there.
     """
 
     def __init__(self, decoder: Callable[[torch.Tensor], torch.Tensor], means: Any):
@@ -35,10 +29,9 @@ class PytorchDecoder(contextlib.AbstractContextManager):
                 ("dtype", given.dtype, weight.dtype),
             ):
                 if found != needed:
+                    shown = repr(str(needed)) if what == "device" else needed
                     raise InputError(
-                        f"means has the {what} {found}, and decoder {needed}: give means.to({str(needed)!r})."
-                        if what == "device"
-                        else f"means has the {what} {found}, and decoder {needed}: give means.to({needed})."
+                        f"means has the {what} {found}, and decoder {needed}: give means.to({shown})."
                     )
         like = weight if weight is not None else given
         self._device = like.device if like is not None else torch.device("cpu")
@@ -88,34 +81,33 @@ class PytorchDecoder(contextlib.AbstractContextManager):
         def column(direction: torch.Tensor) -> torch.Tensor:
             return torch.func.jvp(self._flat, (points,), (direction,))[1]
 
-        try:
-            with torch.no_grad():
-                return torch.vmap(column)(directions)
-        except RuntimeError as error:
-            if "out of memory" in str(error):
-                raise
-            raise InputError(
-                f"PyTorch cannot take the derivative of decoder in forward mode: {error}"
-            ) from error
+        failed = "PyTorch cannot take the derivative of decoder in forward mode"
+        with _named(failed), torch.no_grad():
+            return torch.vmap(column)(directions)
 
     def _flat(self, latents: torch.Tensor) -> torch.Tensor:
         return self._call(latents).reshape(len(latents), -1)
 
     def _call(self, latents: torch.Tensor) -> torch.Tensor:
-        try:
+        with _named(f"decoder fails for latents of the shape {tuple(latents.shape)}"):
             outputs = self._decoder(latents)
-        except (IndexError, RuntimeError, TypeError, ValueError) as error:
-            if "out of memory" in str(error):
-                raise
-            raise InputError(
-                f"decoder fails for latents of the shape {tuple(latents.shape)}: {error}"
-            ) from error
         if not isinstance(outputs, torch.Tensor):
             raise InputError(f"decoder must return a tensor; got {type(outputs).__name__}.")
         return outputs
 
     def _tensor(self, latents: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(latents, dtype=self._dtype, device=self._device)
+
+
+@contextlib.contextmanager
+def _named(failed: str) -> Iterator[None]:
+    """Within: an error of PyTorch is an InputError that begins with these words, unless memory ran out."""
+    try:
+        yield
+    except (IndexError, RuntimeError, TypeError, ValueError) as error:
+        if isinstance(error, InputError) or "out of memory" in str(error):
+            raise
+        raise InputError(f"{failed}: {error}") from error
 
 
 def _weight(decoder: Any) -> torch.Tensor | None:

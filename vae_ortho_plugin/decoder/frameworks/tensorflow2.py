@@ -18,8 +18,7 @@ from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
 class TensorflowDecoder(contextlib.AbstractContextManager):
     """A Keras model, which is called with training=False, or a function of tensors [points, latents].
 
-    Args:
-        means: where they are a tensor, the decoder gets its type; else its weights' type or float32.
+    It gets tensors of the means' type if these are one, else of its weights' type or float32.
     """
 
     def __init__(self, decoder: Callable, means: Any):

@@ -33,11 +33,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Evaluation", "finite", "metric", "model_dir_from", "model_dir_of", "summary"]
 
-# Default sample size for data without splits.
-NUM_POINTS = 10000
-
-Encoder = Callable[[np.ndarray], np.ndarray]
-
 
 def _parameters(function: Callable) -> dict[str, inspect.Parameter]:
     return dict(inspect.signature(function).parameters)
@@ -45,7 +40,7 @@ def _parameters(function: Callable) -> dict[str, inspect.Parameter]:
 
 def _of_dlib(
     ground_truth_data: GroundTruthData,
-    representation_function: Encoder,
+    representation_function: Callable[[np.ndarray], np.ndarray],
     random_state: np.random.RandomState,
     artifact_dir: str | None = None,
 ): ...
@@ -79,11 +74,9 @@ _find_model_dir: ContextVar[Callable[[str], str] | None] = ContextVar(
 
 @contextlib.contextmanager
 def model_dir_from(find: Callable[[str], str]) -> Iterator[None]:
-    """Within: metrics evaluate the model in the directory that `find` returns.
+    """Within: metrics evaluate the model in the directory that `find` returns for a metric's name.
 
-    Args:
-        find: from the name of the metric that asks to the directory of the evaluated model. It
-            is called only by metrics that need the model, and raises InputError where there is none.
+    Only metrics that need the model call it; it raises InputError where there is none.
     """
     token = _find_model_dir.set(find)
     try:
@@ -93,11 +86,7 @@ def model_dir_from(find: Callable[[str], str]) -> Iterator[None]:
 
 
 def model_dir_of(metric: str, model_dir: str | None) -> str:
-    """The directory of the trained model that a metric is evaluated on.
-
-    Args:
-        metric: gin name of the metric.
-        model_dir: its parameter model_dir, which is returned if given.
+    """The directory of the trained model that a metric is evaluated on: its parameter model_dir if given.
 
     Raises:
         InputError: there is no trained model, or no step evaluates.
@@ -116,7 +105,7 @@ class Evaluation:
 
     name: str
     data: GroundTruthData
-    encode: Encoder
+    encode: Callable[[np.ndarray], np.ndarray]
     random_state: np.random.RandomState
     model_dir: str | None
     split: str
@@ -141,25 +130,45 @@ class Evaluation:
         return open_model(self.found_model_dir, self.output)
 
     def points(self) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-        """The points of the split, as `points`."""
-        return points(self.data, self.split, self.num_points, self.random_state)
-
-    def posterior(self, model: "TrainedModel") -> tuple[np.ndarray, np.ndarray]:
-        """Means and standard deviations of the posterior at the points, [points, latents] each.
+        """Batches of at most 256 points of the split: observations and factors.
 
         Raises:
-            InputError: as `points`, or a mean is not finite.
+            InputError: the split is unknown, or has no points or fewer than `num_points`.
         """
+        if not hasattr(self.data, "split"):
+            # Factors on a scale are binned in what dlib's own metrics see.
+            sample = getattr(self.data, "sample_unbinned", self.data.sample)
+            remaining = 10_000 if self.num_points is None else self.num_points
+            while remaining > 0:
+                factors, images = sample(min(remaining, BATCH_SIZE), self.random_state)
+                remaining -= len(images)
+                yield images, factors
+            return
+        images, factors = self.data.split(self.split)
+        if not len(images):
+            raise InputError(
+                f"The {self.split} split of the data has no points. Bind the metric's parameter `split` to one "
+                "that has some, such as dto.split = 'train', or mark other points in `splits`."
+            )
+        if self.num_points is not None:
+            if self.num_points > len(images):
+                raise InputError(
+                    f"num_points = {self.num_points}, but the {self.split} split has {len(images)} points."
+                )
+            chosen = self.random_state.choice(len(images), self.num_points, replace=False)
+            images, factors = images[chosen], factors[chosen]
+        for start in range(0, len(images), BATCH_SIZE):
+            batch = slice(start, start + BATCH_SIZE)
+            yield images[batch], factors[batch]
+
+    def posterior(self, model: "TrainedModel") -> tuple[np.ndarray, np.ndarray]:
+        """Means, all finite, and standard deviations of the posterior at the points, [points, latents] each."""
         batches = [model.posterior(images) for images, _ in self.points()]
         means, logvars = (np.concatenate(part) for part in zip(*batches, strict=True))
         return finite(means), np.exp(logvars.astype(np.float64) / 2)
 
     def means_and_factors(self) -> tuple[np.ndarray, np.ndarray]:
-        """Representations [points, latents] and factors [points, factors] of the points.
-
-        Raises:
-            InputError: as `points`, or a representation is not finite.
-        """
+        """Representations, all finite, [points, latents] and factors [points, factors] of the points."""
         batches = [(self.encode(images), factors) for images, factors in self.points()]
         means, factors = (np.concatenate(part) for part in zip(*batches, strict=True))
         return finite(means), factors
@@ -183,11 +192,8 @@ def metric(name: str, *shared: str) -> Callable[[Callable[..., dict]], Callable[
             bound = signature.bind(*args, **kwargs)
             bound.apply_defaults()
             for key, value in bound.arguments.items():
-                if (
-                    parameters[key].annotation in (int, int | None)
-                    and value is not None
-                    and value < 1
-                ):
+                is_number = parameters[key].annotation in (int, int | None)
+                if is_number and value is not None and value < 1:
                     raise InputError(f"{key} must be at least 1; got {value}.")
             values = {key: one.default for key, one in SHARED.items()} | bound.arguments
             data, encode, random_state, _ = (values.pop(key) for key in GIVEN_BY_DLIB)
@@ -204,55 +210,8 @@ def metric(name: str, *shared: str) -> Callable[[Callable[..., dict]], Callable[
     return decorate
 
 
-def points(
-    data: GroundTruthData, split: str, num_points: int | None, random_state: np.random.RandomState
-) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Batches of observations and their factors.
-
-    Args:
-        data: the data set.
-        split, num_points: of `SHARED`.
-        random_state: for the choice of points.
-
-    Yields:
-        Observations [at most 256, height, width, channels] and factors [at most 256, factors].
-
-    Raises:
-        InputError: the split is unknown, or has no points or fewer.
-    """
-    if not hasattr(data, "split"):
-        # Factors on a scale are binned in what dlib's own metrics see.
-        sample = getattr(data, "sample_unbinned", data.sample)
-        remaining = NUM_POINTS if num_points is None else num_points
-        while remaining > 0:
-            factors, images = sample(min(remaining, BATCH_SIZE), random_state)
-            remaining -= len(images)
-            yield images, factors
-        return
-    images, factors = data.split(split)
-    if not len(images):
-        raise InputError(
-            f"The {split} split of the data has no points. Bind the metric's parameter `split` to one that "
-            "has some, such as dto.split = 'train', or mark other points in `splits`."
-        )
-    if num_points is not None:
-        if num_points > len(images):
-            raise InputError(
-                f"num_points = {num_points}, but the {split} split has {len(images)} points."
-            )
-        chosen = random_state.choice(len(images), num_points, replace=False)
-        images, factors = images[chosen], factors[chosen]
-    for start in range(0, len(images), BATCH_SIZE):
-        batch = slice(start, start + BATCH_SIZE)
-        yield images[batch], factors[batch]
-
-
 def finite(latents: np.ndarray) -> np.ndarray:
-    """Returns the encoder's output unchanged.
-
-    Raises:
-        InputError: a value is not finite.
-    """
+    """Returns the encoder's output unchanged; InputError if a value is not finite."""
     if not np.isfinite(latents).all():
         raise InputError(
             "The encoder returns values that are not finite for some observations. Did the training "

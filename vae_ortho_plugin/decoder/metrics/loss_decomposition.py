@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """`loss_decomposition` as a metric of disentanglement_lib."""
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
 from vae_ortho_plugin import measures
 from vae_ortho_plugin.decoder.metrics import evaluated
 from vae_ortho_plugin.decoder.metrics.evaluated import Evaluation, summary
 from vae_ortho_plugin.errors import InputError
-
-if TYPE_CHECKING:
-    from vae_ortho_plugin.decoder.trained_model import TrainedModel
 
 
 @evaluated.metric("loss_decomposition", "model_dir", "split", "num_points")
@@ -34,10 +29,15 @@ def loss_decomposition(of: Evaluation, num_samples: int = 10) -> dict:
     Raises:
         InputError: there is no decoder, the posterior is a point, or a setting is not valid.
     """
+    batches = []
     with of.open_model() as model:
-        batches = [
-            _decomposition(model, images, of.random_state, num_samples) for images, _ in of.points()
-        ]
+        for images, _ in of.points():
+            shape = len(images), model.num_latents
+            noises = (of.random_state.normal(size=shape) for _ in range(num_samples))
+            samples = (model.reconstruct(images, noise) for noise in noises)
+            mean = model.reconstruct(images, np.zeros(shape))
+            jacobians = model.noise_jacobians(images)
+            batches.append(measures.loss_decomposition(images, mean, samples, jacobians))
     total, deterministic, stochastic, linearized = (
         np.concatenate([getattr(batch, name).per_point for batch in batches])
         for name in ("total", "deterministic", "stochastic", "linearized")
@@ -56,17 +56,3 @@ def loss_decomposition(of: Evaluation, num_samples: int = 10) -> dict:
         "loss": "squared_error",
         "split": of.split_name,
     }
-
-
-def _decomposition(
-    model: "TrainedModel",
-    images: np.ndarray,
-    random_state: np.random.RandomState,
-    num_samples: int,
-) -> measures.LossDecomposition:
-    shape = len(images), model.num_latents
-    samples = (
-        model.reconstruct(images, random_state.normal(size=shape)) for _ in range(num_samples)
-    )
-    mean = model.reconstruct(images, np.zeros(shape))
-    return measures.loss_decomposition(images, mean, samples, model.noise_jacobians(images))

@@ -8,7 +8,7 @@ data have no generating factors, or latents or settings are not valid.
 import numpy as np
 
 from vae_ortho_plugin import measures
-from vae_ortho_plugin.data.sampling.factor_kinds import named_kinds
+from vae_ortho_plugin.data.sampling.factor_kinds import named_kinds, need_factors
 from vae_ortho_plugin.decoder.metrics import evaluated
 from vae_ortho_plugin.decoder.metrics.evaluated import Evaluation
 from vae_ortho_plugin.errors import InputError
@@ -34,10 +34,7 @@ def disentanglement_score(of: Evaluation, num_neighbors: int = 5) -> dict:
         num_neighbors=num_neighbors,
         factor_names=list(kinds),
     )
-    fields = {
-        name: value.tolist() if isinstance(value, np.ndarray) else value
-        for name, value in vars(result).items()
-    }
+    fields = _fields(result)
     return {"disentanglement_score": fields.pop("score"), **fields}
 
 
@@ -83,14 +80,60 @@ def infomec(of: Evaluation) -> dict:
     kinds = named_kinds(of.data, "InfoMEC")
     means, factors = of.means_and_factors()
     seed = of.random_state.randint(2**31)
-    result = measures.infomec(means, factors, list(kinds.values()), seed)
+    fields = _fields(measures.infomec(means, factors, list(kinds.values()), seed))
+    kept = fields.pop("kept")
     return {
-        "infom": result.infom if np.isfinite(result.infom) else None,
-        "infoe": result.infoe,
-        "infoc": result.infoc if np.isfinite(result.infoc) else None,
-        "nmi": result.nmi.tolist(),
-        "kept_latents": result.kept,
+        **fields,
+        "kept_latents": kept,
         "factor_names": list(kinds),
         "num_points": len(means),
         "split": of.split_name,
     }
+
+
+@evaluated.metric("pca_score", "split", "num_points")
+def pca_score(
+    of: Evaluation, num_neighbors: int = 5, local_points: int = 200, local_neighbors: int = 50
+) -> dict:
+    """Disentanglement score of the data's principal components, and their angles to the factors, of any model.
+
+    Args:
+        num_neighbors: k of the nearest-neighbour predictors.
+        local_points, local_neighbors: as of `measures.pca_score`.
+
+    Returns:
+        The fields of `measures.PcaScore`, its score as pca_score, None for NaN; factor_names and the split.
+
+    Raises:
+        InputError: the data have fewer than two generating factors, or settings are not valid.
+    """
+    kinds = named_kinds(of.data, "PCA score")
+    need_factors(of.data, "the PCA score", least=2)
+    images, factors = map(np.concatenate, zip(*of.points(), strict=True))
+    result = measures.pca_score(
+        images,
+        factors,
+        list(kinds.values()),
+        seed=of.random_state.randint(2**31),
+        num_neighbors=num_neighbors,
+        factor_names=list(kinds),
+        local_points=local_points,
+        local_neighbors=local_neighbors,
+    )
+    fields = _fields(result)
+    return {
+        "pca_score": fields.pop("score"),
+        **fields,
+        "factor_names": list(kinds),
+        "split": of.split_name,
+    }
+
+
+def _fields(result: object) -> dict:
+    """The fields of a result for JSON: an array as a list, and None for NaN."""
+    fields = dict(vars(result))
+    for name, value in fields.items():
+        if isinstance(value, (float, np.ndarray)):
+            numbers = np.asarray(value)
+            fields[name] = np.where(np.isnan(numbers), None, numbers.astype(object)).tolist()
+    return fields

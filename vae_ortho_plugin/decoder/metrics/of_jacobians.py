@@ -7,14 +7,22 @@ parameters that are not listed here are those of `evaluated.SHARED`. Each raises
 decoder, or a setting, mean or Jacobian is not valid.
 """
 
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
 import numpy as np
 
 from vae_ortho_plugin import measures
-from vae_ortho_plugin.decoder import training_loss
 from vae_ortho_plugin.decoder.metrics import evaluated
 from vae_ortho_plugin.decoder.metrics.evaluated import SHARED, Evaluation, summary
 from vae_ortho_plugin.errors import InputError
+from vae_ortho_plugin.files import gin_files
+from vae_ortho_plugin.files.gin_files import Reference
+from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
 from vae_ortho_plugin.measures.summaries import of_jacobians
+
+if TYPE_CHECKING:
+    from vae_ortho_plugin.decoder.trained_model import TrainedModel
 
 # In float32, smaller noise does not change a mean of order 1.
 _SIGMA_OF_A_POINT = 1e-8
@@ -57,21 +65,21 @@ def ima_contrast(of: Evaluation, beta: float | None = None) -> dict:
         (equal to ima_contrast for the squared error) and ima_contrast_regularized (None for a model
         without β); loss_note, why these two are None where the loss's curvature is unknown; beta.
     """
-    loss = training_loss.TrainingLoss.of(of.found_model_dir, of.output, beta)
+    beta, curvature, note = _training_loss(of, beta)
     with of.open_model() as model:
         means, _ = of.posterior(model)
-        jacobians, weighted = loss.small_jacobians(model, means, of.batch_size)
+        jacobians, weighted = _plain_and_weighted(model, means, of.batch_size, curvature)
     contrast = regularized = None
-    if loss.note is None:
+    if note is None:
         contrast = measures.ima_contrast(weighted)
-        if loss.beta is not None:
-            regularized = measures.regularized_ima_contrast(weighted, loss.beta)
+        if beta is not None:
+            regularized = measures.regularized_ima_contrast(weighted, beta)
     return {
         **of_jacobians("ima_contrast", jacobians, measures.active_latents(means)),
         **summary("ima_contrast_of_loss", contrast),
         **summary("ima_contrast_regularized", regularized),
-        "loss_note": loss.note,
-        "beta": loss.beta,
+        "loss_note": note,
+        "beta": beta,
         "output": of.output,
         "split": of.split_name,
     }
@@ -119,17 +127,65 @@ def self_consistency(of: Evaluation, beta: float | None = None) -> dict:
         at the optimum; inversion_error, ‖μ(Dec(μ)) − μ‖²; loss_note, why the first is None where the
         loss's curvature is unknown; beta.
     """
-    loss = training_loss.TrainingLoss.of(of.found_model_dir, of.output, beta)
+    beta, curvature, note = _training_loss(of, beta)
     with of.open_model() as model:
         means, sigma = of.posterior(model)
         inverted = evaluated.finite(model.encode(model.decode(means))).astype(np.float64)
-        _, jacobians = loss.small_jacobians(model, means, of.batch_size)
-    known = None if loss.note else loss.beta
+        _, jacobians = _plain_and_weighted(model, means, of.batch_size, curvature)
+    known = None if note else beta
     sigma, active = evaluated.finite(sigma), measures.active_latents(means)
     return {
         **of_jacobians("self_consistency", jacobians, active, sigma, beta=known),
         **summary("inversion_error", ((inverted - means) ** 2).sum(axis=1)),
-        "loss_note": loss.note,
-        "beta": loss.beta,
+        "loss_note": note,
+        "beta": beta,
         "split": of.split_name,
     }
+
+
+_Curvature = Callable[[np.ndarray], np.ndarray]
+
+
+def _training_loss(
+    of: Evaluation, beta: float | None
+) -> tuple[float | None, _Curvature | None, str | None]:
+    """What a model was trained with: β, the loss's curvature by the image, and why the latter is unknown.
+
+    β is None where the training run names none. The curvature is None for the squared error, or where it is unknown.
+    """
+    from vae_ortho_plugin.models.loss_curvature import BY_IMAGE  # starts TensorFlow
+
+    has_config = gin_files.gin_file(of.found_model_dir, "train").is_file()
+    config = gin_files.step_config(of.found_model_dir, "train") if has_config else {}
+    model = config.get("model.model")
+    if beta is None and isinstance(model, Reference):
+        own = config.get(f"{model.name}.beta")
+        beta = float(own) if isinstance(own, (int, float)) and own > 0 else None
+    loss = config.get("reconstruction_loss.loss_fn")
+    name = loss.name if isinstance(loss, Reference) else loss
+    if name not in BY_IMAGE:
+        note = (
+            f"the curvature of the loss {name} (reconstruction_loss.loss_fn) is unknown; known are "
+            f"those of {', '.join(BY_IMAGE)}"
+        )
+        return beta, None, note
+    if of.output != "image" and config.get("reconstruction_loss.activation") != "linear":
+        return beta, None, "the loss is one of the image; take output = 'image'"
+    return beta, BY_IMAGE[name], None
+
+
+def _plain_and_weighted(
+    model: "TrainedModel", means: np.ndarray, batch_size: int, curvature: _Curvature | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """`small_jacobians` at the means, and those of outputs that the loss's curvature weighs."""
+    if curvature is None:
+        factors = model.jacobian_factors(means, batch_size)
+        return factors, factors
+    plain, weighted = [], []
+    for start in range(0, len(means), batch_size):
+        batch = means[start : start + batch_size]
+        (jacobians,) = model.jacobians(batch, batch_size)
+        weights = np.sqrt(curvature(model.decode(batch)) / 2).reshape(len(batch), -1, 1)
+        plain.append(small_jacobians(jacobians, first_point=start))
+        weighted.append(small_jacobians(jacobians * weights, first_point=start))
+    return np.concatenate(plain), np.concatenate(weighted)

@@ -1,12 +1,10 @@
 # SPDX-License-Identifier: Apache-2.0
 """`pca_alignment` as a metric of disentanglement_lib.
 
-The principal directions are those of the training split, for data without splits those of 10,000
-sampled observations. The decoder's direction for a latent is the latent's column of the image's
-Jacobian at the mean of the posterior means (for a linear decoder, of its weights). The encoder's
-direction is the latent's row of the least-squares linear map from the observations' coordinates along
-the principal directions to the posterior means (for a linear encoder, of its weights in their span).
-Encoder and decoder are each matched to the principal directions by the smallest sum of angles.
+The principal directions are those of the training split, or of 10,000 samples of data without splits. The decoder's
+direction for a latent is the latent's column of the image's Jacobian at the mean of the posterior means (for a linear
+decoder, of its weights). The encoder's direction is the latent's row of `encoder_directions` (for a linear encoder, of
+its weights in the span of the principal directions). Each is matched to these by the smallest sum of angles.
 """
 
 import dataclasses

@@ -1,9 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures of the decoder's Jacobians while a model trains.
-
-`track` registers the tracker of one measure, which NumPy computes between two session calls. DtO and the contrast of
-independent mechanism analysis are registered here.
-"""
+"""Measures of the decoder's Jacobians while a model trains, which NumPy computes between two session calls."""
 
 from collections.abc import Callable, Iterator
 from typing import ClassVar
@@ -12,6 +8,7 @@ import numpy as np
 import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin import measures
+from vae_ortho_plugin.decoder import BATCH_SIZE
 from vae_ortho_plugin.decoder.forward_mode import (
     ACTIVATIONS,
     configured_activation,
@@ -22,16 +19,12 @@ from vae_ortho_plugin.engine.tracker import CallTracker, Taken, register
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
 
-_BATCH_SIZE = 256
-
 
 def track(tag: str, measure: Callable[[Iterator[np.ndarray]], float]) -> None:
     """Registers the tracker TAG_while_training, with the parameters `every` and `num_points` in gin.
 
-    Args:
-        tag: key of the values in the results, and their tag in TensorBoard.
-        measure: of the Jacobians of the image at the posterior means: batches [at most 256, outputs, latents]
-            in float32, in the order of the points.
+    The tag names its values in results and TensorBoard. The measure is of the image's Jacobians at the posterior means:
+    batches [at most 256, outputs, latents] in float32, in the order of the points.
     """
     tracker_name = f"{tag}_while_training"
 
@@ -44,28 +37,15 @@ def track(tag: str, measure: Callable[[Iterator[np.ndarray]], float]) -> None:
 
 
 class JacobianTracker(CallTracker):
-    """Takes a measure of the Jacobians before the first batch, after each `every` batches and at the end.
-
-    Args:
-        model: a dlib model.
-        every: number of batches from one measurement to the next.
-        points: observations, [points, *observation_shape].
-        activation: maps the decoder's output to an image.
-    """
+    """Takes a measure of the Jacobians before the first batch, after each `every` batches and at the end."""
 
     label: ClassVar[str]
     settings: ClassVar[Callable[[], tuple[int, int]]]
     value: ClassVar[Callable[[Iterator[np.ndarray]], float]]
 
-    def __init__(
-        self,
-        model: object,
-        every: int,
-        points: np.ndarray,
-        activation: Callable[[tf.Tensor], tf.Tensor],
-    ):
+    def __init__(self, model: object, every: int, points: np.ndarray, activation: str):
         self.every = every
-        self._model, self._points, self._activation = model, points, activation
+        self._model, self._points, self._activation = model, points, ACTIVATIONS[activation]
 
     @classmethod
     def configured(cls, model_fn, input_fn, params):
@@ -80,7 +60,7 @@ class JacobianTracker(CallTracker):
                 f"{cls.name} takes the Jacobian of the image, and reconstruction_loss.activation = "
                 f"{activation!r} is unknown to it; known are {', '.join(map(repr, ACTIVATIONS))}."
             )
-        return cls(model, every, points, ACTIVATIONS[activation])
+        return cls(model, every, points, activation)
 
     def build(self) -> None:
         shape = list(self._points.shape[1:])
@@ -94,8 +74,8 @@ class JacobianTracker(CallTracker):
         return np.array([self.value(self._jacobians(session))])
 
     def _jacobians(self, session: tf.Session) -> Iterator[np.ndarray]:
-        for start in range(0, len(self._points), _BATCH_SIZE):
-            images = self._points[start : start + _BATCH_SIZE]
+        for start in range(0, len(self._points), BATCH_SIZE):
+            images = self._points[start : start + BATCH_SIZE]
             yield session.run(self._transposed, {self._images: images}).swapaxes(1, 2)
 
     def scalars(self, row: np.ndarray) -> dict[str, float]:

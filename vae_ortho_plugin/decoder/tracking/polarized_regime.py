@@ -1,8 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Δ_KL (Sec. 5.2 and Eq. 30 of Rolinek, Zietlow, Martius, CVPR 2019) while a model trains.
+"""Δ_KL (Sec. 5.2 and Eq. 30 of Rolinek et al., CVPR 2019) while a model trains.
 
-A small model trains 500 steps in 5 ms, less than a session call costs. Δ_KL is therefore evaluated inside
-the graph.
+It is evaluated inside the graph: a small model trains 500 steps in 5 ms, less than a session call costs.
 """
 
 import numpy as np
@@ -25,11 +24,6 @@ class PolarizedRegime(LoopTracker):
     L_KL is the model's own KL divergence from the prior: its `kl_loss` where it has one (that of the
     full covariance for β-VAE_Σ), else that of the diagonal Gaussian, as in dlib's models. L≈KL is Eq. 10
     with the means and the variances that the model exports (for β-VAE_Σ the diagonal of Σ).
-
-    Args:
-        model: a dlib model.
-        every: number of batches from one evaluation to the next.
-        points: observations, [points, *observation_shape].
     """
 
     name = _NAME

@@ -17,17 +17,12 @@ def draw(input_fn: Callable, params: dict, num_points: int) -> np.ndarray:
     """The first points of a training run's input, float32 [num_points, *observation_shape].
 
     They are read in a graph of their own, so that the training run reads its input from the beginning.
-
-    Args:
-        input_fn: the input function of the training run.
-        params: what it is called with.
-        num_points: number of points.
     """
-    points = []
     with graphs.building():
         dataset = inputs.resident_dataset(input_fn, params)
     if dataset is not None:
         return dataset.first(num_points)
+    points = []
     with graphs.building(), tf.device("/cpu:0"), tf.Session() as session:
         batch = input_fn(params)
         features = batch[0] if isinstance(batch, tuple) else batch
@@ -37,11 +32,7 @@ def draw(input_fn: Callable, params: dict, num_points: int) -> np.ndarray:
 
 
 def settings(measure: str) -> Callable[[], tuple[int, int]]:
-    """Registers the parameters of a tracker with gin; returns a function that gives `every` and `num_points`.
-
-    Args:
-        measure: the tracker's name in gin.
-    """
+    """Registers the parameters of a tracker with gin; returns a function that gives `every` and `num_points`."""
 
     @gin.configurable(measure)
     def bound(every: int = 0, num_points: int = 1000) -> tuple[int, int]:
@@ -51,28 +42,15 @@ def settings(measure: str) -> Callable[[], tuple[int, int]]:
             every: number of batches from one measurement to the next (the paper: 500); 0: none.
             num_points: number of training points, the same ones each time.
         """
-        return every, num_points
-
-    def checked() -> tuple[int, int]:
-        """Raises InputError where one of them is no whole number, or too small."""
-        every, num_points = bound()
         check_whole(f"{measure}.every", every)
         check_whole(f"{measure}.num_points", num_points, 1)
         return every, num_points
 
-    return checked
+    return bound
 
 
 def gaussian_model(model_fn: Callable, measure: str) -> object:
-    """The model whose method `model_fn` is, with dlib's gaussian_encoder and decode.
-
-    Args:
-        model_fn: the model function that is trained.
-        measure: the tracker's name in gin, for the error message.
-
-    Raises:
-        InputError: `model_fn` is no method of such a model.
-    """
+    """The model whose method `model_fn` is; InputError if it has not dlib's gaussian_encoder and decode."""
     model = getattr(model_fn, "__self__", None)
     if not (hasattr(model, "gaussian_encoder") and hasattr(model, "decode")):
         raise InputError(
@@ -86,11 +64,7 @@ def gaussian_model(model_fn: Callable, measure: str) -> object:
 def trained_weights(measure: str) -> Iterator[None]:
     """Within: the networks of a model that has been built use its weights.
 
-    Args:
-        measure: the tracker's name in gin, for the error message.
-
-    Raises:
-        InputError: the networks cannot be called again, or, at the end, made new weights.
+    InputError if the networks cannot be called again, or, at the end, made new weights.
     """
     known = len(tf.global_variables())
     remedy = (

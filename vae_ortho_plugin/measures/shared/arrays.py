@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Arguments as NumPy arrays of real numbers, checked before anything is computed or broadcast.
 
-A measure takes nested lists, NumPy arrays, PyTorch tensors (of any device, also those that require a
-gradient), JAX arrays and TensorFlow's eager tensors. Everything else gets one InputError with the name
-of the argument, from each of these functions.
+Each function takes nested lists, NumPy arrays, PyTorch tensors (of any device, also those that require a
+gradient), JAX arrays and TensorFlow's eager tensors, and raises InputError, with the argument's name, for others.
 """
 
 from typing import Any
@@ -12,6 +11,8 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError
+
+Floats = NDArray[np.float64]
 
 # The square of a larger number is close to the end of float64's range.
 LARGEST = 1e150
@@ -49,7 +50,7 @@ def real_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[
     raise InputError(f"{name} must be real numbers; got an array of the type {array.dtype}{hint}.")
 
 
-def float_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray[np.float64]:
+def float_array(name: str, values: ArrayLike, booleans: bool = False) -> Floats:
     """As `real_array`, in float64 and finite: no value is larger than LARGEST."""
     array = real_array(name, values, booleans)
     with np.errstate(over="ignore"):
@@ -58,12 +59,11 @@ def float_array(name: str, values: ArrayLike, booleans: bool = False) -> NDArray
     return numbers
 
 
-def check_finite(name: str, array: NDArray[np.float64]) -> None:
+def check_finite(name: str, array: Floats) -> None:
     """Raises InputError for the first value that is not finite, or larger than LARGEST."""
     allowed = np.abs(array) <= LARGEST  # false for NaN
     if not allowed.all():
-        index = tuple(int(i) for i in np.argwhere(~allowed)[0])
-        value = array[index]
+        value = array[index := _first(~allowed)]
         if np.isfinite(value):
             problem = f"which is too large; values may be at most {LARGEST:g} in size"
         else:
@@ -72,11 +72,7 @@ def check_finite(name: str, array: NDArray[np.float64]) -> None:
 
 
 def check_shape(name: str, array: NDArray[Any], **sizes: int | None) -> None:
-    """Raises InputError unless the array has these dimensions, none of them 0.
-
-    Args:
-        **sizes: name and size of each dimension in order; None for any size but 0.
-    """
+    """Raises InputError unless each dimension has the size that is given by its name; None: any but 0."""
     expected = tuple(sizes.values())
     if (
         array.ndim == len(expected)
@@ -93,7 +89,7 @@ def check_shape(name: str, array: NDArray[Any], **sizes: int | None) -> None:
 
 def latent_table(
     name: str, values: ArrayLike, points: int | None = None, latents: int | None = None
-) -> NDArray[np.float64]:
+) -> Floats:
     """Values of the shape [points, latents], in float64."""
     numbers = float_array(name, values)
     check_shape(name, numbers, points=points, latents=latents)
@@ -102,12 +98,12 @@ def latent_table(
 
 def positive_sigma(
     sigma: ArrayLike, points: int | None = None, latents: int | None = None
-) -> NDArray[np.float64]:
+) -> Floats:
     """Standard deviations [points, latents], in float64."""
     numbers = latent_table("sigma", sigma, points, latents)
     positive = numbers > 0
     if not positive.all():
-        index = tuple(int(i) for i in np.argwhere(~positive)[0])
+        index = _first(~positive)
         raise InputError(
             f"sigma must be finite and positive everywhere; {element('sigma', index)} is "
             f"{numbers[index]}. Are these log variances? Then give np.exp(logvar / 2)."
@@ -134,7 +130,14 @@ def latent_indices(active: ArrayLike | None, latents: int) -> NDArray[np.intp]:
     return indices.astype(np.intp)
 
 
-def per_point(name: str, values: ArrayLike, points: int) -> NDArray[np.float64]:
+def chosen_latents(means: ArrayLike, active: ArrayLike | None) -> tuple[Floats, NDArray[np.intp]]:
+    """The means [points, active latents], and the indices of the latents."""
+    latents = latent_table("means", means)
+    chosen = latent_indices(active, latents.shape[1])
+    return latents[:, chosen], chosen
+
+
+def per_point(name: str, values: ArrayLike, points: int) -> Floats:
     """A number, or one for each point: float64, [] or [points]."""
     numbers = float_array(name, values)
     if numbers.shape not in ((), (points,)):
@@ -153,6 +156,17 @@ def number(name: str, value: ArrayLike, positive: bool = False) -> float:
     if positive and numbers <= 0:
         raise InputError(f"{name} must be positive; got {numbers}.")
     return float(numbers)
+
+
+def log_excess(upper: Floats, lower: Floats) -> Floats:
+    """upper − lower, at least 0 (rounding may end below); infinite where lower is −inf."""
+    excess = np.full_like(upper, np.inf)
+    np.subtract(upper, lower, out=excess, where=np.isfinite(lower))
+    return np.maximum(excess, 0)
+
+
+def _first(mask: NDArray[np.bool_]) -> tuple[int, ...]:
+    return tuple(np.argwhere(mask)[0].tolist())
 
 
 def element(name: str, index: tuple[int, ...]) -> str:

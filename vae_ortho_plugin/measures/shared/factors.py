@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from vae_ortho_plugin.errors import InputError, check_one_of
 from vae_ortho_plugin.measures.shared.arrays import (
+    Floats,
     as_array,
     check_finite,
     check_shape,
@@ -27,20 +28,10 @@ def checked_factors(
     factor_kinds: Sequence[str],
     points: int,
     factor_names: Sequence[str] | None = None,
-) -> tuple[list[NDArray[np.float64]], list[str], list[str]]:
-    """Each factor's values in float64 [points], the kinds and the names.
+) -> tuple[list[Floats], list[str], list[str]]:
+    """Each factor's values in float64 [points], the kinds and the names; arguments as `disentanglement_score`.
 
     Classes are their places in sorted order, so that none are merged.
-
-    Args:
-        factors: [points, factors]; numbers, or for a categorical factor its classes, which may be strings.
-        factor_kinds: "continuous" or "categorical" for each factor, or one of them for all.
-        points: the number of points.
-        factor_names: for messages and results; "factor 0", ... if left out.
-
-    Raises:
-        InputError: shapes, lengths or kinds that do not fit, values that are not finite, strings in a
-            continuous factor, or a factor that has one value only.
     """
     table = _table(factors)
     check_shape("factors", table, points=points, factors=None)
@@ -59,11 +50,11 @@ def checked_factors(
 
 
 def check_varies(varies: bool, kind: str, name: str, value: object) -> None:
-    """Raises InputError for a factor that does not vary, and has this value everywhere."""
+    """Raises InputError for a factor that does not vary but has this value everywhere."""
     if not varies:
         shown = value.item() if isinstance(value, np.generic) else value
         raise InputError(
-            f"The {kind} factor {name!r} has one value only ({shown!r}) among the points, so there is "
+            f"The {kind} factor {name!r} has the same value ({shown!r}) at all points, so there is "
             "nothing to predict: leave it out or take more points."
         )
 
@@ -82,7 +73,7 @@ def _table(factors: ArrayLike) -> NDArray[Any]:
     return np.asarray(factors if kind != "O" else array, dtype=object)
 
 
-def _values(table: NDArray[Any], k: int, kind: str, name: str) -> NDArray[np.float64]:
+def _values(table: NDArray[Any], k: int, kind: str, name: str) -> Floats:
     column = table[:, k]
     if column.dtype == object:
         types = [_type(value) for value in column]

@@ -11,6 +11,7 @@ from threadpoolctl import ThreadpoolController
 
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.shared.arrays import (
+    Floats,
     check_shape,
     latent_indices,
     positive_sigma,
@@ -29,10 +30,7 @@ _LEAST_SHARE = 1e-6
 def checked_jacobians(
     jacobians: ArrayLike, active: ArrayLike | None = None, name: str = "jacobians"
 ) -> NDArray[Any]:
-    """The Jacobians [points, outputs, latents] of the active latents, in their own type.
-
-    Raises InputError for other shapes and types; the values are not checked.
-    """
+    """The Jacobians [points, outputs, latents] of the active latents, in their own type; values are not checked."""
     array = real_array(name, jacobians)
     check_shape(name, array, points=None, outputs=None, latents=None)
     return array if active is None else array[:, :, latent_indices(active, array.shape[2])]
@@ -47,22 +45,18 @@ def check_outputs(outputs: int, latents: int) -> None:
         )
 
 
-def triangular_factors(jacobians: ArrayLike) -> NDArray[np.float64]:
-    """R of each Jacobian J = Q R, an upper triangular matrix with a diagonal of any sign.
+def triangular_factors(jacobians: ArrayLike) -> Floats:
+    """R of each Jacobian J = Q R: upper triangular [points, latents, latents] in float64, diagonals of any sign.
 
     R has the singular values and the right singular vectors V of J, and R[:, :, latents] has those
     of J[:, :, latents]: it can stand for J in every measure of Jacobians, at a size that does not
     depend on the number of outputs. Where the Jacobians do not fit into memory, take R of each batch.
 
-    >>> import numpy as np
     >>> np.abs(triangular_factors([[[3, 0], [4, 5]]])).round(9).tolist()
     [[[5.0, 4.0], [0.0, 3.0]]]
 
     Args:
         jacobians: [points, outputs, latents], outputs >= latents.
-
-    Returns:
-        [points, latents, latents], computed in float64.
 
     Raises:
         InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
@@ -75,21 +69,11 @@ def triangular_factors(jacobians: ArrayLike) -> NDArray[np.float64]:
 
 def small_jacobians(
     jacobians: ArrayLike, active: ArrayLike | None = None, first_point: int = 0
-) -> NDArray[np.float64]:
-    """Matrices whose columns have the lengths and angles of the Jacobians' columns.
+) -> Floats:
+    """R of each J = Q R, or J itself where it has fewer outputs than latents.
 
-    R of J = Q R, or J itself where it has fewer outputs than latents.
-
-    Args:
-        jacobians: [points, outputs, latents].
-        active: indices of the latents to take; None for all.
-        first_point: index of jacobians[0] among all points, for error messages.
-
-    Returns:
-        [points, min(outputs, latents), latents].
-
-    Raises:
-        InputError: as `checked_jacobians`, or a Jacobian is not finite.
+    Its columns have the lengths and angles of J's: [points, min(outputs, latents), latents] in float64. InputError
+    if a Jacobian is not finite; `first_point` is the index of jacobians[0] among all points, for the message.
     """
     array = checked_jacobians(jacobians, active)
     points, outputs, latents = array.shape
@@ -104,13 +88,17 @@ def small_jacobians(
     with _blas().limit(limits=1):
         for start in range(0, points, step):
             chunk = array[start : start + step].astype(np.float64)
-            factors[start : start + step] = _triangular(chunk, first_point + start)
+            with np.errstate(over="ignore", invalid="ignore"):
+                gram = chunk.swapaxes(1, 2) @ chunk
+            factors[start : start + step] = factors_of_gram(
+                gram, chunk.__getitem__, first_point + start
+            )
     return factors
 
 
 def jacobians_and_sigma(
     jacobians: ArrayLike, sigma: ArrayLike, active: ArrayLike | None = None
-) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+) -> tuple[Floats, Floats]:
     """`small_jacobians` and the standard deviations, of the active latents."""
     array = checked_jacobians(jacobians)
     points, _, latents = array.shape
@@ -118,33 +106,16 @@ def jacobians_and_sigma(
     return small_jacobians(array, active), numbers[:, latent_indices(active, latents)]
 
 
-def _triangular(jacobians: NDArray[np.float64], first_point: int) -> NDArray[np.float64]:
-    """`triangular_factors` in float64."""
-    with np.errstate(over="ignore", invalid="ignore"):
-        gram = jacobians.swapaxes(1, 2) @ jacobians
-    return factors_of_gram(gram, jacobians.__getitem__, first_point)
-
-
 def factors_of_gram(
-    gram: NDArray[np.float64],
-    jacobians_at: Callable[[NDArray[np.bool_]], NDArray[Any]],
-    first_point: int = 0,
-) -> NDArray[np.float64]:
+    gram: Floats, jacobians_at: Callable[[NDArray[np.bool_]], NDArray[Any]], first_point: int = 0
+) -> Floats:
     """`triangular_factors` by Cholesky's J^T J = R^T R where that is exact, else by QR.
 
     The columns' lengths may differ by any ratio: where those of passive latents were 1e-10 of those
     of active ones, V of this R was off by 3e-14, like V of QR's R; V of the eigenvectors of J^T J was
     off by 4e-3 at a ratio of 1e-6. Only columns that nearly depend on each other lose digits; QR
-    takes these.
-
-    Args:
-        gram: J^T J of each point, [points, latents, latents]; it is overwritten.
-        jacobians_at: the Jacobians [chosen points, outputs, latents], outputs >= latents, where a mask
-            [points] is true.
-        first_point: index of gram[0] among all points, for error messages.
-
-    Raises:
-        InputError: a Jacobian is not finite.
+    takes these: `jacobians_at` gives those [chosen points, outputs, latents] where a mask [points] is true.
+    `gram` is J^T J, [points, latents, latents], and overwritten. Errors and first_point as of `small_jacobians`.
     """
     squares = np.diagonal(gram, axis1=1, axis2=2).copy()
     exact = ((squares > _LEAST_SQUARE) & (squares < 1 / _LEAST_SQUARE)).all(axis=1)
@@ -162,7 +133,7 @@ def factors_of_gram(
     return factors
 
 
-def _check_finite(jacobians: NDArray[np.float64], points: NDArray[np.intp]) -> None:
+def _check_finite(jacobians: Floats, points: NDArray[np.intp]) -> None:
     finite = np.isfinite(jacobians).all(axis=(1, 2))
     if not finite.all():
         raise InputError(

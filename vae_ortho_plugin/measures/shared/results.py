@@ -5,10 +5,8 @@ import dataclasses
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
-# Of a larger array, the shape is printed.
-_PRINTED_SIZE = 10
+from vae_ortho_plugin.measures.shared.arrays import Floats
 
 
 class Result:
@@ -49,7 +47,7 @@ def _comparable(field: object) -> object:
 def _printed(field: object) -> str:
     if not isinstance(field, np.ndarray):
         return repr(field)
-    if field.size > _PRINTED_SIZE:
+    if field.size > 10:
         return f"<array of the shape {field.shape}>"
     return np.array2string(field, separator=", ", precision=6).replace("\n", "")
 
@@ -66,7 +64,7 @@ class OverPoints(Result):
         stderr: std / sqrt(points).
     """
 
-    per_point: NDArray[np.float64]
+    per_point: Floats
     mean: float = dataclasses.field(init=False)
     std: float = dataclasses.field(init=False)
     stderr: float = dataclasses.field(init=False)
