@@ -269,8 +269,8 @@ def test_figure_4_has_the_correlation_over_all_restarts(tmp_path):
         for seed in range(2):
             dto = 1.5 - 0.3 * index + 0.01 * seed
             run = Run(experiments.figure_4_experiment(number), seed)
-            add_run(tmp_path, run, dto, 0.8 - 0.5 * dto)
-    text = section(report("figure_4", tmp_path), "Figure 4")
+            add_run(tmp_path, run, dto, 0.8 - 0.5 * dto, bare=True)
+    text = section(write_report("figure_4", tmp_path).read_text(), "Figure 4")
     assert "Correlation: 6 runs, Pearson -1.00" in text
     assert "Spearman -1.00" in text
     assert "dSprites, 10 epochs: 2 runs" in text
@@ -281,10 +281,10 @@ def test_the_sweep_and_the_axis_ratios_have_tables(tmp_path):
     swept = experiments.beta_experiment(experiments.SYNTH_LINEAR, 1e-3)
     ratio = experiments.axis_ratio_experiment(1.5)
     for seed in range(3):
-        add_run(tmp_path, Run(ratio, seed), 0.01 * seed, 0.97)
+        add_run(tmp_path, Run(ratio, seed), 0.01 * seed, 0.97, bare=True)
     for planned in (swept, swept.shortened(7), ratio.shortened(7)):
-        add_run(tmp_path, Run(planned, 0), 0.1, 0.9)
-    text = report("supplement_c", tmp_path)
+        add_run(tmp_path, Run(planned, 0), 0.1, 0.9, bare=True)
+    text = write_report("supplement_c", tmp_path).read_text()
     sweep = section(text, "Supplement C: sweep of β")
     one_seed = ("1 of 5", "0.10 (one seed)", "0.90 (one seed)")
     assert line(sweep, "Synth. Lin.", "0.001", *one_seed)
