@@ -68,17 +68,14 @@ class StudyState:
 
     Attributes:
         waiting: runs not begun, in the order in which they are to be made.
-        folder: the results folder.
         jobs: number of runs that are made at a time.
         retries: further attempts at a run that failed, unless the user must fix the error.
         end: when to stop.
         write_report: is called after each round of seeds.
-        pace: how long runs take.
         running: run -> when it began.
         finished: experiment -> number of its runs that were finished.
         computed: seconds that they took.
         failures: run that failed -> its error.
-        total: number of all runs.
         report_is_named: whether the terminal has named the report.
     """
 
