@@ -19,7 +19,7 @@ from vae_ortho_plugin.study.plan.experiments import (
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.schedule import duration, expected_seconds
 from vae_ortho_plugin.study.run import state as module
-from vae_ortho_plugin.study.run.missing_runs import parse_duration
+from vae_ortho_plugin.study.run.missing_runs import parse_duration, parse_seeds
 from vae_ortho_plugin.study.run.state import Pace, StudyState, live_view
 
 FOLDER = ResultsFolder(Path("results"))
@@ -163,3 +163,10 @@ def test_durations_read_well_and_are_read_from_the_command_line():
     for text in ("", "soon", "0", "-5", "1d"):
         with pytest.raises(InputError, match="3h50m"):
             parse_duration(text)
+
+
+def test_seeds_of_the_command_line_are_numbers_and_ranges():
+    assert parse_seeds(["0", "3", "5-7"]) == [0, 3, 5, 6, 7]
+    for text, message in (("five", "numbers or ranges"), ("-1", "0 3 5-9"), ("7-5", "is empty")):
+        with pytest.raises(InputError, match=message):
+            parse_seeds([text])

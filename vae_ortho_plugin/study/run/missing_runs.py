@@ -114,14 +114,12 @@ def parse_seeds(texts: Sequence[str] | None) -> list[int] | None:
         return None
     seeds: list[int] = []
     for text in texts:
-        first, dash, last = text.partition("-")
-        try:
-            bounds = int(first), int(last if dash else first)
-        except ValueError:
-            raise InputError(f"--seeds {text}: give numbers or ranges such as 0 3 5-9.") from None
-        if bounds[0] > bounds[1]:
+        if not (found := re.fullmatch(r"(\d+)(?:-(\d+))?", text)):
+            raise InputError(f"--seeds {text}: give numbers or ranges such as 0 3 5-9.")
+        first, last = int(found[1]), int(found[2] or found[1])
+        if first > last:
             raise InputError(f"--seeds {text}: the range is empty.")
-        seeds.extend(range(bounds[0], bounds[1] + 1))
+        seeds.extend(range(first, last + 1))
     return seeds
 
 
