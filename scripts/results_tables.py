@@ -16,7 +16,7 @@ import pandas as pd
 from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES, TABLE_VARIANTS
 from vae_ortho_plugin.study.report import paper_targets, tables
 from vae_ortho_plugin.study.report.paper_targets import Target
-from vae_ortho_plugin.study.report.tables import LEAST_VALUES, Summary
+from vae_ortho_plugin.study.report.tables import LEAST_VALUES
 
 DOCS = Path(__file__).resolve().parents[1] / "docs"
 PLACE = re.compile(r"(<!-- table (\w+) -->\n)(.*?)(<!-- end -->)", re.DOTALL)
@@ -250,7 +250,8 @@ def over_runs(values: pd.Series, digits: int) -> str:
     numbers = pd.to_numeric(values[values != ""])
     if numbers.empty:
         return NO_RUN if values.empty else "–"
-    return Summary.of(numbers.to_list()).text(f".{digits}f")
+    found = tables.summary(numbers.to_list())
+    return tables.text(found["mean"], found["sd"], f".{digits}f")
 
 
 def text(name: str) -> Callable[[pd.Series], str]:

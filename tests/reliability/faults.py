@@ -10,6 +10,7 @@ the number of trials that failed.
 
 import argparse
 import collections
+import importlib
 import shutil
 import sys
 import tempfile
@@ -18,30 +19,25 @@ from pathlib import Path
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 
 # isort: split
-import faults_of_clusters
-import faults_of_files
-import faults_of_processes
-import faults_of_studies
 from faults_support import Impossible, Wrong
 
+# Kind of fault -> module that has its trials; some of them start TensorFlow.
 KINDS = {
-    **faults_of_processes.KINDS,
-    **faults_of_files.KINDS,
-    **faults_of_studies.KINDS,
-    **faults_of_clusters.KINDS,
+    **dict.fromkeys(("kill", "signal", "two_at_once", "clock"), "faults_of_processes"),
+    **dict.fromkeys(
+        ("full_disk", "no_permission", "damage", "damaged_checkpoint"), "faults_of_files"
+    ),
+    **dict.fromkeys(
+        ("study_kills", "report_kill", "two_studies", "no_memory", "hang"), "faults_of_studies"
+    ),
+    "slurm_kills": "faults_of_clusters",
 }
 
 
 def try_kind(kind: str, seeds: range, folder: Path) -> tuple[int, collections.Counter]:
-    """Makes trials of one kind; returns the number that failed, and what was injected.
-
-    Args:
-        kind: one of KINDS.
-        seeds: one of each trial.
-        folder: for their files; those of trials that failed stay.
-    """
+    """Makes a trial for each seed; returns the number that failed, whose files stay, and what was injected."""
     failed, injected = 0, collections.Counter()
-    prepare, trial = KINDS[kind]
+    prepare, trial = importlib.import_module(KINDS[kind]).KINDS[kind]
     undisturbed = prepare(folder)
     for seed in seeds:
         place = folder / kind / str(seed)

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 
 from cluster_support import STUDY, NoSlurm, missing_module, one_machine_slurm
-from faults_of_studies import Study, Undisturbed, kill_until_finished, of_sixty_runs
+from faults_of_studies import Study, Undisturbed, kill_until_finished, undisturbed
 from faults_support import Impossible
 
 from vae_ortho_plugin.files.locks import holder_of, is_abandoned
@@ -18,13 +18,7 @@ from vae_ortho_plugin.study.plan.layout import ResultsFolder
 
 
 class SlurmStudy(Study):
-    """A study with short trainings that Snakemake has made by Slurm's jobs.
-
-    Args:
-        place: of its results folder and its output.
-        runs: number of runs.
-        slurm: environment in which sbatch uses the Slurm.
-    """
+    """A study that Snakemake makes by Slurm's jobs, in an environment in which sbatch uses the Slurm."""
 
     def __init__(self, place: Path, runs: int, slurm: dict):
         super().__init__(place, runs)
@@ -75,7 +69,7 @@ def on_slurm(folder: Path) -> tuple[Undisturbed, dict]:
     except NoSlurm as reason:
         raise Impossible(str(reason)) from None
     atexit.register(stack.close)
-    return of_sixty_runs(folder), slurm
+    return undisturbed(folder, runs=60), slurm
 
 
 KINDS = {"slurm_kills": (on_slurm, slurm_kills)}

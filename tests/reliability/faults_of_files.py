@@ -9,8 +9,15 @@ import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
-from faults_pipeline import MESSAGE, Pipeline
-from faults_support import Impossible, Reference, Wrong, check_end, check_finished_parts, reference
+from faults_pipeline import (
+    MESSAGE,
+    Pipeline,
+    Reference,
+    check_end,
+    check_finished_parts,
+    reference,
+)
+from faults_support import Impossible, Wrong
 
 
 def as_root(folder: Path) -> Reference:

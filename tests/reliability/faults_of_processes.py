@@ -7,9 +7,8 @@ import signal
 import time
 from pathlib import Path
 
-from faults_pipeline import Pipeline
-from faults_support import Reference, Wrong, check_end, check_finished_parts, reference
-from process_support import status_of
+from faults_pipeline import Pipeline, Reference, check_end, check_finished_parts, reference
+from faults_support import Wrong, status_of
 
 
 def kill(expected: Reference, place: Path, seed: int) -> list[str]:

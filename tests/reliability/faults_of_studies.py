@@ -26,12 +26,7 @@ _LAUNCHES = 50
 
 
 class Study:
-    """A study with short trainings, as `vae_ortho_study` makes it.
-
-    Args:
-        place: of its results folder and its output.
-        runs: number of runs.
-    """
+    """A study with short training runs, as `vae_ortho_study` makes it, and what it printed, in a directory."""
 
     def __init__(self, place: Path, runs: int):
         self.output, self.log = place / "results", place / "printed"
@@ -150,14 +145,10 @@ def kill_until_finished(
     reference: Undisturbed,
     seed: int,
 ) -> list[str]:
-    """SIGKILL of a process every 20 s on average while a study is made.
+    """SIGKILL of a process every 20 s on average while a study is made, which must end as the reference.
 
-    Args:
-        study: to be made.
-        victims: name of a kind of process -> ids of those that run now, given the launcher.
-        choices: names to draw from.
-        reference: what the study must end as.
-        seed: of the moments and the victims.
+    `victims`: name of a kind of process -> ids of those that run now, given the launcher; `choices`: names
+    to draw from.
     """
     draw = random.Random(seed)
     found: collections.Counter = collections.Counter()
@@ -265,25 +256,14 @@ def _first_worker(study: Study, launcher: subprocess.Popen) -> int:
         time.sleep(0.1)
 
 
-@functools.cache
-def of_twenty_runs(folder: Path) -> Undisturbed:
-    return Undisturbed(folder, 20)
+undisturbed = functools.cache(Undisturbed)
 
 
-@functools.cache
-def of_sixty_runs(folder: Path) -> Undisturbed:
-    return Undisturbed(folder, 60)
-
-
-@functools.cache
-def of_six_runs(folder: Path) -> Undisturbed:
-    return Undisturbed(folder, 6)
-
-
+_of_six_runs = functools.partial(undisturbed, runs=6)
 KINDS = {
-    "study_kills": (of_twenty_runs, kills),
-    "report_kill": (of_six_runs, kill_of_report),
-    "two_studies": (of_six_runs, two_studies),
-    "no_memory": (of_six_runs, no_memory),
-    "hang": (of_six_runs, hang),
+    "study_kills": (functools.partial(undisturbed, runs=20), kills),
+    "report_kill": (_of_six_runs, kill_of_report),
+    "two_studies": (_of_six_runs, two_studies),
+    "no_memory": (_of_six_runs, no_memory),
+    "hang": (_of_six_runs, hang),
 }

@@ -31,7 +31,7 @@ import vae_ortho_plugin  # noqa: F401
 # isort: split
 import tensorflow.compat.v1 as tf
 from disentanglement_lib.methods.unsupervised import train
-from process_support import status_of
+from faults_support import status_of
 
 from vae_ortho_plugin.engine import checkpoints, interruption
 from vae_ortho_plugin.engine.in_graph import inputs

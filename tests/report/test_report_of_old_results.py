@@ -8,7 +8,7 @@ numbers. The tables there are that version's, with the rows and columns that lat
 import shutil
 from pathlib import Path
 
-from vae_ortho_plugin.study.report import write_report
+from test_report import report
 
 OLD = Path(__file__).parents[1] / "fixtures" / "old_results"
 
@@ -18,17 +18,12 @@ def tables(folder):
     return {path.name: path.read_text(encoding="utf-8") for path in folder.glob("tables/*")}
 
 
-def test_an_old_results_folder_has_the_same_tables(tmp_path):
+def test_an_old_results_folder_has_the_same_tables_and_epochs_whatever_its_folders_are_called(
+    tmp_path,
+):
     shutil.copytree(OLD / "runs", tmp_path / "runs")
-    report = write_report("quick", tmp_path).read_text()
+    (tmp_path / "runs/synth_nonlinear-100-epochs").rename(tmp_path / "runs/renamed")
+    text = report("quick", tmp_path)
     assert tables(tmp_path) == tables(OLD)
-    assert "7 of 62 runs are finished." in report
-    assert "- Synth. Non-Lin.: weight_seed = 7; each run's run.json has the weights" in report
-
-
-def test_epochs_are_those_of_run_json_whatever_the_folder_is_called(tmp_path):
-    runs = tmp_path / "runs"
-    shutil.copytree(OLD / "runs", runs)
-    (runs / "synth_nonlinear-100-epochs").rename(runs / "renamed")
-    write_report("quick", tmp_path)
-    assert tables(tmp_path) == tables(OLD)
+    assert "7 of 62 runs are finished." in text
+    assert "- Synth. Non-Lin.: weight_seed = 7; each run's run.json has the weights" in text

@@ -12,7 +12,7 @@ from disentanglement_lib.utils import results
 from vae_ortho_plugin.data import render_dsprites
 from vae_ortho_plugin.data.dsprites import RENDERED
 from vae_ortho_plugin.data.synthetic import SynthNonlinear, mlp_map
-from vae_ortho_plugin.study.run.run_facts import data_facts
+from vae_ortho_plugin.study.run.reproduce import data_facts
 
 
 @pytest.fixture

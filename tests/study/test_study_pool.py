@@ -1,8 +1,7 @@
-import gc
-
 # SPDX-License-Identifier: Apache-2.0
 """The pool, with a stand-in for the worker that trains nothing."""
 
+import gc
 import os
 import signal
 import sys
@@ -61,18 +60,17 @@ def make(tmp_path, monkeypatch):
     monkeypatch.setattr(pool, "WORKER", (sys.executable, "-c", FAKE_WORKER))
     monkeypatch.setattr(sys.stdout, "isatty", lambda: False, raising=False)
 
-    def make(seeds, jobs=1, time_limit=None, **options):
-        state = StudyState([Run(EXPERIMENT, seed) for seed in seeds], jobs)
-        folder = ResultsFolder(tmp_path)
-        in_time = pool.make_in_workers(state, folder, 3, time_limit=time_limit, **options)
-        assert in_time is (time_limit is None)
-        return state.failures
+    def make(seeds, **options):
+        runs = [Run(EXPERIMENT, seed) for seed in seeds]
+        state = StudyState(runs, ResultsFolder(tmp_path), **options)
+        assert pool.make_in_workers(state, threads=3) is ("end" not in options)
+        return {run.seed: error for run, error in state.failures.items()}
 
     return make
 
 
 def test_one_worker_makes_run_after_run_with_its_threads(make, tmp_path, capsys):
-    assert make([4, 5, 6]) == []
+    assert make([4, 5, 6]) == {}
     (written,) = {path.read_text() for path in tmp_path.glob("runs/*/*/[456]/pid")}
     assert written.endswith(" 3")
     lines = capsys.readouterr().out.splitlines()
@@ -95,32 +93,31 @@ def attempts(output, seed):
 
 
 def test_a_failed_run_is_tried_again_unless_the_user_must_fix_it(make, tmp_path):
-    failures = make([10, 11, 2], retries=2)
-    assert [f.run.seed for f in failures] == [11, 2]
+    assert make([10, 11, 2], retries=2).keys() == {11, 2}
     assert finished(tmp_path) == ["10"]
     assert [attempts(tmp_path, seed) for seed in (10, 11, 2)] == [2, 1, 3]
 
 
 def test_each_kind_of_failure_costs_its_own_run_only_and_leaves_its_error(make, tmp_path, capsys):
-    failures = {failure.run.seed: failure for failure in make([1, 2, 8, 9, 12, 13, 4])}
-    errors = {seed: failure.error for seed, failure in failures.items()}
+    errors = make([1, 2, 8, 9, 12, 13, 4])
     assert errors[1] == "ValueError: no luck"
     assert errors[2] == errors[13] == "its process ended with exit code 7"
     assert "killed (SIGKILL)" in errors[8] and "GiB" in errors[8]
     assert len(errors[9]) == 200_000
     assert "cannot be read" in errors[12]
     assert finished(tmp_path) == ["4"]
-    assert failures[1].log == tmp_path / "logs" / "synth_linear-beta_vae-1.log"
-    killed = ResultsFolder(tmp_path).run(failures[8].run)
+    killed = ResultsFolder(tmp_path).run(Run(EXPERIMENT, 8))
     assert killed.partial.error.read_text() == errors[8]
-    assert "(6 failed)" in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert f"no luck ({tmp_path}/logs/synth_linear-beta_vae-1.log)" in printed
+    assert "(6 failed)" in printed
 
 
 def test_a_worker_that_cannot_start_costs_its_run_only(make, monkeypatch):
     monkeypatch.setattr(pool, "WORKER", ("/no/such/python",))
-    failures = make([4, 5])
-    assert [failure.run.seed for failure in failures] == [4, 5]
-    assert "No such file" in failures[0].error
+    errors = make([4, 5])
+    assert errors.keys() == {4, 5}
+    assert "No such file" in errors[4]
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
@@ -145,6 +142,6 @@ def test_a_signal_stops_the_workers_and_says_which_it_was(make, tmp_path, number
 
 
 def test_a_time_limit_stops_the_workers_and_leaves_the_unfinished_run(make, tmp_path):
-    make([4, 3], time_limit=3)
+    make([4, 3], end=time.monotonic() + 2)
     assert finished(tmp_path) == ["4"]
     assert (tmp_path / "runs/synth_linear/beta_vae/.3.partial").exists()

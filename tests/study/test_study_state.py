@@ -3,6 +3,7 @@
 
 import io
 import json
+import math
 from pathlib import Path
 
 import pytest
@@ -18,10 +19,10 @@ from vae_ortho_plugin.study.plan.experiments import (
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.schedule import duration, expected_seconds
 from vae_ortho_plugin.study.run import state as module
-from vae_ortho_plugin.study.run.missing_runs import parse_duration
-from vae_ortho_plugin.study.run.state import Failure, Pace, Report, StudyState, live_view
+from vae_ortho_plugin.study.run.missing_runs import parse_duration, parse_seeds
+from vae_ortho_plugin.study.run.state import Pace, StudyState, live_view
 
-PAGE = Path("report.html")
+FOLDER = ResultsFolder(Path("results"))
 VAE, AE = Experiment(SYNTH_LINEAR_64, "beta_vae"), Experiment(SYNTH_NONLINEAR_64, "autoencoder")
 
 
@@ -41,11 +42,11 @@ def lines(state, max_rows=10):
 @pytest.fixture
 def begun():
     waiting = [Run(VAE, 0), Run(VAE, 1), Run(VAE, 2), Run(VAE, 3), Run(AE, 0), Run(AE, 1)]
-    state = StudyState(waiting, jobs=1)
+    state = StudyState(waiting, FOLDER)
     state.waiting = waiting[3:]
     state.running = {Run(VAE, 2): 90.0}
     state.finish(Run(VAE, 0), 30.0)
-    state.fail(Failure(Run(VAE, 1), "ValueError: no luck", None))
+    state.fail(Run(VAE, 1), "ValueError: no luck")
     return state
 
 
@@ -61,7 +62,7 @@ def test_each_unfinished_experiment_has_its_counts_and_the_computing_that_is_lef
 
 
 def test_a_finished_study_is_its_bar_alone():
-    done = StudyState([Run(VAE, 0)], jobs=1, pace=pace(30.0))
+    done = StudyState([Run(VAE, 0)], FOLDER, pace=pace(30.0))
     done.waiting.clear()
     (line,) = lines(done)
     assert line.endswith("1 of 1 runs done, 0 s left")
@@ -70,21 +71,16 @@ def test_a_finished_study_is_its_bar_alone():
 def state(waiting, running, pace, jobs=2):
     runs = [Run(VAE, seed) for seed in range(waiting)]
     begun = {Run(VAE, 50 + number): time for number, time in enumerate(running)}
-    return StudyState(runs, jobs, pace=pace, running=begun)
+    return StudyState(runs, FOLDER, jobs, pace=pace, running=begun)
 
 
-def test_no_time_is_promised_before_a_run_has_finished():
-    assert state(3, [0.0], Pace()).seconds_left(now=5.0) is None
-    assert "estimating" in state(3, [0.0], Pace()).line(now=5.0)
-
-
-def test_time_left_is_the_remaining_work_shared_by_the_workers():
+def test_time_left_is_the_remaining_work_shared_by_the_workers_and_the_longest_runs_at_least():
     # 3 waiting runs of 10 s, two running since 4 s and 8 s: (30 + 6 + 2) / 2
     assert state(3, [6.0, 2.0], pace(8.0, 12.0)).seconds_left(now=10.0) == 19.0
-
-
-def test_time_left_is_no_less_than_the_longest_running_run_needs():
     assert state(0, [9.0], pace(10.0), jobs=8).seconds_left(now=10.0) == 9.0
+    # No time is promised before a run has finished.
+    assert state(3, [0.0], Pace()).seconds_left(now=5.0) is None
+    assert "estimating" in state(3, [0.0], Pace()).line(now=5.0)
 
 
 def test_an_experiment_not_seen_yet_is_as_much_slower_than_scheduled_as_the_others():
@@ -93,7 +89,7 @@ def test_an_experiment_not_seen_yet_is_as_much_slower_than_scheduled_as_the_othe
 
 
 def test_the_estimate_is_said_once_each_worker_has_made_a_run(capsys):
-    shown = StudyState([Run(VAE, seed) for seed in range(4)], jobs=2)
+    shown = StudyState([Run(VAE, seed) for seed in range(4)], FOLDER, jobs=2)
     for seed in range(3):
         shown.waiting.pop()
         shown.finish(Run(VAE, seed), 60.0)
@@ -119,8 +115,8 @@ def clock(monkeypatch):
 
 
 def test_the_report_is_due_after_each_round_of_seeds_but_the_last(clock):
-    report = Report(lambda: None, PAGE)
-    shown = StudyState([Run(VAE, 0), Run(AE, 0), Run(VAE, 1), Run(VAE, 2)], 1, report)
+    runs = [Run(VAE, 0), Run(AE, 0), Run(VAE, 1), Run(VAE, 2)]
+    shown = StudyState(runs, FOLDER, write_report=lambda: None)
     due = []
     while shown.waiting:
         due.append(shown.report_is_due())
@@ -133,38 +129,44 @@ def test_reports_take_a_twentieth_of_the_time(clock):
     def write():
         clock[0] += 10.0
 
-    report = Report(write, PAGE)
+    shown = StudyState([Run(VAE, seed) for seed in range(3)], FOLDER, write_report=write)
+    shown.waiting.pop(0)
     clock[0] = 100.0
-    assert report.is_affordable()
-    assert report.renew() is None
+    assert shown.report_is_due()
+    assert shown.renew_report() is None
+    shown.waiting.pop(0)
     clock[0] = 399.0
-    assert not report.is_affordable()
+    assert not shown.report_is_due()
     clock[0] = 400.0
-    assert report.is_affordable()
+    assert shown.report_is_due()
 
 
 def test_the_report_is_named_once_and_one_that_cannot_be_written_does_not_end_the_study(capsys):
     def write():
         raise InputError("run.json is damaged.")
 
-    shown = StudyState([Run(VAE, 0)], 1, Report(write, PAGE))
-    shown.say_of_report(shown.report.renew())
+    shown = StudyState([Run(VAE, 0)], FOLDER, write_report=write)
+    shown.say_of_report(shown.renew_report())
     shown.say_of_report(None)
     shown.say_of_report(None)
     failed, named = capsys.readouterr().out.splitlines()
     assert failed.startswith("[0/1] the report cannot be written: run.json is damaged.")
-    assert named.startswith("[0/1] report, written anew after each round of seeds: report.html;")
+    page = "results/report.html"
+    assert named.startswith(f"[0/1] report, written anew after each round of seeds: {page};")
 
 
-def test_durations_read_well():
-    assert [duration(seconds) for seconds in (0.4, 59, 150, 4800)] == [
-        *("0 s", "59 s", "2 min", "1 h 20 min")
-    ]
-
-
-def test_durations_of_the_command_line():
+def test_durations_read_well_and_are_read_from_the_command_line():
+    read = [duration(seconds) for seconds in (0.4, 59, 150, 4800)]
+    assert read == ["0 s", "59 s", "2 min", "1 h 20 min"]
     found = [parse_duration(text) for text in ("3h50m", "90m", "600s", "45", None)]
-    assert found == [13_800, 5400, 600, 45, None]
+    assert found == [13_800, 5400, 600, 45, math.inf]
     for text in ("", "soon", "0", "-5", "1d"):
         with pytest.raises(InputError, match="3h50m"):
             parse_duration(text)
+
+
+def test_seeds_of_the_command_line_are_numbers_and_ranges():
+    assert parse_seeds(["0", "3", "5-7"]) == [0, 3, 5, 6, 7]
+    for text, message in (("five", "numbers or ranges"), ("-1", "0 3 5-9"), ("7-5", "is empty")):
+        with pytest.raises(InputError, match=message):
+            parse_seeds([text])

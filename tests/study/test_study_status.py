@@ -41,10 +41,12 @@ def test_the_status_counts_the_runs_by_what_their_files_say(tmp_path, capsys):
     failed.partial.directory.mkdir()
     failed.partial.error.write_text("OSError: disk full\nmore")
     begun.partial.directory.mkdir()
-    status.show(runs, folder)
+    with locked(folder.lock, "the folder"):
+        status.show(runs, folder)
     lines = capsys.readouterr().out.splitlines()
     assert lines[0].endswith("1 of 5 runs finished, 2 running, 1 failed, 1 begun, 0 waiting")
-    assert lines[1:] == [
+    assert lines[1].startswith(f"study: process {os.getpid()} on")
+    assert lines[2:] == [
         "running: synth_linear/beta_vae/1, process 4711 on host node7, step 1,000 of 2,000",
         "running: synth_linear/beta_vae/4, process 4711 on host node7",
         "failed: synth_linear/beta_vae/2: OSError: disk full",
@@ -67,12 +69,6 @@ def test_an_unreadable_lock_or_an_empty_error_is_no_traceback(folder, capsys):
     folder.run(RUNS[0]).partial.error.touch()
     status.show(RUNS, folder)
     assert f"failed: {RUNS[0]}: unknown error" in capsys.readouterr().out
-
-
-def test_the_study_that_works_in_the_folder_is_named(folder, capsys):
-    with locked(folder.lock, "the folder"):
-        status.show(RUNS, folder)
-    assert f"study: process {os.getpid()} on" in capsys.readouterr().out
 
 
 def test_a_folder_that_is_not_there_or_has_a_name_of_a_pattern_is_refused(tmp_path, capsys):

@@ -92,7 +92,8 @@ def nearest_signed_permutation(matrix: ArrayLike, solver: str = "assignment") ->
         raise InputError(f"matrix must have the shape [latents, latents]; got {numbers.shape}.")
     if np.abs(numbers).max() > 1 + 1e-6:  # as far as rounding may carry an entry of V
         raise InputError("matrix must have entries in [-1, 1], as an orthogonal matrix has.")
-    return SOLVERS[solver](numbers[None])[0]
+    nearest: Floats = SOLVERS[solver](numbers[None])[0]
+    return nearest
 
 
 def right_singular_vectors(jacobians: ArrayLike) -> Floats:

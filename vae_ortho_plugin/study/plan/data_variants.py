@@ -17,11 +17,7 @@ _WITH_OPTIMIZER_OF_DIAL = ("synth_linear", "synth_nonlinear")
 
 @functools.cache
 def data_set_bindings(data_set: str) -> dict[str, object]:
-    """Bindings of the data set's gin file, such as 'epochs', 'vae.beta', 'model.batch_size'.
-
-    Args:
-        data_set: stem of the file in gin_configs/datasets.
-    """
+    """Bindings of the data set's file in gin_configs/datasets, such as 'epochs', 'vae.beta', 'model.batch_size'."""
     return read_bindings(gin_config(f"datasets/{data_set}.gin"))
 
 
@@ -101,14 +97,11 @@ class DataVariant:
             changed_from=self.as_planned,
         )
 
-    def remarked_as(self, other: "DataVariant") -> "DataVariant":
-        """The variant with the remarks of another."""
-        return dataclasses.replace(self, remarks=other.remarks)
 
-
-def _variant(
+def changed(
     data: DataVariant, suffix: str, title: str, *replaced: str, epochs: int | None = None
 ) -> DataVariant:
+    """The variant with further bindings or another number of epochs, a planned one of its own."""
     return dataclasses.replace(
         data,
         name=f"{data.name}_{suffix}",
@@ -120,53 +113,24 @@ def _variant(
 
 def with_10_latents(data: DataVariant) -> DataVariant:
     """The variant with 10 latents (Table 1)."""
-    return _variant(data, "latents_10", "10 latents", "encoder.num_latent = 10")
+    return changed(data, "latents_10", "10 latents", "encoder.num_latent = 10")
 
 
 def with_beta(data: DataVariant, value: float) -> DataVariant:
     """The variant whose β-VAE has this β (Suppl. C)."""
     text = f"{value:g}".replace("e-0", "e-")
-    return _variant(data, f"beta_{text}", f"β = {text}", f"vae.beta = {value}")
+    return changed(data, f"beta_{text}", f"β = {text}", f"vae.beta = {value}")
 
 
 @functools.cache
 def with_orthogonality(data: DataVariant, weight: float) -> DataVariant:
     """The variant whose linearized VAE has this λ, with the dial's own optimizer where the data set has one."""
-    optimizer: list[str] = []
+    replaced = [f"linearized_vae.orthogonality = {weight}"]
     if data.data_set in _WITH_OPTIMIZER_OF_DIAL:
-        optimizer = bindings(gin_config(f"protocols/dial_{data.data_set}.gin"))
-    return _variant(
-        data,
-        f"lambda_{weight:g}",
-        f"λ = {weight:g}",
-        *optimizer,
-        f"linearized_vae.orthogonality = {weight}",
-    )
-
-
-def with_axis_ratio(data: DataVariant, ratio: float) -> DataVariant:
-    """Synth. Lin. with another ratio of its axes (Suppl. C)."""
-    binding = f"synth_linear.axis_ratio = {ratio}"
-    return _variant(data, f"axis_ratio_{ratio}", f"axis ratio {ratio}", binding)
-
-
-def with_factor_angle(data: DataVariant, degrees: int) -> DataVariant:
-    """Synth. Lin. whose square is turned before it is stretched."""
-    binding = f"synth_linear.factor_angle = {degrees}"
-    return _variant(data, f"angle_{degrees}", f"factors at {degrees}°", binding)
-
-
-def with_correlation(data: DataVariant, value: float) -> DataVariant:
-    """Synth. Lin. with correlated factors."""
-    binding = f"synth_linear.correlation = {value}"
-    return _variant(data, f"correlation_{value}", f"correlation {value}", binding)
-
-
-def with_held_out(data: DataVariant) -> DataVariant:
-    """Synth. Lin. without the corner where both factors are above 1/2."""
-    return _variant(data, "held_out", "a corner held out", "synth_linear.held_out = 0.5")
+        replaced[:0] = bindings(gin_config(f"protocols/dial_{data.data_set}.gin"))
+    return changed(data, f"lambda_{weight:g}", f"λ = {weight:g}", *replaced)
 
 
 def with_epochs(data: DataVariant, number: int) -> DataVariant:
     """The variant that is planned with this number of epochs (Figure 4, the dial on images)."""
-    return _variant(data, f"epochs_{number}", f"{number} epochs", epochs=number)
+    return changed(data, f"epochs_{number}", f"{number} epochs", epochs=number)

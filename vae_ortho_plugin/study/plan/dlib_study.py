@@ -33,20 +33,12 @@ class VaePcaV1(study.Study):
     """
 
     def __init__(self, epochs: int | None = None):
-        """Makes the study.
-
-        Args:
-            epochs: runs that train longer are shortened to this number.
-        """
+        """Makes the study, in which runs that train longer are shortened to so many epochs."""
         self._epochs = epochs
         self._experiment = experiments.EXPERIMENTS[0]
 
     def get_model_config(self, model_num: int = 0) -> tuple[list[str], str]:
-        """gin bindings and model gin file of run `model_num`.
-
-        Raises:
-            InputError: no run has this number.
-        """
+        """gin bindings and model gin file of run `model_num`; an InputError where no run has it."""
         run = experiments.run_of(model_num)
         self._experiment = run.experiment
         data = run.experiment.data.shortened(self._epochs)

@@ -11,15 +11,12 @@ from dataclasses import dataclass
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.plan.data_variants import (
     DataVariant,
+    changed,
     full_epochs,
     own_beta,
     with_10_latents,
-    with_axis_ratio,
     with_beta,
-    with_correlation,
     with_epochs,
-    with_factor_angle,
-    with_held_out,
     with_orthogonality,
 )
 
@@ -28,12 +25,7 @@ SEEDS_PER_EXPERIMENT = 100
 
 @dataclass(frozen=True)
 class Experiment:
-    """A model on a variant of a data set.
-
-    Attributes:
-        data: what it is trained on.
-        model: stem of its file in gin_configs.
-    """
+    """A model, by the stem of its file in gin_configs, on a variant of a data set."""
 
     data: DataVariant
     model: str
@@ -110,13 +102,12 @@ MODEL_TITLES = {
 MODELS_WITH_POSTERIOR = ("beta_vae", "vae", "beta_vae_sigma", "polarized_vae", "linearized_vae")
 
 # β of the sweeps of Suppl. C. The experiment with the data set's own β is its β-VAE, with 1 its VAE.
-_SYNTHETIC_BETAS = (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0)
 SWEPT_BETAS = {
     DSPRITES: (0.1, 0.3, 1.0, 2.0, 4.0, 10.0),
-    SYNTH_LINEAR: _SYNTHETIC_BETAS,
-    SYNTH_NONLINEAR: _SYNTHETIC_BETAS,
-    SYNTH_LINEAR_64: _SYNTHETIC_BETAS,
-    SYNTH_NONLINEAR_64: _SYNTHETIC_BETAS,
+    **dict.fromkeys(
+        (SYNTH_LINEAR, SYNTH_NONLINEAR, SYNTH_LINEAR_64, SYNTH_NONLINEAR_64),
+        (1e-6, 1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0),
+    ),
 }
 AXIS_RATIOS = (1.0, 1.2, 1.5, 2.0)
 # λ of the linearized VAE.
@@ -135,7 +126,9 @@ def beta_experiment(data: DataVariant, value: float) -> Experiment:
 
 def axis_ratio_experiment(ratio: float, data: DataVariant = SYNTH_LINEAR) -> Experiment:
     """The β-VAE on Synth. Lin. with this ratio of the axes; the paper's is 2."""
-    return Experiment(data if ratio == 2 else with_axis_ratio(data, ratio), "beta_vae")
+    binding = f"synth_linear.axis_ratio = {ratio}"
+    other = changed(data, f"axis_ratio_{ratio}", f"axis ratio {ratio}", binding)
+    return Experiment(data if ratio == 2 else other, "beta_vae")
 
 
 def figure_4_experiment(number: int) -> Experiment:
@@ -154,10 +147,8 @@ MNIST_20 = with_epochs(MNIST, 20)
 FASHION_MNIST_20 = with_epochs(FASHION_MNIST, 20)
 # Data of the dial, with the sampled models that it is compared with.
 DIAL_VARIANTS = {
-    SYNTH_LINEAR_64: ("beta_vae", "autoencoder", "beta_vae_sigma"),
-    SYNTH_NONLINEAR_64: ("beta_vae", "autoencoder", "beta_vae_sigma"),
-    MNIST_20: ("vae", "autoencoder", "beta_vae_sigma"),
-    FASHION_MNIST_20: ("vae", "autoencoder", "beta_vae_sigma"),
+    data: ("beta_vae" if data.has_factors else "vae", "autoencoder", "beta_vae_sigma")
+    for data in (SYNTH_LINEAR_64, SYNTH_NONLINEAR_64, MNIST_20, FASHION_MNIST_20)
 }
 
 
@@ -166,22 +157,27 @@ def dial_experiment(data: DataVariant, weight: float) -> Experiment:
     return Experiment(with_orthogonality(data, weight), "linearized_vae")
 
 
+# Suffix of the data's name, their title and what they bind.
+_OF_LIMITS = (
+    *((f"angle_{x}", f"factors at {x}°", f"factor_angle = {x}") for x in (15, 30, 45)),
+    *((f"correlation_{x}", f"correlation {x}", f"correlation = {x}") for x in (0.5, 0.9)),
+    ("held_out", "a corner held out", "held_out = 0.5"),
+)
 # Data whose factors are more or less the principal directions; the first one is the paper's.
-FACTOR_ANGLES = (15, 30, 45)
 LIMITS_VARIANTS = (
     SYNTH_LINEAR_64,
-    *(with_factor_angle(SYNTH_LINEAR_64, degrees) for degrees in FACTOR_ANGLES),
-    *(with_correlation(SYNTH_LINEAR_64, value) for value in (0.5, 0.9)),
-    with_held_out(SYNTH_LINEAR_64),
-    *(axis_ratio_experiment(ratio, SYNTH_LINEAR_64).data for ratio in (1.0, 1.2, 1.5)),
+    *(
+        changed(SYNTH_LINEAR_64, suffix, title, f"synth_linear.{binding}")
+        for suffix, title, binding in _OF_LIMITS
+    ),
+    *(axis_ratio_experiment(ratio, SYNTH_LINEAR_64).data for ratio in AXIS_RATIOS[:3]),
 )
-_SAMPLED_MODELS = ("beta_vae", "beta_vae_sigma", "autoencoder")
 
 
 def limits_experiments(data: DataVariant) -> tuple[Experiment, ...]:
     """The experiments on data of LIMITS_VARIANTS: three sampled models, and the linearized one with λ = 1."""
-    sampled = (Experiment(data, model) for model in _SAMPLED_MODELS)
-    return (*sampled, dial_experiment(data, 1.0))
+    models = ("beta_vae", "beta_vae_sigma", "autoencoder")
+    return (*(Experiment(data, model) for model in models), dial_experiment(data, 1.0))
 
 
 # The paper's data sets, in the order of its tables.
@@ -240,11 +236,7 @@ EXPERIMENTS = (
 
 
 def run_of(model_num: int) -> Run:
-    """The run with this model number.
-
-    Raises:
-        InputError: no experiment has this number.
-    """
+    """The run with this model number; an InputError where no experiment has it."""
     highest = len(EXPERIMENTS) * SEEDS_PER_EXPERIMENT - 1
     if not 0 <= model_num <= highest:
         raise InputError(

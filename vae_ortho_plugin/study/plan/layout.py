@@ -95,28 +95,15 @@ class ResultsFolder:
         return RunFiles(self.path / "runs" / str(run))
 
     def has(self, run: "Run") -> bool:
-        """Whether the run is finished.
-
-        Raises:
-            InputError: its directory has no run.json.
-        """
+        """Whether the run is finished; an InputError where its directory has no run.json."""
         files = self.run(run)
         if not files.directory.exists():
             return False
         files.check_complete()
         return True
 
-    def leftovers(self) -> Iterator[Path]:
-        """Partial files of the report and of results.json, which a killed process has left."""
-        for directory in (self.path, self.path / "tables", self.path / "pictures"):
-            yield from directory.glob(".*.partial*")
-
     def finished_runs(self) -> Iterator["RunFiles"]:
-        """The directories of finished runs, in no particular order.
-
-        Raises:
-            InputError: a directory has no run.json.
-        """
+        """The directories of finished runs, in no particular order; as `has`."""
         for directory in self.path.glob("runs/*/*/*/"):
             if not directory.name.startswith("."):
                 files = RunFiles(directory)

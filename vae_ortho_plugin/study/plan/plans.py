@@ -44,7 +44,6 @@ _LIMITS = {
     for data in experiments.LIMITS_VARIANTS
     for experiment in experiments.limits_experiments(data)
 }
-_TURNED_BY_45 = experiments.with_factor_angle(experiments.SYNTH_LINEAR_64, 45)
 _FULL = {**_SUPPLEMENT_C, **_TABLE_1, **_TABLE_2, **_FIGURE_4}
 
 
@@ -57,7 +56,7 @@ STUDIES: dict[str, Plan] = {
     "quick": {
         **{one: 1 if one.data == experiments.MNIST_SHORT else 5 for one in EXPERIMENTS[:10]},
         **{dial_experiment(experiments.SYNTH_LINEAR_64, weight): 3 for weight in (0.0, 1.0, 4.0)},
-        **{one: 3 for one in _LIMITS if one.data == _TURNED_BY_45},
+        **{one: 3 for one in _LIMITS if one.data.name == "synth_linear_angle_45"},
     },
     "synthetic": _on("synth_linear", "synth_nonlinear"),
     "mnist": _on("mnist", "fashion_mnist"),
@@ -77,11 +76,7 @@ _FEWER_EPOCHS = {"quick": {experiments.SYNTH_NONLINEAR_64: 200}}
 
 
 def plan_of(study: str) -> Plan:
-    """The study's experiments and planned seeds, in the order of EXPERIMENTS.
-
-    Raises:
-        InputError: there is no such study; the message lists the known ones.
-    """
+    """The study's experiments and planned seeds, in the order of EXPERIMENTS; an InputError without such a study."""
     _check("study", [study], STUDIES)
     plan = STUDIES[study]
     return {experiment: plan[experiment] for experiment in EXPERIMENTS if experiment in plan}
@@ -97,9 +92,7 @@ def select(
     """Runs of a study; an argument that is None selects everything that the study has.
 
     Args:
-        study: name of the study.
-        models: names of models.
-        variants: names of data variants.
+        study, models, variants: names.
         seeds: 0 to SEEDS_PER_EXPERIMENT - 1, also seeds that the study does not plan.
         epochs: runs that train longer are shortened to this number; None: as long as the study trains.
 
@@ -119,11 +112,10 @@ def select(
             f"Study {study!r} has none of these models on these data sets; "
             f"`vae_ortho_study --study {study} --list` prints what it has."
         )
-    if seeds is not None:
-        seeds = sorted(set(seeds))
-        bad = [seed for seed in seeds if not 0 <= seed < SEEDS_PER_EXPERIMENT]
-        if bad:
-            raise InputError(f"Seed {bad[0]} is not between 0 and {SEEDS_PER_EXPERIMENT - 1}.")
+    seeds = sorted(set(seeds)) if seeds is not None else None
+    for seed in seeds or ():
+        if not 0 <= seed < SEEDS_PER_EXPERIMENT:
+            raise InputError(f"Seed {seed} is not between 0 and {SEEDS_PER_EXPERIMENT - 1}.")
     if epochs is not None and epochs < 1:
         raise InputError(f"--epochs {epochs}: at least one epoch.")
     fewer = _FEWER_EPOCHS.get(study, {})

@@ -44,12 +44,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Section:
-    """A section of the report.
-
-    Attributes:
-        title: heading.
-        blocks: its content in order; a text is Markdown.
-    """
+    """A section of the report, with its content in order; a text is Markdown."""
 
     title: str
     blocks: Sequence[str | Table | Picture]
@@ -60,8 +55,7 @@ def write(
 ) -> Path:
     """Writes the report with its tables and pictures; returns report.md's path.
 
-    Args:
-        finished, planned: numbers of runs. While some are missing, the open page loads itself again.
+    While fewer runs are finished than planned, the open page loads itself again.
     """
     parts = [f"# {title}", f"{finished} of {planned} runs are finished."]
     for section in sections:

@@ -58,10 +58,8 @@ def read_finished(folder: ResultsFolder, planned: Iterable[Experiment]) -> list[
     """The finished runs of planned experiments, by experiment and seed, the longest trained first.
 
     Shortened runs and runs on data with another origin get experiments of their own, whose data
-    variants say so, so that they are never averaged with the planned ones.
-
-    Raises:
-        InputError: a file of a run cannot be read.
+    variants say so, so that they are never averaged with the planned ones. A file that cannot be read is
+    an InputError.
     """
     order = {experiment: position for position, experiment in enumerate(planned)}
     found = [_read(files, order) for files in folder.finished_runs()]
@@ -102,11 +100,7 @@ def _read(files: RunFiles, planned: Iterable[Experiment]) -> FinishedRun | None:
 
 
 def read_json(path: Path) -> dict:
-    """A JSON object of a finished run.
-
-    Raises:
-        InputError: the file is no JSON object.
-    """
+    """A JSON object of a finished run; an InputError where the file has none."""
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
     except ValueError as error:

@@ -2,71 +2,66 @@
 """Whether our models have the order that the paper's DtO gives them."""
 
 import itertools
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+import pandas as pd
 from scipy import stats
 
 from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES
-from vae_ortho_plugin.study.report.tables import Entry, Summary
 
 # Two means of the paper's DtO that are closer count as equal.
 APART = 0.05
 
 
 class Comparison(NamedTuple):
-    """The DtO of two models that the paper's DtO tells apart, the paper's lower one first.
+    """The DtO of two models that the paper's DtO tells apart.
 
-    `p` is that of Welch's t-test for equal means: None while one has no finished run, and where one
-    has a single run, which has no spread to test with.
+    Attributes:
+        data: title of the data.
+        verdict: 'missing' without a run of each, 'undecided' (Welch's t-test has p above 5 %, or there is a
+            single run, which has no spread to test with), 'holds' or 'reversed'.
+        text: the models and their DtO, the paper's lower one first.
     """
 
-    lower: Entry
-    higher: Entry
-    p: float | None = None
-
-    @property
-    def verdict(self) -> str:
-        """'missing', 'undecided' (p above 5 %, or a single run), 'holds' or 'reversed'."""
-        if not (self.lower.ours and self.higher.ours):
-            return "missing"
-        if self.p is None or not self.p < 0.05:
-            return "undecided"
-        return "holds" if self.lower.ours.mean < self.higher.ours.mean else "reversed"
-
-    def __str__(self) -> str:
-        lower, higher = (MODEL_TITLES[one.experiment.model] for one in (self.lower, self.higher))
-        if self.verdict == "missing":
-            return f"{lower} < {higher}: missing"
-        sign = {"holds": "<", "reversed": ">", "undecided": "?"}[self.verdict]
-        text = f"{lower} {self.lower.ours.mean:.2f} {sign} {higher} {self.higher.ours.mean:.2f}"
-        undecided = self.verdict == "undecided" and self.p is not None
-        return f"{text}, p = {self.p:.2f}" if undecided else text
+    data: str
+    verdict: str
+    text: str
 
 
-def compare_order(dto: Iterable[Entry]) -> list[Comparison]:
-    """Pairs of a data variant's models whose DtO differ by at least APART in the paper."""
-    comparisons = []
-    for pair in itertools.combinations([entry for entry in dto if entry.paper], 2):
-        lower, higher = sorted(pair, key=lambda entry: entry.paper.mean)
-        apart = higher.paper.mean - lower.paper.mean >= APART
-        if apart and lower.experiment.data == higher.experiment.data:
-            comparisons.append(Comparison(lower, higher, _p_value(lower.ours, higher.ours)))
-    return comparisons
+def compare_order(dto: pd.DataFrame) -> list[Comparison]:
+    """Pairs of a data variant's models whose DtO, from `tables.numbers`, differ by APART or more in the paper."""
+    found = []
+    for pair in itertools.combinations(dto.dropna(subset="paper_mean").itertuples(), 2):
+        lower, higher = sorted(pair, key=lambda number: number.paper_mean)
+        data = lower.experiment.data
+        if data == higher.experiment.data and higher.paper_mean - lower.paper_mean >= APART:
+            found.append(Comparison(data.title, *_verdict_and_text(lower, higher)))
+    return found
 
 
-def _p_value(first: Summary | None, second: Summary | None) -> float | None:
-    if not (first and second) or first.sd is None or second.sd is None:
-        return None
-    with np.errstate(divide="ignore", invalid="ignore"):  # no spread in either
-        return float(stats.ttest_ind_from_stats(*first, *second, equal_var=False).pvalue)
+def _verdict_and_text(lower, higher) -> tuple[str, str]:
+    names = [MODEL_TITLES[one.experiment.model] for one in (lower, higher)]
+    if not (lower.n and higher.n):
+        return "missing", " < ".join(names) + ": missing"
+    p, end = np.nan, ""
+    if min(lower.n, higher.n) > 1:
+        sides = [number for one in (lower, higher) for number in (one.mean, one.sd, one.n)]
+        with np.errstate(divide="ignore", invalid="ignore"):  # no spread in either
+            p = stats.ttest_ind_from_stats(*sides, equal_var=False).pvalue
+        end = f", p = {p:.2f}"
+    verdict, sign = "undecided", "?"
+    if p < 0.05:
+        end = ""
+        verdict, sign = ("holds", "<") if lower.mean < higher.mean else ("reversed", ">")
+    return verdict, f"{names[0]} {lower.mean:.2f} {sign} {names[1]} {higher.mean:.2f}{end}"
 
 
 def order_to_markdown(comparisons: Sequence[Comparison]) -> str:
     """A line for each data variant: what speaks for or against the paper's order, and the pairs."""
     lines = []
-    for data, group in itertools.groupby(comparisons, lambda pair: pair.lower.experiment.data):
+    for data, group in itertools.groupby(comparisons, lambda pair: pair.data):
         pairs = list(group)
         verdicts = {pair.verdict for pair in pairs}
         if "reversed" in verdicts:
@@ -77,5 +72,5 @@ def order_to_markdown(comparisons: Sequence[Comparison]) -> str:
             verdict = "the paper's order where our seeds decide"
         else:
             verdict = "the paper's order"
-        lines.append(f"- {data.title}: {verdict} ({'; '.join(map(str, pairs))})")
+        lines.append(f"- {data}: {verdict} ({'; '.join(pair.text for pair in pairs)})")
     return "\n".join(lines)

@@ -132,11 +132,7 @@ def as_colours(image: np.ndarray) -> np.ndarray:
 
 
 def save(figure: Figure, path: Path, digest: str = "") -> None:
-    """Writes the picture; a reader sees the old file or the complete new one.
-
-    Args:
-        digest: of what the picture shows, written among the first bytes.
-    """
+    """Writes the picture, with the digest of what it shows among the first bytes."""
     figure.set_dpi(DPI)
     # `savefig` draws, and lays out, twice.
     canvas = FigureCanvasAgg(figure)
@@ -150,14 +146,7 @@ def save(figure: Figure, path: Path, digest: str = "") -> None:
 def draw_where_changed(
     path: Path, draw: Callable[[Any], Figure], data: object, files: Iterable[Path]
 ) -> None:
-    """Draws and saves a picture, unless the file there has been drawn from the same.
-
-    Args:
-        path: of the picture.
-        draw: the function that draws the data.
-        data: a value whose repr tells it all.
-        files: that `draw` reads.
-    """
+    """Draws and saves a picture, unless the file there has been drawn from the same data, files and code."""
     parts = (_digest_of_code(), data, [sha256(file) for file in files])
     digest = hashlib.sha256(repr(parts).encode()).hexdigest()
     try:

@@ -2,8 +2,10 @@
 """A study's plan and its finished runs, as the sections of the report need them."""
 
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
+
+import pandas as pd
 
 from vae_ortho_plugin.study.plan.data_variants import DataVariant
 from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES, Experiment
@@ -17,8 +19,7 @@ class Results:
 
     Attributes:
         study: its name.
-        plan: experiment -> planned number of seeds; also of the experiments of finished runs that
-            differ from the plan, such as shortened ones.
+        plan: experiment -> planned number of seeds.
         finished: the finished runs of these experiments.
     """
 
@@ -28,10 +29,9 @@ class Results:
 
     @classmethod
     def of(cls, study: str, plan: Plan, finished: list[FinishedRun]) -> "Results":
-        """Adds the data variants of finished runs to the plan, with as many seeds as planned.
+        """The results of a study whose plan has the data variants of finished runs too, such as shortened ones.
 
-        A planned variant that has only changed runs (shortened ones, for example) is replaced by
-        the changed variants.
+        They have as many seeds as planned. A planned variant that has only changed runs gives way to them.
         """
         made: dict[DataVariant, list[DataVariant]] = {}
         for data in grouped(finished, "data"):
@@ -65,12 +65,7 @@ class Results:
         variants: Container[DataVariant] | None = None,
         planned: Container[Experiment] | None = None,
     ) -> list[Experiment]:
-        """Experiments by data variant and model.
-
-        Args:
-            variants: only those whose planned data variant is one of these.
-            planned: only those whose planned experiment is one of these.
-        """
+        """Experiments by data variant and model: those of planned data variants, or of planned experiments."""
         return [
             experiment
             for experiment in self._order
@@ -94,6 +89,24 @@ class Results:
         found = (get(item) for item in self._runs[experiment])
         return [value for value in found if value is not None]
 
+    def measured(self, experiments: Iterable[Experiment], *metrics: str) -> pd.DataFrame:
+        """A row for each finished run of these experiments that has all the metrics, which are columns by name.
+
+        The others are `experiment`, `model`, `data` (its title) and `origin` of the data, empty where it is the plan's.
+        """
+        found = [
+            {
+                "experiment": item.experiment,
+                "model": item.experiment.model,
+                "data": item.experiment.data.title,
+                "origin": item.data_facts.get("origin", ""),
+                **{name: item.metric(name) for name in metrics},
+            }
+            for item in self.runs(experiments)
+        ]
+        columns = ["experiment", "model", "data", "origin", *metrics]
+        return pd.DataFrame(found, columns=columns).dropna(subset=list(metrics))
+
 
 def grouped(runs: Iterable[FinishedRun], by: str) -> dict:
     """Runs by their experiment's "data" or "model", in the order of the runs."""
@@ -111,4 +124,4 @@ class Sweep(dict[Experiment, tuple[DataVariant, float | None]]):
 
     def series(self, experiment: Experiment) -> DataVariant:
         """The data, with the remarks on the experiment's runs."""
-        return self[experiment.as_planned][0].remarked_as(experiment.data)
+        return replace(self[experiment.as_planned][0], remarks=experiment.data.remarks)

@@ -32,32 +32,25 @@ _COMMANDS = (
 _LATEX = str.maketrans(dict(zip("βλΣΔσ±¼½↓↑°✓✗†‡<–%_&#", _COMMANDS, strict=True)))
 
 
-class Summary(NamedTuple):
-    """Mean and sample standard deviation (None for one value) of n values."""
+def summary(values: Sequence[float]) -> dict[str, float | int | None]:
+    """n, mean, sample standard deviation and 95 % confidence interval of the mean, by Student's t.
 
-    mean: float
-    sd: float | None
-    n: int
+    None stands for what so few values do not have: no value has a mean, one value no deviation.
+    """
+    n = len(values)
+    found = dict.fromkeys(("mean", "sd", "interval_low", "interval_high")) | {"n": n}
+    if n:
+        found["mean"] = mean = statistics.mean(values)
+    if n > 1:
+        found["sd"] = sd = statistics.stdev(values)
+        half = float(stats.t.ppf(0.975, n - 1) * sd / n**0.5)
+        found |= {"interval_low": mean - half, "interval_high": mean + half}
+    return found
 
-    @classmethod
-    def of(cls, values: Sequence[float]) -> "Summary | None":
-        """The summary of values; None without any."""
-        if not values:
-            return None
-        sd = statistics.stdev(values) if len(values) > 1 else None
-        return cls(statistics.mean(values), sd, len(values))
 
-    @property
-    def interval(self) -> tuple[float, float] | None:
-        """95 % confidence interval of the mean by Student's t; None for one value."""
-        if self.sd is None:
-            return None
-        half = stats.t.ppf(0.975, self.n - 1) * self.sd / self.n**0.5
-        return self.mean - float(half), self.mean + float(half)
-
-    def text(self, form: str) -> str:
-        """Such as '0.33 ± 0.18' or '0.33 (one seed)'."""
-        return f"{self.mean:{form}} " + ("(one seed)" if self.sd is None else f"± {self.sd:{form}}")
+def text(mean: float, sd: float | None, form: str) -> str:
+    """Such as '0.33 ± 0.18' or '0.33 (one seed)'."""
+    return f"{mean:{form}} " + ("(one seed)" if sd is None else f"± {sd:{form}}")
 
 
 class Column(NamedTuple):
@@ -99,114 +92,78 @@ def of_table_2(column: Column) -> Column:
     return column._replace(paper=lambda one: target(one.data.data_set, column.name, one.model))
 
 
-class Entry(NamedTuple):
-    """A cell: a number of an experiment's runs, over seeds.
+# Columns of CSV files.
+_CSV = [
+    *("row", "data_set", "remarks", "epochs", "model", "measure", "n", "planned"),
+    *("mean", "sd", "interval_low", "interval_high", "paper_mean", "paper_sd"),
+]
 
-    Attributes:
-        ours: None where no run has the number.
-        planned: number of seeds.
-        paper: None where the paper does not report the number of this experiment.
+
+def numbers(
+    results: Results, experiments: Iterable[Experiment], columns: Sequence[Column]
+) -> pd.DataFrame:
+    """What the finished runs of each experiment give, beside the paper's: a row for each number, by experiment.
+
+    Besides the columns of CSV files, it has `experiment`, `column`, `paper` (a Target or None) and `is_defined`:
+    whether the experiment's data have what the number needs.
     """
-
-    experiment: Experiment
-    column: Column
-    ours: Summary | None
-    planned: int
-    paper: Target | None = None
-
-    @property
-    def is_defined(self) -> bool:
-        """Whether the experiment's data have what the number needs."""
-        return self.experiment.data.has_factors or self.column.name != SCORE.name
-
-    @property
-    def mark(self) -> str:
-        """✓ where the paper's mean lies in our interval, as exactly as the paper prints it, ✗ where not.
-
-        Empty where one of them is missing or our runs are shorter than the paper's; "(too few)" where we
-        have too few values: the interval of two is so wide that it holds nearly any mean.
-        """
-        if not (self.paper and self.ours and self.experiment.data.at_full_length):
-            return ""
-        if self.ours.n < LEAST_VALUES:
-            return "(too few)"
-        return "✓" if self.paper.agrees_with(*self.ours.interval) else "✗"
-
-    @property
-    def count(self) -> str:
-        """Such as '10' or '3 of 10'."""
-        n = self.ours.n if self.ours else 0
-        return str(n) if n >= self.planned else f"{n} of {self.planned}"
-
-    def cells(self) -> list[str]:
-        """A text for each of the column's headings."""
-        form, low_high = self.column.form, self.ours and self.ours.interval
-        mean = self.ours.text(form) if self.ours else "missing"
-        interval = "{:{form}} to {:{form}}".format(*low_high, form=form) if low_high else "–"
-        paper = f"{self.paper.text(form)} {self.mark}".rstrip() if self.paper else "–"
-        cells = [mean if self.is_defined else "no factors", interval, paper]
-        return cells[: len(self.column.headings)]
-
-    def numbers(self) -> dict[str, object]:
-        """The entry unrounded."""
-        mean, sd, n = self.ours or (None, None, 0)
-        low, high = (self.ours and self.ours.interval) or (None, None)
-        paper_mean, paper_sd, _ = self.paper or (None, None, None)
-        data = self.experiment.data
-        return {
-            "row": data.name,
-            "data_set": data.data_set,
-            "remarks": "; ".join(data.remarks),
-            "epochs": data.epochs,
-            "model": self.experiment.model,
-            "measure": self.column.name,
-            "n": n,
-            "planned": self.planned,
-            "mean": mean,
-            "sd": sd,
-            "interval_low": low,
-            "interval_high": high,
-            "paper_mean": paper_mean,
-            "paper_sd": paper_sd,
-        }
+    found = []
+    for experiment in experiments:
+        data = experiment.data
+        for column in columns:
+            paper = column.paper and column.paper(experiment)
+            row = {
+                "experiment": experiment,
+                "column": column,
+                "paper": paper,
+                "is_defined": data.has_factors or column.name != SCORE.name,
+                "row": data.name,
+                "data_set": data.data_set,
+                "remarks": "; ".join(data.remarks),
+                "epochs": data.epochs,
+                "model": experiment.model,
+                "measure": column.name,
+                "planned": results.plan[experiment],
+                "paper_mean": paper and paper.mean,
+                "paper_sd": paper and paper.sd,
+            }
+            found.append(row | summary(results.values(experiment, column.get)))
+    # As objects, because a column of whole numbers stays one where some are missing.
+    columns = ["experiment", "column", "paper", "is_defined", *_CSV]
+    return pd.DataFrame(found, columns=columns, dtype=object)
 
 
-# A row of a table: an experiment's entry for each column.
-Row = list[Entry]
+def mark(number: pd.Series) -> str:
+    """✓ where the paper's mean lies in our interval, as exactly as the paper prints it, ✗ where not.
+
+    Empty where one of them is missing or our runs are shorter than the paper's; "(too few)" where we have
+    too few values: the interval of two is so wide that it holds nearly any mean.
+    """
+    at_full_length = number["experiment"].data.at_full_length
+    if number["paper"] is None or not number["n"] or not at_full_length:
+        return ""
+    if number["n"] < LEAST_VALUES:
+        return "(too few)"
+    interval = number["interval_low"], number["interval_high"]
+    return "✓" if number["paper"].agrees_with(*interval) else "✗"
 
 
-def rows(
-    results: Results,
-    experiments: Iterable[Experiment],
-    columns: Sequence[Column],
-    with_missing: bool = True,
-) -> list[Row]:
-    """What the finished runs of each experiment give; `with_missing`: also where they give nothing."""
-    found = [
-        [
-            Entry(
-                experiment,
-                column,
-                Summary.of(results.values(experiment, column.get)),
-                results.plan[experiment],
-                column.paper and column.paper(experiment),
-            )
-            for column in columns
-        ]
-        for experiment in experiments
+def _cells(number: pd.Series) -> list[str]:
+    """A text for each of the column's headings."""
+    form, paper = number["column"].form, number["paper"]
+    mean = text(number["mean"], number["sd"], form) if number["n"] else "missing"
+    low, high = number["interval_low"], number["interval_high"]
+    cells = [
+        mean if number["is_defined"] else "no factors",
+        "–" if low is None else f"{low:{form}} to {high:{form}}",
+        "–" if paper is None else f"{paper.text(form)} {mark(number)}".rstrip(),
     ]
-    return [row for row in found if with_missing or any(entry.ours for entry in row)]
+    return cells[: len(number["column"].headings)]
 
 
 @dataclass(frozen=True)
 class Table:
-    """A table of the report.
-
-    Attributes:
-        name: of its files.
-        shown: what a reader sees, texts.
-        numbers: the same unrounded, for CSV.
-    """
+    """A table of the report, by the name of its files: the texts that a reader sees, and the numbers for CSV."""
 
     name: str
     shown: pd.DataFrame
@@ -238,41 +195,34 @@ def markdown(headings: Iterable[str], lines: Iterable[Iterable[str]]) -> str:
     )
 
 
-def data_label(experiment: Experiment) -> str:
-    return experiment.data.title
-
-
-def model_label(experiment: Experiment, paper: Column | None = None) -> str:
-    """The model, marked where the paper does not have it in this column."""
-    return MODEL_TITLES[experiment.model] + " †" * bool(paper and not paper.paper(experiment))
-
-
 def table(
     name: str,
-    found: Sequence[Row],
+    found: pd.DataFrame,
     labels: Mapping[str, Callable[[Experiment], str]] | None = None,
     **facts: Callable[[Experiment], object],
 ) -> Table:
-    """The table of some rows.
+    """The table of what `numbers` gives, at least one: a row an experiment.
 
     Args:
         name: of its files.
-        found: rows of the same columns, at least one.
-        labels: columns before the numbers, heading -> text of an experiment; None: data set and model.
+        found: the numbers.
+        labels: columns before the numbers, heading -> text of an experiment; None: data set and model, which
+            is marked where the paper does not have it in the first column.
         facts: columns of the CSV file before the others.
     """
-    labels = labels or {"data set": data_label, "model": model_label}
-    headings = [heading for entry in found[0] for heading in entry.column.headings]
+    compared = found["column"].iloc[0].paper or (lambda experiment: True)
+    labels = labels or {
+        "data set": lambda one: one.data.title,
+        "model": lambda one: MODEL_TITLES[one.model] + " †" * (not compared(one)),
+    }
     lines = []
-    for row in found:
-        texts = [text(row[0].experiment) for text in labels.values()]
-        lines.append([*texts, row[0].count, *(cell for entry in row for cell in entry.cells())])
-    numbers = [
-        {fact: get(entry.experiment) for fact, get in facts.items()} | entry.numbers()
-        for row in found
-        for entry in row
-        if entry.is_defined
-    ]
-    # As objects, because a column of whole numbers stays one where some are missing.
-    numbers = pd.DataFrame(numbers, dtype=object)
-    return Table(name, pd.DataFrame(lines, columns=[*labels, "n", *headings]), numbers)
+    for experiment, of_experiment in found.groupby("experiment", sort=False):
+        n, planned = of_experiment.iloc[0][["n", "planned"]]
+        count = str(n) if n >= planned else f"{n} of {planned}"
+        cells = [cell for _, number in of_experiment.iterrows() for cell in _cells(number)]
+        lines.append([*(label(experiment) for label in labels.values()), count, *cells])
+    headings = [heading for column in found["column"].unique() for heading in column.headings]
+    csv = found[found["is_defined"].astype(bool)]
+    of_facts = {fact: csv["experiment"].map(get) for fact, get in facts.items()}
+    csv = pd.DataFrame({**of_facts, **csv[_CSV]})
+    return Table(name, pd.DataFrame(lines, columns=[*labels, "n", *headings]), csv)

@@ -14,13 +14,7 @@ _FILES_AT_A_TIME = 16
 
 
 def aggregate(folder: ResultsFolder) -> None:
-    """Writes results.json, unless it is there: every metric of every finished run.
-
-    Paths in it are relative to the folder.
-
-    Raises:
-        InputError: a metric's file is damaged.
-    """
+    """Writes results.json, unless it is there: every metric of every finished run, with paths in the folder."""
     for files in folder.finished_runs():
         check_seal(files.directory, METRIC_PATTERN)
     found = sorted(folder.path.glob(RESULT_PATTERN))
@@ -35,11 +29,8 @@ def aggregate(folder: ResultsFolder) -> None:
 def columns_of(files: Iterable[str | Path], names: Iterable[str]) -> dict[str, dict[str, object]]:
     """Column -> number of the result -> value, as a data frame's `to_json`.
 
-    A value that a result does not have, or that is not finite, is None. Numbers keep all their digits.
-
-    Args:
-        files: the results.
-        names: what stands for each file in the column 'path'.
+    A value that a result does not have, or that is not finite, is None. Numbers have all their digits. In the
+    column 'path', `names` stand for the files.
 
     Raises:
         InputError: a file is damaged or no result of dlib.

@@ -35,13 +35,19 @@ STUDY_DESCRIPTIONS = {
 
 def parser() -> argparse.ArgumentParser:
     """The command line's options."""
+    studies = ["studies:"]
+    for name, description in STUDY_DESCRIPTIONS.items():
+        studies += textwrap.wrap(
+            description, 96, initial_indent=f"  {name:14}", subsequent_indent=" " * 16
+        )
+    last = "Studies with the same --output share their common runs. --list prints a study's runs."
     result = argparse.ArgumentParser(
         prog="vae_ortho_study",
         description="Trains and evaluates the runs of a study with disentanglement_lib's "
         "dlib_reproduce, several\nat a time, and writes OUTPUT/report.md and report.html. Runs that "
         "OUTPUT has already are not\nmade again.",
         formatter_class=argparse.RawDescriptionHelpFormatter,
-        epilog=_studies_help(),
+        epilog="\n".join([*studies, "", last]),
     )
     add = result.add_argument
     names = ", ".join(STUDY_DESCRIPTIONS)
@@ -76,16 +82,6 @@ def parser() -> argparse.ArgumentParser:
     add("--report-only", action="store_true", help="train nothing, report what is finished")
     add("--list", action="store_true", help="print the selected runs and their model numbers")
     return result
-
-
-def _studies_help() -> str:
-    lines = ["studies:"]
-    for name, description in STUDY_DESCRIPTIONS.items():
-        lines += textwrap.wrap(
-            description, 96, initial_indent=f"  {name:14}", subsequent_indent=" " * 16
-        )
-    last = "Studies with the same --output share their common runs. --list prints a study's runs."
-    return "\n".join([*lines, "", last])
 
 
 def main(arguments: list[str] | None = None) -> int:

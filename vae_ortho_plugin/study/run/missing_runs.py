@@ -2,10 +2,12 @@
 """Does what a command line asks for: makes the missing runs, aggregates their results, writes the report."""
 
 import argparse
+import functools
+import math
 import re
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from vae_ortho_plugin.data import render_dsprites
@@ -26,35 +28,26 @@ from vae_ortho_plugin.study.run.cluster.launch import make_on_cluster
 from vae_ortho_plugin.study.run.machine import available_cores, default_jobs
 from vae_ortho_plugin.study.run.pool import make_in_workers
 from vae_ortho_plugin.study.run.reproduce import dlib_script
-from vae_ortho_plugin.study.run.state import Failure, Pace, Report, StudyState, show_failures
+from vae_ortho_plugin.study.run.state import Pace, StudyState
 
 # As of the command timeout.
 TIME_LIMIT_EXIT = 124
 
 
 def run_study(options: argparse.Namespace, command: str) -> int:
-    """Makes what the options ask for; returns the exit status.
-
-    Args:
-        options: of the command line.
-        command: the command line, for messages.
+    """Makes what the options of a command line ask for; returns the exit status.
 
     Raises:
         InputError: an option is wrong, data are missing, or another study works in the folder.
     """
     begun = time.monotonic()
-    runs = select(
-        options.study,
-        options.models,
-        options.data_sets,
-        parse_seeds(options.seeds),
-        options.epochs,
-    )
+    seeds = parse_seeds(options.seeds)
+    runs = select(options.study, options.models, options.data_sets, seeds, options.epochs)
     if options.list:
         print("\n".join(f"{run.model_num:5d}  {run}" for run in runs))
         return 0
     _check(options)
-    time_limit = parse_duration(options.time_limit)
+    end = begun + parse_duration(options.time_limit)
     folder = ResultsFolder(behind_links(options.output or Path("results", options.study)))
     selected = {run.experiment.as_planned for run in runs}
     if options.status:
@@ -69,7 +62,7 @@ def run_study(options: argparse.Namespace, command: str) -> int:
         if options.render_dsprites and any(run.data_set == "dsprites" for run in runs):
             render_dsprites_if_missing()
         runs = runs_with_data(runs, options.data_sets)
-    report = Report(lambda: write_report(options.study, folder.path, selected), folder.report_page)
+    report = functools.partial(write_report, options.study, folder.path, selected)
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
     except (FileExistsError, NotADirectoryError) as error:
@@ -78,27 +71,21 @@ def run_study(options: argparse.Namespace, command: str) -> int:
         ) from None
     with locked(folder.lock, f"the results folder {folder.path}"):
         delete_leftovers(folder)
-        failures, in_time = [], True
+        state, in_time = StudyState([], folder), True
         if not options.report_only:
-            if time_limit is not None:
-                time_limit = max(0.0, time_limit - (time.monotonic() - begun))
-            failures, in_time = _make_missing(runs, folder, options, time_limit, report)
+            state, in_time = _make_missing(runs, folder, options, end, report)
         if in_time:
             aggregate(folder)
-            report.write()
-            said = (
-                "The report has every finished run."
-                if report.is_named
-                else f"Report: {report.page}"
-            )
-            print(said)
-    show_failures(failures)
+            report()
+            named = "The report has every finished run."
+            print(named if state.report_is_named else f"Report: {folder.report_page}")
+    state.show_failures()
     if not in_time:
         print(
             f"The time limit of {options.time_limit} is reached. The same command continues: {command}"
         )
         return TIME_LIMIT_EXIT
-    return 1 if failures else 0
+    return 1 if state.failures else 0
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -114,41 +101,32 @@ def _check(options: argparse.Namespace) -> None:
 
 def delete_leftovers(folder: ResultsFolder) -> None:
     """Deletes what processes that were killed have left; the caller holds the folder's lock."""
-    for left in folder.leftovers():
-        left.unlink(missing_ok=True)
+    for directory in (folder.path, folder.path / "tables", folder.path / "pictures"):
+        for left in directory.glob(".*.partial*"):
+            left.unlink(missing_ok=True)
     if is_abandoned(folder.snakemake_lock):
         folder.snakemake_lock.unlink(missing_ok=True)
 
 
 def parse_seeds(texts: Sequence[str] | None) -> list[int] | None:
-    """Seeds from command-line words such as '3' and '5-9'.
-
-    Raises:
-        InputError: a word is neither.
-    """
+    """Seeds from command-line words such as '3' and '5-9'."""
     if texts is None:
         return None
     seeds: list[int] = []
     for text in texts:
-        first, dash, last = text.partition("-")
-        try:
-            bounds = int(first), int(last if dash else first)
-        except ValueError:
-            raise InputError(f"--seeds {text}: give numbers or ranges such as 0 3 5-9.") from None
-        if bounds[0] > bounds[1]:
+        if not (found := re.fullmatch(r"(\d+)(?:-(\d+))?", text)):
+            raise InputError(f"--seeds {text}: give numbers or ranges such as 0 3 5-9.")
+        first, last = int(found[1]), int(found[2] or found[1])
+        if first > last:
             raise InputError(f"--seeds {text}: the range is empty.")
-        seeds.extend(range(bounds[0], bounds[1] + 1))
+        seeds.extend(range(first, last + 1))
     return seeds
 
 
-def parse_duration(text: str | None) -> float | None:
-    """Seconds of a text such as '3h50m', '90m', '600s' or '600'.
-
-    Raises:
-        InputError: the text is no positive duration.
-    """
+def parse_duration(text: str | None) -> float:
+    """Seconds of a text such as '3h50m', '90m', '600s' or '600'; infinitely many without one."""
     if text is None:
-        return None
+        return math.inf
     found = re.fullmatch(r"(?:(\d+)h)?(?:(\d+)m)?(?:(\d+)s?)?", text)
     hours, minutes, seconds = (int(part or 0) for part in found.groups()) if found else (0, 0, 0)
     if not (total := 3600 * hours + 60 * minutes + seconds):
@@ -160,53 +138,38 @@ def _make_missing(
     runs: Sequence[Run],
     folder: ResultsFolder,
     options: argparse.Namespace,
-    time_limit: float | None,
-    report: Report,
-) -> tuple[list[Failure], bool]:
-    """Makes the runs that the folder does not have.
-
-    Returns the runs that failed, and whether all were tried within the time limit.
-    """
+    end: float,
+    report: Callable[[], object],
+) -> tuple[StudyState, bool]:
+    """Makes the runs that the folder does not have; returns also whether all were tried in time."""
     finished = {run: folder.has(run) for run in runs}
     missing = in_order(run for run in runs if not finished[run])
     print(f"{len(runs)} runs, {sum(finished.values())} of them finished before, in {folder.path}")
-    if not missing:
-        return [], True
-    dlib_script("dlib_reproduce")
     pace = Pace((run for run in runs if finished[run]), folder)
+    state = StudyState(missing, folder, 1, options.retries, end, report, pace)
+    if not missing:
+        return state, True
+    dlib_script("dlib_reproduce")
     if options.snakemake is not None:
-        state = StudyState(missing, 1, report, pace)
-        in_time = make_on_cluster(state, folder, options.snakemake, options.retries, time_limit)
+        return state, make_on_cluster(state, options.snakemake)
+    state.jobs = jobs = min(options.jobs or default_jobs(missing), len(missing))
+    threads = max(1, available_cores() // jobs)
+    if (computing := pace.of_all(missing)) is not None:
+        by = "by the finished ones"
     else:
-        jobs = min(options.jobs or default_jobs(missing), len(missing))
-        threads = max(1, available_cores() // jobs)
-        _print_estimate(missing, pace, jobs, threads)
-        state = StudyState(missing, jobs, report, pace)
-        in_time = make_in_workers(state, folder, threads, options.retries, time_limit)
-    return state.failures, in_time
-
-
-def _print_estimate(runs: Sequence[Run], pace: Pace, jobs: int, threads: int) -> None:
-    """Says how long the runs take, before they begin."""
-    computing = pace.of_all(runs)
-    if computing is not None:
-        text = f"{duration(computing / jobs)} by the finished ones"
-    else:
-        computing = sum(expected_seconds(run.experiment, threads) for run in runs)
-        text = f"{duration(computing / jobs)} on the machine of docs/performance.md; "
-        text += "an estimate for this one follows its first runs"
-    print(f"{jobs} at a time: about {text}", flush=True)
+        computing = sum(expected_seconds(run.experiment, threads) for run in missing)
+        by = (
+            "on the machine of docs/performance.md; an estimate for this one follows its first runs"
+        )
+    print(f"{jobs} at a time: about {duration(computing / jobs)} {by}", flush=True)
+    return state, make_in_workers(state, threads)
 
 
 def runs_with_data(runs: list[Run], demanded: Iterable[str] | None) -> list[Run]:
     """The runs whose data are there; prints a line for each data set that is left out.
 
-    Args:
-        runs: the selected runs.
-        demanded: names of the data variants that the user asked for by name, if any.
-
     Raises:
-        InputError: the data of a demanded variant are missing, or those of all runs.
+        InputError: the data of a variant that the user demanded by name are missing, or those of all runs.
     """
     absent = {
         run.data_set: _how_to_get(run.data_set) for run in runs if not _is_there(run.data_set)
@@ -223,11 +186,7 @@ def runs_with_data(runs: list[Run], demanded: Iterable[str] | None) -> list[Run]
 
 
 def render_dsprites_if_missing() -> None:
-    """Renders dSprites unless there is a file in its place.
-
-    Raises:
-        InputError: it cannot be written.
-    """
+    """Renders dSprites unless there is a file in its place."""
     if not _is_there("dsprites") and render_dsprites.main([]) != 0:
         raise InputError("dSprites could not be rendered; see above.")
 

@@ -4,6 +4,7 @@
 import asyncio
 import contextlib
 import json
+import math
 import os
 import signal
 import sys
@@ -16,7 +17,7 @@ from vae_ortho_plugin.files import write_text
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.run.machine import describe_limit
-from vae_ortho_plugin.study.run.state import Failure, StudyState
+from vae_ortho_plugin.study.run.state import StudyState
 
 WORKER = (sys.executable, "-m", "vae_ortho_plugin.study.run.worker")
 _THREADS = ("OMP_NUM_THREADS", "TF_NUM_INTRAOP_THREADS", "TF_NUM_INTEROP_THREADS")
@@ -25,52 +26,30 @@ _SECONDS_TO_STOP = 10.0
 _LONGEST_ANSWER = 2**20
 
 
-def make_in_workers(
-    state: StudyState,
-    folder: ResultsFolder,
-    threads: int,
-    retries: int = 0,
-    time_limit: float | None = None,
-) -> bool:
-    """Makes runs, each in a process; returns whether all of them were tried within the time limit.
+def make_in_workers(state: StudyState, threads: int) -> bool:
+    """Makes the runs of a study in processes with so many threads; returns whether all were tried in time.
 
-    A run's directory appears when it is complete. An interruption or the time limit stops the workers; an
+    A run's directory appears when it is complete. An interruption or the end of the time stops the workers; an
     unfinished run stays and is continued by the next call.
-
-    Args:
-        state: has the runs and how many to make at a time; notes those that are finished or fail.
-        folder: the results folder.
-        threads: number of threads of each worker.
-        retries: further attempts at a run that failed, unless the user must fix the error.
-        time_limit: seconds after which the workers are stopped; None: no limit.
 
     Raises:
         Interrupted: SIGINT, SIGTERM or SIGHUP arrived.
     """
-    folder.logs.mkdir(parents=True, exist_ok=True)
+    state.folder.logs.mkdir(parents=True, exist_ok=True)
     # What one worker has compiled the others need not.
     with state.shown(), xla_cache.used():
-        return asyncio.run(_feed_workers(state, folder, threads, retries, time_limit))
+        return asyncio.run(_feed_workers(state, threads))
 
 
-async def _feed_workers(
-    state: StudyState,
-    folder: ResultsFolder,
-    threads: int,
-    retries: int,
-    time_limit: float | None,
-) -> bool:
-    feeders = [
-        asyncio.create_task(_feed_worker(state, folder, threads, retries))
-        for _ in range(state.jobs)
-    ]
+async def _feed_workers(state: StudyState, threads: int) -> bool:
+    feeders = [asyncio.create_task(_feed_worker(state, threads)) for _ in range(state.jobs)]
     others = [asyncio.create_task(show(state)) for show in (_update, _renew_report)]
     made = asyncio.gather(*feeders)
+    seconds = None if state.end == math.inf else max(0.0, state.end - time.monotonic())
     with _first_signal() as arrived:
         try:
-            await asyncio.wait(
-                {made, arrived}, timeout=time_limit, return_when=asyncio.FIRST_COMPLETED
-            )
+            ended = asyncio.FIRST_COMPLETED
+            await asyncio.wait({made, arrived}, timeout=seconds, return_when=ended)
             in_time = made.done()
         finally:
             for task in (*feeders, *others):
@@ -117,19 +96,17 @@ async def _renew_report(state: StudyState) -> None:
     while True:
         await asyncio.sleep(1)
         if state.report_is_due():
-            state.say_of_report(await asyncio.to_thread(state.report.renew))
+            state.say_of_report(await asyncio.to_thread(state.renew_report))
 
 
-async def _feed_worker(
-    state: StudyState, folder: ResultsFolder, threads: int, retries: int
-) -> None:
+async def _feed_worker(state: StudyState, threads: int) -> None:
     worker = _Worker(threads)
     try:
         while state.waiting:
             run = state.waiting.pop(0)
             begun = state.running[run] = time.monotonic()
-            for attempts_left in range(retries, -1, -1):
-                error, user_must_fix = await worker.make(run, folder)
+            for attempts_left in range(state.retries, -1, -1):
+                error, user_must_fix = await worker.make(run, state.folder)
                 if error is None or user_must_fix or not attempts_left:
                     break
                 state.say(f"{run}: {error}; trying again")
@@ -137,20 +114,16 @@ async def _feed_worker(
             if error is None:
                 state.finish(run, time.monotonic() - begun)
             else:
-                _leave_error(run, folder, error)
-                state.fail(Failure(run, error, folder.log(run)))
+                partial = state.folder.run(run).partial
+                # A worker that could not leave its error has ended without an answer.
+                if partial.directory.exists() and not partial.error.exists():
+                    with contextlib.suppress(OSError):  # such as a full disk
+                        write_text(partial.error, error)
+                state.fail(run, error)
     except asyncio.CancelledError:
         await worker.stop()
         raise
     await worker.end()
-
-
-def _leave_error(run: Run, folder: ResultsFolder, error: str) -> None:
-    """Leaves the error of a worker that could not do so itself in the unfinished run."""
-    partial = folder.run(run).partial
-    if partial.directory.exists() and not partial.error.exists():
-        with contextlib.suppress(OSError):  # such as a full disk
-            write_text(partial.error, error)
 
 
 class _Worker:
@@ -163,7 +136,20 @@ class _Worker:
     async def make(self, run: Run, folder: ResultsFolder) -> tuple[str | None, bool]:
         """Makes a run; returns the error, if any, and whether the user must fix it."""
         try:
-            self._process = self._process or await self._started()
+            self._process = self._process or await asyncio.create_subprocess_exec(
+                *WORKER,
+                stdin=asyncio.subprocess.PIPE,
+                stdout=asyncio.subprocess.PIPE,
+                env={
+                    # Or the first worker takes all of a GPU's memory.
+                    "TF_FORCE_GPU_ALLOW_GROWTH": "true",
+                    **os.environ,
+                    **dict.fromkeys(_THREADS, str(self._threads)),
+                },
+                # Ctrl-C is for this process, which then ends its workers.
+                start_new_session=True,
+                limit=_LONGEST_ANSWER,
+            )
             answer = await self._answer(self._process, run, folder)
         except OSError as error:  # such as no memory for another process
             answer = {"error": f"no worker: {error}", "user_must_fix": False}
@@ -171,21 +157,6 @@ class _Worker:
             return None, False
         await self.end()  # it ends by itself after an error
         return answer["error"], answer["user_must_fix"]
-
-    async def _started(self) -> asyncio.subprocess.Process:
-        return await asyncio.create_subprocess_exec(
-            *WORKER,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            env={
-                "TF_FORCE_GPU_ALLOW_GROWTH": "true",  # or the first worker takes all of a GPU's memory
-                **os.environ,
-                **dict.fromkeys(_THREADS, str(self._threads)),
-            },
-            # Ctrl-C is for this process, which then ends its workers.
-            start_new_session=True,
-            limit=_LONGEST_ANSWER,
-        )
 
     async def _answer(
         self, process: asyncio.subprocess.Process, run: Run, folder: ResultsFolder

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Makes one run of the study with disentanglement_lib's dlib_reproduce script."""
+"""Makes one run of the study with disentanglement_lib's dlib_reproduce script, and its run.json."""
 
 import contextlib
 import functools
@@ -10,23 +10,23 @@ import sys
 import sysconfig
 import time
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 from unittest import mock
 
+import vae_ortho_plugin
 from vae_ortho_plugin.engine import progress
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import publish, seal, write_text
+from vae_ortho_plugin.files.gin_files import read_bindings
 from vae_ortho_plugin.files.locks import locked
 from vae_ortho_plugin.study.plan.layout import RunFiles
-from vae_ortho_plugin.study.run.run_facts import facts_of
+
+_MAX_CURVE_POINTS = 500
 
 
 def dlib_script(name: str) -> Path:
-    """Path of an installed script of disentanglement_lib.
-
-    Raises:
-        InputError: it is not installed.
-    """
+    """Path of an installed script of disentanglement_lib; an InputError without it."""
     path = Path(sysconfig.get_path("scripts"), name)
     if not path.is_file():
         raise InputError(
@@ -46,14 +46,9 @@ def train_and_evaluate(
 ) -> None:
     """Trains, visualizes, postprocesses and evaluates a run; `directory` appears when it is complete.
 
-    Adds to dlib_reproduce's files a run.json, see `run_facts`. After an error or a signal, the finished
-    steps and the checkpoints of the training run stay beside `directory`, and the next call continues with them.
-
-    Args:
-        reproduce: from `load_reproduce`.
-        model_num: number of the run in the study.
-        epochs: shortens a run that trains longer; None trains as long as the study plans.
-        directory: of the run.
+    After an error or a signal, the finished steps and the checkpoints of the training run stay beside
+    `directory`, and the next call continues with them. `reproduce` is from `load_reproduce`; `epochs`
+    shortens a run that trains longer.
     """
     lock = RunFiles(directory).lock
     if lock.exists():
@@ -82,8 +77,22 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
     try:
         with mock.patch.dict(STUDIES, vae_pca_v1=study), _finished_steps_skipped(reproduce):
             reproduce["main"]([])
-        _delete_leftovers(partial.directory)
-        facts = facts_of(partial, model_num, epochs, spent + time.monotonic() - start)
+        # What steps left beside their finished directories when they were killed.
+        for left in [
+            *partial.directory.rglob("*.unfinished"),
+            *partial.directory.rglob("*.replaced"),
+        ]:
+            shutil.rmtree(left, ignore_errors=True)
+        for left in partial.directory.rglob(".*.partial*"):
+            left.unlink(missing_ok=True)
+        facts = {
+            "model_num": model_num,
+            "epochs": epochs,  # None: the study's length
+            "seconds": round(spent + time.monotonic() - start, 1),
+            "versions": _versions(),
+            "data": data_facts(partial.training_gin),
+            "curves": _curves(partial.checkpoints),
+        }
         write_text(partial.facts, json.dumps(facts))
         seal(partial.directory, without=[partial.plan])
     except BaseException as error:
@@ -95,14 +104,6 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
     publish(partial.directory, directory)
     # Last, because an unfinished run without its configuration is not continued.
     RunFiles(directory).plan.unlink(missing_ok=True)
-
-
-def _delete_leftovers(directory: Path) -> None:
-    """Deletes what steps left beside their finished directories when they were killed."""
-    for left in [*directory.rglob("*.unfinished"), *directory.rglob("*.replaced")]:
-        shutil.rmtree(left, ignore_errors=True)
-    for left in directory.rglob(".*.partial*"):
-        left.unlink(missing_ok=True)
 
 
 def _note(partial: RunFiles, configuration: dict, seconds: float) -> None:
@@ -134,6 +135,54 @@ def _begin(partial: RunFiles, configuration: dict) -> float:
     partial.directory.mkdir(parents=True)
     _note(partial, configuration, 0.0)
     return 0.0
+
+
+def _versions() -> dict[str, str]:
+    names = ("tensorflow", "tensorflow-probability", "disentanglement-lib", "numpy")
+    ours = {"python": sys.version.split()[0], "vae_ortho_plugin": vae_ortho_plugin.__version__}
+    return ours | {name: version(name) for name in names}
+
+
+def data_facts(training_gin: Path) -> dict:
+    """What a reader must know of the data of a training run's configuration: their origin, their random weights."""
+    from vae_ortho_plugin.data.files.origin import origin
+    from vae_ortho_plugin.data.synthetic import random_layers
+
+    bindings = read_bindings(training_gin)
+    name = bindings["dataset.name"]
+    facts = {"name": name}
+    if origin(name):
+        facts["origin"] = origin(name)
+    if name == "synth_nonlinear":
+        facts["weight_seed"] = bindings["synth_nonlinear.weight_seed"]
+        for name, default in (("weight_law", "normal"), ("tanh", "all")):
+            facts[name] = bindings.get(f"synth_nonlinear.{name}", default)
+        layers = random_layers(facts["weight_seed"], law=facts["weight_law"])
+        facts["weights"] = [{"kernel": k.tolist(), "bias": b.tolist()} for k, b in layers]
+    return facts
+
+
+def _curves(checkpoints: Path) -> dict[str, list[list[float]]]:
+    """Training curves {tag: [steps, values]} from the TensorBoard events of a directory.
+
+    Each curve is divided into at most _MAX_CURVE_POINTS stretches of training. A value is the mean
+    over a stretch, its step the stretch's last.
+    """
+    import numpy as np
+    import tensorflow.compat.v1 as tf
+
+    points: dict[str, list[tuple[int, float]]] = {}
+    for path in sorted(checkpoints.glob("events.out.tfevents.*")):
+        for event in tf.train.summary_iterator(str(path)):
+            for value in event.summary.value:
+                if value.HasField("simple_value"):
+                    points.setdefault(value.tag, []).append((event.step, value.simple_value))
+    result = {}
+    for tag, pairs in points.items():
+        stretches = np.array_split(np.array(pairs), min(len(pairs), _MAX_CURVE_POINTS))
+        steps = [int(stretch[-1, 0]) for stretch in stretches]
+        result[tag] = [steps, [float(stretch[:, 1].mean()) for stretch in stretches]]
+    return result
 
 
 @contextlib.contextmanager

@@ -2,13 +2,13 @@
 """How far a study is: a live table in a terminal, plain lines elsewhere, and a report after each round."""
 
 import contextlib
+import math
 import statistics
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -30,11 +30,7 @@ _REPORT_SHARE = 0.05
 
 
 class Pace:
-    """How long runs take on this machine, by those that are finished.
-
-    Attributes:
-        seconds: experiment -> how long its finished runs took.
-    """
+    """How long runs take on this machine, by those that are finished; `seconds` has their times by experiment."""
 
     def __init__(self, finished: Iterable[Run] = (), folder: ResultsFolder | None = None):
         """Reads the time of some finished runs of each experiment in a results folder."""
@@ -46,7 +42,6 @@ class Pace:
                     self.add(run, took)
 
     def add(self, run: Run, seconds: float) -> None:
-        """Takes note of a finished run."""
         self.seconds.setdefault(run.experiment, []).append(seconds)
 
     def of(self, run: Run) -> float | None:
@@ -67,87 +62,47 @@ class Pace:
         return sum(map(self.of, runs)) if self.seconds else None
 
 
-class Report:
-    """The report of a study that is being made.
-
-    Args:
-        write: writes it.
-        page: what a reader opens.
-
-    Attributes:
-        is_named: whether the terminal has named the page.
-    """
-
-    def __init__(self, write: Callable[[], object], page: Path):
-        self._write, self.page = write, page
-        self._begun = time.monotonic()
-        self._spent = self._last = 0.0
-        self.is_named = False
-
-    def is_affordable(self) -> bool:
-        """Whether another one leaves the study nearly all of its time."""
-        elapsed = time.monotonic() - self._begun
-        return not self._last or self._spent + self._last <= _REPORT_SHARE * elapsed
-
-    def write(self) -> None:
-        """Writes it anew."""
-        begun = time.monotonic()
-        self._write()
-        self._last = time.monotonic() - begun
-        self._spent += self._last
-
-    def renew(self) -> str | None:
-        """Writes it anew while runs are made; returns the error, if any: no report is worth a study."""
-        try:
-            self.write()
-        except Exception as error:  # noqa: BLE001  no report is worth a study
-            return str(error) or type(error).__name__
-        return None
-
-
-@dataclass
-class Failure:
-    """A run that was not made, the error, and the log that has more of it."""
-
-    run: Run
-    error: str
-    log: Path
-
-
 @dataclass
 class StudyState:
-    """State of a study's runs, which `shown` shows; times in seconds of `time.monotonic`.
+    """A study's runs and all that is needed to make them; `shown` shows it. Times in seconds of `time.monotonic`.
 
     Attributes:
-        waiting: runs not begun.
+        waiting: runs not begun, in the order in which they are to be made.
         jobs: number of runs that are made at a time.
-        report: what is written anew after each round of seeds.
-        pace: how long runs take.
+        retries: further attempts at a run that failed, unless the user must fix the error.
+        end: when to stop.
+        write_report: is called after each round of seeds.
         running: run -> when it began.
         finished: experiment -> number of its runs that were finished.
         computed: seconds that they took.
-        failures: runs that failed.
-        total: number of all runs.
+        failures: run that failed -> its error.
+        report_is_named: whether the terminal has named the report.
     """
 
     waiting: list[Run]
-    jobs: int
-    report: Report | None = None
+    folder: ResultsFolder
+    jobs: int = 1
+    retries: int = 0
+    end: float = math.inf
+    write_report: Callable[[], object] | None = None
     pace: Pace = field(default_factory=Pace)
     running: dict[Run, float] = field(default_factory=dict)
     finished: Counter[Experiment] = field(default_factory=Counter)
     computed: float = 0.0
-    failures: list[Failure] = field(default_factory=list)
+    failures: dict[Run, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         self.total = len(self.waiting) + len(self.running)
         self._live: Live | None = None
         self._estimated = bool(self.pace.seconds)
+        self._begun = time.monotonic()
         self._reported = self._round()
+        self._last_report = self._of_reports = 0.0  # seconds
+        self.report_is_named = False
 
     @property
     def done(self) -> int:
-        """Number of runs that ended, with or without success."""
+        """Number of runs that ended, failed ones too."""
         return self.total - len(self.running) - len(self.waiting)
 
     def finish(self, run: Run, seconds: float) -> None:
@@ -160,27 +115,44 @@ class StudyState:
             self._estimated = True
             self.say(f"first estimate, {self.jobs} at a time")
 
-    def fail(self, failure: Failure) -> None:
+    def fail(self, run: Run, error: str) -> None:
         """Takes note of a run that failed and is neither running nor waiting any more."""
-        self.failures.append(failure)
-        self.say(f"{failure.run}: FAILED, {failure.error} ({failure.log})")
+        self.failures[run] = error
+        self.say(f"{run}: FAILED, {error} ({self.folder.log(run)})")
 
     def report_is_due(self) -> bool:
-        """Whether a round of seeds has ended since the last report; the answer yes is given once."""
+        """Whether a round of seeds has ended since the last report; the answer yes is given once.
+
+        It is not given before another report leaves the study nearly all of its time.
+        """
         last, now = self._reported, self._round()
-        if self.report is None or last is None or now is None or now <= last:
+        if self.write_report is None or last is None or now is None or now <= last:
             return False
-        if affordable := self.report.is_affordable():
-            self._reported = now
-        return affordable
+        share = _REPORT_SHARE * (time.monotonic() - self._begun)
+        if self._last_report and self._of_reports + self._last_report > share:
+            return False
+        self._reported = now
+        return True
+
+    def renew_report(self) -> str | None:
+        """Writes the report anew while runs are made; returns the error, if any."""
+        begun = time.monotonic()
+        try:
+            self.write_report()
+        except Exception as error:  # noqa: BLE001  no report is worth a study
+            return str(error) or type(error).__name__
+        self._last_report = time.monotonic() - begun
+        self._of_reports += self._last_report
+        return None
 
     def say_of_report(self, error: str | None) -> None:
         """Names the report when it was written first, or says why it cannot be written."""
+        page = self.folder.report_page
         if error is not None:
             self.say(f"the report cannot be written: {error}")
-        elif not self.report.is_named:
-            self.report.is_named = True
-            self.say(f"report, written anew after each round of seeds: {self.report.page}")
+        elif not self.report_is_named:
+            self.report_is_named = True
+            self.say(f"report, written anew after each round of seeds: {page}")
 
     def _round(self) -> int | None:
         """The least seed of the runs that have not ended."""
@@ -220,6 +192,13 @@ class StudyState:
             height = max(1, self._live.console.height - _OTHER_LINES)
             self._live.update(live_view(self, time.monotonic(), height), refresh=True)
 
+    def show_failures(self) -> None:
+        """Lists the failed runs on standard error, a line each with the log in the next."""
+        console = Console(stderr=True, highlight=False)
+        for run, error in self.failures.items():
+            text = f"failed: {run}: {error}\n  log: {self.folder.log(run)}"
+            console.print(Text(text, style="red"), soft_wrap=True)
+
     @contextlib.contextmanager
     def shown(self) -> Iterator[None]:
         """Within: a live table is on standard output, where that is a terminal."""
@@ -231,13 +210,7 @@ class StudyState:
 
 
 def live_view(state: StudyState, now: float, max_rows: int) -> Group:
-    """Table of the unfinished experiments, those at work first, and a bar of all runs.
-
-    Args:
-        state: what to show.
-        now: time of the state' clock.
-        max_rows: number of experiments to show.
-    """
+    """Table of at most so many unfinished experiments, those at work first, and a bar of all runs."""
     unfinished: dict[Experiment, list[Run]] = {}
     for run in (*state.running, *state.waiting):
         unfinished.setdefault(run.experiment, []).append(run)
@@ -248,7 +221,7 @@ def live_view(state: StudyState, now: float, max_rows: int) -> Group:
         table.add_column(name, justify="right")
     for experiment, runs in list(unfinished.items())[:max_rows]:
         running = sum(run in state.running for run in runs)
-        failed = sum(failure.run.experiment == experiment for failure in state.failures)
+        failed = sum(run.experiment == experiment for run in state.failures)
         left = state.computing_left(runs, now)
         table.add_row(
             experiment.data.title,
@@ -270,10 +243,3 @@ def live_view(state: StudyState, now: float, max_rows: int) -> Group:
         at_work = (f"{run} ({duration(now - begun)})" for run, begun in state.running.items())
         lines.append(Text(f"now: {', '.join(at_work)}", no_wrap=True, overflow="ellipsis"))
     return Group(*lines)
-
-
-def show_failures(failures: list[Failure]) -> None:
-    """Lists the failed runs on standard error, a line each with the log in the next."""
-    for failure in failures:
-        text = f"failed: {failure.run}: {failure.error}\n  log: {failure.log}"
-        Console(stderr=True, highlight=False).print(Text(text, style="red"), soft_wrap=True)

@@ -27,7 +27,6 @@ _LONGEST_ERROR = 10_000
 
 
 def main() -> None:
-    """Answers the jobs of standard input."""
     streams.drop_what_cannot_be_written("stdout", "stderr")
     with xla_cache.used():
         _answer_jobs()
@@ -47,7 +46,12 @@ def _answer_jobs() -> None:
                 reproduce = load_reproduce()
                 # A collection of all that the imports have made takes half a second, and each graph asks for one.
                 gc.freeze()
-            _make(reproduce, job)
+            # Late, because it imports TensorFlow, which dlib's script has prepared by now.
+            from vae_ortho_plugin.decoder.model_cache import CACHE
+
+            directory = Path(job["directory"])
+            with CACHE.switched_on():
+                train_and_evaluate(reproduce, job["model_num"], job["epochs"], directory)
         except Interrupted as stopped:
             sys.exit(stopped.exit_code)
         except Exception as failure:  # noqa: BLE001, reported by the parent
@@ -68,14 +72,6 @@ def _opened(log: str) -> TextIO:
         return open(log, "a")
     except OSError:  # such as a full disk, where the run may still have room
         return open(os.devnull, "a")
-
-
-def _make(reproduce: dict, job: dict) -> None:
-    # Late, because it imports TensorFlow, which dlib's script has prepared by now.
-    from vae_ortho_plugin.decoder.model_cache import CACHE
-
-    with CACHE.switched_on():
-        train_and_evaluate(reproduce, job["model_num"], job["epochs"], Path(job["directory"]))
 
 
 if __name__ == "__main__":

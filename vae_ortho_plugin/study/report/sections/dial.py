@@ -62,14 +62,12 @@ def section(results: Results) -> Section | None:
         series.setdefault(_WEIGHTS.series(one).title, []).append(one)
     # Only data with two λ or more.
     series = {
-        title: found
+        title: sorted(found, key=lambda one: (_weight(one) is None, _weight(one) or 0))
         for title, found in series.items()
         if sum(_weight(one) is not None for one in found) > 1
     }
     if not series:
         return None
-    for found in series.values():
-        found.sort(key=lambda one: (_weight(one) is None, _weight(one) or 0))
     points = {
         title: [
             (_weight(one), one.model, [results.values(one, column.get) for column in _COLUMNS])
@@ -81,9 +79,8 @@ def section(results: Results) -> Section | None:
     picture = [Picture("dial", "Orthogonality over λ", _draw, points)] if points else []
     shown = [one for found in series.values() for one in found]
     labels = {"data set": lambda one: _WEIGHTS.series(one).title, "model": _model}
-    table = tables.table(
-        "dial", tables.rows(results, shown, _COLUMNS), labels, orthogonality=_weight
-    )
+    numbers = tables.numbers(results, shown, _COLUMNS)
+    table = tables.table("dial", numbers, labels, orthogonality=_weight)
     table.shown["steps"] = [_steps_text(results, one) for one in shown]
     return Section("The dial: orthogonality on request", [_TEXT, *picture, table])
 

@@ -34,8 +34,8 @@ def section(results: Results) -> Section | None:
         return None
     points = runs[["model", *_NUMBERS]].to_dict("list")
     picture = Picture("limits", "Scores, PCA's predictions and DtO", _draw, points)
-    rows = tables.rows(results, runs["experiment"].unique(), _COLUMNS)
-    blocks = [finding(results), _TEXT, picture, _PICTURE, tables.table("limits", rows)]
+    found = tables.numbers(results, runs["experiment"].unique(), _COLUMNS)
+    blocks = [finding(results), _TEXT, picture, _PICTURE, tables.table("limits", found)]
     return Section("When orthogonality disentangles", blocks)
 
 
@@ -46,7 +46,8 @@ def finding(results: Results) -> str:
         return ""
     distances = (runs["disentanglement_score"] - runs["pca_score"]).abs()
     means = distances.groupby(runs["model"], sort=False).mean()
-    variants = runs["data"].str.partition("_lambda_")[0].nunique()  # λ is one of the model
+    # λ is one of the model.
+    variants = len({one.data.name.partition("_lambda_")[0] for one in runs["experiment"]})
     text = (
         f"Over {variants} kind{'s' * (variants > 1)} of data, the score's mean distance from what PCA "
         "predicts is: "
@@ -65,14 +66,7 @@ def finding(results: Results) -> str:
 
 
 def _runs(results: Results) -> pd.DataFrame:
-    """A row for each run that has the prediction beside both numbers, by data and model."""
-    found = [
-        (one, one.data.name, one.model, *map(item.metric, _NUMBERS))
-        for item in results.runs(results.experiments())
-        for one in [item.experiment]
-    ]
-    columns = ["experiment", "data", "model", *_NUMBERS]
-    return pd.DataFrame(found, columns=columns).dropna(subset=_NUMBERS)
+    return results.measured(results.experiments(), *_NUMBERS)
 
 
 def _draw(points: dict[str, list]) -> Figure:
@@ -86,10 +80,9 @@ def _draw(points: dict[str, list]) -> Figure:
         left.scatter(runs["pca_score"], score, color=color, marker=marker, alpha=0.8, label=label)
         faces = [color if one < _LOW else "none" for one in runs["pca_score"]]
         right.scatter(runs["dto"], score, facecolors=faces, edgecolors=color, marker=marker)
-    pictures.label_axes(
-        left, "score of the principal components (pca_score)", dto_and_score.AXES[1]
-    )
-    pictures.label_axes(right, *dto_and_score.AXES)
+    x, y = dto_and_score.AXES.values()
+    pictures.label_axes(left, "score of the principal components (pca_score)", y)
+    pictures.label_axes(right, x, y)
     left.set(xlim=(-0.05, 1.05), ylim=(-0.05, 1.05))
     right.set_ylim(-0.05, 1.05)
     figure.legend(loc="lower center", ncols=len(pictures.STYLES), frameon=False)

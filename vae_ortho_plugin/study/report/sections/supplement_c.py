@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Suppl. C: DtO and disentanglement over β, and over the axis ratio of Synth. Lin."""
 
+import pandas as pd
 from matplotlib.figure import Figure
 
 from vae_ortho_plugin.study.plan import experiments as planned
@@ -9,7 +10,7 @@ from vae_ortho_plugin.study.report import paper_targets, pictures, tables
 from vae_ortho_plugin.study.report.document import Picture, Section
 from vae_ortho_plugin.study.report.paper_targets import Target
 from vae_ortho_plugin.study.report.results import Results, Sweep
-from vae_ortho_plugin.study.report.tables import DTO, SCORE, Column, Row
+from vae_ortho_plugin.study.report.tables import DTO, SCORE, Column
 
 _BETAS = Sweep(
     {
@@ -28,34 +29,31 @@ _RATIOS = Sweep(
 
 
 def beta_sweep(results: Results) -> Section | None:
-    rows = _rows(results, _BETAS, [DTO, SCORE])
-    if not rows:
+    found = _numbers(results, _BETAS, [DTO, SCORE])
+    if found.empty:
         return None
     text = (
         "β-VAEs that differ from those of Table 2 in β alone. The paper shows this as a figure, without "
         "numbers."
     )
     curves: dict = {}
-    for row in rows:
-        of_data = curves.setdefault(_BETAS.series(row[0].experiment).title, {})
-        for entry in row:
-            if entry.ours:
-                value = _BETAS.value(entry.experiment), entry.ours.mean, entry.ours.sd or 0
-                of_data.setdefault(entry.column.title, []).append(value)
-    curves = {title: of_data for title, of_data in curves.items() if of_data}
+    for one in found.dropna(subset="mean").itertuples():
+        of_data = curves.setdefault(_BETAS.series(one.experiment).title, {})
+        point = _BETAS.value(one.experiment), one.mean, one.sd or 0
+        of_data.setdefault(one.column.title, []).append(point)
     title = "DtO and disentanglement over β"
     picture = [Picture("beta_sweep", title, _draw, curves)] if curves else []
     labels = {
         "data set": lambda one: _BETAS.series(one).title,
         "β": lambda one: f"{_BETAS.value(one):g}",
     }
-    table = tables.table("beta_sweep", rows, labels, beta=_BETAS.value)
+    table = tables.table("beta_sweep", found, labels, beta=_BETAS.value)
     return Section("Supplement C: sweep of β", [text, *picture, table])
 
 
 def axis_ratios(results: Results) -> Section | None:
-    rows = _rows(results, _RATIOS, [_of_supplement(DTO), _of_supplement(SCORE)])
-    if not rows:
+    found = _numbers(results, _RATIOS, [_of_supplement(DTO), _of_supplement(SCORE)])
+    if found.empty:
         return None
     text = (
         "Synth. Lin. with axes closer in length than 2 : 1. The lengths distinguish the axes; at 1 the "
@@ -65,11 +63,11 @@ def axis_ratios(results: Results) -> Section | None:
         "data set": lambda one: _RATIOS.series(one).title,
         "axis ratio": lambda one: f"{_RATIOS.value(one):g}",
     }
-    table = tables.table("axis_ratios", rows, labels, axis_ratio=_RATIOS.value)
+    table = tables.table("axis_ratios", found, labels, axis_ratio=_RATIOS.value)
     return Section("Supplement C: axis ratios", [text, table])
 
 
-def _rows(results: Results, sweep: Sweep, columns: list[Column]) -> list[Row]:
+def _numbers(results: Results, sweep: Sweep, columns: list[Column]) -> pd.DataFrame:
     """By data, remarks and value, without the series that have experiments of Table 2 alone."""
     experiments = results.experiments(planned=sweep)
     changed = [one for one in experiments if one.data.as_planned != sweep[one.as_planned][0]]
@@ -81,7 +79,7 @@ def _rows(results: Results, sweep: Sweep, columns: list[Column]) -> list[Row]:
         return data_order.index(data), experiment.data.remarks, value
 
     chosen = [experiment for experiment in experiments if sweep.series(experiment) in series]
-    return tables.rows(results, sorted(chosen, key=place), columns)
+    return tables.numbers(results, sorted(chosen, key=place), columns)
 
 
 def _of_supplement(column: Column) -> Column:

@@ -59,10 +59,7 @@ def section(results: Results) -> Section | None:
     ]
     if not experiments:
         return None
-    labels = {
-        "data set": tables.data_label,
-        "model": lambda one: tables.model_label(one, _SHARE),
-        "latents": _latents,
-    }
-    table = tables.table("table_1", tables.rows(results, experiments, _COLUMNS), labels)
+    numbers = tables.numbers(results, experiments, _COLUMNS)
+    table = tables.table("table_1", numbers)
+    table.shown.insert(2, "latents", list(map(_latents, experiments)))
     return Section("Table 1: the polarized regime", [_TEXT, table])

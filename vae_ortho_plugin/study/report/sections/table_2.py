@@ -4,14 +4,16 @@
 from dataclasses import replace
 from typing import NamedTuple
 
+import pandas as pd
+
 from vae_ortho_plugin.study.plan.experiments import COMPARED_VARIANTS, SHOWN_VARIANTS, Experiment
 from vae_ortho_plugin.study.report import order, tables
 from vae_ortho_plugin.study.report.document import Section
 from vae_ortho_plugin.study.report.finished import FinishedRun
 from vae_ortho_plugin.study.report.results import Results
-from vae_ortho_plugin.study.report.tables import DTO, SCORE, Column, Row, Table
+from vae_ortho_plugin.study.report.tables import DTO, SCORE, Column, Table
 
-_COLUMNS = [tables.of_table_2(DTO), tables.of_table_2(SCORE)]
+COLUMNS = [tables.of_table_2(DTO), tables.of_table_2(SCORE)]
 
 
 class RandomMatrix(NamedTuple):
@@ -63,25 +65,21 @@ def section(results: Results) -> Section | None:
     experiments = results.experiments(SHOWN_VARIANTS)
     if not experiments:
         return None
-    rows = tables.rows(results, experiments, _COLUMNS)
+    numbers = tables.numbers(results, experiments, COLUMNS)
     notes = [_EQUAL] if any(_is_arbitrary(results, one) for one in experiments) else []
     notes += [_RANDOM] if any(map(_has_random_matrix, experiments)) else []
-    comparisons = order.compare_order(dto for dto, _ in rows)
-    blocks = [_TEXT, tables.LEGEND, _table(results, rows), *[" ".join(notes)] * bool(notes)]
+    comparisons = order.compare_order(numbers[numbers["measure"] == DTO.name])
+    table = _table(results, experiments, numbers)
+    blocks = [_TEXT, tables.LEGEND, table, *[" ".join(notes)] * bool(notes)]
     blocks += _headroom(results, experiments)
     if comparisons:
         blocks += ["### Order", _ORDER, order.order_to_markdown(comparisons)]
     return Section("Table 2: distance to orthogonality and disentanglement", blocks)
 
 
-def _table(results: Results, rows: list[Row]) -> Table:
+def _table(results: Results, experiments: list[Experiment], numbers: pd.DataFrame) -> Table:
     """The table with marks on arbitrary DtO, and with random matrices below random decoders."""
-    labels = {
-        "data set": tables.data_label,
-        "model": lambda one: tables.model_label(one, _COLUMNS[0]),
-    }
-    table = tables.table("table_2", rows, labels)
-    experiments = [row[0].experiment for row in rows]
+    table = tables.table("table_2", numbers)
     table.shown[DTO.title] += [" ‡" * _is_arbitrary(results, one) for one in experiments]
     for place, experiment in enumerate(experiments):
         if _has_random_matrix(experiment):
@@ -101,7 +99,7 @@ def _has_random_matrix(experiment: Experiment) -> bool:
 def _random_matrix(decoder: Experiment) -> list[str]:
     """The line of random matrices below that of a random decoder."""
     matrix = RANDOM_MATRICES[decoder.data.data_set]
-    dto = [f"{matrix.mean:.2f} ± {matrix.sd:.2f}", "–", _COLUMNS[0].paper(decoder).text()]
+    dto = [f"{matrix.mean:.2f} ± {matrix.sd:.2f}", "–", COLUMNS[0].paper(decoder).text()]
     return [decoder.data.title, "random matrix, U(0,1)", f"{matrix.number:,}", *dto, *"–––"]
 
 
@@ -121,5 +119,5 @@ def _headroom(results: Results, experiments: list[Experiment]) -> list[str | Tab
     experiments = [one for one in experiments if results.values(one, _headroom_score)]
     if not experiments:
         return []
-    table = tables.table("headroom", tables.rows(results, experiments, columns))
+    table = tables.table("headroom", tables.numbers(results, experiments, columns))
     return ["### Another normalizer of the score", _HEADROOM, table]

@@ -64,5 +64,6 @@ def _tables(
 ) -> list[Table]:
     """The table of a metric's numbers; none where no run has them."""
     columns = [Column.of_metric(metric, name, title, form) for name, title in titles.items()]
-    rows = tables.rows(results, experiments, columns, with_missing=False)
-    return [tables.table(metric, rows)] if rows else []
+    found = tables.numbers(results, experiments, columns)
+    found = found[found["experiment"].isin(found.dropna(subset="mean")["experiment"])]
+    return [] if found.empty else [tables.table(metric, found)]

@@ -12,11 +12,10 @@ has failed, so that Snakemake tries a job again only when it was cut short, by a
 import json
 import math
 import sys
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 
-from vae_ortho_plugin.files import streams, write_text
+from vae_ortho_plugin.files import streams
 from vae_ortho_plugin.study.plan.experiments import Run, run_of
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.schedule import COSTS, expected_seconds
@@ -30,68 +29,26 @@ _LIMIT_FACTOR = 3
 _LIMIT_MINUTES = 15
 
 
-@dataclass(frozen=True)
-class Launch:
-    """One call of `vae_ortho_study --snakemake`.
+def plan_of_launch(runs: Sequence[Run], output: Path, retries: int) -> dict:
+    """Divides runs, in their order, into jobs of one data set and of about JOB_SECONDS; long runs have their own.
 
-    Attributes:
-        output: the results folder, absolute.
-        retries: further attempts of a job at a run that failed.
-        jobs: name, such as 'synth_linear-3' -> runs.
-        resources: data set -> what its jobs ask for: 'threads' (cores), 'memory' (MB), 'minutes' (limit of
-            time), 'priority' (jobs with a higher one start first). They are the same for all jobs of a data
-            set, since Slurm gives those of the first job to all jobs of an array.
+    The Snakefile reads the plan too: `output`, the absolute results folder; `retries`, further attempts of a
+    job at a run that failed; `chunks`, name of a job such as 'synth_linear-3' -> model number and epochs of
+    each run; `resources`, data set -> what each of its jobs asks for: 'threads', 'memory' (MB), 'minutes'
+    (limit of time), 'priority' (jobs with a higher one start first). They are the same for all jobs of a data
+    set, since Slurm gives those of the first job to all jobs of an array.
     """
-
-    output: Path
-    retries: int
-    jobs: Mapping[str, Sequence[Run]]
-    resources: Mapping[str, Mapping[str, int]]
-
-    def write(self, path: Path) -> None:
-        """Writes the file that `read_launch` and the Snakefile read."""
-        content = {
-            "output": str(self.output),
-            "retries": self.retries,
-            "chunks": {
-                name: [[run.model_num, run.shortened_to] for run in runs]
-                for name, runs in self.jobs.items()
-            },
-            "resources": self.resources,
-        }
-        write_text(path, json.dumps(content))
-
-
-def read_launch(path: Path) -> Launch:
-    """The launch in a file."""
-    content = json.loads(path.read_text(encoding="utf-8"))
-    jobs = {name: [_run(*run) for run in runs] for name, runs in content["chunks"].items()}
-    return Launch(Path(content["output"]), content["retries"], jobs, content["resources"])
-
-
-def _run(model_num: int, epochs: int | None) -> Run:
-    run = run_of(model_num)
-    return Run(run.experiment.shortened(epochs), run.seed)
-
-
-def launch_of(runs: Sequence[Run], output: Path, retries: int) -> Launch:
-    """Divides runs into jobs of one data set and of about JOB_SECONDS; long runs have their own.
-
-    Args:
-        runs: in the order in which they are to be made.
-        output: the results folder.
-        retries: further attempts of a job at a run that failed.
-    """
-    jobs: dict[str, list[Run]] = {}
+    chunks: dict[str, list] = {}
     resources = {}
     for data_set, cost in COSTS.items():
         own = [run for run in runs if run.data_set == data_set]
         seconds: list[float] = []  # of each job
         for run in own:
             if not seconds or seconds[-1] >= JOB_SECONDS:
-                jobs[f"{data_set}-{len(seconds)}"] = []
+                chunks[f"{data_set}-{len(seconds)}"] = []
                 seconds.append(0.0)
-            jobs[f"{data_set}-{len(seconds) - 1}"].append(run)
+            chunk = chunks[f"{data_set}-{len(seconds) - 1}"]
+            chunk.append((run.model_num, run.shortened_to))
             seconds[-1] += expected_seconds(run.experiment, cost.threads)
         if own:
             resources[data_set] = {
@@ -100,28 +57,35 @@ def launch_of(runs: Sequence[Run], output: Path, retries: int) -> Launch:
                 "minutes": math.ceil(_LIMIT_MINUTES + _LIMIT_FACTOR * max(seconds) / 60),
                 "priority": len(COSTS) - list(COSTS).index(data_set),
             }
-    return Launch(output, retries, jobs, resources)
+    return {"output": str(output), "retries": retries, "chunks": chunks, "resources": resources}
 
 
-def make_job(plan: Path, name: str, threads: int) -> bool:
-    """Makes the missing runs of a job; whether each of its runs is finished or has left its error.
+def runs_of(plan: dict, job: str) -> list[Run]:
+    """The runs of a job."""
+    return [
+        Run(run_of(number).experiment.shortened(epochs), run_of(number).seed)
+        for number, epochs in plan["chunks"][job]
+    ]
+
+
+def make_job(path: Path, name: str, threads: int) -> bool:
+    """Makes the missing runs of a job of the plan in a file; whether each is finished or has left its error.
 
     Another attempt at a job leaves out the runs that failed in this launch: they have had their attempts.
     """
-    launch = read_launch(plan)
-    folder = ResultsFolder(launch.output)
+    plan = json.loads(path.read_text(encoding="utf-8"))
+    folder, runs = ResultsFolder(Path(plan["output"])), runs_of(plan, name)
 
     def has_ended(run: Run) -> bool:
         files = folder.run(run)
         return files.directory.exists() or files.partial.error.exists()
 
-    runs = [run for run in launch.jobs[name] if not has_ended(run)]
-    make_in_workers(StudyState(runs, jobs=1), folder, threads, launch.retries)
+    missing = [run for run in runs if not has_ended(run)]
+    make_in_workers(StudyState(missing, folder, retries=plan["retries"]), threads)
     return all(map(has_ended, runs))
 
 
 def main() -> int:
-    """Does what the command line asks for; returns the exit status."""
     streams.drop_what_cannot_be_written("stdout", "stderr")
     plan, name, threads = sys.argv[1:]
     try:

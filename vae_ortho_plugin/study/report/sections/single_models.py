@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Reconstructions of image data and latents by σ, from the pictures of dlib_reproduce."""
+"""What `dlib_reproduce` drew of single models: the unit square in latent space, latents by σ, reconstructions."""
 
 import matplotlib.image
+import numpy as np
 from matplotlib.figure import Figure
 
 from vae_ortho_plugin.study.plan.experiments import SHOWN_VARIANTS
@@ -12,14 +13,52 @@ from vae_ortho_plugin.study.report.results import Results, grouped
 
 # disentanglement_lib's picture has 8 rows of pairs.
 _PAIR_ROWS, _SHOWN_PAIR_ROWS = 8, 2
-_TEXT = (
+_MAX_SEEDS = 3
+_IMAGES = (
     "The lowest finished seed of each model. Latents: a row a latent, by increasing mean σ (Supplement C), moved "
     "by −2.5 to 2.5 around the mean of one image; an autoencoder has no noise, and its rows follow their share. "
     "Reconstructions: pairs of an image and its reconstruction."
 )
 
+_LATENT_SPACE = (
+    "An evenly spaced grid of the two factors, as the encoder maps it: aligned axes are "
+    f"disentangled factors. A column a model, the lowest seeds (at most {_MAX_SEEDS})."
+)
 
-def section(results: Results) -> Section | None:
+
+def latent_space(results: Results) -> Section | None:
+    runs = [
+        item
+        for item in results.runs(results.experiments(SHOWN_VARIANTS))
+        if item.files.latent_grid.is_file()
+    ]
+    blocks: list = [_LATENT_SPACE]
+    for data, of_data in grouped(runs, "data").items():
+        shown = [of_model[:_MAX_SEEDS] for of_model in grouped(of_data, "model").values()]
+        files = tuple(item.files.latent_grid for of_model in shown for item in of_model)
+        title = f"Latent space, {data.title}"
+        picture = Picture(f"latent_space_{data.name}", title, _draw_grids, shown, files)
+        blocks += [f"### {data.title}", picture]
+    return Section("Latent space", blocks) if runs else None
+
+
+def _draw_grids(shown: list[list[FinishedRun]]) -> Figure:
+    figure, panels = pictures.panels(max(map(len, shown)), len(shown), 2.9, 3.1, legend=1)
+    for axes in panels.flat:
+        axes.set_axis_off()
+    for column, of_model in zip(panels.T, shown, strict=True):
+        for axes, item in zip(column, of_model, strict=False):
+            axes.set_axis_on()
+            with np.load(item.files.latent_grid) as file:
+                pictures.draw_latent_grid(axes, file["latents"])
+            score = item.metric("disentanglement_score")
+            numbers = f"DtO {item.metric('dto'):.2f}, disent. {score:.2f}"
+            axes.set_title(f"{pictures.run_title(item)}\n{numbers}", fontsize="small")
+    figure.legend(handles=pictures.grid_legend(), loc="lower center", ncols=2, frameon=False)
+    return figure
+
+
+def images(results: Results) -> Section | None:
     blocks: list = []
     runs = results.runs(results.experiments(SHOWN_VARIANTS))
     for data, of_data in grouped(runs, "data").items():
@@ -36,7 +75,7 @@ def section(results: Results) -> Section | None:
                 drawn.append(Picture(f"{name}_{data.name}", title, draw, shown, files))
         if drawn:
             blocks += [f"### {data.title}", *drawn]
-    return Section("Latents and reconstructions of images", [_TEXT, *blocks]) if blocks else None
+    return Section("Latents and reconstructions of images", [_IMAGES, *blocks]) if blocks else None
 
 
 def _latents(runs: list[FinishedRun]) -> Figure:
