@@ -25,9 +25,9 @@ class NonFiniteLossError(InputError):
     """The training loss became NaN or infinite."""
 
 
-def did_you_mean(name: str, known: Collection[str]) -> str:
+def did_you_mean(name: str, known: Collection[str], cutoff: float = 0.6) -> str:
     """Such as ' Did you mean mnist?', for the end of a sentence; '' where no known name is near."""
-    close = difflib.get_close_matches(name, known, n=2)
+    close = difflib.get_close_matches(name, known, n=2, cutoff=cutoff)
     return f" Did you mean {' or '.join(close)}?" if close else ""
 
 

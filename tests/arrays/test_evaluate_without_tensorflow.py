@@ -91,5 +91,6 @@ def test_every_metric_has_the_same_value_where_tensorflow_is_not_installed(tmp_p
     found = json.loads(run(python, "-c", EVERY_METRIC))
     assert json.loads(run(sys.executable, "-c", EVERY_METRIC, PYTHONPATH=str(ROOT))) == found
     assert len(found["metrics"]) == 19 and "errors" not in found
+    assert found["points_of"]["fairness"] == "points of each combination of classes"
     shown = run(python, "-m", "pip", "list")
     assert "tensorflow" not in shown and "pandas" not in shown

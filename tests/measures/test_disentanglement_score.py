@@ -5,6 +5,7 @@ from sklearn.metrics import accuracy_score, root_mean_squared_error
 from sklearn.neighbors import KNeighborsClassifier, KNeighborsRegressor
 
 from vae_ortho_plugin.measures import disentanglement_score
+from vae_ortho_plugin.measures.disentanglement_score import nearest_neighbors
 
 MIXED = ["continuous", "categorical", "continuous"]
 
@@ -101,6 +102,15 @@ def test_latents_with_many_ties_still_predict():
     for kind in ("continuous", "categorical"):
         result = disentanglement_score(latents, factor[:, None], [kind])
         assert result.score == 1 <= result.unclipped_score
+
+
+def test_nearest_neighbors_are_those_of_brute_force():
+    rng = np.random.default_rng(0)
+    fitted, queries = rng.normal(size=40), 3 * rng.normal(size=200)
+    distances = np.abs(fitted - queries[:, None])
+    for num in (1, 5, 40):
+        found = nearest_neighbors(fitted, queries, num)
+        np.testing.assert_array_equal(found, np.argsort(distances, axis=1)[:, :num])
 
 
 def test_the_same_seed_gives_the_same_score_and_another_seed_another():

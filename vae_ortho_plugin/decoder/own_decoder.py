@@ -96,7 +96,7 @@ def decoder_measures(
 def _measures(factors: np.ndarray, sigma: np.ndarray | None, beta: float | None) -> dict[str, Any]:
     """Each measure; None where it is not defined."""
     found = OF_JACOBIANS["self_consistency"](factors, sigma, beta=beta)
-    for name in ("dto", "ima_contrast", "precision_gap"):
+    for name in ("dto", "ima_contrast", *["precision_gap"] * (sigma is not None)):
         found |= OF_JACOBIANS[name](factors, sigma)
     names = "dto", "ima_contrast", "mean_abs_cosine", "precision_gap", "self_consistency"
     return {name: found.get(name) for name in names}

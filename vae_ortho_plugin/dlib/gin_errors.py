@@ -70,7 +70,7 @@ def _hint(error: Exception, text: str) -> str | None:
         if name in (*METRICS, *OF_JACOBIANS):
             return f"{name} is a metric, which this step does not use: bind it for dlib_evaluate."
         known = {selector.rpartition(".")[2] for selector, _ in gin.config._REGISTRY.items()}
-        return did_you_mean(name, known).strip() or "Check its spelling."
+        return did_you_mean(name, known, cutoff=0.5).strip() or "Check its spelling."
     if re.search(r"(has no|doesn't have a) parameter named", text):
         return "Check the spelling of the parameter."
     if missing := re.search(r"Required bindings for `([^`]+)` not provided", text):

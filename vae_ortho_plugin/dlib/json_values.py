@@ -5,7 +5,7 @@ Whatever a metric returns is saved, so that the work that it took is not lost.
 """
 
 import math
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import PurePath
 
 import numpy as np
@@ -33,14 +33,15 @@ def _mapping(values: Mapping, prefix: str, notes: list[str]) -> dict:
     for key, value in values.items():
         key = str(key)
         name = f"{prefix}{key}"
-        if (numbers := _complex_numbers(value)) is not None:
-            value = numbers.real
-            if numbers.imag.any():
-                result[f"{key}_imaginary"] = _value(numbers.imag, f"{name}_imaginary", notes)
+        if _is_complex(value):
+            imaginary = _part(value, np.imag)
+            if _has_nonzero(imaginary):
+                result[f"{key}_imaginary"] = _value(imaginary, f"{name}_imaginary", notes)
                 notes.append(
                     f"{name} has an imaginary part, which is saved as {name}_imaginary; {name} is the "
                     "real part"
                 )
+            value = _part(value, np.real)
         result[key] = _value(value, name, notes)
     return result
 
@@ -48,8 +49,10 @@ def _mapping(values: Mapping, prefix: str, notes: list[str]) -> dict:
 def _value(value: object, name: str, notes: list[str]) -> object:
     if isinstance(value, Mapping):
         return _mapping(value, f"{name}.", notes)
-    if isinstance(value, (np.ndarray, np.generic)):
+    if isinstance(value, np.ndarray):
         value = value.tolist()
+    if isinstance(value, np.generic):
+        value = value.item()
     if isinstance(value, (set, frozenset)):
         value = sorted(value, key=repr)
     if isinstance(value, (list, tuple, range)):
@@ -71,11 +74,22 @@ def _value(value: object, name: str, notes: list[str]) -> object:
     return str(value)
 
 
-def _complex_numbers(value: object) -> np.ndarray | None:
-    if not isinstance(value, (complex, list, tuple, np.ndarray, np.generic)):
-        return None
-    try:
-        array = np.asarray(value)
-    except ValueError:  # rows of different lengths
-        return None
-    return array if np.iscomplexobj(array) else None
+def _is_complex(value: object) -> bool:
+    if isinstance(value, (list, tuple)):
+        return any(map(_is_complex, value))
+    return isinstance(value, (complex, np.ndarray, np.generic)) and np.iscomplexobj(value)
+
+
+def _part(value: object, part: Callable) -> object:
+    """The real or the imaginary part of complex numbers; other values are real."""
+    if isinstance(value, (list, tuple)):
+        return [_part(entry, part) for entry in value]
+    if _is_complex(value):
+        return part(value)
+    return value if part is np.real else 0.0
+
+
+def _has_nonzero(value: object) -> bool:
+    if isinstance(value, list):
+        return any(map(_has_nonzero, value))
+    return bool(np.any(value))

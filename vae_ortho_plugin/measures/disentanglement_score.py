@@ -162,7 +162,8 @@ def _of_factor(
     if kind == "continuous":
         deviation = float(np.std(held_out))
         # The standard deviation of equal numbers may be a rounding error, that of numbers below 1e-160 is 0.
-        check_varies(bool(np.ptp(held_out) > 0) and deviation > 0, kind, name, held_out[0])
+        varies = bool(np.ptp(held_out) > 0) and deviation > 0
+        check_varies(varies, kind, name, held_out[0], "held-out points")
         errors = (fitted[nearest].mean(axis=1) - held_out for nearest in neighbors)
         scores = [deviation - float(np.sqrt(np.mean(error**2))) for error in errors]
         return scores, (deviation, 0.0, deviation)

@@ -191,7 +191,8 @@ def _units(name: str, vectors: ArrayLike) -> Floats:
     if rows.ndim != 2:
         raise InputError(f"{name} must have the shape [vectors, outputs]; got {rows.shape}.")
     norms = np.linalg.norm(rows, axis=1, keepdims=True)
-    return rows / np.where(norms > 0, norms, 1)
+    units: Floats = np.divide(rows, norms, out=np.zeros_like(rows), where=norms > 0)
+    return units
 
 
 def flat_observations(name: str, observations: ArrayLike) -> Floats:

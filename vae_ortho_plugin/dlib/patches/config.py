@@ -31,10 +31,13 @@ def _within_study(name: str, configure: Callable) -> Callable:
     def get_model_config(model_num=0):
         if model_num < 0:
             raise InputError(f"model_num = {model_num}; it must be 0 or more.")
-        if is_missing(model_num):
+        try:
+            return configure(model_num)
+        except IndexError as error:
             last = bisect.bisect_left(range(model_num), True, key=is_missing) - 1
-            raise InputError(f"Study {name} has no model_num {model_num}; it has 0 to {last}.")
-        return configure(model_num)
+            raise InputError(
+                f"Study {name} has no model_num {model_num}; it has 0 to {last}."
+            ) from error
 
     return get_model_config
 

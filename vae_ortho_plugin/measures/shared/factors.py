@@ -49,12 +49,12 @@ def checked_factors(
     return columns, kinds, names
 
 
-def check_varies(varies: bool, kind: str, name: str, value: object) -> None:
-    """Raises InputError for a factor that does not vary but has this value everywhere."""
+def check_varies(varies: bool, kind: str, name: str, value: object, among: str = "points") -> None:
+    """Raises InputError for a factor that does not vary but has this value at all points, or the given ones."""
     if not varies:
         shown = value.item() if isinstance(value, np.generic) else value
         raise InputError(
-            f"The {kind} factor {name!r} has the same value ({shown!r}) at all points, so there is "
+            f"The {kind} factor {name!r} has the same value ({shown!r}) at all {among}, so there is "
             "nothing to predict: leave it out or take more points."
         )
 
