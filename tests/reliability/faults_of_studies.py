@@ -63,7 +63,8 @@ class Study:
 
     def _is_ours(self, number: int) -> bool:
         with contextlib.suppress(OSError):
-            return f"VAE_ORTHO_FAULTS={self.output}" in _environment(number)
+            environment = Path(f"/proc/{number}/environ").read_text(errors="replace")
+            return f"VAE_ORTHO_FAULTS={self.output}" in environment.split("\0")
         return False
 
     def tables(self) -> dict[str, object]:
@@ -85,10 +86,6 @@ class Study:
         done = len(list(self.output.glob("runs/*/*/*/run.json")))
         total = re.findall(r"(\d+) runs, ", self.log.read_text())
         return "report" if total and done >= int(total[-1]) else "runs"
-
-
-def _environment(number: int) -> list[str]:
-    return Path(f"/proc/{number}/environ").read_text(errors="replace").split("\0")
 
 
 @contextlib.contextmanager
@@ -176,10 +173,9 @@ def kill_until_finished(
 
 def _status_after(process: subprocess.Popen, seconds: float) -> int | None:
     """Exit status of a process that ends within these seconds; None where it goes on."""
-    try:
+    with contextlib.suppress(subprocess.TimeoutExpired):
         return process.wait(seconds)
-    except subprocess.TimeoutExpired:
-        return None
+    return None
 
 
 def kill_of_report(reference: Undisturbed, place: Path, seed: int) -> list[str]:
@@ -188,9 +184,7 @@ def kill_of_report(reference: Undisturbed, place: Path, seed: int) -> list[str]:
     shutil.copytree(reference.study.output / "runs", study.output / "runs")
     with marked(study):
         launcher = study.start()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            launcher.wait(draw.uniform(1, 15))
-        status = launcher.poll()
+        status = _status_after(launcher, draw.uniform(1, 15))
         launcher.kill()
         launcher.wait()
         check(study, reference)
