@@ -241,7 +241,9 @@ def project(folder, number, reference):
     return str(folder / "mine.gin")
 
 
-@pytest.mark.parametrize("number, reference", [(1, "@Mine1()"), (2, "@Mine2")])
+@pytest.mark.parametrize(
+    "number, reference", [(1, "@Mine1()"), pytest.param(2, "@Mine2", marks=pytest.mark.long)]
+)
 def test_a_later_step_finds_the_data_set_of_a_module_beside_the_gin_file(
     number, reference, tmp_path, train_briefly, evaluated
 ):

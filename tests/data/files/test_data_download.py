@@ -118,7 +118,8 @@ def test_files_arrive_at_their_places_and_are_not_fetched_again(server, tmp_path
     server.requests.clear()
     assert download.main([]) == 0
     assert server.requests == []
-    assert capsys.readouterr().out.count("already there") == len(SHAPES)
+    said = capsys.readouterr()
+    assert said.out.count("already there") == len(SHAPES) and said.err == ""
 
 
 def test_a_broken_connection_is_resumed_and_the_next_call_goes_on_where_the_last_one_gave_up(

@@ -168,10 +168,11 @@ def _append(url: str, part: Path) -> bool:
         length = response.headers.get("Content-Length")
         total = size + int(length) if length else None
         columns = ("{task.description}", BarColumn(), DownloadColumn(), TimeRemainingColumn())
-        terminal, quiet = Console(stderr=True), not sys.stderr.isatty()
+        quiet = not sys.stderr.isatty()
+        console = Console(stderr=True, quiet=quiet)
         with (
             open(part, "ab" if size else "wb") as file,
-            Progress(*columns, console=terminal, disable=quiet) as progress,
+            Progress(*columns, console=console, disable=quiet) as progress,
         ):
             task = progress.add_task(part.name, total=total, completed=size)
             try:
