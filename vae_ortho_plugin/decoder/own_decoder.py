@@ -93,9 +93,7 @@ def decoder_measures(
     return DecoderMeasures(active=chosen.tolist(), **whole, **of_active)
 
 
-def _measures(
-    factors: np.ndarray, sigma: np.ndarray | None, beta: float | None
-) -> dict[str, Any]:
+def _measures(factors: np.ndarray, sigma: np.ndarray | None, beta: float | None) -> dict[str, Any]:
     """Each measure; None where it is not defined."""
     found = OF_JACOBIANS["self_consistency"](factors, sigma, beta=beta)
     for name in ("dto", "ima_contrast", "precision_gap"):
