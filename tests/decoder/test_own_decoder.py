@@ -186,6 +186,14 @@ def test_a_pytorch_tensor_of_another_type_is_refused_and_other_arrays_are_conver
     np.testing.assert_allclose(decoder_jacobians(decoder, MEANS), JACOBIANS, atol=1e-5)
 
 
+@pytest.mark.parametrize("words", ["CUDA out of memory", "CPU: can't allocate memory"])
+def test_memory_that_runs_out_is_no_fault_of_the_decoder(words):
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    decoder = mock.Mock(side_effect=RuntimeError(words))
+    with pytest.raises(RuntimeError, match=words):
+        decoder_measures(decoder, torch.tensor(MEANS))
+
+
 def test_whole_numbers_are_means_too():
     import jax.numpy as jnp
 

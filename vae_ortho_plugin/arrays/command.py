@@ -65,8 +65,7 @@ def _parser() -> argparse.ArgumentParser:
         "--gin-bindings": "settings of metrics, such as 'mig.num_train = 5000'",
     }
     for option, text in of_words.items():
-        metavar = option.removeprefix("--").removesuffix("s").upper()
-        parser.add_argument(option, nargs="+", action="extend", metavar=metavar, help=text)
+        parser.add_argument(option, nargs="+", action="extend", help=text)
     parser.add_argument("--seed", type=int, default=0, help="of each metric (default: 0)")
     return parser
 

@@ -184,7 +184,7 @@ def test_convolutions_and_dlibs_generator_data_are_measured(tmp_path):
 
     gin.parse_config("polarized_regime.every = 2\npolarized_regime.num_points = 6")
     gin.parse_config("encoder.encoder_fn = @conv_encoder\ndecoder.decoder_fn = @deconv_decoder")
-    gin.parse_config("reconstruction_loss.activation = 'logits'")
+    gin.parse_config("AdamOptimizer.learning_rate = 0.001")
     trained = estimator(tmp_path, vae.BetaVAE(1e-3)).train(images, steps=4)
     results = trained.evaluate(lambda params: images(params, 1))["polarized_regime"]
     assert (results["steps"], results["num_points"]) == ([2, 4], 6)

@@ -11,6 +11,8 @@ import torch
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.shared.jacobians import factors_of_gram, small_jacobians
 
+_NO_MEMORY = "out of memory", "can't allocate memory"  # of a GPU, of the CPU
+
 
 class PytorchDecoder(contextlib.AbstractContextManager):
     """A torch.nn.Module or a function, on its own device.
@@ -105,7 +107,7 @@ def _named(failed: str) -> Iterator[None]:
     try:
         yield
     except (IndexError, RuntimeError, TypeError, ValueError) as error:
-        if isinstance(error, InputError) or "out of memory" in str(error):
+        if isinstance(error, InputError) or any(words in str(error) for words in _NO_MEMORY):
             raise
         raise InputError(f"{failed}: {error}") from error
 
