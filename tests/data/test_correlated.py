@@ -136,6 +136,7 @@ def test_a_later_step_makes_the_other_data_set_as_the_training_did(tmp_path):
         ({"held_out": 0.0}, "held_out = 0.0; it must be a number between 0 and 1"),
         ({"factors": ["w1", "w3"]}, "'w3', which the data set lacks. Its factors are w1, w2"),
         ({"factors": ["w1", "w1"]}, "names of two different factors of w1, w2"),
+        ({"factors": ["w1", "w2", "w1"]}, "names of two different factors of w1, w2"),
         ({"factors": "w1"}, "names of two different factors of w1, w2"),
         ({"dataset": "correlated"}, "must be the name of another data set"),
         ({"dataset": "cars4d"}, "no data set named 'cars4d'"),

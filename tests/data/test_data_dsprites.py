@@ -213,13 +213,14 @@ def test_a_file_is_published_by_its_hash_rendered_by_its_comment_or_neither(
 def test_a_file_is_taken_for_the_published_one_if_it_is_whole_and_not_rendered(
     rendered, tmp_path, monkeypatch
 ):
-    with pytest.raises(InputError, match=r"expected factors of sizes \(1, 3, 6, 40, 32, 32\)"):
-        dsprites.check_published(rendered)
-    monkeypatch.setattr(dsprites, "SIZES", SIZES)
     with pytest.raises(InputError, match="is rendered"):
         dsprites.check_published(rendered)
-    dsprites.check_published(rewritten(rendered, tmp_path))
-    path, good = tmp_path / "file.npz", rendered.read_bytes()
+    whole = rewritten(rendered, tmp_path)
+    with pytest.raises(InputError, match=r"expected factors of sizes \(1, 3, 6, 40, 32, 32\)"):
+        dsprites.check_published(whole)
+    monkeypatch.setattr(dsprites, "SIZES", SIZES)
+    dsprites.check_published(whole)
+    path, good = tmp_path / "file.npz", whole.read_bytes()
     half = len(good) // 2
     one_byte = good[:half] + bytes([good[half] ^ 0xFF]) + good[half + 1 :]
     for content in (b"", b"<html>", good[:-1000], one_byte):

@@ -142,6 +142,6 @@ def test_a_signal_stops_the_workers_and_says_which_it_was(make, tmp_path, number
 
 
 def test_a_time_limit_stops_the_workers_and_leaves_the_unfinished_run(make, tmp_path):
-    make([4, 3], end=time.monotonic() + 2)
+    make([4, 3], end=time.monotonic() + 4)
     assert finished(tmp_path) == ["4"]
     assert (tmp_path / "runs/synth_linear/beta_vae/.3.partial").exists()

@@ -135,9 +135,10 @@ class CorrelatedData(SplitGroundTruthData):
             chosen.append(points)
         sizes = tuple(map(len, chosen))
         if not sizes[0]:
+            given = {"correlation": self._correlation, "held_out": self._held_out}
+            named = [f"correlated.{name} = {value}" for name, value in given.items() if value]
             raise InputError(
-                f"correlated.correlation = {self._correlation} and correlated.held_out = {self._held_out} "
-                "leave no training points: take smaller values."
+                f"{' and '.join(named)} leave no training points: take a smaller value."
             )
         order = np.concatenate(chosen)
         self._classes = classes[order]
@@ -155,7 +156,7 @@ def _pair(factors: Sequence[str], known: list[str]) -> list[int]:
                 f"correlated.factors has {name!r}, which the data set lacks.{meant} Its factors are "
                 f"{', '.join(known)}."
             )
-    if len(set(names)) != 2:
+    if len(names) != 2 or len(set(names)) != 2:
         raise InputError(
             f"correlated.factors = {factors!r}; it must be the names of two different factors of "
             f"{', '.join(known)}."

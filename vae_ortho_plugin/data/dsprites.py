@@ -43,11 +43,21 @@ def origin(data_set: str) -> str | None:
 
 
 def check_published(path: Path) -> None:
-    """Raises InputError unless `path` has all images of the official sizes and is not rendered."""
-    if load_dsprites(path).sizes != SIZES:
-        raise InputError(f"{path}: expected factors of sizes {SIZES}.")
+    """Raises InputError unless `path` is a whole archive with the official arrays and is not rendered.
+
+    It decompresses the archive block by block and compares its check sums.
+    """
     if is_rendered(path):
         raise InputError(f"{path} is rendered.")
+    with npz.opened(path, "dSprites") as archive:
+        for key in ("latents_values", "metadata"):
+            archive.getinfo(f"{key}.npy")
+        with archive.open("imgs.npy") as file:
+            shape, _, dtype = npz.checked_header(archive, "imgs", file)
+        if damaged := archive.testzip():
+            raise InputError(f"{path}: {damaged} in it is damaged.")
+    if _sizes(path) != SIZES or (dtype, shape) != (np.uint8, (math.prod(SIZES), 64, 64)):
+        raise InputError(f"{path}: expected factors of sizes {SIZES}, and images of 64 x 64 bytes.")
 
 
 def load_dsprites(path: Path) -> StoredImages:

@@ -25,6 +25,7 @@ NPZ_FILE = FILE.with_name(
 )
 # Numbers of values of floor hue, wall hue, object hue, object size, object type and azimuth.
 SIZES = (10, 10, 10, 8, 4, 15)
+_SIZE_BYTES = 267_573_662
 _SHA256 = "0a0f6ed98baff276a50f3a081a7434d788da63cb135a98189b2a5b5769be1785"
 
 
@@ -41,7 +42,7 @@ def load_shapes3d(path: Path) -> StoredImages:
     with open(path, "rb") as file:
         is_npz = file.read(2) == b"PK"
     origin = None  # nothing is published that dlib's npz file could be compared with
-    if not is_npz and not has_hash(path, _SHA256):
+    if not is_npz and not has_hash(path, _SHA256, _SIZE_BYTES):
         origin = f"{path.name} is not the published file"
     images = _load_npz(path) if is_npz else cached("shapes3d", [path], lambda: _load_h5(path))
     return StoredImages(images, SIZES, origin=origin)
@@ -102,7 +103,11 @@ def _load_h5(path: Path) -> np.ndarray:
 def _load_npz(path: Path) -> np.ndarray:
     """As of 3dshapes.h5; images and labels of dlib's file may have an axis for each factor."""
     with npz.opened(path, "Shapes3D") as archive:
-        _check_labels(path, npz.small_array(archive, "labels").reshape(-1, 6))
+        labels = npz.small_array(archive, "labels")
+    shape = math.prod(SIZES), len(SIZES)
+    labels = labels.reshape(shape) if labels.size == math.prod(shape) else labels
+    check_array(path, "labels", labels, labels.dtype.name, shape)
+    _check_labels(path, labels)
     images = flat(npz.large_array(path, "Shapes3D", "images"))
     check_array(path, "images", images, "uint8", (math.prod(SIZES), 64, 64, 3))
     return images

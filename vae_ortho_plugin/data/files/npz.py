@@ -36,12 +36,12 @@ def opened(path: Path, layout: str) -> Iterator[zipfile.ZipFile]:
 def small_array(archive: zipfile.ZipFile, key: str) -> np.ndarray:
     """An array as NumPy reads it; InputError for one of Python objects."""
     with archive.open(f"{key}.npy") as file:
-        _checked_header(archive, key, file)
+        checked_header(archive, key, file)
         file.seek(0)
         return np.lib.format.read_array(file, allow_pickle=False)
 
 
-def _checked_header(
+def checked_header(
     archive: zipfile.ZipFile, key: str, file: BinaryIO
 ) -> tuple[tuple[int, ...], bool, np.dtype]:
     """Shape, Fortran order and type in the header of a npy file, before memory is taken for the array.
@@ -73,7 +73,7 @@ def large_array(path: Path, layout: str, key: str) -> np.ndarray:
     """
     note([path])
     with opened(path, layout) as archive, archive.open(f"{key}.npy") as file:
-        shape, fortran, dtype = _checked_header(archive, key, file)
+        shape, fortran, dtype = checked_header(archive, key, file)
         info = archive.getinfo(f"{key}.npy")
         if info.compress_type == zipfile.ZIP_STORED and not fortran:
             begin = _data_offset(path, info)

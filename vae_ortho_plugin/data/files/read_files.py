@@ -101,8 +101,11 @@ def origin(name: str) -> str | None:
     return _origins.get(name) or dsprites.origin(name)
 
 
-def has_hash(path: Path, known: str) -> bool:
-    """Whether a file has this SHA-256, or another hash behind its algorithm's name and a colon."""
+def has_hash(path: Path, known: str, size: int | None = None) -> bool:
+    """Whether a file has this SHA-256, or another hash behind its algorithm's name and a colon.
+
+    `size`, in bytes, is that of the file with the hash; it spares reading files of another size.
+    """
     algorithm, _, digest = known.rpartition(":")
 
     def read() -> str:
@@ -112,4 +115,6 @@ def has_hash(path: Path, known: str) -> bool:
                 found.update(block)
         return found.hexdigest()
 
+    if size not in (None, path.stat().st_size):
+        return False
     return digest == cached(f"hash {algorithm}", [path], read, small=True)

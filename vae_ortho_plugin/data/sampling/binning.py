@@ -153,7 +153,8 @@ class _OwnData:
         self, factors: np.ndarray, random_state: np.random.RandomState
     ) -> np.ndarray:
         """Observations of class numbers, or of floating-point factors as they are."""
-        if self._binning and np.issubdtype(np.asarray(factors).dtype, np.integer):
+        factors = np.asarray(factors)
+        if self._binning and np.issubdtype(factors.dtype, np.integer):
             factors = self._binning.draw(factors, random_state)
         return self._data.sample_observations_from_factors(factors, random_state)
 

@@ -145,7 +145,7 @@ def _versions() -> dict[str, str]:
 
 def data_facts(training_gin: Path) -> dict:
     """What a reader must know of the data of a training run's configuration: their origin, their random weights."""
-    from vae_ortho_plugin.data.files.origin import origin
+    from vae_ortho_plugin.data.files.read_files import origin
     from vae_ortho_plugin.data.synthetic import random_layers
 
     bindings = read_bindings(training_gin)
