@@ -37,7 +37,9 @@ KINDS = {
 def try_kind(kind: str, seeds: range, folder: Path) -> tuple[int, collections.Counter]:
     """Makes a trial for each seed; returns the number that failed, whose files stay, and what was injected."""
     failed, injected = 0, collections.Counter()
-    prepare, trial = importlib.import_module(KINDS[kind]).KINDS[kind]
+    module = importlib.import_module(KINDS[kind])
+    assert module.KINDS.keys() == {kind for kind, name in KINDS.items() if name == module.__name__}
+    prepare, trial = module.KINDS[kind]
     undisturbed = prepare(folder)
     for seed in seeds:
         place = folder / kind / str(seed)
