@@ -109,7 +109,13 @@ def is_abandoned(path: Path) -> bool:
         ended = _has_ended(holder)
         if ended is not None:
             return ended
-    return _time_of_file_system(path.parent) - status.st_mtime >= LEASE_SECONDS
+    try:
+        # Files are stamped by a file server's clock, which may differ from ours.
+        with tempfile.TemporaryFile(dir=path.parent) as file:
+            now = os.fstat(file.fileno()).st_mtime
+    except OSError:  # such as a missing right, where `--status` is asked
+        now = time.time()
+    return now - status.st_mtime >= LEASE_SECONDS
 
 
 def _kernel() -> str | None:
@@ -210,15 +216,6 @@ def _is_lost(path: Path, descriptor: int) -> bool:
         return not os.path.samestat(path.lstat(), held)
     except FileNotFoundError:
         return held.st_nlink == 0
-
-
-def _time_of_file_system(directory: Path) -> float:
-    """The time by which files are stamped there, since a file server's clock may differ from ours."""
-    try:
-        with tempfile.TemporaryFile(dir=directory) as file:
-            return os.fstat(file.fileno()).st_mtime
-    except OSError:  # such as a missing right, where `--status` is asked
-        return time.time()
 
 
 def _identity(path: Path) -> tuple[int, int] | None:

@@ -101,7 +101,14 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
         except (NonFiniteLossError, checkpoints.CannotContinue):
             raise  # its message says what to do with the checkpoints that are in there
         except BaseException as error:
-            _leave(partial, error)
+            left = checkpoints.Checkpoints(partial / _CHECKPOINTS)
+            if not any((partial / _CHECKPOINTS).glob("[0-9]*")):  # not even a damaged one
+                shutil.rmtree(partial, ignore_errors=True)
+            elif not isinstance(error, interruption.Interrupted) and (last := left.newest()):
+                progress.say(
+                    f"the weights of step {last.step:,} are in {last.directory}. To continue from them: "
+                    f"{interruption.command()}"
+                )
             raise
         progress.say(f"the model is in {path}")
         shutil.rmtree(partial, ignore_errors=True)
@@ -117,19 +124,6 @@ def _say_what_is_trained() -> None:
     model = str(model).removeprefix("@").removesuffix("()")
     steps = f"{steps:,}" if isinstance(steps, int) else steps
     progress.say(f"training {model} on {data} for {steps} steps of {points} points, seed {seed}")
-
-
-def _leave(partial: Path, error: BaseException) -> None:
-    """After an error: deletes what has no checkpoint, not even a damaged one; else says how to continue."""
-    if not any((partial / _CHECKPOINTS).glob("[0-9]*")):
-        shutil.rmtree(partial, ignore_errors=True)
-        return
-    checkpoint = checkpoints.Checkpoints(partial / _CHECKPOINTS).newest()
-    if checkpoint is not None and not isinstance(error, interruption.Interrupted):
-        progress.say(
-            f"the weights of step {checkpoint.step:,} are in {checkpoint.directory}. To continue from "
-            f"them: {interruption.command()}"
-        )
 
 
 def _can_continue(partial: Path, overwrite: bool) -> bool:
