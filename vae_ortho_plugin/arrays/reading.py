@@ -30,9 +30,9 @@ def array(path: str, *names: str) -> np.ndarray:
         raise InputError(f"{where} is not a npy or npz file. {remedy}")
     except FileNotFoundError as error:
         folder = Path(path).parent
-        near = [str(file) for file in folder.iterdir()] if folder.is_dir() else []
+        near = [file.name for file in folder.iterdir()] if folder.is_dir() else []
         raise InputError(
-            f"{where}: there is no such file (in {os.getcwd()}).{did_you_mean(path, near)}"
+            f"{where}: there is no such file (in {os.getcwd()}).{did_you_mean(Path(path).name, near)}"
         ) from error
     except OSError as error:
         raise InputError(f"{where} cannot be read ({error.strerror or error}).") from error
