@@ -94,7 +94,7 @@ def test_the_quick_report_pictures_spaces_images_and_the_course_of_training(fini
     assert names == {
         *("delta_kl.png", "dto_training.png", "loss.png", "dto_disentanglement.png", "dial.png"),
         "limits.png",
-        *("latent_space_synth_linear.png", "latent_space_synth_nonlinear-200-epochs.png"),
+        *("latent_space_synth_linear.png", "latent_space_synth_nonlinear-120-epochs.png"),
         *("latents_by_sigma_mnist_short.png", "reconstructions_mnist_short.png"),
     }
     assert all(f"](pictures/{name})" in finished.read_text() for name in names)
@@ -174,7 +174,7 @@ def test_a_partial_study_reports_what_is_there_and_what_is_missing_until_every_r
     missing = ["0 of 5", "missing", "–", "0.33 ± 0.18"]
     assert line(table, "Synth. Lin., batch 64", "AE")[2:6] == missing
     assert "latent_space_synth_linear.png" in text
-    assert "latent_space_synth_nonlinear-200-epochs.png" not in text
+    assert "latent_space_synth_nonlinear-120-epochs.png" not in text
     assert "- Synth. Lin., batch 64, AE: 0 of 5 seeds" in section(text, "What is missing")
     assert "`vae_ortho_study --study quick` makes it" in text
     assert "1 of 60 runs are finished." in page.read_text()

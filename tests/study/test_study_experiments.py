@@ -138,12 +138,12 @@ def test_a_selection_is_the_product_of_its_parts_and_epochs_shorten_what_trains_
     ]
 
 
-def test_the_quick_study_trains_for_200_epochs_on_synth_nonlinear_or_fewer():
+def test_the_quick_study_trains_for_120_epochs_on_synth_nonlinear_or_fewer():
     def of(epochs):
         return select("quick", ["beta_vae"], ["synth_nonlinear"], [3], epochs)
 
-    assert list(map(str, of(None))) == ["synth_nonlinear-200-epochs/beta_vae/3"]
-    assert of(600) == of(None) and (of(None)[0].model_num, of(None)[0].shortened_to) == (403, 200)
+    assert list(map(str, of(None))) == ["synth_nonlinear-120-epochs/beta_vae/3"]
+    assert of(600) == of(None) and (of(None)[0].model_num, of(None)[0].shortened_to) == (403, 120)
     assert list(map(str, of(5))) == ["synth_nonlinear-5-epochs/beta_vae/3"]
     assert of(5)[0].experiment.data.title == "Synth. Non-Lin., batch 64 (5 of 600 epochs)"
 

@@ -15,7 +15,7 @@ from vae_ortho_plugin.errors import InputError
 
 STUDY_DESCRIPTIONS = {
     "quick": "the synthetic sets (5 seeds of beta-VAE, autoencoder, beta-VAE with full covariance, "
-    "random decoder, the paper's 600 epochs on Synth. Lin. and 200 of them on Synth. Non-Lin.; on Synth. Lin. also "
+    "random decoder, the paper's 600 epochs on Synth. Lin. and 120 of them on Synth. Non-Lin.; on Synth. Lin. also "
     "3 seeds of linearized_vae at three weights, and of three models with factors at 45 degrees to the principal "
     "directions); and where $DISENTANGLEMENT_LIB_DATA has MNIST, VAE and autoencoder on it for 5 of 400 epochs",
     "synthetic": "all of the paper on Synth. Lin. and Synth. Non-Lin.",
