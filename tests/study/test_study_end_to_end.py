@@ -178,12 +178,13 @@ def test_dlibs_scripts_as_typed_postprocess_and_evaluate_a_model_of_the_study(
     study, tmp_path, postprocessed
 ):
     run = study.output / RUNS / "0"
-    representation = run / "postprocessed/mean" if postprocessed else tmp_path / "mean"
+    representation = (run if postprocessed else tmp_path) / "postprocessed/mean"
     if not postprocessed:
+        shutil.copytree(run / "model", tmp_path / "model")
         call(
             "dlib_postprocess",
             f"--gin_config={gin_config('postprocess/mean.gin')}",
-            f"--model_dir={run / 'model'}",
+            f"--model_dir={tmp_path / 'model'}",
             f"--output_dir={representation}",
         )
     call(
