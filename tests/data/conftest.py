@@ -4,17 +4,10 @@
 import json
 from pathlib import Path
 
-import gin
 import pytest
+from training_fixtures import fresh_gin  # noqa: F401
 
 from vae_ortho_plugin.files.gin_files import gin_config
-
-
-@pytest.fixture(autouse=True)
-def fresh_gin():
-    gin.clear_config()
-    yield
-    gin.clear_config()
 
 
 @pytest.fixture

@@ -7,9 +7,9 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
-import gin
 import numpy as np
 import pytest
+from training_fixtures import fresh_gin  # noqa: F401
 
 import vae_ortho_plugin  # noqa: F401
 
@@ -31,13 +31,6 @@ SMALL = [
     "training_loop.iterations_per_loop = 5",
     "training_loop.checkpoint_steps = 10",
 ]
-
-
-@pytest.fixture(autouse=True)
-def fresh_gin():
-    gin.clear_config()
-    yield
-    gin.clear_config()
 
 
 def train_small(directory, *bindings, overwrite=False):

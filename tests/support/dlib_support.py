@@ -1,17 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
-"""What test_dlib and test_hook share."""
+"""What the tests of dlib's steps share: the hook, and gin without a configuration."""
 
-import gin
-import pytest
+from training_fixtures import fresh_gin  # noqa: F401
 
-import vae_ortho_plugin  # noqa: F401
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only.
-# isort: split
-
-
-@pytest.fixture(autouse=True)
-def fresh_gin():
-    gin.clear_config()
-    yield
-    gin.clear_config()
+import vae_ortho_plugin  # noqa: F401  dlib finds what TensorFlow no longer has under its hook only
