@@ -2,6 +2,8 @@
 """Runs dlib's unmodified script dlib_reproduce on shortened models of a study, with synthetic data files.
 
 python dlib_pipeline.py DATA OUTPUT STUDY NUMBER...
+
+Three models together evaluate all metrics of the study, each of them every third.
 """
 
 import functools
@@ -63,16 +65,25 @@ def shorten(study):
     visualize_model.visualize = functools.partial(visualize_model.visualize, **few)
 
 
+def every_third(files, place):
+    """Of the files of metrics, those that the model at this place evaluates."""
+    return sorted(files)[(place + 2) % 3 :: 3]
+
+
 def main(data, output, study, *numbers):
     for module, sizes in data_files.SMALL.items():
         module.SIZES = sizes
     mpi3d.SIZES_2019 = data_files.MPI3D_2019
     os.environ[VARIABLE] = data
     shorten(reproduce.STUDIES[study])
+    files = reproduce.STUDIES[study].get_eval_config_files()
     script = load_reproduce()
     output_directory = f"{output}/{{study}}/{{model_num}}"
     flags.FLAGS(["dlib_reproduce", f"--study={study}", f"--output_directory={output_directory}"])
-    for number in numbers:
+    for place, number in enumerate(numbers):
+        reproduce.STUDIES[study].get_eval_config_files = functools.partial(
+            every_third, files, place
+        )
         flags.FLAGS.model_num = int(number)
         script["main"]([])
 
