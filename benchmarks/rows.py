@@ -144,11 +144,11 @@ _METRIC = {"kind": "metric", "num_train": 400, "num_eval": 200}
 STUDY_RUNS = tuple(
     (name, epochs)
     for name, short, long in (
-        ("synth_linear", 10, 600),
-        ("synth_linear_64", 10, 600),
-        ("synth_nonlinear", 10, 200),
-        ("synth_nonlinear_64", 10, 200),
-        ("mnist", 1, 4),
+        ("synth_linear", 10, 300),
+        ("synth_linear_64", 10, 300),
+        ("synth_nonlinear", 10, 100),
+        ("synth_nonlinear_64", 10, 100),
+        ("mnist", 1, 3),
     )
     for epochs in (short, long)
 )

@@ -75,7 +75,7 @@ def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", li
     Args:
         variant: 'ahead': batches and noise are drawn before a scan; 'in each step': where they are used.
     """
-    observations = np.load(points)
+    observations = np.load(points, mmap_mode="r")
     data = jnp.asarray(observations.reshape(len(observations), -1))
     beta, latents = network["beta"], network["latents"]
     losses, loss = losses_of(network, linearized)
@@ -83,11 +83,11 @@ def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", li
     def draw(key, shape=()):
         rows, noise = jax.random.split(key)
         return (
-            jax.random.randint(rows, (*shape, batch_size), 0, len(data)),
+            jax.random.randint(rows, (*shape, batch_size), 0, len(observations)),
             jax.random.normal(noise, (*shape, batch_size, latents)),
         )
 
-    def step(carry, drawn):
+    def step(data, carry, drawn):
         weights, state, key = carry
         if drawn is None:
             key, this = jax.random.split(key)
@@ -97,15 +97,16 @@ def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", li
         updates, state = optimizer.update(gradients, state, weights)
         return (optax.apply_updates(weights, updates), state, key), None
 
+    # The data are an argument: as a constant, they would be in the program as well.
     @functools.partial(jax.jit, donate_argnums=0)
-    def advance(carry):
+    def advance(carry, data):
         *state, key = carry
         key, this = jax.random.split(key)
         drawn = draw(this, (chunk,)) if variant == "ahead" else None
-        return jax.lax.scan(step, (*state, key), drawn, length=chunk)[0]
+        return jax.lax.scan(functools.partial(step, data), (*state, key), drawn, length=chunk)[0]
 
     @jax.jit
-    def evaluate(weights, key):
+    def evaluate(weights, key, data):
         rows, noise = draw(key)
         return losses(weights, data[rows].astype(jnp.float32) * scale, noise)
 
@@ -122,14 +123,14 @@ def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", li
         calls = max(1, round(steps / chunk))
         started = time.perf_counter()
         for _ in range(calls):
-            carry = advance(carry)
+            carry = advance(carry, data)
         jax.block_until_ready(carry)
         return (time.perf_counter() - started) * steps / (calls * chunk)
 
     def check(steps):
         run(steps)
         keys = jax.random.split(jax.random.key(seed + 1000), 1000)
-        error, kl = np.mean([evaluate(carry[0], key) for key in keys], axis=0)
+        error, kl = np.mean([evaluate(carry[0], key, data) for key in keys], axis=0)
         return answers.losses(float(error), float(kl), beta)
 
     run.check = check

@@ -17,6 +17,7 @@ import shutil
 import sys
 import threading
 import time
+import traceback
 
 import answers
 import gin.tf
@@ -25,8 +26,8 @@ import tensorflow.compat.v1 as tf
 from disentanglement_lib.data.ground_truth import ground_truth_data, named_data
 from disentanglement_lib.methods.unsupervised import train as dlib_train
 
-# Models of the plugin, for which the data sets' gin files bind beta.
-UNKNOWN = ["full_covariance_vae", "polarized_vae", "linearized_vae"]
+# What the data sets' gin files bind of the plugin's models and data.
+UNKNOWN = ["full_covariance_vae", "polarized_vae", "linearized_vae", "synth_nonlinear"]
 
 
 class SavedPoints(ground_truth_data.GroundTruthData):
@@ -165,9 +166,10 @@ def end_with(function, argument):
     """Calls the function; ends the process where it fails."""
     try:
         function(argument)
-    finally:
-        sys.stderr.flush()
-        os._exit(1)
+    except BaseException:
+        traceback.print_exc()
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def metric(scratch, num_train, num_eval, **_):
