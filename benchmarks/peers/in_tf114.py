@@ -168,8 +168,10 @@ def end_with(function, argument):
         function(argument)
     except BaseException:
         traceback.print_exc()
-    sys.stderr.flush()
-    os._exit(1)
+        raise
+    finally:
+        sys.stderr.flush()
+        os._exit(1)
 
 
 def metric(scratch, num_train, num_eval, **_):
