@@ -58,7 +58,7 @@ def test_each_unfinished_experiment_has_its_counts_and_the_computing_that_is_lef
     assert shown[2] == f"Synth. Non-Lin., batch 64 AE 0 0 0 2 {duration(two)}"
     assert shown[3].endswith(f"2 of 6 runs done (1 failed), {duration(50 + two)} left")
     assert shown[4] == "now: synth_linear/beta_vae/2 (10 s)"
-    assert lines(begun, max_rows=1)[2] == "and 1 more experiments"
+    assert lines(begun, max_rows=1)[2] == "and 1 more"
 
 
 def test_a_finished_study_is_its_bar_alone():

@@ -104,8 +104,8 @@ class ResultsFolder:
 
     def finished_runs(self) -> Iterator["RunFiles"]:
         """The directories of finished runs, in no particular order; as `has`."""
-        for directory in self.path.glob("runs/*/*/*/"):
-            if not directory.name.startswith("."):
+        for directory in self.path.glob("runs/*/*/*"):
+            if directory.is_dir() and not directory.name.startswith("."):
                 files = RunFiles(directory)
                 files.check_complete()
                 yield files

@@ -14,7 +14,7 @@ _FILES_AT_A_TIME = 16
 
 
 def aggregate(folder: ResultsFolder) -> None:
-    """Writes results.json, unless it is there: every metric of every finished run, with paths in the folder."""
+    """Writes results.json, where it changes: every metric of every finished run, with paths in the folder."""
     for files in folder.finished_runs():
         check_seal(files.directory, METRIC_PATTERN)
     found = sorted(folder.path.glob(RESULT_PATTERN))

@@ -120,7 +120,7 @@ def _begin(partial: RunFiles, configuration: dict) -> float:
         try:
             found = json.loads(partial.plan.read_text(encoding="utf-8"))
             spent = float(found.pop("seconds"))
-        except (OSError, ValueError, KeyError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             found, spent = None, 0.0
         if found == configuration:
             progress.say(f"continuing the unfinished run in {partial.directory}")
@@ -151,8 +151,8 @@ def data_facts(training_gin: Path) -> dict:
     bindings = read_bindings(training_gin)
     name = bindings["dataset.name"]
     facts = {"name": name}
-    if origin(name):
-        facts["origin"] = origin(name)
+    if found := origin(name):
+        facts["origin"] = found
     if name == "synth_nonlinear":
         facts["weight_seed"] = bindings["synth_nonlinear.weight_seed"]
         for name, default in (("weight_law", "normal"), ("tanh", "all")):
