@@ -71,12 +71,21 @@ def test_an_unreadable_lock_or_an_empty_error_is_no_traceback(folder, capsys):
     assert f"failed: {RUNS[0]}: unknown error" in capsys.readouterr().out
 
 
-def test_a_folder_that_is_not_there_or_has_a_name_of_a_pattern_is_refused(tmp_path, capsys):
-    assert command.main(["--status", "--output", str(tmp_path / "none")]) == 2
-    assert "no results folder" in capsys.readouterr().err
-    assert command.main(["--output", str(tmp_path / "[1]")]) == 2
-    assert "for a pattern of paths" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--status", "--output", "{}/none"], "no results folder"),
+        (["--output", "{}/[1]"], "for a pattern of paths"),
+        (["--output", "{}/file/of/mine"], "file is a file. Name another directory."),
+        (["--output", "/proc/none"], "/proc/none cannot be written ("),
+    ],
+)
+def test_a_folder_that_is_not_there_or_cannot_be_made_is_refused(words, message, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    selected = ["--models", "random_decoder", "--data-sets", "synth_linear"]
+    assert command.main([*selected, *(word.format(tmp_path) for word in words)]) == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_run_without_its_run_json_is_not_taken_for_finished(folder, capsys):

@@ -72,19 +72,9 @@ class ResultsFolder:
     aggregated_results = _Inside("results.json")
     report = _Inside("report.md")
     report_page = _Inside("report.html")
+    tables = _Inside("tables")
+    pictures = _Inside("pictures")
     logs = _Inside("logs")
-
-    def table(self, name: str, suffix: str) -> Path:
-        """A table of the report; `suffix` is '.csv' or '.tex'."""
-        return self.path / "tables" / f"{name}{suffix}"
-
-    def picture(self, name: str) -> Path:
-        """A picture of the report."""
-        return self.path / "pictures" / f"{name}.png"
-
-    def link(self, path: Path) -> str:
-        """How the report refers to a file of this folder."""
-        return path.relative_to(self.path).as_posix()
 
     def log(self, run: "Run") -> Path:
         """What the run printed."""

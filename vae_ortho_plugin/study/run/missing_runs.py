@@ -6,6 +6,7 @@ import functools
 import math
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -65,10 +66,13 @@ def run_study(options: argparse.Namespace, command: str) -> int:
     report = functools.partial(write_report, options.study, folder.path, selected)
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
+        tempfile.TemporaryFile(dir=folder.path).close()
+    except OSError as error:
+        is_file = isinstance(error, (FileExistsError, NotADirectoryError))
+        what = "is a file" if is_file else f"cannot be written ({error.strerror})"
         raise InputError(
-            f"--output {folder.path}: {error.filename} is a file. Name a directory."
-        ) from None
+            f"--output {folder.path}: {error.filename} {what}. Name another directory."
+        ) from error
     with locked(folder.lock, f"the results folder {folder.path}"):
         delete_leftovers(folder)
         state, in_time = StudyState([], folder), True
@@ -101,7 +105,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def delete_leftovers(folder: ResultsFolder) -> None:
     """Deletes what processes that were killed have left; the caller holds the folder's lock."""
-    for directory in (folder.path, folder.path / "tables", folder.path / "pictures"):
+    for directory in (folder.path, folder.tables, folder.pictures):
         for left in directory.glob(".*.partial*"):
             left.unlink(missing_ok=True)
     if is_abandoned(folder.snakemake_lock):

@@ -20,6 +20,7 @@ _WEIGHTS = Sweep()
 for _data, _models in DIAL_VARIANTS.items():
     _WEIGHTS |= {planned.dial_experiment(_data, one): (_data, one) for one in planned.DIAL}
     _WEIGHTS |= {Experiment(_data, model): (_data, None) for model in _models}
+_weight = _WEIGHTS.value
 # DtO counts as reached where it stays below.
 _REACHED = 0.05
 _FRACTIONS = {0.25: "¼", 0.5: "½"}
@@ -83,10 +84,6 @@ def section(results: Results) -> Section | None:
     table = tables.table("dial", numbers, labels, orthogonality=_weight)
     table.shown["steps"] = [_steps_text(results, one) for one in shown]
     return Section("The dial: orthogonality on request", [_TEXT, *picture, table])
-
-
-def _weight(experiment: Experiment) -> float | None:
-    return _WEIGHTS.value(experiment)
 
 
 def _model(experiment: Experiment) -> str:
