@@ -167,6 +167,7 @@ def test_durations_read_well_and_are_read_from_the_command_line():
 
 def test_seeds_of_the_command_line_are_numbers_and_ranges():
     assert parse_seeds(["0", "3", "5-7"]) == [0, 3, 5, 6, 7]
+    assert max(parse_seeds(["5-99999999999"])) == 105  # out of range, and no list of them all
     for text, message in (("five", "numbers or ranges"), ("-1", "0 3 5-9"), ("7-5", "is empty")):
         with pytest.raises(InputError, match=message):
             parse_seeds([text])

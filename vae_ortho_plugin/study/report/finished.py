@@ -44,13 +44,13 @@ class FinishedRun:
         """A metric's result under `key` (by default the metric's name); None where there is none."""
         return self.metrics.get(name, {}).get(key or name)
 
-    def tracked(self, name: str, key: str) -> list | float | None:
+    def of_tracker(self, name: str, key: str) -> list | float | None:
         """What a tracker measured while the model trained; None where it did not run."""
         return self.training.get(name, {}).get(key)
 
-    def last_tracked(self, name: str, key: str) -> float | None:
+    def last_of_tracker(self, name: str, key: str) -> float | None:
         """The last value of a tracker; None where it has none."""
-        values = self.tracked(name, key)
+        values = self.of_tracker(name, key)
         return values[-1] if values else None
 
 

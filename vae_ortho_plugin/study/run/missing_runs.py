@@ -18,7 +18,7 @@ from vae_ortho_plugin.data.files.mnist_files import SHAPES, find_file
 from vae_ortho_plugin.errors import InputError, check_no_pattern
 from vae_ortho_plugin.files import behind_links, streams
 from vae_ortho_plugin.files.locks import is_abandoned, locked
-from vae_ortho_plugin.study.plan.experiments import Run
+from vae_ortho_plugin.study.plan.experiments import SEEDS_PER_EXPERIMENT, Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.plan.schedule import duration, expected_seconds, in_order
@@ -123,7 +123,8 @@ def parse_seeds(texts: Sequence[str] | None) -> list[int] | None:
         first, last = int(found[1]), int(found[2] or found[1])
         if first > last:
             raise InputError(f"--seeds {text}: the range is empty.")
-        seeds.extend(range(first, last + 1))
+        # One seed more than there are is refused, as are a million.
+        seeds.extend(range(first, last + 1)[: SEEDS_PER_EXPERIMENT + 1])
     return seeds
 
 

@@ -97,8 +97,8 @@ def _label(weight: float) -> str:
 
 def _steps(item: FinishedRun) -> float | None:
     """Steps until DtO stays below _REACHED; None where it does not, or was not measured."""
-    steps = item.tracked("dto_while_training", "steps") or []
-    values = item.tracked("dto_while_training", "dto") or []
+    steps = item.of_tracker("dto_while_training", "steps") or []
+    values = item.of_tracker("dto_while_training", "dto") or []
     reached = None
     for step, value in zip(reversed(steps), reversed(values), strict=True):
         if value >= _REACHED:

@@ -31,20 +31,20 @@ class _View(NamedTuple):
 
 
 def _delta_kl(item: FinishedRun) -> Curve | None:
-    values = item.tracked("polarized_regime", "delta_kl")
+    values = item.of_tracker("polarized_regime", "delta_kl")
     # What differs below 1e-6 is rounding.
     return values and (
-        item.tracked("polarized_regime", "steps"),
+        item.of_tracker("polarized_regime", "steps"),
         [max(one, 1e-6) for one in values],
     )
 
 
 def _dto(item: FinishedRun) -> Curve | None:
-    values = item.tracked("dto_while_training", "dto")
+    values = item.of_tracker("dto_while_training", "dto")
     # A collapsed model's decoder is flat: the directions of its Jacobian are chance.
-    if item.last_tracked("polarized_regime", "num_active") == 0 or not values:
+    if item.last_of_tracker("polarized_regime", "num_active") == 0 or not values:
         return None
-    return item.tracked("dto_while_training", "steps"), values
+    return item.of_tracker("dto_while_training", "steps"), values
 
 
 _DELTA_KL = _View(

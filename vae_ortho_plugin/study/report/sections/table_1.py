@@ -28,14 +28,14 @@ _TEXT = (
 def _last(key: str, title: str, form: str) -> Column:
     """The last value that the tracker of the polarized regime has."""
     return Column(
-        f"last_{key}", title, lambda item: item.last_tracked("polarized_regime", key), form
+        f"last_{key}", title, lambda item: item.last_of_tracker("polarized_regime", key), form
     )
 
 
 _SHARE = Column(
     "share_below_3_percent",
     "% of training",
-    lambda item: item.tracked("polarized_regime", "share_below_3_percent"),
+    lambda item: item.of_tracker("polarized_regime", "share_below_3_percent"),
     ".1f",
     paper=lambda one: _TARGETS.get(one.as_planned),
 )

@@ -81,7 +81,7 @@ def begin_launch(state: StudyState) -> Path:
     for run in runs:
         folder.run(run).partial.error.unlink(missing_ok=True)
     print(
-        f"{len(plan['chunks'])} jobs for Snakemake, whose log is {folder.snakemake_log}", flush=True
+        f"{len(plan['jobs'])} jobs for Snakemake, whose log is {folder.snakemake_log}", flush=True
     )
     return directory
 
