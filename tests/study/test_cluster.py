@@ -32,12 +32,12 @@ def full(tmp_path):
 
 
 def finish(folder, run, seconds=30.0):
-    folder.run(run).directory.mkdir(parents=True)
+    folder.run(run).path.mkdir(parents=True)
     folder.run(run).facts.write_text(json.dumps({"seconds": seconds}))
 
 
 def fail(folder, run, error="ValueError: the test's"):
-    folder.run(run).partial.directory.mkdir(parents=True, exist_ok=True)
+    folder.run(run).partial.path.mkdir(parents=True, exist_ok=True)
     folder.run(run).partial.error.write_text(error)
 
 
@@ -87,7 +87,7 @@ def test_a_launch_forgets_the_errors_of_the_one_before_whose_files_stay(folder):
     fail(folder, QUICK[0])
     first = launch.begin_launch(StudyState(QUICK, folder))
     assert not folder.run(QUICK[0]).partial.error.exists()
-    assert folder.run(QUICK[0]).partial.directory.exists()
+    assert folder.run(QUICK[0]).partial.path.exists()
     launch.begin_launch(StudyState(QUICK, folder))
     third = launch.begin_launch(StudyState(QUICK[:3], folder))
     assert sorted(path.name for path in folder.launches.iterdir()) == ["2", "3"]

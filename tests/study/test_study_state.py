@@ -101,7 +101,7 @@ def test_the_estimate_is_said_once_each_worker_has_made_a_run(capsys):
 
 def test_the_time_of_earlier_runs_is_read_from_their_folder(tmp_path):
     folder, run = ResultsFolder(tmp_path), Run(VAE, 0)
-    folder.run(run).directory.mkdir(parents=True)
+    folder.run(run).path.mkdir(parents=True)
     folder.run(run).facts.write_text(json.dumps({"seconds": 70.0}))
     assert Pace([run], folder).of(Run(VAE, 1)) == 70.0
 

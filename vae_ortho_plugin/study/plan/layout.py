@@ -87,7 +87,7 @@ class ResultsFolder:
     def has(self, run: "Run") -> bool:
         """Whether the run is finished; an InputError where its directory has no run.json."""
         files = self.run(run)
-        if not files.directory.exists():
+        if not files.path.exists():
             return False
         files.check_complete()
         return True
@@ -105,12 +105,11 @@ class ResultsFolder:
 class RunFiles:
     """The directory of a run: what dlib_reproduce writes, and run.json."""
 
-    directory: Path
+    path: Path
 
     facts = _Inside("run.json")
     plan = _Inside("plan.json")
     error = _Inside("error.txt")
-    model = _Inside("model")
     checkpoints = _Inside("model/tf_checkpoint")
     training_gin = _Inside("model/results/gin/train.gin")
     training_results = _Inside("model/results/json/train_results.json")
@@ -120,32 +119,28 @@ class RunFiles:
     reconstructions = _Inside("visualizations/reconstructions/reconstructions.jpg")
 
     @property
-    def path(self) -> Path:
-        return self.directory
-
-    @property
     def partial(self) -> "RunFiles":
         """Where the run is made before it is complete and renamed."""
-        return RunFiles(self.directory.with_name(f".{self.directory.name}.partial"))
+        return RunFiles(self.path.with_name(f".{self.path.name}.partial"))
 
     @property
     def lock(self) -> Path:
         """Lock file of the process that makes the run."""
-        return self.directory.with_name(f".{self.directory.name}.lock")
+        return self.path.with_name(f".{self.path.name}.lock")
 
     def check_complete(self) -> None:
         """Raises InputError where the directory has no run.json, with which every finished run appears."""
         if not self.facts.is_file():
             raise InputError(
-                f"{self.directory} has no {self.facts.name}, so it is no finished run. Move it away; the "
+                f"{self.path} has no {self.facts.name}, so it is no finished run. Move it away; the "
                 "study then makes the run again."
             )
 
     def metric(self, name: str) -> Path:
         """Results of one metric; the name may be a pattern."""
-        return self.directory / f"metrics/mean/{name}/results/json/evaluation_results.json"
+        return self.path / f"metrics/mean/{name}/results/json/evaluation_results.json"
 
     def metrics(self) -> dict[str, Path]:
         """Name of each evaluated metric -> its results."""
-        pattern = self.metric("*").relative_to(self.directory)
-        return {path.parents[2].name: path for path in self.directory.glob(str(pattern))}
+        pattern = self.metric("*").relative_to(self.path)
+        return {path.parents[2].name: path for path in self.path.glob(str(pattern))}

@@ -73,7 +73,7 @@ def read_finished(folder: ResultsFolder, planned: Iterable[Experiment]) -> list[
 def _read(files: RunFiles, planned: Iterable[Experiment]) -> FinishedRun | None:
     """The run in a directory; None where its experiment is not planned."""
     read = ("run.json", "model/results/json/*", "metrics/*/evaluation_results.json")
-    check_seal(files.directory, *read)
+    check_seal(files.path, *read)
     facts = read_json(files.facts)
     try:
         planned_run = run_of(facts["model_num"])

@@ -116,7 +116,7 @@ async def _feed_worker(state: StudyState, threads: int) -> None:
             else:
                 partial = state.folder.run(run).partial
                 # A worker that could not leave its error has ended without an answer.
-                if partial.directory.exists() and not partial.error.exists():
+                if partial.path.exists() and not partial.error.exists():
                     with contextlib.suppress(OSError):  # such as a full disk
                         write_text(partial.error, error)
                 state.fail(run, error)
@@ -164,7 +164,7 @@ class _Worker:
         job = {
             "model_num": run.model_num,
             "epochs": run.shortened_to,
-            "directory": str(folder.run(run).directory),
+            "directory": str(folder.run(run).path),
             "log": str(folder.log(run)),
         }
         with contextlib.suppress(ConnectionError):

@@ -78,7 +78,7 @@ def make_job(path: Path, name: str, threads: int) -> bool:
 
     def has_ended(run: Run) -> bool:
         files = folder.run(run)
-        return files.directory.exists() or files.partial.error.exists()
+        return files.path.exists() or files.partial.error.exists()
 
     missing = [run for run in runs if not has_ended(run)]
     make_in_workers(StudyState(missing, folder, retries=plan["retries"]), threads)
