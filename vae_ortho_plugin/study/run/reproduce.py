@@ -78,10 +78,7 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
         with mock.patch.dict(STUDIES, vae_pca_v1=study), _finished_steps_skipped(reproduce):
             reproduce["main"]([])
         # What steps left beside their finished directories when they were killed.
-        for left in [
-            *partial.path.rglob("*.unfinished"),
-            *partial.path.rglob("*.replaced"),
-        ]:
+        for left in [*partial.path.rglob("*.unfinished"), *partial.path.rglob("*.replaced")]:
             shutil.rmtree(left, ignore_errors=True)
         for left in partial.path.rglob(".*.partial*"):
             left.unlink(missing_ok=True)
