@@ -59,7 +59,7 @@ def read_finished(folder: ResultsFolder, planned: Iterable[Experiment]) -> list[
 
     Shortened runs and runs on data with another origin get experiments of their own, whose data
     variants say so, so that they are never averaged with the planned ones. A file that cannot be read is
-    an InputError.
+    an InputError, and so is a run that is there twice, such as in a copied directory.
     """
     order = {experiment: position for position, experiment in enumerate(planned)}
     found = [_read(files, order) for files in folder.finished_runs()]
@@ -67,7 +67,14 @@ def read_finished(folder: ResultsFolder, planned: Iterable[Experiment]) -> list[
     def place(item: FinishedRun) -> tuple[int, int, int]:
         return order[item.experiment.as_planned], -item.experiment.data.epochs, item.run.seed
 
-    return sorted((item for item in found if item), key=place)
+    runs = sorted((item for item in found if item), key=place)
+    made: dict[Run, RunFiles] = {}
+    for item in runs:
+        if (other := made.setdefault(item.run, item.files)) is not item.files:
+            raise InputError(
+                f"{other.path} and {item.files.path} are the same run. Move one of them away."
+            )
+    return runs
 
 
 def _read(files: RunFiles, planned: Iterable[Experiment]) -> FinishedRun | None:
