@@ -189,6 +189,7 @@ def test_a_partial_study_reports_what_is_there_and_what_is_missing_until_every_r
 
 def test_an_empty_study_reports_that_nothing_is_finished(tmp_path):
     (tmp_path / "runs/synth_linear/beta_vae/.0.partial").mkdir(parents=True)
+    (tmp_path / "runs/synth_linear/beta_vae/notes").touch()
     text = report("full", tmp_path)
     assert "0 of 565 runs are finished." in text
     assert "Nothing yet" in section(text, "What was found")

@@ -85,12 +85,13 @@ def test_a_small_batch_costs_more_and_an_untrained_model_less():
 
 def test_a_launch_forgets_the_errors_of_the_one_before_whose_files_stay(folder):
     fail(folder, QUICK[0])
+    (folder.launches / "1 of mine").mkdir(parents=True)
     first = launch.begin_launch(StudyState(QUICK, folder))
     assert not folder.run(QUICK[0]).partial.error.exists()
     assert folder.run(QUICK[0]).partial.path.exists()
     launch.begin_launch(StudyState(QUICK, folder))
     third = launch.begin_launch(StudyState(QUICK[:3], folder))
-    assert sorted(path.name for path in folder.launches.iterdir()) == ["2", "3"]
+    assert sorted(path.name for path in folder.launches.iterdir()) == ["1 of mine", "2", "3"]
     assert not first.exists()
     assert sum(map(len, json.loads((third / "plan.json").read_text())["jobs"].values())) == 3
 
