@@ -77,7 +77,7 @@ def test_an_unreadable_lock_or_an_empty_error_is_no_traceback(folder, capsys):
         (["--status", "--output", "{}/none"], "no results folder"),
         (["--output", "{}/[1]"], "for a pattern of paths"),
         (["--output", "{}/file/of/mine"], "file is a file. Name another directory."),
-        (["--output", "/proc/none"], "/proc/none cannot be written ("),
+        (["--output", "/proc/none"], "/proc/none: cannot be written ("),
     ],
 )
 def test_a_folder_that_is_not_there_or_cannot_be_made_is_refused(words, message, tmp_path, capsys):

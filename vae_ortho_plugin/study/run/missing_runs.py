@@ -4,6 +4,7 @@
 import argparse
 import functools
 import math
+import os
 import re
 import sys
 import tempfile
@@ -68,11 +69,9 @@ def run_study(options: argparse.Namespace, command: str) -> int:
         folder.path.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder.path).close()
     except OSError as error:
-        is_file = isinstance(error, (FileExistsError, NotADirectoryError))
-        what = "is a file" if is_file else f"cannot be written ({error.strerror})"
-        raise InputError(
-            f"--output {folder.path}: {error.filename} {what}. Name another directory."
-        ) from error
+        files = [one for one in (folder.path, *folder.path.parents) if os.path.isfile(one)]
+        what = f"{files[0]} is a file" if files else f"cannot be written ({error.strerror})"
+        raise InputError(f"--output {folder.path}: {what}. Name another directory.") from error
     with locked(folder.lock, f"the results folder {folder.path}"):
         delete_leftovers(folder)
         state, in_time = StudyState([], folder), True
