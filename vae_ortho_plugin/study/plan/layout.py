@@ -93,7 +93,7 @@ class ResultsFolder:
         return True
 
     def finished_runs(self) -> Iterator["RunFiles"]:
-        """The directories of finished runs, in no particular order; as `has`."""
+        """The directories of finished runs, in no particular order; InputError as in `has`."""
         for directory in self.path.glob("runs/*/*/*"):
             if directory.is_dir() and not directory.name.startswith("."):
                 files = RunFiles(directory)

@@ -32,7 +32,7 @@ from vae_ortho_plugin.study.run.pool import make_in_workers
 from vae_ortho_plugin.study.run.reproduce import dlib_script
 from vae_ortho_plugin.study.run.state import Pace, StudyState
 
-# As of the command timeout.
+# The exit status of the command `timeout`, too.
 TIME_LIMIT_EXIT = 124
 
 
