@@ -31,7 +31,7 @@ def line(item: FinishedRun, commit: str, processor: str) -> dict:
         "dto": item.metric("dto"),
         "active_dto": item.metric("dto", "dto_active"),
         "score": item.metric("disentanglement_score"),
-        "delta_kl_share": item.tracked("polarized_regime", "share_below_3_percent"),
+        "delta_kl_share": item.of_tracker("polarized_regime", "share_below_3_percent"),
         "reconstruction": item.training.get("reconstruction_loss"),
     }
 

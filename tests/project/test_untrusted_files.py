@@ -144,7 +144,7 @@ def test_a_changed_digit_in_a_finished_run_is_found(tmp_path, damaged):
     add_run(tmp_path, run, dto=0.25)
     folder = ResultsFolder(tmp_path)
     found = folder.run(run)
-    files.seal(found.directory)
+    files.seal(found.path)
     assert read_finished(folder, [run.experiment])[0].metric("dto") == 0.25
     path = found.metric("dto") if damaged == "metric" else getattr(found, damaged)
     path.write_text(path.read_text().replace("5", "6", 1))

@@ -2,12 +2,14 @@
 """The report of finished, partial and empty output directories, made by hand."""
 
 import re
+import shutil
 from unittest import mock
 
 import pandas as pd
 import pytest
 from study_output import add_run
 
+from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.plan import experiments
 from vae_ortho_plugin.study.plan.experiments import Experiment, Run
 from vae_ortho_plugin.study.plan.plans import select
@@ -176,7 +178,7 @@ def test_a_partial_study_reports_what_is_there_and_what_is_missing_until_every_r
     assert "latent_space_synth_linear.png" in text
     assert "latent_space_synth_nonlinear-120-epochs.png" not in text
     assert "- Synth. Lin., batch 64, AE: 0 of 5 seeds" in section(text, "What is missing")
-    assert "`vae_ortho_study --study quick` makes it" in text
+    assert "`vae_ortho_study --study quick`, with this folder as `--output`, makes it" in text
     assert "1 of 60 runs are finished." in page.read_text()
     assert "location.reload()" in page.read_text()
     add(tmp_path, runs[1:], bare=True)
@@ -187,6 +189,7 @@ def test_a_partial_study_reports_what_is_there_and_what_is_missing_until_every_r
 
 def test_an_empty_study_reports_that_nothing_is_finished(tmp_path):
     (tmp_path / "runs/synth_linear/beta_vae/.0.partial").mkdir(parents=True)
+    (tmp_path / "runs/synth_linear/beta_vae/notes").touch()
     text = report("full", tmp_path)
     assert "0 of 565 runs are finished." in text
     assert "Nothing yet" in section(text, "What was found")
@@ -262,6 +265,14 @@ def test_results_from_rendered_data_are_marked_and_never_mixed_with_others(tmp_p
     assert f"- dSprites: {origin}, not the original data" in text
     rows = pd.read_csv(tmp_path / "tables/table_2.csv", keep_default_na=False)
     assert set(rows["remarks"]) == {"", "rendered"}
+
+
+def test_a_copied_run_is_not_counted_twice(tmp_path):
+    add_run(tmp_path, Run(Experiment(LINEAR, "vae"), 0), 1.0, 0.2)
+    runs = tmp_path / "runs/synth_linear/vae"
+    shutil.copytree(runs / "0", runs / "0 copy")
+    with pytest.raises(InputError, match="vae/0.* are the same run"):
+        report("synthetic", tmp_path)
 
 
 def test_figure_4_has_the_correlation_over_all_restarts(tmp_path):

@@ -70,36 +70,35 @@ def comparisons(*values):
     return order.compare_order(pd.DataFrame(rows, dtype=object))
 
 
-def order_line(*centers, spread=0.01):
+def order_line(*centers, spread):
     """The line on the order for three runs of each of MODELS around these DtO."""
     values = [[dto - spread, dto, dto + spread] for dto in centers]
     return order.order_to_markdown(comparisons(*values))
 
 
-@pytest.mark.parametrize("dto", [(0.02, 0.40, 0.35, 0.8), (0.02, 0.3, 0.4, 0.8)])
-def test_the_papers_order_is_recognized(dto):
-    # In the paper AE and β-VAE_Σ, 0.33 and 0.34, cannot be told apart: either may come first.
-    assert order_line(*dto).startswith("- Synth. Lin.: the paper's order (")
+@pytest.mark.parametrize(
+    ("dto", "spread", "verdict", "pair"),
+    [
+        # In the paper AE and β-VAE_Σ, 0.33 and 0.34, cannot be told apart: either may come first.
+        ((0.02, 0.40, 0.35, 0.8), 0.01, "the paper's order (", "β-VAE 0.02 < AE 0.40"),
+        ((0.02, 0.3, 0.4, 0.8), 0.01, "the paper's order (", "β-VAE 0.02 < AE 0.30"),
+        ((0.5, 0.4, 0.6, 0.8), 0.01, "**not the paper's order** (", "β-VAE 0.50 > AE 0.40"),
+        (
+            (0.02, 0.6, 0.6, 0.5),
+            0.2,
+            "the paper's order where our",
+            "AE 0.60 ? random decoder 0.50, p",
+        ),
+        ((0.0, 0.4, 0.4, 0.8), 0.0, "the paper's order (", "β-VAE 0.00 < AE 0.40"),
+    ],
+)
+def test_pairs_that_the_seeds_tell_apart_decide_on_the_papers_order(dto, spread, verdict, pair):
+    line = order_line(*dto, spread=spread)
+    assert line.startswith(f"- Synth. Lin.: {verdict}")
+    assert pair in line
 
 
-def test_a_reversed_pair_is_named():
-    line = order_line(0.5, 0.40, 0.6, 0.8)
-    assert "**not the paper's order**" in line
-    assert "β-VAE 0.50 > AE 0.40" in line
-
-
-def test_a_difference_within_the_scatter_of_the_seeds_decides_nothing():
-    line = order_line(0.02, 0.6, 0.6, 0.5, spread=0.2)
-    assert "the paper's order where our seeds decide" in line
-    assert "AE 0.60 ? random decoder 0.50, p = 0." in line
-    assert "β-VAE 0.02 < AE 0.60" in line
-
-
-def test_single_runs_decide_nothing_and_runs_without_any_spread_are_told_apart():
+def test_single_runs_decide_nothing_and_no_order_is_claimed_without_runs():
     single = comparisons([0.0], [0.1], [0.2], [0.3])
     assert {pair.verdict for pair in single} == {"undecided"}
-    assert "β-VAE 0.00 < AE 0.40" in order_line(0.0, 0.4, 0.4, 0.8, spread=0.0)
-
-
-def test_no_order_is_claimed_without_runs():
     assert "Synth. Lin.: incomplete" in order.order_to_markdown(comparisons([], [], [], []))

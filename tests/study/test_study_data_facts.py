@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from disentanglement_lib.data.ground_truth import dsprites, named_data
 from disentanglement_lib.utils import results
+from training_fixtures import fresh_gin  # noqa: F401
 
 from vae_ortho_plugin.data import render_dsprites
 from vae_ortho_plugin.data.dsprites import RENDERED
@@ -24,13 +25,9 @@ def rendered(tmp_path, monkeypatch):
 
 def write_results(directory, *bindings):
     """As dlib's training does at its end, after it has made the data set."""
-    gin.clear_config()
-    try:
-        gin.parse_config(bindings)
-        named_data.get_named_ground_truth_data()
-        results.update_result_directory(str(directory / "results"), "train", {"loss": 1.0})
-    finally:
-        gin.clear_config()
+    gin.parse_config(bindings)
+    named_data.get_named_ground_truth_data()
+    results.update_result_directory(str(directory / "results"), "train", {"loss": 1.0})
     return json.loads((directory / "results/json/train_results.json").read_text())
 
 

@@ -7,6 +7,7 @@ import gin
 import pytest
 from disentanglement_lib.config import reproduce
 from disentanglement_lib.methods.unsupervised import train  # noqa: F401, registers the models
+from training_fixtures import fresh_gin  # noqa: F401
 
 from vae_ortho_plugin.study.plan import data_variants, experiments
 from vae_ortho_plugin.study.plan.dlib_study import STUDY, VaePcaV1
@@ -24,11 +25,8 @@ def test_dlib_knows_the_study():
 def parameters(study, experiment, configurable):
     bindings, model_file = study.get_model_config(Run(experiment, 7).model_num)
     gin.clear_config()
-    try:
-        gin.parse_config_files_and_bindings([model_file], bindings)
-        return gin.get_bindings(configurable)
-    finally:
-        gin.clear_config()
+    gin.parse_config_files_and_bindings([model_file], bindings)
+    return gin.get_bindings(configurable)
 
 
 def test_every_experiment_is_a_configuration_that_gin_accepts():

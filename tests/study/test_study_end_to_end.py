@@ -7,11 +7,10 @@ import json
 import os
 import re
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
+from processes import run_python
 
 from vae_ortho_plugin.data.files.mnist_files import SHAPES
 from vae_ortho_plugin.files import SUMS
@@ -161,14 +160,8 @@ def test_a_run_that_was_killed_before_its_last_rename_is_published_and_others_ar
 
 
 def call(script, *arguments):
-    process = subprocess.run(
-        [sys.executable, reproduce.dlib_script(script), *map(str, arguments)],
-        check=False,
-        capture_output=True,
-        text=True,
-        env={**os.environ, "OMP_NUM_THREADS": "1"},
-    )
-    assert process.returncode == 0, process.stderr
+    done = run_python(reproduce.dlib_script(script), *arguments, OMP_NUM_THREADS="1")
+    assert done.returncode == 0, done.stderr
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def test_each_unfinished_experiment_has_its_counts_and_the_computing_that_is_lef
     assert shown[2] == f"Synth. Non-Lin., batch 64 AE 0 0 0 2 {duration(two)}"
     assert shown[3].endswith(f"2 of 6 runs done (1 failed), {duration(50 + two)} left")
     assert shown[4] == "now: synth_linear/beta_vae/2 (10 s)"
-    assert lines(begun, max_rows=1)[2] == "and 1 more experiments"
+    assert lines(begun, max_rows=1)[2] == "and 1 more"
 
 
 def test_a_finished_study_is_its_bar_alone():
@@ -101,7 +101,7 @@ def test_the_estimate_is_said_once_each_worker_has_made_a_run(capsys):
 
 def test_the_time_of_earlier_runs_is_read_from_their_folder(tmp_path):
     folder, run = ResultsFolder(tmp_path), Run(VAE, 0)
-    folder.run(run).directory.mkdir(parents=True)
+    folder.run(run).path.mkdir(parents=True)
     folder.run(run).facts.write_text(json.dumps({"seconds": 70.0}))
     assert Pace([run], folder).of(Run(VAE, 1)) == 70.0
 
@@ -167,6 +167,7 @@ def test_durations_read_well_and_are_read_from_the_command_line():
 
 def test_seeds_of_the_command_line_are_numbers_and_ranges():
     assert parse_seeds(["0", "3", "5-7"]) == [0, 3, 5, 6, 7]
+    assert max(parse_seeds(["5-99999999999"])) == 105  # out of range, and no list of them all
     for text, message in (("five", "numbers or ranges"), ("-1", "0 3 5-9"), ("7-5", "is empty")):
         with pytest.raises(InputError, match=message):
             parse_seeds([text])

@@ -19,7 +19,7 @@ RUNS = select("quick", ["beta_vae"], ["synth_linear"], range(2))
 @pytest.fixture
 def folder(tmp_path):
     folder = ResultsFolder(tmp_path)
-    folder.run(RUNS[0]).partial.directory.mkdir(parents=True)
+    folder.run(RUNS[0]).partial.path.mkdir(parents=True)
     return folder
 
 
@@ -32,15 +32,15 @@ def renewed(lock, seconds):
 def test_the_status_counts_the_runs_by_what_their_files_say(tmp_path, capsys):
     runs, folder = select("quick", ["beta_vae"], ["synth_linear"]), ResultsFolder(tmp_path)
     finished, running, failed, begun, other = map(folder.run, runs)
-    finished.directory.mkdir(parents=True)
+    finished.path.mkdir(parents=True)
     finished.facts.write_text(json.dumps({"seconds": 100.0}))
     renewed(running.lock, 0)
     renewed(other.lock, 10)
     folder.logs.mkdir()
     folder.log(runs[1]).write_text("vae_ortho_plugin: step 1,000 of 2,000, loss 1\n")
-    failed.partial.directory.mkdir()
+    failed.partial.path.mkdir()
     failed.partial.error.write_text("OSError: disk full\nmore")
-    begun.partial.directory.mkdir()
+    begun.partial.path.mkdir()
     with locked(folder.lock, "the folder"):
         status.show(runs, folder)
     lines = capsys.readouterr().out.splitlines()
@@ -71,16 +71,25 @@ def test_an_unreadable_lock_or_an_empty_error_is_no_traceback(folder, capsys):
     assert f"failed: {RUNS[0]}: unknown error" in capsys.readouterr().out
 
 
-def test_a_folder_that_is_not_there_or_has_a_name_of_a_pattern_is_refused(tmp_path, capsys):
-    assert command.main(["--status", "--output", str(tmp_path / "none")]) == 2
-    assert "no results folder" in capsys.readouterr().err
-    assert command.main(["--output", str(tmp_path / "[1]")]) == 2
-    assert "for a pattern of paths" in capsys.readouterr().err
-    assert list(tmp_path.iterdir()) == []
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--status", "--output", "{}/none"], "no results folder"),
+        (["--output", "{}/[1]"], "for a pattern of paths"),
+        (["--output", "{}/file/of/mine"], "file is a file. Name another directory."),
+        (["--output", "/proc/none"], "/proc/none: cannot be written ("),
+    ],
+)
+def test_a_folder_that_is_not_there_or_cannot_be_made_is_refused(words, message, tmp_path, capsys):
+    (tmp_path / "file").touch()
+    selected = ["--models", "random_decoder", "--data-sets", "synth_linear"]
+    assert command.main([*selected, *(word.format(tmp_path) for word in words)]) == 2
+    assert message in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["file"]
 
 
 def test_a_run_without_its_run_json_is_not_taken_for_finished(folder, capsys):
-    directory = folder.run(RUNS[1]).directory
+    directory = folder.run(RUNS[1]).path
     directory.mkdir()
     arguments = ["--study", "quick", "--models", "beta_vae", "--data-sets", "synth_linear"]
     arguments += ["--seeds", "0-1", "--output", str(folder.path)]

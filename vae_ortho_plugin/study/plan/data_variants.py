@@ -10,10 +10,6 @@ from dataclasses import dataclass
 
 from vae_ortho_plugin.files.gin_files import bindings, gin_config, read_bindings
 
-_WITHOUT_FACTORS = ("mnist", "fashion_mnist")
-# The linearized VAE has an optimizer of its own there.
-_WITH_OPTIMIZER_OF_DIAL = ("synth_linear", "synth_nonlinear")
-
 
 @functools.cache
 def data_set_bindings(data_set: str) -> dict[str, object]:
@@ -63,7 +59,7 @@ class DataVariant:
     @property
     def has_factors(self) -> bool:
         """Whether the data have generating factors."""
-        return self.data_set not in _WITHOUT_FACTORS
+        return self.data_set not in ("mnist", "fashion_mnist")
 
     @property
     def at_full_length(self) -> bool:
@@ -126,7 +122,7 @@ def with_beta(data: DataVariant, value: float) -> DataVariant:
 def with_orthogonality(data: DataVariant, weight: float) -> DataVariant:
     """The variant whose linearized VAE has this λ, with the dial's own optimizer where the data set has one."""
     replaced = [f"linearized_vae.orthogonality = {weight}"]
-    if data.data_set in _WITH_OPTIMIZER_OF_DIAL:
+    if data.data_set in ("synth_linear", "synth_nonlinear"):
         replaced[:0] = bindings(gin_config(f"protocols/dial_{data.data_set}.gin"))
     return changed(data, f"lambda_{weight:g}", f"λ = {weight:g}", *replaced)
 

@@ -87,12 +87,12 @@ def metrics_of(experiment: Experiment) -> list[str]:
 
 def _tracking(experiment: Experiment) -> list[str]:
     """Bindings of what is measured while the experiment's model trains."""
-    tracked = []
+    trackers = []
     if experiment.model in experiments.MODELS_WITH_POSTERIOR:
-        tracked += ["polarized_regime.every = 500", "polarized_regime.num_points = 1000"]
+        trackers += ["polarized_regime.every = 500", "polarized_regime.num_points = 1000"]
     if experiment.model != "random_decoder" and experiment.data not in _MORE_LATENTS_THAN_OUTPUTS:
-        tracked += ["dto_while_training.every = 5000", "dto_while_training.num_points = 1000"]
-    return tracked
+        trackers += ["dto_while_training.every = 5000", "dto_while_training.num_points = 1000"]
+    return trackers
 
 
 def _length(data: DataVariant) -> list[str]:

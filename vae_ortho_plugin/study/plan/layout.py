@@ -72,19 +72,9 @@ class ResultsFolder:
     aggregated_results = _Inside("results.json")
     report = _Inside("report.md")
     report_page = _Inside("report.html")
+    tables = _Inside("tables")
+    pictures = _Inside("pictures")
     logs = _Inside("logs")
-
-    def table(self, name: str, suffix: str) -> Path:
-        """A table of the report; `suffix` is '.csv' or '.tex'."""
-        return self.path / "tables" / f"{name}{suffix}"
-
-    def picture(self, name: str) -> Path:
-        """A picture of the report."""
-        return self.path / "pictures" / f"{name}.png"
-
-    def link(self, path: Path) -> str:
-        """How the report refers to a file of this folder."""
-        return path.relative_to(self.path).as_posix()
 
     def log(self, run: "Run") -> Path:
         """What the run printed."""
@@ -97,15 +87,15 @@ class ResultsFolder:
     def has(self, run: "Run") -> bool:
         """Whether the run is finished; an InputError where its directory has no run.json."""
         files = self.run(run)
-        if not files.directory.exists():
+        if not files.path.exists():
             return False
         files.check_complete()
         return True
 
     def finished_runs(self) -> Iterator["RunFiles"]:
-        """The directories of finished runs, in no particular order; as `has`."""
-        for directory in self.path.glob("runs/*/*/*/"):
-            if not directory.name.startswith("."):
+        """The directories of finished runs, in no particular order; InputError as in `has`."""
+        for directory in self.path.glob("runs/*/*/*"):
+            if directory.is_dir() and not directory.name.startswith("."):
                 files = RunFiles(directory)
                 files.check_complete()
                 yield files
@@ -115,12 +105,11 @@ class ResultsFolder:
 class RunFiles:
     """The directory of a run: what dlib_reproduce writes, and run.json."""
 
-    directory: Path
+    path: Path
 
     facts = _Inside("run.json")
     plan = _Inside("plan.json")
     error = _Inside("error.txt")
-    model = _Inside("model")
     checkpoints = _Inside("model/tf_checkpoint")
     training_gin = _Inside("model/results/gin/train.gin")
     training_results = _Inside("model/results/json/train_results.json")
@@ -130,32 +119,28 @@ class RunFiles:
     reconstructions = _Inside("visualizations/reconstructions/reconstructions.jpg")
 
     @property
-    def path(self) -> Path:
-        return self.directory
-
-    @property
     def partial(self) -> "RunFiles":
         """Where the run is made before it is complete and renamed."""
-        return RunFiles(self.directory.with_name(f".{self.directory.name}.partial"))
+        return RunFiles(self.path.with_name(f".{self.path.name}.partial"))
 
     @property
     def lock(self) -> Path:
         """Lock file of the process that makes the run."""
-        return self.directory.with_name(f".{self.directory.name}.lock")
+        return self.path.with_name(f".{self.path.name}.lock")
 
     def check_complete(self) -> None:
         """Raises InputError where the directory has no run.json, with which every finished run appears."""
         if not self.facts.is_file():
             raise InputError(
-                f"{self.directory} has no {self.facts.name}, so it is no finished run. Move it away; the "
+                f"{self.path} has no {self.facts.name}, so it is no finished run. Move it away; the "
                 "study then makes the run again."
             )
 
     def metric(self, name: str) -> Path:
         """Results of one metric; the name may be a pattern."""
-        return self.directory / f"metrics/mean/{name}/results/json/evaluation_results.json"
+        return self.path / f"metrics/mean/{name}/results/json/evaluation_results.json"
 
     def metrics(self) -> dict[str, Path]:
         """Name of each evaluated metric -> its results."""
-        pattern = self.metric("*").relative_to(self.directory)
-        return {path.parents[2].name: path for path in self.directory.glob(str(pattern))}
+        pattern = self.metric("*").relative_to(self.path)
+        return {path.parents[2].name: path for path in self.path.glob(str(pattern))}

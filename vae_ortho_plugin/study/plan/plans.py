@@ -97,7 +97,7 @@ def select(
         epochs: runs that train longer are shortened to this number; None: as long as the study trains.
 
     Raises:
-        InputError: the study does not have a name, a number is out of range, or nothing is selected.
+        InputError: a name is none of the study's, a number is out of range, or nothing is selected.
     """
     plan = plan_of(study)
     selected = list(plan)

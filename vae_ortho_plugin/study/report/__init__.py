@@ -38,7 +38,7 @@ def write_report(
     if experiments is not None:
         covered = {*experiments, *(item.experiment.as_planned for item in finished)}
         plan = {experiment: seeds for experiment, seeds in plan.items() if experiment in covered}
-    results = Results.of(study, plan, finished)
+    results = Results(study, plan, finished)
     sections = [section for make in SECTIONS if (section := make(results))]
     planned = sum(results.plan.values())
     left = sum(planned - made for made, planned in results.missing().values())

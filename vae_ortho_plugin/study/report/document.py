@@ -69,15 +69,14 @@ def write(
 
 def _block(block: str | Table | Picture, folder: ResultsFolder) -> str:
     if isinstance(block, Table):
-        csv, latex = folder.table(block.name, ".csv"), folder.table(block.name, ".tex")
-        write_text(csv, block.to_csv())
-        write_text(latex, block.to_latex())
-        links = f"[CSV]({folder.link(csv)}) · [LaTeX]({folder.link(latex)})"
-        return f"{block.to_markdown()}\n\n{links}"
+        write_text(folder.tables / f"{block.name}.csv", block.to_csv())
+        write_text(folder.tables / f"{block.name}.tex", block.to_latex())
+        link = f"{folder.tables.name}/{block.name}"
+        return f"{block.to_markdown()}\n\n[CSV]({link}.csv) · [LaTeX]({link}.tex)"
     if isinstance(block, Picture):
-        path = folder.picture(block.name)
+        path = folder.pictures / f"{block.name}.png"
         pictures.draw_where_changed(path, block.draw, block.data, block.files)
-        return f"![{block.title}]({folder.link(path)})"
+        return f"![{block.title}]({folder.pictures.name}/{path.name})"
     return block
 
 

@@ -44,13 +44,13 @@ class FinishedRun:
         """A metric's result under `key` (by default the metric's name); None where there is none."""
         return self.metrics.get(name, {}).get(key or name)
 
-    def tracked(self, name: str, key: str) -> list | float | None:
+    def of_tracker(self, name: str, key: str) -> list | float | None:
         """What a tracker measured while the model trained; None where it did not run."""
         return self.training.get(name, {}).get(key)
 
-    def last_tracked(self, name: str, key: str) -> float | None:
+    def last_of_tracker(self, name: str, key: str) -> float | None:
         """The last value of a tracker; None where it has none."""
-        values = self.tracked(name, key)
+        values = self.of_tracker(name, key)
         return values[-1] if values else None
 
 
@@ -59,7 +59,7 @@ def read_finished(folder: ResultsFolder, planned: Iterable[Experiment]) -> list[
 
     Shortened runs and runs on data with another origin get experiments of their own, whose data
     variants say so, so that they are never averaged with the planned ones. A file that cannot be read is
-    an InputError.
+    an InputError, and so is a run that is there twice, such as in a copied directory.
     """
     order = {experiment: position for position, experiment in enumerate(planned)}
     found = [_read(files, order) for files in folder.finished_runs()]
@@ -67,13 +67,20 @@ def read_finished(folder: ResultsFolder, planned: Iterable[Experiment]) -> list[
     def place(item: FinishedRun) -> tuple[int, int, int]:
         return order[item.experiment.as_planned], -item.experiment.data.epochs, item.run.seed
 
-    return sorted((item for item in found if item), key=place)
+    runs = sorted((item for item in found if item), key=place)
+    made: dict[Run, RunFiles] = {}
+    for item in runs:
+        if (other := made.setdefault(item.run, item.files)) is not item.files:
+            raise InputError(
+                f"{other.path} and {item.files.path} are the same run. Move one of them away."
+            )
+    return runs
 
 
 def _read(files: RunFiles, planned: Iterable[Experiment]) -> FinishedRun | None:
     """The run in a directory; None where its experiment is not planned."""
     read = ("run.json", "model/results/json/*", "metrics/*/evaluation_results.json")
-    check_seal(files.directory, *read)
+    check_seal(files.path, *read)
     facts = read_json(files.facts)
     try:
         planned_run = run_of(facts["model_num"])

@@ -13,6 +13,13 @@ from vae_ortho_plugin.study.plan.experiments import MODEL_TITLES
 
 # Two means of the paper's DtO that are closer count as equal.
 APART = 0.05
+# Verdict on a pair -> what it makes of the order of its data set. The first one that a data set has counts.
+_OF_DATA_SET = {
+    "reversed": "**not the paper's order**",
+    "missing": "incomplete",
+    "undecided": "the paper's order where our seeds decide",
+    "holds": "the paper's order",
+}
 
 
 class Comparison(NamedTuple):
@@ -64,13 +71,6 @@ def order_to_markdown(comparisons: Sequence[Comparison]) -> str:
     for data, group in itertools.groupby(comparisons, lambda pair: pair.data):
         pairs = list(group)
         verdicts = {pair.verdict for pair in pairs}
-        if "reversed" in verdicts:
-            verdict = "**not the paper's order**"
-        elif "missing" in verdicts:
-            verdict = "incomplete"
-        elif "undecided" in verdicts:
-            verdict = "the paper's order where our seeds decide"
-        else:
-            verdict = "the paper's order"
-        lines.append(f"- {data}: {verdict} ({'; '.join(pair.text for pair in pairs)})")
+        found = next(text for verdict, text in _OF_DATA_SET.items() if verdict in verdicts)
+        lines.append(f"- {data}: {found} ({'; '.join(pair.text for pair in pairs)})")
     return "\n".join(lines)

@@ -2,7 +2,7 @@
 """A study's plan and its finished runs, as the sections of the report need them."""
 
 from collections.abc import Callable, Container, Iterable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 
 import pandas as pd
@@ -13,35 +13,26 @@ from vae_ortho_plugin.study.plan.plans import Plan
 from vae_ortho_plugin.study.report.finished import FinishedRun
 
 
-@dataclass(frozen=True)
 class Results:
     """A study's plan and what is finished.
 
     Attributes:
         study: its name.
-        plan: experiment -> planned number of seeds.
+        plan: experiment -> planned number of seeds. Data variants of finished runs, such as shortened ones, have as
+            many as the variant that the study plans, which gives way to them where it has only such runs.
         finished: the finished runs of these experiments.
     """
 
-    study: str
-    plan: Plan
-    finished: list[FinishedRun]
-
-    @classmethod
-    def of(cls, study: str, plan: Plan, finished: list[FinishedRun]) -> "Results":
-        """The results of a study whose plan has the data variants of finished runs too, such as shortened ones.
-
-        They have as many seeds as planned. A planned variant that has only changed runs gives way to them.
-        """
+    def __init__(self, study: str, plan: Plan, finished: list[FinishedRun]):
         made: dict[DataVariant, list[DataVariant]] = {}
         for data in grouped(finished, "data"):
             made.setdefault(data.as_planned, []).append(data)
-        planned = {
+        self.study, self.finished = study, finished
+        self.plan = {
             Experiment(data, experiment.model): seeds
             for experiment, seeds in plan.items()
             for data in made.get(experiment.data, [experiment.data])
         }
-        return cls(study, planned, finished)
 
     @cached_property
     def _runs(self) -> dict[Experiment, list[FinishedRun]]:

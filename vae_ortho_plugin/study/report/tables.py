@@ -207,7 +207,7 @@ def table(
         name: of its files.
         found: the numbers.
         labels: columns before the numbers, heading -> text of an experiment; None: data set and model, which
-            is marked where the paper does not have it in the first column.
+            has a † where the paper has no number for the first column.
         facts: columns of the CSV file before the others.
     """
     compared = found["column"].iloc[0].paper or (lambda experiment: True)

@@ -14,9 +14,9 @@ _FILES_AT_A_TIME = 16
 
 
 def aggregate(folder: ResultsFolder) -> None:
-    """Writes results.json, unless it is there: every metric of every finished run, with paths in the folder."""
+    """Writes results.json, where it changes: every metric of every finished run, with paths in the folder."""
     for files in folder.finished_runs():
-        check_seal(files.directory, METRIC_PATTERN)
+        check_seal(files.path, METRIC_PATTERN)
     found = sorted(folder.path.glob(RESULT_PATTERN))
     if found:
         names = [str(path.relative_to(folder.path)) for path in found]

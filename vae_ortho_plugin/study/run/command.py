@@ -62,7 +62,7 @@ def parser() -> argparse.ArgumentParser:
         "--jobs",
         type=int,
         metavar="N",
-        help="runs at a time (default: one per core, limited by memory for dSprites)",
+        help="runs at a time (default: one per core, or fewer that fit in memory)",
     )
     add(
         "--retries", type=int, default=1, metavar="N", help="further attempts at a run (default: 1)"

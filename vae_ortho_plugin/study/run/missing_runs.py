@@ -4,8 +4,10 @@
 import argparse
 import functools
 import math
+import os
 import re
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
@@ -17,7 +19,7 @@ from vae_ortho_plugin.data.files.mnist_files import SHAPES, find_file
 from vae_ortho_plugin.errors import InputError, check_no_pattern
 from vae_ortho_plugin.files import behind_links, streams
 from vae_ortho_plugin.files.locks import is_abandoned, locked
-from vae_ortho_plugin.study.plan.experiments import Run
+from vae_ortho_plugin.study.plan.experiments import SEEDS_PER_EXPERIMENT, Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
 from vae_ortho_plugin.study.plan.schedule import duration, expected_seconds, in_order
@@ -30,7 +32,7 @@ from vae_ortho_plugin.study.run.pool import make_in_workers
 from vae_ortho_plugin.study.run.reproduce import dlib_script
 from vae_ortho_plugin.study.run.state import Pace, StudyState
 
-# As of the command timeout.
+# The exit status of the command `timeout`, too.
 TIME_LIMIT_EXIT = 124
 
 
@@ -65,10 +67,11 @@ def run_study(options: argparse.Namespace, command: str) -> int:
     report = functools.partial(write_report, options.study, folder.path, selected)
     try:
         folder.path.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise InputError(
-            f"--output {folder.path}: {error.filename} is a file. Name a directory."
-        ) from None
+        tempfile.TemporaryFile(dir=folder.path).close()
+    except OSError as error:
+        files = [one for one in (folder.path, *folder.path.parents) if os.path.isfile(one)]
+        what = f"{files[0]} is a file" if files else f"cannot be written ({error.strerror})"
+        raise InputError(f"--output {folder.path}: {what}. Name another directory.") from error
     with locked(folder.lock, f"the results folder {folder.path}"):
         delete_leftovers(folder)
         state, in_time = StudyState([], folder), True
@@ -101,7 +104,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def delete_leftovers(folder: ResultsFolder) -> None:
     """Deletes what processes that were killed have left; the caller holds the folder's lock."""
-    for directory in (folder.path, folder.path / "tables", folder.path / "pictures"):
+    for directory in (folder.path, folder.tables, folder.pictures):
         for left in directory.glob(".*.partial*"):
             left.unlink(missing_ok=True)
     if is_abandoned(folder.snakemake_lock):
@@ -119,7 +122,8 @@ def parse_seeds(texts: Sequence[str] | None) -> list[int] | None:
         first, last = int(found[1]), int(found[2] or found[1])
         if first > last:
             raise InputError(f"--seeds {text}: the range is empty.")
-        seeds.extend(range(first, last + 1))
+        # One seed more than there are is refused, as are a million.
+        seeds.extend(range(first, last + 1)[: SEEDS_PER_EXPERIMENT + 1])
     return seeds
 
 

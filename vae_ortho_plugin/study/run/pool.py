@@ -116,7 +116,7 @@ async def _feed_worker(state: StudyState, threads: int) -> None:
             else:
                 partial = state.folder.run(run).partial
                 # A worker that could not leave its error has ended without an answer.
-                if partial.directory.exists() and not partial.error.exists():
+                if partial.path.exists() and not partial.error.exists():
                     with contextlib.suppress(OSError):  # such as a full disk
                         write_text(partial.error, error)
                 state.fail(run, error)
@@ -135,6 +135,13 @@ class _Worker:
 
     async def make(self, run: Run, folder: ResultsFolder) -> tuple[str | None, bool]:
         """Makes a run; returns the error, if any, and whether the user must fix it."""
+        job = {
+            "model_num": run.model_num,
+            "epochs": run.shortened_to,
+            "directory": str(folder.run(run).path),
+            "log": str(folder.log(run)),
+        }
+        answer = {"user_must_fix": False}
         try:
             self._process = self._process or await asyncio.create_subprocess_exec(
                 *WORKER,
@@ -150,35 +157,24 @@ class _Worker:
                 start_new_session=True,
                 limit=_LONGEST_ANSWER,
             )
-            answer = await self._answer(self._process, run, folder)
+            with contextlib.suppress(ConnectionError):
+                self._process.stdin.write(f"{json.dumps(job)}\n".encode())
+                await self._process.stdin.drain()
+            line = await self._process.stdout.readline()
+            if line.endswith(b"\n"):
+                answer = json.loads(line)
+            else:
+                answer["error"] = _death(await self._process.wait())
         except OSError as error:  # such as no memory for another process
-            answer = {"error": f"no worker: {error}", "user_must_fix": False}
+            answer["error"] = f"no worker: {error}"
+        except ValueError as unreadable:  # longer than _LONGEST_ANSWER, or not JSON
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+            answer["error"] = f"its answer cannot be read: {unreadable}"
         if answer["error"] is None:
             return None, False
         await self.end()  # it ends by itself after an error
         return answer["error"], answer["user_must_fix"]
-
-    async def _answer(
-        self, process: asyncio.subprocess.Process, run: Run, folder: ResultsFolder
-    ) -> dict:
-        job = {
-            "model_num": run.model_num,
-            "epochs": run.shortened_to,
-            "directory": str(folder.run(run).directory),
-            "log": str(folder.log(run)),
-        }
-        with contextlib.suppress(ConnectionError):
-            process.stdin.write(f"{json.dumps(job)}\n".encode())
-            await process.stdin.drain()
-        try:
-            answer = await process.stdout.readline()
-            if answer.endswith(b"\n"):
-                return json.loads(answer)
-            error = _death(await process.wait())
-        except ValueError as unreadable:  # longer than _LONGEST_ANSWER, or not JSON
-            process.kill()
-            error = f"its answer cannot be read: {unreadable}"
-        return {"error": error, "user_must_fix": False}
 
     async def end(self) -> None:
         """Waits for the end of the process, which has no further run to make."""
@@ -195,8 +191,9 @@ class _Worker:
             self._process.terminate()
         ending = asyncio.create_task(self.end())
         await asyncio.wait({ending}, timeout=_SECONDS_TO_STOP)
-        if self._process is not None:
-            self._process.kill()
+        with contextlib.suppress(ProcessLookupError):
+            if self._process is not None:
+                self._process.kill()
         await ending
 
 

@@ -71,19 +71,16 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
     partial.error.unlink(missing_ok=True)
     start = time.monotonic()
     # dlib_reproduce formats the path; its own fields are {study} and {model_num}.
-    output = str(partial.directory).replace("{", "{{").replace("}", "}}")
+    output = str(partial.path).replace("{", "{{").replace("}", "}}")
     options = ["--study=vae_pca_v1", f"--model_num={model_num}", f"--output_directory={output}"]
     reproduce["FLAGS"](["dlib_reproduce", *options])
     try:
         with mock.patch.dict(STUDIES, vae_pca_v1=study), _finished_steps_skipped(reproduce):
             reproduce["main"]([])
         # What steps left beside their finished directories when they were killed.
-        for left in [
-            *partial.directory.rglob("*.unfinished"),
-            *partial.directory.rglob("*.replaced"),
-        ]:
+        for left in [*partial.path.rglob("*.unfinished"), *partial.path.rglob("*.replaced")]:
             shutil.rmtree(left, ignore_errors=True)
-        for left in partial.directory.rglob(".*.partial*"):
+        for left in partial.path.rglob(".*.partial*"):
             left.unlink(missing_ok=True)
         facts = {
             "model_num": model_num,
@@ -94,14 +91,14 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
             "curves": _curves(partial.checkpoints),
         }
         write_text(partial.facts, json.dumps(facts))
-        seal(partial.directory, without=[partial.plan])
+        seal(partial.path, without=[partial.plan])
     except BaseException as error:
         with contextlib.suppress(OSError):  # such as the full disk that is the error
             if isinstance(error, Exception):  # no signal
                 write_text(partial.error, f"{type(error).__name__}: {error}")
             _note(partial, configuration, spent + time.monotonic() - start)
         raise
-    publish(partial.directory, directory)
+    publish(partial.path, directory)
     # Last, because an unfinished run without its configuration is not continued.
     RunFiles(directory).plan.unlink(missing_ok=True)
 
@@ -116,23 +113,23 @@ def _begin(partial: RunFiles, configuration: dict) -> float:
 
     One of another configuration, such as of an older version, is set aside under another name.
     """
-    if partial.directory.exists():
+    if partial.path.exists():
         try:
             found = json.loads(partial.plan.read_text(encoding="utf-8"))
             spent = float(found.pop("seconds"))
-        except (OSError, ValueError, KeyError, AttributeError):
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
             found, spent = None, 0.0
         if found == configuration:
-            progress.say(f"continuing the unfinished run in {partial.directory}")
+            progress.say(f"continuing the unfinished run in {partial.path}")
             # Only the holder of the run's lock takes those of its steps; the holder before may have died
             # with its host.
-            for lock in partial.directory.rglob(".*.lock"):
+            for lock in partial.path.rglob(".*.lock"):
                 lock.unlink(missing_ok=True)
             return spent
-        aside = partial.directory.with_name(f"{partial.directory.name}.{time.time_ns()}")
-        partial.directory.rename(aside)
+        aside = partial.path.with_name(f"{partial.path.name}.{time.time_ns()}")
+        partial.path.rename(aside)
         progress.say(f"an unfinished run of another configuration or version is now in {aside}")
-    partial.directory.mkdir(parents=True)
+    partial.path.mkdir(parents=True)
     _note(partial, configuration, 0.0)
     return 0.0
 
@@ -151,8 +148,8 @@ def data_facts(training_gin: Path) -> dict:
     bindings = read_bindings(training_gin)
     name = bindings["dataset.name"]
     facts = {"name": name}
-    if origin(name):
-        facts["origin"] = origin(name)
+    if found := origin(name):
+        facts["origin"] = found
     if name == "synth_nonlinear":
         facts["weight_seed"] = bindings["synth_nonlinear.weight_seed"]
         for name, default in (("weight_law", "normal"), ("tanh", "all")):

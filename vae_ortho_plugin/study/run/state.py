@@ -234,7 +234,7 @@ def live_view(state: StudyState, now: float, max_rows: int) -> Group:
         )
     lines: list[RenderableType] = [table] if unfinished else []
     if (hidden := len(unfinished) - max_rows) > 0:
-        lines.append(Text(f"and {hidden} more experiments"))
+        lines.append(Text(f"and {hidden} more"))
     bar = Table.grid(padding=(0, 1))
     done = ProgressBar(total=state.total or 1, completed=state.done, width=40)
     bar.add_row(done, state.line(now))

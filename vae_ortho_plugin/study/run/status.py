@@ -63,13 +63,13 @@ def status_of(runs: Sequence[Run], folder: ResultsFolder) -> Status:
         files = folder.run(run)
         if files.facts.is_file():
             status.finished.append(run)
-        elif files.directory.exists():
-            status.failed[run] = f"{files.directory} has no {files.facts.name}; move it away"
+        elif files.path.exists():
+            status.failed[run] = f"{files.path} has no {files.facts.name}; move it away"
         elif holder := holder_of(files.lock):
             status.running[run] = holder
         elif (error := _first_line(files.partial.error)) is not None:
             status.failed[run] = error
-        elif files.partial.directory.exists():
+        elif files.partial.path.exists():
             status.stopped.append(run)
         else:
             status.waiting.append(run)

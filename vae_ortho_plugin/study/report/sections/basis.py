@@ -18,7 +18,9 @@ def missing(results: Results) -> Section | None:
         f"- {one.data.title}, {MODEL_TITLES[one.model]}: {made} of {planned} seeds"
         for one, (made, planned) in results.missing().items()
     ]
-    command = f"`vae_ortho_study --study {results.study}` makes it."
+    command = (
+        f"`vae_ortho_study --study {results.study}`, with this folder as `--output`, makes it."
+    )
     return Section("What is missing", [command, "\n".join(lines)]) if lines else None
 
 

@@ -20,6 +20,7 @@ _WEIGHTS = Sweep()
 for _data, _models in DIAL_VARIANTS.items():
     _WEIGHTS |= {planned.dial_experiment(_data, one): (_data, one) for one in planned.DIAL}
     _WEIGHTS |= {Experiment(_data, model): (_data, None) for model in _models}
+_weight = _WEIGHTS.value
 # DtO counts as reached where it stays below.
 _REACHED = 0.05
 _FRACTIONS = {0.25: "¼", 0.5: "½"}
@@ -85,10 +86,6 @@ def section(results: Results) -> Section | None:
     return Section("The dial: orthogonality on request", [_TEXT, *picture, table])
 
 
-def _weight(experiment: Experiment) -> float | None:
-    return _WEIGHTS.value(experiment)
-
-
 def _model(experiment: Experiment) -> str:
     weight = _weight(experiment)
     return MODEL_TITLES[experiment.model] if weight is None else f"λ = {_label(weight)}"
@@ -100,8 +97,8 @@ def _label(weight: float) -> str:
 
 def _steps(item: FinishedRun) -> float | None:
     """Steps until DtO stays below _REACHED; None where it does not, or was not measured."""
-    steps = item.tracked("dto_while_training", "steps") or []
-    values = item.tracked("dto_while_training", "dto") or []
+    steps = item.of_tracker("dto_while_training", "steps") or []
+    values = item.of_tracker("dto_while_training", "dto") or []
     reached = None
     for step, value in zip(reversed(steps), reversed(values), strict=True):
         if value >= _REACHED:

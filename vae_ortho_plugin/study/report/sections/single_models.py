@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What `dlib_reproduce` drew of single models: the unit square in latent space, latents by σ, reconstructions."""
 
+from functools import partial
+
 import matplotlib.image
 import numpy as np
 from matplotlib.figure import Figure
@@ -14,6 +16,7 @@ from vae_ortho_plugin.study.report.results import Results, grouped
 # disentanglement_lib's picture has 8 rows of pairs.
 _PAIR_ROWS, _SHOWN_PAIR_ROWS = 8, 2
 _MAX_SEEDS = 3
+_KINDS = {"latents_by_sigma": "Latents by σ", "reconstructions": "Reconstructions"}
 _IMAGES = (
     "The lowest finished seed of each model. Latents: a row a latent, by increasing mean σ (Supplement C), moved "
     "by −2.5 to 2.5 around the mean of one image; an autoencoder has no noise, and its rows follow their share. "
@@ -63,40 +66,30 @@ def images(results: Results) -> Section | None:
     runs = results.runs(results.experiments(SHOWN_VARIANTS))
     for data, of_data in grouped(runs, "data").items():
         drawn = []
-        for name, kind, draw in (
-            ("latents_by_sigma", "Latents by σ", _latents),
-            ("reconstructions", "Reconstructions", _reconstructions),
-        ):
+        for name, kind in _KINDS.items():
             there = [item for item in of_data if getattr(item.files, name).is_file()]
             shown = [of_model[0] for of_model in grouped(there, "model").values()]
             files = tuple(getattr(item.files, name) for item in shown)
-            if shown:
-                title = f"{kind}, {data.title}"
-                drawn.append(Picture(f"{name}_{data.name}", title, draw, shown, files))
+            title = f"{kind}, {data.title}"
+            picture = Picture(f"{name}_{data.name}", title, partial(_draw, name), shown, files)
+            drawn += [picture] * bool(shown)
         if drawn:
             blocks += [f"### {data.title}", *drawn]
     return Section("Latents and reconstructions of images", [_IMAGES, *blocks]) if blocks else None
 
 
-def _latents(runs: list[FinishedRun]) -> Figure:
-    drawn = [matplotlib.image.imread(item.files.latents_by_sigma) for item in runs]
-    tallest = max(len(picture) for picture in drawn)
-    width, height = drawn[0].shape[1] / pictures.DPI, tallest / pictures.DPI + 0.35
-    figure, panels = pictures.panels(len(runs), 1, width + 0.1, height, images=True)
+def _draw(name: str, runs: list[FinishedRun]) -> Figure:
+    """The pictures of this name that single models have, one below the other."""
+    drawn = [matplotlib.image.imread(getattr(item.files, name)) for item in runs]
+    if name == "reconstructions":
+        drawn = [one[: len(one) // _PAIR_ROWS * _SHOWN_PAIR_ROWS] for one in drawn]
+        width, height = 7, 1.3
+    else:
+        width = drawn[0].shape[1] / pictures.DPI + 0.1
+        height = max(map(len, drawn)) / pictures.DPI + 0.35
+    figure, panels = pictures.panels(len(runs), 1, width, height, images=True)
     for axes, item, picture in zip(panels[:, 0], runs, drawn, strict=True):
-        _show(axes, item, picture)
+        axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
+        axes.set_title(pictures.run_title(item), fontsize="medium")
+        axes.set_axis_off()
     return figure
-
-
-def _reconstructions(runs: list[FinishedRun]) -> Figure:
-    figure, panels = pictures.panels(len(runs), 1, 7, 1.3, images=True)
-    for axes, item in zip(panels[:, 0], runs, strict=True):
-        picture = matplotlib.image.imread(item.files.reconstructions)
-        _show(axes, item, picture[: len(picture) // _PAIR_ROWS * _SHOWN_PAIR_ROWS])
-    return figure
-
-
-def _show(axes, item: FinishedRun, picture) -> None:
-    axes.imshow(picture, cmap="gray", vmin=0, vmax=255)
-    axes.set_title(pictures.run_title(item), fontsize="medium")
-    axes.set_axis_off()

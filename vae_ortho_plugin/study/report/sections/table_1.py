@@ -2,11 +2,11 @@
 """Table 1: how much of training is in the polarized regime."""
 
 from vae_ortho_plugin.study.plan import experiments as planned
-from vae_ortho_plugin.study.plan.data_variants import with_10_latents
+from vae_ortho_plugin.study.plan.data_variants import data_set_bindings, with_10_latents
 from vae_ortho_plugin.study.plan.experiments import COMPARED_VARIANTS, SHOWN_VARIANTS, Experiment
 from vae_ortho_plugin.study.report import tables
 from vae_ortho_plugin.study.report.document import Section
-from vae_ortho_plugin.study.report.paper_targets import LATENTS, TABLE_1
+from vae_ortho_plugin.study.report.paper_targets import TABLE_1
 from vae_ortho_plugin.study.report.results import Results
 from vae_ortho_plugin.study.report.tables import Column
 
@@ -28,14 +28,14 @@ _TEXT = (
 def _last(key: str, title: str, form: str) -> Column:
     """The last value that the tracker of the polarized regime has."""
     return Column(
-        f"last_{key}", title, lambda item: item.last_tracked("polarized_regime", key), form
+        f"last_{key}", title, lambda item: item.last_of_tracker("polarized_regime", key), form
     )
 
 
 _SHARE = Column(
     "share_below_3_percent",
     "% of training",
-    lambda item: item.tracked("polarized_regime", "share_below_3_percent"),
+    lambda item: item.of_tracker("polarized_regime", "share_below_3_percent"),
     ".1f",
     paper=lambda one: _TARGETS.get(one.as_planned),
 )
@@ -48,7 +48,8 @@ _COLUMNS = [
 
 def _latents(experiment: Experiment) -> str:
     data = experiment.data
-    return str(10 if data.as_planned in _WITH_10_LATENTS else LATENTS[data.data_set])
+    own = data_set_bindings(data.data_set)["encoder.num_latent"]
+    return str(10 if data.as_planned in _WITH_10_LATENTS else own)
 
 
 def section(results: Results) -> Section | None:

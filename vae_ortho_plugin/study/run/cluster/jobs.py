@@ -33,22 +33,22 @@ def plan_of_launch(runs: Sequence[Run], output: Path, retries: int) -> dict:
     """Divides runs, in their order, into jobs of one data set and of about JOB_SECONDS; long runs have their own.
 
     The Snakefile reads the plan too: `output`, the absolute results folder; `retries`, further attempts of a
-    job at a run that failed; `chunks`, name of a job such as 'synth_linear-3' -> model number and epochs of
+    job at a run that failed; `jobs`, name of a job such as 'synth_linear-3' -> model number and epochs of
     each run; `resources`, data set -> what each of its jobs asks for: 'threads', 'memory' (MB), 'minutes'
     (limit of time), 'priority' (jobs with a higher one start first). They are the same for all jobs of a data
     set, since Slurm gives those of the first job to all jobs of an array.
     """
-    chunks: dict[str, list] = {}
+    jobs: dict[str, list] = {}
     resources = {}
     for data_set, cost in COSTS.items():
         own = [run for run in runs if run.data_set == data_set]
         seconds: list[float] = []  # of each job
         for run in own:
             if not seconds or seconds[-1] >= JOB_SECONDS:
-                chunks[f"{data_set}-{len(seconds)}"] = []
+                jobs[f"{data_set}-{len(seconds)}"] = []
                 seconds.append(0.0)
-            chunk = chunks[f"{data_set}-{len(seconds) - 1}"]
-            chunk.append((run.model_num, run.shortened_to))
+            job = jobs[f"{data_set}-{len(seconds) - 1}"]
+            job.append((run.model_num, run.shortened_to))
             seconds[-1] += expected_seconds(run.experiment, cost.threads)
         if own:
             resources[data_set] = {
@@ -57,14 +57,14 @@ def plan_of_launch(runs: Sequence[Run], output: Path, retries: int) -> dict:
                 "minutes": math.ceil(_LIMIT_MINUTES + _LIMIT_FACTOR * max(seconds) / 60),
                 "priority": len(COSTS) - list(COSTS).index(data_set),
             }
-    return {"output": str(output), "retries": retries, "chunks": chunks, "resources": resources}
+    return {"output": str(output), "retries": retries, "jobs": jobs, "resources": resources}
 
 
 def runs_of(plan: dict, job: str) -> list[Run]:
     """The runs of a job."""
     return [
         Run(run_of(number).experiment.shortened(epochs), run_of(number).seed)
-        for number, epochs in plan["chunks"][job]
+        for number, epochs in plan["jobs"][job]
     ]
 
 
@@ -78,7 +78,7 @@ def make_job(path: Path, name: str, threads: int) -> bool:
 
     def has_ended(run: Run) -> bool:
         files = folder.run(run)
-        return files.directory.exists() or files.partial.error.exists()
+        return files.path.exists() or files.partial.error.exists()
 
     missing = [run for run in runs if not has_ended(run)]
     make_in_workers(StudyState(missing, folder, retries=plan["retries"]), threads)

@@ -70,7 +70,8 @@ def begin_launch(state: StudyState) -> Path:
     Of the directories of earlier launches the last one stays, because its jobs may still be ending.
     """
     folder, runs = state.folder, state.waiting
-    earlier = sorted(int(path.name) for path in folder.launches.glob("[0-9]*"))
+    names = (path.name for path in folder.launches.glob("*"))
+    earlier = sorted(int(name) for name in names if name.isdecimal())
     for number in earlier[:-1]:
         shutil.rmtree(folder.launches / str(number), ignore_errors=True)
     directory = folder.launches / str(earlier[-1] + 1 if earlier else 1)
@@ -80,7 +81,7 @@ def begin_launch(state: StudyState) -> Path:
     for run in runs:
         folder.run(run).partial.error.unlink(missing_ok=True)
     print(
-        f"{len(plan['chunks'])} jobs for Snakemake, whose log is {folder.snakemake_log}", flush=True
+        f"{len(plan['jobs'])} jobs for Snakemake, whose log is {folder.snakemake_log}", flush=True
     )
     return directory
 

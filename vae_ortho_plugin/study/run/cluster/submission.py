@@ -77,7 +77,7 @@ def _snakemake(folder: ResultsFolder, directory: Path, options: Sequence[str]) -
             print(f"Cancelled {cancelled} jobs of an earlier launch.", flush=True)
         own += ["--max-status-checks-per-second", "1"]
         plan = json.loads((directory / "plan.json").read_text(encoding="utf-8"))
-        own += slurm_options(parsed, len(plan["chunks"]))
+        own += slurm_options(parsed, len(plan["jobs"]))
         own += [f"--slurm-jobname-prefix={prefix}"]
     try:
         cli.main([*options, *snakefile, *own])
