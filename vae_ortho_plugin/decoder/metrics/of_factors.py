@@ -53,7 +53,7 @@ def mcc(of: Evaluation, correlation: str = "pearson") -> dict:
     continuous = [k for k, kind in enumerate(kinds.values()) if kind == "continuous"]
     if not continuous:
         raise InputError(
-            f"The data set {type(of.data).__name__} has no continuous factors, and a categorical one "
+            f"The data set {of.data.__class__.__name__} has no continuous factors, and a categorical one "
             "has no correlation; use the metric infomec or disentanglement_score."
         )
     means, factors = of.means_and_factors()
