@@ -186,9 +186,8 @@ def test_a_missing_file_is_named_with_what_is_there(tmp_path, monkeypatch):
     with pytest.raises(InputError, match=f"there is no {tmp_path}/mien.npz.* holds mine.npz"):
         NpzData("mien.npz")
     assert NpzData("mine.npz").num_factors == 0
-    for path in (5, "a\0b"):
-        with pytest.raises(InputError, match="npz.path = .*: cannot be read"):
-            NpzData(path)
+    with pytest.raises(InputError, match="npz.path = 5: cannot be read"):
+        NpzData(5)
 
 
 @pytest.fixture

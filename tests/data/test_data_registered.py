@@ -198,7 +198,7 @@ def test_a_name_that_is_taken_or_no_name_is_refused():
 @pytest.mark.parametrize(
     "base, changed, message",
     [
-        (dict, {}, "mine is a Mine without num_factors, observation_shape"),
+        (dict, {}, "is a Mine without num_factors, observation_shape"),
         (GroundTruthData, {"num_factors": 0}, "without observation_shape"),
         (Halves, {"factor_kinds": ["continuous"]}, "has 2 factors, .* a kind for each"),
         (Halves, {"factor_names": ["x", "x"]}, "has 2 factors, .* a name of its own"),

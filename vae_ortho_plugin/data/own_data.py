@@ -21,7 +21,7 @@ def find(path: str, parameter: str) -> Path:
         for candidate in candidates:
             if candidate.exists():
                 return candidate
-    except (OSError, TypeError, ValueError) as error:  # no access; no text
+    except (OSError, TypeError) as error:  # no access; no text
         raise InputError(
             f"{parameter} = {path!r}: cannot be read ({getattr(error, 'strerror', error)})."
         ) from error
