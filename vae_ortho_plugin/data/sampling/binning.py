@@ -131,7 +131,8 @@ class _OwnData:
     """
 
     def __init__(self, data: GroundTruthData, name: str, on_a_scale: bool):
-        self._data, self._name, self._binning = data, name, None
+        self._data = self.written_by_user = data
+        self._name, self._binning = name, None
         self.observation_shape = list(data.observation_shape)  # dlib adds it to lists
         if on_a_scale:
             columns = self._columns(data.sample_factors(_SAMPLE, np.random.RandomState(0)))
@@ -143,11 +144,6 @@ class _OwnData:
         if name.startswith("_"):
             raise AttributeError(name)
         return getattr(self._data, name)
-
-    @property
-    def __class__(self) -> type:
-        """The user's, by which messages name the data set and dlib's factors are known."""
-        return type(self._data)
 
     @property
     def factors_num_values(self) -> list[int]:
