@@ -131,8 +131,9 @@ def test_nothing_is_unpickled(good, tmp_path, monkeypatch):
 
 
 def test_a_broken_file_is_named(good, tmp_path):
-    for name, content in (("z", b"\x93NUMPY\x01\x00"), ("z", b"PK\x03\x04zip"), ("z", b"")):
-        (tmp_path / f"{name}.npy").write_bytes(content)
+    numpy = b"\x93NUMPY\x01\x00"
+    for content in (numpy, numpy + b"\x02\x00{(", b"PK\x03\x04zip", b""):
+        (tmp_path / "z.npy").write_bytes(content)
         message = good.refusal(*MIG)
         assert "z.npy" in message and "Save" in message
     whole = tmp_path / "w.npy"

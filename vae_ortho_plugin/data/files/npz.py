@@ -3,6 +3,7 @@
 
 import contextlib
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,8 +18,12 @@ from vae_ortho_plugin.data.files.unpack import MOST_PER_BYTE
 from vae_ortho_plugin.errors import InputError
 
 _BLOCK = 1 << 24
-# zipfile raises RuntimeError for what it cannot unpack: methods of other programs, encryption.
-DAMAGED = (OSError, EOFError, RuntimeError, ValueError, zipfile.BadZipFile, zlib.error)
+# zipfile raises RuntimeError for what it cannot unpack (methods of other programs, encryption), NumPy TokenError
+# for a header that it cannot read.
+DAMAGED = (
+    *(OSError, EOFError, RuntimeError, ValueError, tokenize.TokenError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 @contextlib.contextmanager
