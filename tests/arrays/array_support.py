@@ -45,12 +45,6 @@ class Files:
         printed, errors = self._capsys.readouterr()
         return status, json.loads(printed) if printed else None, errors
 
-    def metrics(self, *words, **names):
-        """The values of a command that succeeds, by metric."""
-        status, result, errors = self.run(*words, **names)
-        assert status == 0, errors
-        return result["metrics"]
-
     def refusal(self, *words, **names):
         """The one message of a command that is refused."""
         status, result, errors = self.run(*words, **names)

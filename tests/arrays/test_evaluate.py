@@ -154,6 +154,7 @@ def test_kinds_of_one_word_are_those_of_all_factors():
         (pd.DataFrame({"a": [None, *FACTORS[1:, 0]]}), r"factors\['a'\]\[0\] is nan"),
         (pd.DataFrame({"a": [None, *COLUMNS["shape"][1:]]}), "has strings and"),
         ({"a": FACTORS[:, 0], "b": [1]}, r"here \[480, any\]; found \(1, 2\)"),
+        ({"a": FACTORS[:, 0], "b": 1}, r"here \[480, any\]; found \(1, 2\)"),
         ([[1], [2, 3]], "factors cannot be converted"),
         (3, r"found \(\)"),
         ([["a", {}]] * 480, r"factors\[:, 1\] is an array of the type object"),

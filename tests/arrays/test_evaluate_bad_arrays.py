@@ -1,10 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """vae_ortho_evaluate: one message for each kind of bad input, before TensorFlow computes anything."""
 
-import io
 import os
 import pickle
-import zipfile
 
 import numpy as np
 import pytest
@@ -33,7 +31,6 @@ NO_MEANS, NO_FACTORS = {"latents": None}, {"factors": None}
 @pytest.mark.parametrize(
     ("words", "names", "expected"),
     [
-        (MIG, {"latents": "zz"}, "zz.npy: there is no such file"),
         (MIG, {"latents": "zz"}, "Did you mean z.npy"),
         (("--metrics", "mig", "disentanglment_score"), {}, "Did you mean disentanglement_score?"),
         (("--metrics", "mig", "sup"), {}, "sap (sap_score)"),
@@ -58,7 +55,7 @@ NO_MEANS, NO_FACTORS = {"latents": None}, {"factors": None}
         ((*MIG, "--gin-bindings", "mig.num_train = 2.5"), {}, "whole number"),
         ((*MIG, "--gin-bindings", "mig.num_trian = 5"), {}, "Check the spelling of the parameter"),
         ((*MIG, "--gin-bindings", "mgi.num_train = 5"), {}, "Did you mean mig"),
-        ((*MIG, "--gin-bindings", "mig.num_train"), {}, "gin"),
+        ((*MIG, "--gin-bindings", "mig.num_train"), {}, "A line is NAME.PARAMETER = VALUE"),
         (
             ("--metrics", "sap", "--gin-bindings", "sap_score.continuous_factors = True"),
             {},
@@ -102,11 +99,9 @@ def with_value(array, index, value):
             "A factor of names or dates is categorical",
         ),
         ({"z": Z[:, :1]}, MIG, "mig needs at least 2 latents; got 1"),
-        ({"z": Z[:, :1]}, ("--metrics", "unsupervised"), "needs at least 2 latents"),
         ({"w": W[:, :1]}, ("--metrics", "dci"), "dci needs at least 2 factors; got 1"),
         ({"z": Z * [1, 0, 1]}, ("--metrics", "modularity"), "latent 1 has the same value"),
         ({"z": Z[:23], "w": W[:23]}, ("--metrics", "fairness"), "every combination of the factors' classes (4 x 3 x 2)"),
-        ({"z": Z[:23], "w": W[:23]}, ("--metrics", "strong_downstream_task"), "every combination"),
         ({"J": J[0]}, ("--jacobians", "J.npy"), "[points, outputs, latents]"),
         ({"J": J[:, :, :2]}, ("--jacobians", "J.npy"), "is of 2 latents, and means have 3"),
         ({"J": J, "s": J[:4, 0]}, ("--jacobians", "J.npy", "--sigma", "s.npy"), "must have the shape"),
@@ -132,14 +127,13 @@ def test_nothing_is_unpickled(good, tmp_path, monkeypatch):
     ):
         message = good.refusal("--means", name, *MIG, latents=None)
         assert expected in message
-    message = good.refusal("--factors", "objects.npy", *MIG, factors=None)
-    assert "a pickle can run any program" in message
     assert not (tmp_path / "made_by_a_pickle").exists()
 
 
 def test_a_broken_file_is_named(good, tmp_path):
-    for name, content in (("z", b"\x93NUMPY\x01\x00"), ("z", b"PK\x03\x04zip"), ("z", b"")):
-        (tmp_path / f"{name}.npy").write_bytes(content)
+    numpy = b"\x93NUMPY\x01\x00"
+    for content in (numpy, numpy + b"\x02\x00{(", b"PK\x03\x04zip", b""):
+        (tmp_path / "z.npy").write_bytes(content)
         message = good.refusal(*MIG)
         assert "z.npy" in message and "Save" in message
     whole = tmp_path / "w.npy"
@@ -148,20 +142,13 @@ def test_a_broken_file_is_named(good, tmp_path):
     assert "w.npy is damaged or truncated" in good.refusal(*MIG)
 
 
-@pytest.mark.parametrize("flag", ["means", "factors"])
-def test_a_header_that_states_more_than_the_file_holds_takes_no_memory(good, tmp_path, flag):
-    header = io.BytesIO()
+def test_a_header_that_states_more_than_the_npy_file_holds_takes_no_memory(good, tmp_path):
     shape = (2**40, 2**20)  # more than any machine's address space
-    np.lib.format.write_array_header_1_0(
-        header, {"descr": "<f8", "fortran_order": False, "shape": shape}
-    )
-    (tmp_path / "huge.npy").write_bytes(header.getvalue() + b"12345678")
-    with zipfile.ZipFile(tmp_path / "huge.npz", "w") as archive:
-        archive.writestr(f"{flag}.npy", header.getvalue() + b"12345678")
-    for name in ("huge.npy", "huge.npz"):
-        given = {"means": {"latents": None}, "factors": {"factors": None}}[flag]
-        message = good.refusal(f"--{flag}", str(tmp_path / name), *MIG, **given)
-        assert f"{name} is damaged or truncated" in message
+    with open(tmp_path / "z.npy", "wb") as file:
+        header = {"descr": "<f8", "fortran_order": False, "shape": shape}
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(b"12345678")
+    assert "z.npy is damaged or truncated" in good.refusal(*MIG)
 
 
 def test_a_jacobian_that_is_not_finite_is_named_by_its_number(good, monkeypatch):

@@ -5,11 +5,11 @@ import contextlib
 import gzip
 import hashlib
 import os
-import struct
 from pathlib import Path
 
 import numpy as np
 import pytest
+from data_files import idx_bytes
 from disentanglement_lib.data.ground_truth import named_data
 
 from vae_ortho_plugin.data import NAMED, mnist
@@ -22,10 +22,6 @@ from vae_ortho_plugin.errors import InputError
 
 SMALL = {"train-images-idx3-ubyte": (60, 28, 28), "t10k-images-idx3-ubyte": (10, 28, 28)}
 SMALL |= {"train-labels-idx1-ubyte": (60,), "t10k-labels-idx1-ubyte": (10,)}
-
-
-def idx_bytes(array):
-    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
 
 
 @pytest.fixture

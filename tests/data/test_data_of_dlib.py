@@ -148,8 +148,10 @@ def test_images_are_read_once_as_bytes_and_sampled_in_the_graph(name, root):
     assert {np.rint(image / scale).astype(np.uint8).tobytes() for image in drawn} <= rows
 
 
-@pytest.mark.parametrize("name", ["color_dsprites", "noisy_dsprites", "scream_dsprites"])
-def test_data_with_noise_in_every_sample_are_not_sampled_in_the_graph(name, root):
+@pytest.mark.parametrize(
+    "name", ["color_dsprites", "dummy_data", "noisy_dsprites", "scream_dsprites"]
+)
+def test_data_that_are_made_anew_for_every_sample_are_not_sampled_in_the_graph(name, root):
     assert resident_observations(named(name)) is None
 
 
@@ -162,6 +164,10 @@ def test_shapes3d_is_read_from_dlibs_npz_file_too(save, root, empty):
     from_npz = named("shapes3d")
     np.testing.assert_array_equal(from_npz.images.stored, from_h5)
     np.testing.assert_array_equal(resident_observations(from_npz)[0], from_h5)
+    with h5py.File(empty / shapes3d.FILE, "w") as file:
+        file.create_group("images")
+    with pytest.raises(InputError, match="there is no array 'images'"):
+        shapes3d.check_public(empty / shapes3d.FILE)
 
 
 def test_mpi3d_files_have_the_factors_of_today_or_those_of_2019(empty):
@@ -268,7 +274,7 @@ def test_every_data_set_of_dlib_has_a_command():
     known = set(str(error.value).partition("Known: ")[2].partition(".")[0].split(", "))
     assert {"mpi3d_real", "cars3d"} < known
     made = {"correlated", "dummy_data", "image_folder", "npz", "synth_linear", "synth_nonlinear"}
-    for name in known - made - {"abstract_dsprites"}:
+    for name in known - made:
         assert download.needed(name)
     assert download.needed("scream_dsprites") == ["dsprites", "scream"]
     assert download.needed("all") == list(download.DATA_SETS)

@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A user's own data set: registered by a name, or a gin reference to a module."""
 
-import json
 import subprocess
 import sys
 from pathlib import Path
@@ -10,13 +9,14 @@ import numpy as np
 import pytest
 from disentanglement_lib.data.ground_truth import named_data
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
-from disentanglement_lib.evaluation import evaluate
 from disentanglement_lib.postprocessing import postprocess
 from disentanglement_lib.utils import results
 from disentanglement_lib.visualize import visualize_dataset, visualize_model
 
-from vae_ortho_plugin import data
+from vae_ortho_plugin import data, evaluate
+from vae_ortho_plugin.data.correlated import CorrelatedData
 from vae_ortho_plugin.data.sampling.binning import NUM_STEPS, Binning
+from vae_ortho_plugin.data.sampling.factor_kinds import named_kinds
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files.gin_files import gin_config
@@ -59,27 +59,15 @@ class Steps(Halves):
         return random_state.randint(5, size=(num, 2))
 
 
-MIG = [
-    "evaluation.evaluation_fn = @mig",
-    "mig.num_train = 500",
-    "evaluation.random_seed = 0",
-    "dataset.name = 'auto'",
-    "discretizer.discretizer_fn = @histogram_discretizer",
-    "discretizer.num_bins = 20",
-]
-
-
 def test_a_registered_data_set_goes_through_every_step(tmp_path, train_briefly, evaluated):
     data.register("mine", Halves)
     model = train_briefly("dataset.name = 'mine'", LOGITS)
     visualize_model.visualize(model, str(tmp_path / "pictures"), num_animations=1, num_frames=2)
     assert list((tmp_path / "pictures").rglob("*.png"))
-    post, mig = str(tmp_path / "post"), tmp_path / "mig"
-    mean = str(gin_config("postprocess/mean.gin"))
+    post, mean = str(tmp_path / "post"), str(gin_config("postprocess/mean.gin"))
     postprocess.postprocess_with_gin(model, post, False, [mean])
-    evaluate.evaluate_with_gin(post, str(mig), False, [], MIG)
-    found = json.loads((mig / "results/json/evaluation_results.json").read_text())
-    assert 0 <= found["discrete_mig"] <= 1
+    found = evaluate(post, metrics="mig", gin_bindings="mig.num_train = 500")
+    assert 0 <= found["mig"]["discrete_mig"] <= 1
     assert evaluated(model, "dto")["dto"] >= 0
     score = evaluated(model, "disentanglement_score")
     assert score["factor_kinds"] == ["continuous"] * 2
@@ -109,13 +97,16 @@ def test_factors_on_a_scale_are_steps_to_dlib_and_numbers_to_the_plugin():
 
 
 def test_few_values_have_classes_of_their_own():
-    binning = Binning(np.array([[0.5, 3], [1.5, 4], [0.5, 4]]).T, [False, True])
+    binning = Binning(np.array([[0.5, 3], [1.5, 4], [0.5, 4]]).T, ["continuous", "categorical"])
     assert binning.num_values == [2, 2]
     classes = binning.classes(np.array([[1.5, 3], [0.5, 4]]).T)
     np.testing.assert_array_equal(classes, [[1, 0], [0, 1]])
     np.testing.assert_array_equal(binning.draw(classes, random_state()), [[1.5, 3], [0.5, 4]])
     names, dates = np.arange(100, 130).astype(str), np.arange(30).astype("M8[D]")
-    assert Binning([names, dates], [False, False]).num_values == [30, 30]
+    binning = Binning([names, dates], ["continuous"] * 2)
+    assert binning.num_values == [30, 30]
+    drawn = binning.draw(np.array([[1, 2]]), random_state())
+    assert drawn.tolist() == [["101", dates[2].item()]]
 
 
 @pytest.mark.parametrize(
@@ -132,7 +123,7 @@ def test_few_values_have_classes_of_their_own():
 def test_factors_of_every_type_have_steps_of_equal_width(least, largest, dtype):
     middles = [least + (largest - least) * (2 * k + 1) // (2 * NUM_STEPS) for k in range(NUM_STEPS)]
     column = np.array([least, *middles, largest], dtype)
-    binning = Binning([column], [False])
+    binning = Binning([column], ["continuous"])
     classes = binning.classes([column])
     np.testing.assert_array_equal(classes[:, 0], [0, *range(NUM_STEPS), NUM_STEPS - 1])
     drawn = binning.draw(classes, random_state())
@@ -196,7 +187,7 @@ def test_a_data_set_with_splits_needs_ten_points_and_finite_factors():
 
 
 def test_a_name_that_is_taken_or_no_name_is_refused():
-    for name in ("mnist", "cars3d", "auto"):
+    for name in ("mnist", "cars3d", "abstract_dsprites", "auto"):
         with pytest.raises(InputError, match="belongs to another data set"):
             data.register(name, Halves)
     for name in ("two words", 3):
@@ -204,10 +195,33 @@ def test_a_name_that_is_taken_or_no_name_is_refused():
             data.register(name, Halves)
 
 
-def test_what_is_no_data_set_is_answered_with_what_it_lacks():
-    data.register("mine", dict)
-    with pytest.raises(InputError, match="mine is a dict without num_factors, observation_shape"):
+@pytest.mark.parametrize(
+    "base, changed, message",
+    [
+        (dict, {}, "is a Mine without num_factors, observation_shape"),
+        (GroundTruthData, {"num_factors": 0}, "without observation_shape"),
+        (Halves, {"factor_kinds": ["continuous"]}, "has 2 factors, .* a kind for each"),
+        (Halves, {"factor_names": ["x", "x"]}, "has 2 factors, .* a name of its own"),
+        (spoilt(lambda factors: [[1], [2, 3]]), {}, "factors cannot be converted"),
+    ],
+)
+def test_what_is_no_data_set_is_answered_with_what_it_lacks(base, changed, message):
+    data.register("mine", type("Mine", (base,), changed))
+    with pytest.raises(InputError, match=f"(?i)data set mine.* {message}"):
         named("mine")
+
+
+def test_kinds_that_are_unknown_are_asked_for_with_the_users_class():
+    data.register("mine", type("Mine", (Halves,), {"factor_kinds": property()}))
+    with pytest.raises(InputError, match="Which factors of the data set Mine are"):
+        named_kinds(named("mine"))
+
+
+def test_factors_are_correlated_by_the_numbers_of_their_values():
+    unknown = {"factors_num_values": GroundTruthData.factors_num_values}
+    data.register("mine", type("Mine", (Steps,), unknown))
+    with pytest.raises(InputError, match="must say how many values each of its 2 factors has"):
+        CorrelatedData("mine", ["upper", "lower"])
 
 
 MODULE = """

@@ -103,7 +103,7 @@ def test_the_line_of_another_encoding_is_named(tmp_path, content, line):
         gin_files.read_bindings(tmp_path / "a.gin")
 
 
-@pytest.mark.parametrize("text", ["a.x = = 1\n", "a.x = [1,\n", "no binding\n"])
+@pytest.mark.parametrize("text", ["a.x = = 1\n", "a.x = [1,\n", "a.x = {[1]: 2}\n", "no binding\n"])
 def test_a_broken_file_is_named(text):
     with pytest.raises(InputError, match="some.gin is not a gin file"):
         read(text)

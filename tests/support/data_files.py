@@ -26,6 +26,11 @@ DSPRITES = (1, 3, 2, 2, 3, 2)
 MPI3D = ("mpi3d_toy", "mpi3d_realistic", "mpi3d_real")
 
 
+def idx_bytes(array):
+    """The content of an IDX file of unsigned bytes."""
+    return struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape) + array.tobytes()
+
+
 def brightness(classes, size):
     """Brightness 40 ... 240 of a class number."""
     return 40 + np.asarray(classes) * 200 // max(1, size - 1)

@@ -42,7 +42,7 @@ def evaluated(
     chosen = names.of_arrays(metrics, *given)
     latents = None if means is None else _means(means)
     table = FactorTable([], [], [])
-    active = small = noise = None
+    active = small = deviations = None
     if factors is not None:
         if latents is None:
             raise InputError("factors need means of the same points.")
@@ -57,7 +57,7 @@ def evaluated(
         if small is None:
             raise InputError("sigma is for the precision gap, which needs jacobians.")
         points, _, count = small.shape
-        noise = positive_sigma(sigma, points, count)
+        deviations = positive_sigma(sigma, points, count)
     if bindings and not set(chosen) & set(names.METRICS):
         raise InputError("gin_bindings are settings of dlib's metrics, of which there is none.")
 
@@ -76,7 +76,7 @@ def evaluated(
         for name in chosen:
             try:
                 if name in names.OF_JACOBIANS:
-                    values[name] = of_jacobians(name, small, active, noise)
+                    values[name] = of_jacobians(name, small, active, deviations)
                 elif name in setup.names:
                     values[name] = setup.compute(name)
             except InputError as error:

@@ -108,7 +108,9 @@ def of_arrays(
     if jacobians:
         result += OF_JACOBIANS
     if not result:
-        raise InputError("Nothing to compute: give means [points, latents], jacobians or both.")
+        raise InputError(
+            "Nothing to compute: give means [points, latents], jacobians or both, or name a metric."
+        )
     return list(dict.fromkeys(result))
 
 
@@ -128,6 +130,6 @@ def _gin_names(metrics: Sequence[str]) -> list[str]:
     there = [*METRICS, *OF_JACOBIANS, *_OF_A_MODEL]
     for name in result:
         if name not in there:
-            meant = did_you_mean(name, [*there, *_ALSO])
+            meant = did_you_mean(str(name), [*there, *_ALSO])
             raise InputError(f"There is no metric {name!r}.{meant} Known are {known()}.")
     return result

@@ -24,7 +24,7 @@ class PointTable(GroundTruthData):
     def __init__(self, factors: FactorTable, points: int):
         columns = factors.columns
         self.factor_names, self.factor_kinds = factors.names, factors.kinds
-        binning = Binning(columns, [kind == "categorical" for kind in self.factor_kinds])
+        binning = Binning(columns, factors.kinds)
         self.num_factors, self.factors_num_values = len(columns), binning.num_values
         self.observation_shape = []
         self.binning = binning.descriptions()
@@ -39,9 +39,9 @@ class PointTable(GroundTruthData):
         return present == np.prod(self.factors_num_values, dtype=float)
 
     def check_classes(self, sizes: list[int], random_state: np.random.RandomState) -> None:
-        """Raises InputError unless the samples of these sizes that a metric draws first have every class of each factor.
+        """Raises InputError unless each class of each factor is in the samples of these sizes that a metric draws first.
 
-        The random state is in the state of the one that the metric gets.
+        `random_state` is one like the metric's, with the same seed.
         """
         order = random_state.permutation(len(self._classes))[: sum(sizes)]
         for drawn in np.split(self._classes[order], np.cumsum(sizes)[:-1]):

@@ -13,8 +13,9 @@ from vae_ortho_plugin.errors import InputError
 
 # Names in dlib that no other data set may take.
 _DLIB = (
-    *("cars3d", "color_dsprites", "dsprites_full", "dsprites_noshape", "dummy_data", "mpi3d_real"),
-    *("mpi3d_realistic", "mpi3d_toy", "noisy_dsprites", "scream_dsprites", "shapes3d", "smallnorb"),
+    *("abstract_dsprites", "cars3d", "color_dsprites", "dsprites_full", "dsprites_noshape"),
+    *("dummy_data", "mpi3d_real", "mpi3d_realistic", "mpi3d_toy", "noisy_dsprites"),
+    *("scream_dsprites", "shapes3d", "smallnorb"),
 )
 # Modules and classes of the plugin's.
 _PLUGIN = {

@@ -20,23 +20,18 @@ FOLDER = Path("cars")
 SIZES = (4, 24, 183)
 
 
-def find_files(folder: Path) -> list[Path]:
-    """The MATLAB files, sorted by name, so that object types have the same number everywhere."""
+def load_cars3d(folder: Path) -> StoredImages:
+    """The images, uint8 [4 * 24 * 183, 64, 64, 3], the object type fastest.
+
+    Object types are numbered by the names of their files, so that they have the same number everywhere; dlib
+    numbers them in the order in which the file system lists the files.
+    """
     files = [folder / name for name in sorted(glob.glob("*.mat", root_dir=folder))]
     if len(files) != SIZES[2]:
         raise InputError(
             f"{folder}: expected {SIZES[2]} files *.mat, one a car, found {len(files)}. "
             f"{contents(folder)}"
         )
-    return files
-
-
-def load_cars3d(folder: Path) -> StoredImages:
-    """The images, uint8 [4 * 24 * 183, 64, 64, 3], the object type fastest.
-
-    dlib numbers the object types in the order in which the file system lists the files.
-    """
-    files = find_files(folder)
     images = cached("cars3d", files, lambda: _load(files))
     return StoredImages(images, SIZES, grid(SIZES))
 

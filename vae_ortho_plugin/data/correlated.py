@@ -70,7 +70,10 @@ class CorrelatedData(SplitGroundTruthData):
         kinds = named_kinds(data, "correlation of them")
         self.factor_names, self.factor_kinds = list(kinds), list(kinds.values())
         self._pair = _pair(factors, self.factor_names)
-        self.factors_num_values = sizes = list(data.factors_num_values)
+        try:
+            self.factors_num_values = sizes = list(data.factors_num_values)
+        except NotImplementedError:  # of dlib's GroundTruthData
+            sizes = []
         if len(sizes) != len(kinds):
             raise InputError(
                 f"correlated.dataset = {dataset!r}: its factors_num_values must say how many values each "

@@ -101,7 +101,10 @@ DOWNLOAD = Download(
     "Apache 2.0",
     _HOMEPAGE,
     f"take {FILE.name} from the homepage and put it at {{root}}/{FILE}",
-    ("dsprites_full", "dsprites_noshape", "color_dsprites", "noisy_dsprites", "scream_dsprites"),
+    (
+        *("abstract_dsprites", "color_dsprites", "dsprites_full", "dsprites_noshape"),
+        *("noisy_dsprites", "scream_dsprites"),
+    ),
 )
 SCREAM = StoredFiles("scream", SCREAM_FILE, load_scream, ("dsprites", "SCREAM_PATH"))
 _SCREAM_URL = "https://upload.wikimedia.org/wikipedia/commons/f/f4/The_Scream.jpg"

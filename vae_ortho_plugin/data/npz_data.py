@@ -70,7 +70,7 @@ def _read(file: Path, seed: int) -> tuple:
         order, sizes = own_data.split_order(small.get("splits"), len(stored), seed)
         observations = own_data.arranged(stored, order)
     except InputError as error:
-        raise InputError(f"{file}: {found[0]}: {error}.") from error
+        raise InputError(f"{file}: {error}.") from error
     scale = 1 / 255 if stored.dtype == np.uint8 else 1.0
     if "factors" not in small:
         return observations, scale, sizes

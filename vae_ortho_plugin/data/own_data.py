@@ -16,13 +16,15 @@ from vae_ortho_plugin.errors import InputError
 
 def find(path: str, parameter: str) -> Path:
     """The path that a gin parameter has, from the current directory or else from the data root."""
-    candidates = dict.fromkeys([Path(path).absolute(), data_root() / path])
     try:
+        candidates = dict.fromkeys([Path(path).absolute(), data_root() / path])
         for candidate in candidates:
             if candidate.exists():
                 return candidate
-    except OSError as error:
-        raise InputError(f"{parameter} = {path!r}: cannot be read ({error.strerror}).") from error
+    except (OSError, TypeError) as error:  # no access; no text
+        raise InputError(
+            f"{parameter} = {path!r}: cannot be read ({getattr(error, 'strerror', error)})."
+        ) from error
     raise InputError(
         f"{parameter} = {path!r}: there is no {' and no '.join(map(str, candidates))}. "
         f"{contents(Path(path).absolute().parent)}"
@@ -54,7 +56,7 @@ class OwnData(SplitGroundTruthData):
         self._classes = numbers = None
         if factors is not None:
             self.factor_names, self.factor_kinds = factors.names, factors.kinds
-            binning = Binning(factors.columns, [kind == "categorical" for kind in factors.kinds])
+            binning = Binning(factors.columns, factors.kinds)
             self.factors_num_values = binning.num_values
             self._classes = binning.classes(factors.columns)
             numbers = binning.numbers(factors.columns)
@@ -92,7 +94,7 @@ def arranged(stored: np.ndarray, order: np.ndarray) -> np.ndarray:
     for start in range(0, len(order), block):
         result[start : start + block] = stored[order[start : start + block]]
         if dtype is np.float32 and not np.isfinite(result[start : start + block]).all():
-            raise InputError("a value of it is not finite")
+            raise InputError("an observation has a value that is not finite")
     result.flags.writeable = False
     return result
 

@@ -68,7 +68,7 @@ def _opened_h5(path: Path) -> Iterator:
     expected = {"images": ("uint8", (number, 64, 64, 3)), "labels": ("float64", (number, 6))}
     with reading(path, "damaged, or not a HDF5 file", OSError), h5py.File(path, "r") as file:
         for key, (dtype, shape) in expected.items():
-            if key not in file:
+            if not isinstance(file.get(key), h5py.Dataset):
                 raise InputError(
                     f"{path}: not in the layout of Shapes3D (there is no array {key!r}; it has "
                     f"{', '.join(file) or 'none'})."

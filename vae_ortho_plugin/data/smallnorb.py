@@ -40,19 +40,16 @@ def _plain_and_packed(template: Path, chunk: str, kind: str) -> tuple[Path, Path
     return plain, plain.with_name(f"{plain.name}.gz")
 
 
-def find_files(template: Path) -> list[Path]:
-    """The six files, each plain or with .gz at its end."""
+def load_smallnorb(template: Path) -> StoredImages:
+    """The images, uint8 [n, 64, 64], and the class numbers of their factors, int32 [n, 5].
+
+    Each of the six files is plain or has .gz at its end.
+    """
     files = []
     for chunk, kind in _FILES:
         plain, packed = _plain_and_packed(template, chunk, kind)
         files.append(packed if exists(packed) and not exists(plain) else plain)
         check_file(files[-1])
-    return files
-
-
-def load_smallnorb(template: Path) -> StoredImages:
-    """The images, uint8 [n, 64, 64], and the class numbers of their factors, int32 [n, 5]."""
-    files = find_files(template)
     images, features = cached("smallnorb", files, lambda: _load(files))
     return StoredImages(images, SIZES, features)
 

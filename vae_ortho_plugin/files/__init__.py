@@ -90,10 +90,10 @@ def directory_written_beside(
 
 
 def publish(finished: Path, path: Path) -> None:
-    """Renames a finished directory to `path`; a directory that is there is replaced by it.
+    """Renames a finished file or directory to `path` and replaces what is there.
 
-    The old directory is moved aside first and deleted last, so that one of the two is complete at any
-    moment; see `restore_replaced`.
+    A directory is moved aside first and deleted last, so that one of the two is complete at any moment; see
+    `restore_replaced`.
     """
     replaced = _replaced(path)
     if path.is_dir():
@@ -136,13 +136,13 @@ def check_seal(directory: Path, *patterns: str) -> None:
     sums = directory / SUMS
     if not sums.is_file():
         return
-    for line in sums.read_text(encoding="utf-8", errors="replace").splitlines():
+    for line in filter(None, sums.read_text(encoding="utf-8", errors="replace").splitlines()):
         expected, _, name = line.partition("  ")
         if patterns and not any(fnmatch.fnmatchcase(name, one) for one in patterns):
             continue
         try:
             is_whole = sha256(directory / name) == expected
-        except (FileNotFoundError, NotADirectoryError, ValueError):
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError, ValueError):
             is_whole = False
         if not is_whole:
             raise InputError(

@@ -165,7 +165,7 @@ def _statements(
                 if path is None:
                     raise InputError(f"{source} includes it: {missing(name)}")
                 yield from _statements(read_text(path), str(path), [*including, path])
-    except (SyntaxError, tokenize.TokenError) as error:
+    except (SyntaxError, TypeError, tokenize.TokenError) as error:
         raise InputError(f"{source} is not a gin file: {error}. Fix it.") from error
 
 

@@ -15,6 +15,7 @@ import threading
 import numpy as np
 import pytest
 import scipy.io
+from data_files import idx_bytes
 
 from vae_ortho_plugin.data import cars3d, dsprites, render_dsprites, smallnorb
 from vae_ortho_plugin.data.files import download, mnist_files, remote
@@ -31,8 +32,7 @@ ARRAYS = {
 
 
 def idx_gzip(array, level=9):
-    header = struct.pack(f">BBBB{array.ndim}I", 0, 0, 8, array.ndim, *array.shape)
-    return gzip.compress(header + array.tobytes(), level, mtime=0)
+    return gzip.compress(idx_bytes(array), level, mtime=0)
 
 
 class Server(http.server.ThreadingHTTPServer):

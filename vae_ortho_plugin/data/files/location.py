@@ -62,10 +62,7 @@ def check_file(path: Path) -> None:
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror}).") from error
     if empty:
-        kind = path.suffix.removeprefix(".")
-        raise InputError(
-            f"{path}: damaged or truncated {kind} file (it is empty, as after a failed download)."
-        )
+        raise InputError(f"{path}: damaged or truncated (it is empty, as after a failed download).")
 
 
 @contextlib.contextmanager

@@ -10,8 +10,7 @@ from typing import BinaryIO
 
 import numpy as np
 
-from vae_ortho_plugin.data.files.location import check_file as check_readable
-from vae_ortho_plugin.data.files.location import contents, exists
+from vae_ortho_plugin.data.files.location import check_file, contents, exists
 from vae_ortho_plugin.data.files.read_files import cached, has_hash, note_origin
 from vae_ortho_plugin.data.files.remote import Download, Remote
 from vae_ortho_plugin.data.files.unpack import read_array
@@ -69,7 +68,7 @@ def read_idx(path: Path, shape: tuple[int, ...] | None = None) -> np.ndarray:
     return np.array(read_array(path, header))
 
 
-def check_file(path: Path, name: str, file: str) -> None:
+def check_published(path: Path, name: str, file: str) -> None:
     """Raises InputError unless `path` has the content of the file `file` of the data set `name`."""
     found = int(read_idx(path, SHAPES[file]).sum())
     expected, _ = PUBLISHED[name][list(SHAPES).index(file)]
@@ -87,7 +86,7 @@ def remotes(name: str, *mirrors: str) -> tuple[Remote, ...]:
             Path(name, f"{file}.gz"),
             tuple(f"{mirror}/{file}.gz" for mirror in mirrors),
             sha256,
-            partial(check_file, name=name, file=file),
+            partial(check_published, name=name, file=file),
         )
         for file, (_, sha256) in zip(SHAPES, PUBLISHED[name], strict=True)
     )
@@ -136,7 +135,7 @@ def load_shuffled(directory: Path, name: str, seed: int) -> tuple[np.ndarray, np
     """
     paths = [find_file(directory, file) for file in SHAPES]
     for path in paths:
-        check_readable(path)
+        check_file(path)
     read = partial(_load_shuffled, paths, name, seed)
     images, labels, published = cached(f"{name} {seed}", paths, read)
     other = f"other values than the published {name} in {paths[0].parent}"

@@ -3,6 +3,7 @@
 
 import contextlib
 import math
+import tokenize
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,13 +18,18 @@ from vae_ortho_plugin.data.files.unpack import MOST_PER_BYTE
 from vae_ortho_plugin.errors import InputError
 
 _BLOCK = 1 << 24
-_DAMAGED = (OSError, EOFError, ValueError, zipfile.BadZipFile, zlib.error)
+# zipfile raises RuntimeError for what it cannot unpack (methods of other programs, encryption), NumPy TokenError
+# for a header that it cannot read.
+DAMAGED = (
+    *(OSError, EOFError, RuntimeError, ValueError, tokenize.TokenError),
+    *(zipfile.BadZipFile, zlib.error),
+)
 
 
 @contextlib.contextmanager
 def opened(path: Path, layout: str) -> Iterator[zipfile.ZipFile]:
     """Within: the archive. Its errors become InputError; one about a missing array names the layout."""
-    with reading(path, "damaged or truncated npz file", *_DAMAGED):
+    with reading(path, "damaged or truncated npz file", *DAMAGED):
         try:
             with zipfile.ZipFile(path) as archive:
                 yield archive
@@ -76,7 +82,9 @@ def large_array(path: Path, layout: str, key: str) -> np.ndarray:
         shape, fortran, dtype = checked_header(archive, key, file)
         info = archive.getinfo(f"{key}.npy")
         if info.compress_type == zipfile.ZIP_STORED and not fortran:
-            begin = _data_offset(path, info)
+            with open(path, "rb") as raw:
+                raw.seek(info.header_offset + 26)  # lengths of the name and of the extra field
+                begin = info.header_offset + 30 + int(np.frombuffer(raw.read(4), "<u2").sum())
             if begin + info.file_size > path.stat().st_size:
                 raise EOFError(f"{key} ends too early")
             return np.memmap(path, dtype, "r", begin + file.tell(), shape)
@@ -89,14 +97,6 @@ def large_array(path: Path, layout: str, key: str) -> np.ndarray:
             return array
 
         return cached(key, [path], read)
-
-
-def _data_offset(path: Path, info: zipfile.ZipInfo) -> int:
-    """Where a member's data begin: after its local header, whose name and extra field vary."""
-    with open(path, "rb") as file:
-        file.seek(info.header_offset + 26)
-        lengths = np.frombuffer(file.read(4), "<u2")
-    return info.header_offset + 30 + int(lengths.sum())
 
 
 def aligned(shape: tuple[int, ...], dtype: np.dtype | str = np.uint8) -> np.ndarray:

@@ -133,7 +133,7 @@ def _fetch_part(url: str, part: Path, remote: Remote) -> None:
             break
     else:
         raise InputError(
-            f"the connection broke off {_ATTEMPTS} times; {part} keeps what has arrived."
+            f"the connection broke off {_ATTEMPTS} times; {part} holds what has arrived."
         )
     try:
         if remote.unpack is None:

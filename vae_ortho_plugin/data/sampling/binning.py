@@ -1,11 +1,12 @@
 # SPDX-License-Identifier: Apache-2.0
 """Factors on a scale as the class numbers that dlib's metrics and pictures need."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
+from vae_ortho_plugin.data.sampling.factor_kinds import named_kinds
 from vae_ortho_plugin.data.sampling.factor_table import factor_column, is_number
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
@@ -24,15 +25,15 @@ class Binning:
 
     Args:
         columns: [points] for each factor, as `factor_column` returns it.
-        categorical: which columns hold names, whatever they look like.
+        kinds: "categorical" for a column of names, whatever they look like.
 
     Attributes:
         num_values: number of classes of each column.
     """
 
-    def __init__(self, columns: Sequence[np.ndarray], categorical: list[bool]):
+    def __init__(self, columns: Sequence[np.ndarray], kinds: Iterable[str]):
         self._values = [np.unique(column) for column in columns]
-        self._categorical = categorical
+        self._categorical = categorical = [kind == "categorical" for kind in kinds]
         self._binned = [
             len(values) > NUM_STEPS and is_number(values) and not names
             for values, names in zip(self._values, categorical, strict=True)
@@ -81,7 +82,7 @@ class Binning:
                 columns.append(float(values[0]) + share * _above(values[-1], values[0]))
             else:
                 columns.append(values[classes[:, k]])
-        mixed = len({is_number(column) for column in columns}) > 1
+        mixed = len({is_number(column) or column.dtype.kind for column in columns}) > 1
         return np.stack([column.astype(object) for column in columns] if mixed else columns, axis=1)
 
 
@@ -130,12 +131,14 @@ class _OwnData:
     """
 
     def __init__(self, data: GroundTruthData, name: str, on_a_scale: bool):
-        self._data, self._name, self._binning = data, name, None
+        self._data = self.written_by_user = data
+        self._name, self._binning = name, None
         self.observation_shape = list(data.observation_shape)  # dlib adds it to lists
         if on_a_scale:
             columns = self._columns(data.sample_factors(_SAMPLE, np.random.RandomState(0)))
-            kinds = getattr(data, "factor_kinds", ["continuous"] * len(columns))
-            self._binning = Binning(columns, [kind == "categorical" for kind in kinds])
+            named = hasattr(data, "factor_kinds")
+            kinds = named_kinds(data).values() if named else ["continuous"] * len(columns)
+            self._binning = Binning(columns, kinds)
 
     def __getattr__(self, name: str):
         if name.startswith("_"):
@@ -196,21 +199,27 @@ def as_dlib_needs(data: object, name: str) -> GroundTruthData:
         InputError: it lacks what dlib's GroundTruthData has, or its factors are no table of numbers,
             booleans, strings or dates, or one is not finite.
     """
-    missing = [
-        attribute
-        for attribute in ("num_factors", "observation_shape", "sample", "sample_observations")
-        if not hasattr(data, attribute)
-    ]
-    if missing:
+    needed = ("num_factors", "observation_shape", "sample", "sample_observations")
+    if missing := [attribute for attribute in needed if _lacks(data, attribute)]:
         raise InputError(
             f"The data set {name} is a {type(data).__name__} without {', '.join(missing)}. Derive "
             "its class from disentanglement_lib.data.ground_truth.ground_truth_data.GroundTruthData."
         )
     if isinstance(data, SplitGroundTruthData):
         return data
-    classes = not data.num_factors or np.issubdtype(
-        np.asarray(data.sample_factors(2, np.random.RandomState(0))).dtype, np.integer
+    where, random_state = f"The data set {name}: factors", np.random.RandomState(0)
+    classes = (
+        not data.num_factors
+        or as_array(where, data.sample_factors(2, random_state)).dtype.kind in "iu"
     )
     if classes and isinstance(data.observation_shape, list):
         return data
     return _OwnData(data, name, on_a_scale=not classes and not hasattr(data, "split"))
+
+
+def _lacks(data: object, attribute: str) -> bool:
+    try:
+        getattr(data, attribute)
+    except (AttributeError, NotImplementedError):  # the second one of dlib's own properties
+        return True
+    return False

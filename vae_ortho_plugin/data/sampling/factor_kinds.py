@@ -32,19 +32,26 @@ _DLIB_FACTORS = {
 def named_kinds(data: GroundTruthData, measure: str = "comparison with them") -> dict[str, str]:
     """Name and kind ("continuous" or "categorical") of each factor, in the order of the columns.
 
-    A user's own data set has the attributes factor_names and factor_kinds, lists of strings.
+    A user's own data set has the attributes factor_kinds and perhaps factor_names, lists of strings.
 
     Raises:
-        InputError: the data have no generating factors, or their kinds are unknown.
+        InputError: the data have no generating factors, or their kinds are unknown or not one for each.
     """
     need_factors(data, measure)
     if hasattr(data, "factor_kinds"):
-        return dict(zip(data.factor_names, data.factor_kinds, strict=True))
-    names = map(dlib_name, type(data).__mro__)
+        number, kinds = data.num_factors, list(data.factor_kinds)
+        own = list(getattr(data, "factor_names", [f"factor {k}" for k in range(number)]))
+        if not len(set(own)) == len(own) == len(kinds) == number:
+            raise InputError(
+                f"The data set {class_of(data).__name__} has {number} factors, the factor_names {own} and the "
+                f"factor_kinds {kinds}: give a name of its own and a kind for each factor."
+            )
+        return dict(zip(own, kinds, strict=True))
+    names = map(dlib_name, class_of(data).__mro__)
     table = next((_DLIB_FACTORS[name] for name in names if name in _DLIB_FACTORS), None)
     if table is None:
         raise InputError(
-            f"Which factors of the data set {type(data).__name__} are continuous and which "
+            f"Which factors of the data set {class_of(data).__name__} are continuous and which "
             "categorical is unknown: give it the attributes factor_names and factor_kinds, lists "
             "of names and of 'continuous' or 'categorical'."
         )
@@ -57,16 +64,21 @@ def named_kinds(data: GroundTruthData, measure: str = "comparison with them") ->
     }
 
 
+def class_of(data: GroundTruthData) -> type:
+    """The class of a data set, of a user's own the class that the user wrote."""
+    return type(getattr(data, "written_by_user", data))
+
+
 def need_factors(data: GroundTruthData, measure: str, least: int = 1) -> None:
     """Raises InputError unless a data set has as many generating factors as a measure needs."""
     if data.num_factors == 0:
         raise InputError(
-            f"The data set {type(data).__name__} has no generating factors, so there is no "
+            f"The data set {class_of(data).__name__} has no generating factors, so there is no "
             f"{measure}; use data with known factors, or the metric `dto`."
         )
     if data.num_factors < least:
         raise InputError(
-            f"The data set {type(data).__name__} has {data.num_factors} generating factor, and "
+            f"The data set {class_of(data).__name__} has {data.num_factors} generating factor, and "
             f"{measure} needs at least {least}; use another metric, or data with more factors."
         )
 
@@ -82,6 +94,6 @@ def need_varying_factors(data: GroundTruthData, measure: str) -> None:
         k = int(constant[0])
         name = data.factor_names[k] if hasattr(data, "factor_names") else f"factor {k}"
         raise InputError(
-            f"{name!r} of the data set {type(data).__name__} has the same value at all points (of {_SAMPLE:,} "
+            f"{name!r} of the data set {class_of(data).__name__} has the same value at all points (of {_SAMPLE:,} "
             f"that were drawn), so that {measure} is not defined. Leave this factor out of the data set."
         )

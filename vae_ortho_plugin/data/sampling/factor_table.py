@@ -59,18 +59,18 @@ def factor_table(
         named = [
             (f"factor {k}", column) for k, column in enumerate(table.T if len(shape) == 2 else ())
         ]
-        labels = [f"factors[:, {k}]" for k in range(len(named))]
+        labels = [f"{where}factors[:, {k}]" for k in range(len(named))]
     else:
-        lengths = [len(column) for _, column in named]
+        labels = [f"{where}factors[{name!r}]" for name, _ in named]
+        arrays = [as_array(label, column) for label, (_, column) in zip(labels, named, strict=True)]
+        lengths = [len(np.atleast_1d(array)) for array in arrays]
         shape = (next((n for n in lengths if n != points), points), len(named))
-        labels = [f"factors[{name!r}]" for name, _ in named]
     if len(shape) != 2 or shape[0] != points or 0 in shape:
         swapped = " Is it transposed?" if shape[1:] == (points,) else ""
         raise InputError(
             f"{where}expected factors of shape [points, factors], here [{points}, any]; found {shape}. Row i "
             f"must be of point i.{swapped}"
         )
-    labels = [f"{where}{label}" for label in labels]
     given = [column for _, column in named]
     columns = [factor_column(*pair) for pair in zip(given, labels, strict=True)]
     for (name, _), column in zip(named, columns, strict=True):

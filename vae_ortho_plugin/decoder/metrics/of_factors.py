@@ -8,7 +8,7 @@ data have no generating factors, or latents or settings are not valid.
 import numpy as np
 
 from vae_ortho_plugin import measures
-from vae_ortho_plugin.data.sampling.factor_kinds import named_kinds, need_factors
+from vae_ortho_plugin.data.sampling.factor_kinds import class_of, named_kinds, need_factors
 from vae_ortho_plugin.decoder.metrics import evaluated
 from vae_ortho_plugin.decoder.metrics.evaluated import Evaluation
 from vae_ortho_plugin.errors import InputError
@@ -53,7 +53,7 @@ def mcc(of: Evaluation, correlation: str = "pearson") -> dict:
     continuous = [k for k, kind in enumerate(kinds.values()) if kind == "continuous"]
     if not continuous:
         raise InputError(
-            f"The data set {type(of.data).__name__} has no continuous factors, and a categorical one "
+            f"The data set {class_of(of.data).__name__} has no continuous factors, and a categorical one "
             "has no correlation; use the metric infomec or disentanglement_score."
         )
     means, factors = of.means_and_factors()
