@@ -16,6 +16,8 @@ from disentanglement_lib.utils import results
 from disentanglement_lib.visualize import visualize_dataset, visualize_model
 from dlib_support import fresh_gin  # noqa: F401
 
+from vae_ortho_plugin.data.synthetic import SynthLinear
+from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files.gin_files import gin_config
 
@@ -52,11 +54,11 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def post(model):
-    """Its mean representation."""
+    """Its mean representation, of one gin file and bindings in one text."""
     directory = model.parent / "post"
-    bindings = ["which = 'auto'", "dataset.name = %which"]
+    bindings = "which = 'auto'\ndataset.name = %which"
     postprocess.postprocess_with_gin(
-        str(model), str(directory), False, ["postprocess/mean.gin"], bindings
+        str(model), str(directory), False, "postprocess/mean.gin", bindings
     )
     return directory
 
@@ -160,8 +162,13 @@ def test_vector_data_are_visualized(model, tmp_path):
     assert {"reconstructions.png", "traversals.png", "latent_grid.png"} <= names
     latents = np.load(tmp_path / "pictures/latent_grid.npz")["latents"]
     # Of the square stretched by the model's own axis ratio, not by the default one.
-    edges = latents[-1, 0] - latents[0, 0], latents[0, -1] - latents[0, 0]
-    assert latents.shape == (51, 51, 2) and all(np.abs(edge).max() > 1e-3 for edge in edges)
+    corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    data = SynthLinear(num_points=200, axis_ratio=5.0)
+    with open_model(str(model)) as trained:
+        expected = trained.encode(data.sample_observations_from_factors(corners, None))
+    assert latents.shape == (51, 51, 2)
+    np.testing.assert_allclose(latents[::50, ::50].reshape(4, 2), expected, atol=1e-5)
+    assert np.ptp(expected, axis=0).max() > 1e-3
 
 
 def test_data_without_factors_are_refused_by_the_picture_of_factors(tmp_path, monkeypatch):

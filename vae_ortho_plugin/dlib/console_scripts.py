@@ -50,19 +50,23 @@ render_dsprites = functools.partial(_run, "vae_ortho_plugin.data.render_dsprites
 study = functools.partial(_run, "vae_ortho_plugin.study.run.command")
 
 
-def is_running() -> bool:
+def is_script_of_dlib() -> bool:
     """Whether this process is that of one of dlib's scripts."""
     return _name().startswith("dlib_")
 
 
 def is_console_script() -> bool:
     """Whether this process is that of a script of dlib or of the plugin, or of the plugin's modules."""
-    return _name().startswith(("dlib_", "vae_ortho_")) or _runs_module_of("vae_ortho_plugin")
+    return _name().startswith(("dlib_", "vae_ortho_")) or runs_module_of("vae_ortho_plugin")
 
 
-def is_module_of_dlib() -> bool:
-    """Whether this process runs one of dlib's modules, as in python -m disentanglement_lib…_test."""
-    return _runs_module_of(PACKAGE)
+def runs_module_of(package: str) -> bool:
+    """Whether this process runs a module of the package, as in python -m disentanglement_lib…_test."""
+    # sys.argv does not have the module's name yet while dlib is imported.
+    return any(
+        flag == "-m" and module.startswith(f"{package}.")
+        for flag, module in itertools.pairwise(sys.orig_argv)
+    )
 
 
 def show_input_errors_alone() -> None:
@@ -123,14 +127,6 @@ def unusable_for_scripts() -> str | None:
             "Set PYTHONUTF8=1."
         )
     return unusable()
-
-
-def _runs_module_of(package: str) -> bool:
-    # sys.argv does not have the module's name yet while dlib is imported.
-    return any(
-        flag == "-m" and module.startswith(f"{package}.")
-        for flag, module in itertools.pairwise(sys.orig_argv)
-    )
 
 
 def _name() -> str:

@@ -147,12 +147,12 @@ def _prepare(package: ModuleType) -> None:
     setattr(package, _PREPARED, True)
     try:
         importlib.import_module("vae_ortho_plugin.dlib.stand_ins").install()
-    except ImportError as error:
+    except BaseException as error:
         setattr(package, _PREPARED, False)
-        message = missing_packages()
-        if message is None:  # a package is there in a version that does not fit
-            raise
-        raise ImportError(message, name=error.name) from error
+        # Without a message, a package is there in a version that does not fit.
+        if isinstance(error, ImportError) and (message := missing_packages()):
+            raise ImportError(message, name=error.name) from error
+        raise
 
 
 class _Finder:
