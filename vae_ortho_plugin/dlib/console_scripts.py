@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plugin's console scripts, and what is different in a process of a script of dlib or the plugin.
-
-That is what a script cannot work with, and how it ends after an `InputError`.
-"""
+"""The plugin's console scripts; what scripts of dlib and the plugin cannot work with, and how they end after an error."""
 
 import errno
 import functools
@@ -97,7 +94,7 @@ def show_input_errors_alone() -> None:
 
 
 def unusable() -> str | None:
-    """A message about what cannot be worked with, and what to do; None where all is well."""
+    """What keeps TensorFlow or Keras from starting in this process, and what to do; None where nothing does."""
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow" and missing_packages([backend]):
         return (
@@ -113,7 +110,7 @@ def unusable() -> str | None:
 
 
 def unusable_for_scripts() -> str | None:
-    """As `unusable`, and what the scripts cannot do without, whatever other programs can."""
+    """As `unusable`, and what other programs may work with, but not the scripts."""
     try:
         directory = os.getcwd()
     except FileNotFoundError:

@@ -43,7 +43,7 @@ def install() -> None:
         raise ImportError(message)
     _check_versions()
     _stand_in_for_removed_modules()
-    # Of a program that is not the plugin's, TensorFlow's lines are hidden where the user has set a level.
+    # In a user's own program, TensorFlow's lines are hidden only where the user has set a level.
     hidden = console_scripts.is_console_script() or quiet_start.VARIABLE in os.environ
     with quiet_start.quiet() if hidden else contextlib.nullcontext():
         _prepare_tensorflow()

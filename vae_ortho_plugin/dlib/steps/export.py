@@ -17,7 +17,7 @@ from vae_ortho_plugin.engine import graphs
 from vae_ortho_plugin.errors import InputError
 
 _PYTHON_FUNCTIONS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
-# Attribute of a model whose export has been built, until it is used: the module's hub.ModuleSpec.
+# Attribute of a model whose export was built before its first step: the hub.ModuleSpec that is exported in the end.
 _BUILT = "_vae_ortho_plugin_export"
 
 
