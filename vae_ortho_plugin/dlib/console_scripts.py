@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plugin's console scripts; what scripts of dlib and the plugin cannot work with, and how they end after an error."""
+"""The plugin's console scripts; what its scripts and dlib's cannot work with, and how they end after an error."""
 
 import errno
 import functools
