@@ -78,6 +78,16 @@ def hidden_by(layer):
     return model
 
 
+def test_a_variable_whose_shape_is_not_known_is_trained(tmp_path):
+    def layer(features):
+        weight = tf.Variable(tf.ones([3, 2]), shape=tf.TensorShape(None), name="w")
+        return tf.matmul(tf.layers.flatten(features), tf.reshape(weight.read_value(), [3, 2]))
+
+    gin.bind_parameter("training_loop.xla", "off")
+    estimator(tmp_path, hidden_by(layer)).train(resident, steps=20)
+    assert 0 < variables(tmp_path)["w"].min() < 0.99
+
+
 def looping(features):
     """XLA has no gradient of a loop without a largest number of iterations."""
     hidden = tf.layers.dense(features, 5)
