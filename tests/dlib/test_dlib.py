@@ -71,11 +71,6 @@ def test_the_papers_data_sets_are_known_to_dlib_by_name():
     assert named_data.get_named_ground_truth_data("dummy_data").observation_shape == [64, 64, 1]
 
 
-def test_missing_files_of_dlibs_own_data_set_are_named_with_where_they_belong():
-    with pytest.raises(InputError, match="'cars3d' could not be read.*DISENTANGLEMENT_LIB_DATA"):
-        named_data.get_named_ground_truth_data("cars3d")
-
-
 def test_the_data_set_and_its_parameters_reach_later_steps_where_macros_bind_them(
     model, post, tmp_path
 ):
