@@ -42,7 +42,8 @@ def check_whole(name: str, value: object, at_least: int = 0) -> None:
     """
     whole = isinstance(value, numbers.Integral) and not isinstance(value, bool)
     if not (whole and at_least <= int(value) < 2**32):  # type: ignore[call-overload]
-        raise InputError(f"{name} = {value!r}; it must be a whole number from {at_least} on.")
+        bound = "on" if not whole or value < at_least else "to 2^32 - 1"  # type: ignore[operator]
+        raise InputError(f"{name} = {value!r}; it must be a whole number from {at_least} {bound}.")
 
 
 def check_between(

@@ -8,6 +8,7 @@ import shutil
 import gin
 import numpy as np
 import pytest
+import tensorflow.compat.v1 as tf
 from disentanglement_lib.data.ground_truth import named_data
 from disentanglement_lib.evaluation import evaluate
 from disentanglement_lib.methods.unsupervised import train
@@ -16,6 +17,9 @@ from disentanglement_lib.utils import results
 from disentanglement_lib.visualize import visualize_dataset, visualize_model
 from dlib_support import fresh_gin  # noqa: F401
 
+from vae_ortho_plugin.data.synthetic import SynthLinear
+from vae_ortho_plugin.decoder.trained_model import open_model
+from vae_ortho_plugin.dlib import keras_layers
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files.gin_files import gin_config
 
@@ -52,11 +56,11 @@ def model(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def post(model):
-    """Its mean representation."""
+    """Its mean representation, of one gin file and bindings in one text."""
     directory = model.parent / "post"
-    bindings = ["which = 'auto'", "dataset.name = %which"]
+    bindings = "which = 'auto'\ndataset.name = %which"
     postprocess.postprocess_with_gin(
-        str(model), str(directory), False, ["postprocess/mean.gin"], bindings
+        str(model), str(directory), False, "postprocess/mean.gin", bindings
     )
     return directory
 
@@ -65,11 +69,6 @@ def test_the_papers_data_sets_are_known_to_dlib_by_name():
     data = named_data.get_named_ground_truth_data("synth_linear")
     assert data.factor_names == ["w1", "w2"]
     assert named_data.get_named_ground_truth_data("dummy_data").observation_shape == [64, 64, 1]
-
-
-def test_missing_files_of_dlibs_own_data_set_are_named_with_where_they_belong():
-    with pytest.raises(InputError, match="'cars3d' could not be read.*DISENTANGLEMENT_LIB_DATA"):
-        named_data.get_named_ground_truth_data("cars3d")
 
 
 def test_the_data_set_and_its_parameters_reach_later_steps_where_macros_bind_them(
@@ -91,6 +90,11 @@ def test_a_data_set_that_no_step_named_is_asked_for(model, tmp_path):
     (copy / "SHA256SUMS").unlink()
     with pytest.raises(InputError, match="dataset.name = %data, which is not the name"):
         evaluate_into(tmp_path / "dto", copy, "metrics/dto.gin")
+    (copy / "results/gin/train.gin").unlink()
+    with pytest.raises(
+        InputError, match=f"train.gin is missing, which names the data set of {copy}"
+    ):
+        visualize_model.visualize(str(copy), str(tmp_path / "pictures"))
 
 
 def test_a_trained_model_is_evaluated_as_its_mean_representation(model, post, tmp_path):
@@ -140,6 +144,24 @@ def test_an_existing_directory_is_left_untouched(model):
     assert contents(model) == before
 
 
+@pytest.mark.parametrize(
+    ("step", "directories", "message"),
+    [
+        (evaluate.evaluate_with_gin, (None, "new"), "No directory of what .*--input_dir=DIRECTORY"),
+        (postprocess.postprocess_with_gin, ("model", None), "No output directory. .*--output_dir"),
+        (train.train_with_gin, ("file",), "file is a file. Name another one"),
+    ],
+)
+def test_a_directory_that_is_not_named_or_a_file_is_asked_for(
+    model, tmp_path, monkeypatch, step, directories, message
+):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "file").write_text("")
+    (tmp_path / "model").symlink_to(model)
+    with pytest.raises(InputError, match=message):
+        step(*directories)
+
+
 def test_overwrite_replaces_a_directory_unless_the_step_fails(tmp_path):
     (tmp_path / "model").mkdir()
     (tmp_path / "model/old").write_text("old")
@@ -160,8 +182,23 @@ def test_vector_data_are_visualized(model, tmp_path):
     assert {"reconstructions.png", "traversals.png", "latent_grid.png"} <= names
     latents = np.load(tmp_path / "pictures/latent_grid.npz")["latents"]
     # Of the square stretched by the model's own axis ratio, not by the default one.
-    edges = latents[-1, 0] - latents[0, 0], latents[0, -1] - latents[0, 0]
-    assert latents.shape == (51, 51, 2) and all(np.abs(edge).max() > 1e-3 for edge in edges)
+    corners = np.array([[0.0, 0.0], [0.0, 1.0], [1.0, 0.0], [1.0, 1.0]])
+    data = SynthLinear(num_points=200, axis_ratio=5.0)
+    with open_model(str(model)) as trained:
+        expected = trained.encode(data.sample_observations_from_factors(corners, None))
+    assert latents.shape == (51, 51, 2)
+    np.testing.assert_allclose(latents[::50, ::50].reshape(4, 2), expected, atol=1e-5)
+    assert np.ptp(expected, axis=0).max() > 1e-3
+
+
+def test_an_encoder_that_makes_other_variables_in_a_later_call_is_refused():
+    with (
+        tf.Graph().as_default(),
+        pytest.raises(InputError, match=r"the shape \[3\] where .* \[2\]"),
+    ):
+        for size in (2, 3):
+            with keras_layers.application("encoder"):
+                tf.Variable(tf.zeros([size]), shape=[size])
 
 
 def test_data_without_factors_are_refused_by_the_picture_of_factors(tmp_path, monkeypatch):

@@ -88,7 +88,7 @@ def test_the_other_studies_of_dlib_run_to_the_aggregated_file(tmp_path, study):
     assert len(made(tmp_path, study, 0)) == 2 * len(metrics(study, 0))
 
 
-def test_every_model_number_of_dlibs_studies_is_a_configuration():
+def test_each_study_of_dlib_has_configurations_of_models_and_of_each_step():
     for name, study in reproduce.STUDIES.items():
         if name.startswith("vae_pca"):
             continue

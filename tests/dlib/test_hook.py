@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 
-import importlib
+import importlib.metadata
 import sys
+import types
 import zipfile
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from disentanglement_lib.methods.unsupervised import train
 from processes import run_python
 
 from vae_ortho_plugin.dlib.patches import metrics
+from vae_ortho_plugin.errors import InputError
 
 WITHOUT_DLIB = """
 import sys
@@ -72,6 +74,29 @@ def test_dlib_modules_keep_their_own_loader():
     for module in (named_data, train):
         assert module.__loader__ is module.__spec__.loader
         assert not isinstance(module.__loader__, hook._Loader)
+
+
+@pytest.mark.parametrize(
+    ("script", "versions", "error", "message"),
+    [
+        ("pytest", {"tensorflow": "2.17.1"}, ImportError, "2.17 is too old.* 'tensorflow>=2.18,<"),
+        ("pytest", {"tensorflow-hub": "0.16.1"}, ImportError, "pip install 'tensorflow-hub==0.15"),
+        ("vae_ortho_study", {}, InputError, "KERAS_BACKEND = 'none_such'"),
+    ],
+)
+def test_what_does_not_fit_is_named_each_time_that_dlib_is_imported(
+    monkeypatch, script, versions, error, message
+):
+    package, found = types.ModuleType(hook.PACKAGE), importlib.metadata.version
+    monkeypatch.setitem(sys.modules, hook.PACKAGE, package)
+    monkeypatch.setattr(sys, "argv", [script])
+    monkeypatch.setenv("KERAS_BACKEND", "tensorflow" if versions else "none_such")
+    monkeypatch.setattr(
+        importlib.metadata, "version", lambda name: versions.get(name) or found(name)
+    )
+    for _ in range(2):
+        with pytest.raises(error, match=message):
+            hook._prepare(package)
 
 
 def test_the_plugin_alone_imports_no_other_package_and_says_how_to_install_dlib():

@@ -36,12 +36,20 @@ def starts_from_a_batch(features, labels, mode, params):
     return training_spec(loss, tf.train.GradientDescentOptimizer(0.1))
 
 
+def logs_many_numbers(features, labels, mode, params):
+    weight = tf.get_variable("w", [64], initializer=tf.zeros_initializer())
+    hook = tf.train.LoggingTensorHook({"w": weight.read_value()}, 10)
+    loss = tf.reduce_sum(tf.square(weight - tf.reduce_mean(features)))
+    return training_spec(loss, tf.train.GradientDescentOptimizer(0.1), training_hooks=[hook])
+
+
 @pytest.mark.parametrize(
     ("model", "read", "why"),
     [
         (mean_model, lambda params: generated(params) * 0.5, "the input function does more"),
         (mean_model, lambda params: resident(params) * 0.5, "the input function does more"),
         (starts_from_a_batch, generated, "the model"),
+        (logs_many_numbers, generated, "it logs 65 numbers a step, more than 64"),
     ],
 )
 def test_what_cannot_loop_trains_step_by_step(tmp_path, session_calls, capsys, model, read, why):
@@ -68,6 +76,16 @@ def hidden_by(layer):
         return training_spec(loss, tf.train.GradientDescentOptimizer(0.01))
 
     return model
+
+
+def test_a_variable_whose_shape_is_not_known_is_trained(tmp_path):
+    def layer(features):
+        weight = tf.Variable(tf.ones([3, 2]), shape=tf.TensorShape(None), name="w")
+        return tf.matmul(tf.layers.flatten(features), tf.reshape(weight.read_value(), [3, 2]))
+
+    gin.bind_parameter("training_loop.xla", "off")
+    estimator(tmp_path, hidden_by(layer)).train(resident, steps=20)
+    assert 0 < variables(tmp_path)["w"].min() < 0.99
 
 
 def looping(features):

@@ -51,7 +51,7 @@ def test_a_seed_has_the_weights_of_a_process_of_its_own(tmp_path, model):
     alone, programs = trained(tmp_path / "alone", "no cache", model, 3)
     assert programs == "0"
     after_others, programs = trained(tmp_path / "after", "cached", model, 1, 3)
-    assert programs == "1"  # the second training was not compiled
+    assert programs == "1"  # the second training run was not compiled
     assert alone.keys() == after_others.keys()
     for name, value in alone.items():
         np.testing.assert_array_equal(after_others[name], value)

@@ -225,7 +225,7 @@ def test_a_model_that_falls_back_to_single_steps_is_evaluated_and_exported(
     [
         ("python", "calls a Python function in its graph"),
         ("layer_made_once", "can be trained, but not exported"),
-        ("other_variable_each_time", "for its export, and the training has no such variables"),
+        ("other_variable_each_time", "for its export, and its training run has no such variables"),
     ],
 )
 def test_what_cannot_be_exported_is_said_before_the_first_step(

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Files and directories that are written through links, to devices and to pipes."""
 
+import errno
 import os
 import subprocess
 import sys
@@ -86,6 +87,21 @@ def test_two_names_of_a_directory_have_one_lock(tmp_path):
         output_directory.locked(str(tmp_path / "m")),
     ):
         pass
+
+
+def test_a_missing_right_is_explained_for_what_a_step_writes_alone(tmp_path):
+    for path, error in (
+        (tmp_path / "m.unfinished/weights", InputError),
+        (tmp_path, InputError),
+        (tmp_path / "data.npz", PermissionError),
+        ("/other/data.npz", PermissionError),
+    ):
+        with (
+            pytest.raises(error, match="Permission denied"),
+            output_directory.unfinished(str(tmp_path / "m"), False),
+        ):
+            raise PermissionError(errno.EACCES, "Permission denied", str(path))
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_the_current_directory_can_be_written(tmp_path, monkeypatch):

@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from vae_ortho_plugin.engine import progress
+
 PRINTS = """
 import sys
 from pathlib import Path
@@ -43,6 +45,12 @@ def test_a_stream_that_is_closed_from_the_start_is_no_file_of_the_process(tmp_pa
     command = ["sh", "-c", '"$0" -c "$1" >&- 2>&-', sys.executable, opens]
     subprocess.run(command, cwd=tmp_path, check=True)
     assert (tmp_path / "done").read_bytes() == b""
+
+
+def test_without_standard_error_the_plugins_lines_do_not_go_to_standard_output(monkeypatch, capsys):
+    monkeypatch.setattr(sys, "stderr", None)
+    progress.say("a line")
+    assert capsys.readouterr().out == ""
 
 
 def test_results_that_cannot_be_printed_are_no_success(unwritable):

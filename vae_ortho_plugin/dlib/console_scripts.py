@@ -1,8 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The plugin's console scripts, and what is different in a process of a script of dlib or the plugin.
-
-That is what a script cannot work with, and how it ends after an `InputError`.
-"""
+"""The plugin's console scripts; what its scripts and dlib's cannot work with, and how they end after an error."""
 
 import errno
 import functools
@@ -50,19 +47,23 @@ render_dsprites = functools.partial(_run, "vae_ortho_plugin.data.render_dsprites
 study = functools.partial(_run, "vae_ortho_plugin.study.run.command")
 
 
-def is_running() -> bool:
+def is_script_of_dlib() -> bool:
     """Whether this process is that of one of dlib's scripts."""
     return _name().startswith("dlib_")
 
 
 def is_console_script() -> bool:
     """Whether this process is that of a script of dlib or of the plugin, or of the plugin's modules."""
-    return _name().startswith(("dlib_", "vae_ortho_")) or _runs_module_of("vae_ortho_plugin")
+    return _name().startswith(("dlib_", "vae_ortho_")) or runs_module_of("vae_ortho_plugin")
 
 
-def is_module_of_dlib() -> bool:
-    """Whether this process runs one of dlib's modules, as in python -m disentanglement_lib…_test."""
-    return _runs_module_of(PACKAGE)
+def runs_module_of(package: str) -> bool:
+    """Whether this process runs a module of the package, as in python -m disentanglement_lib…_test."""
+    # sys.argv does not have the module's name yet while dlib is imported.
+    return any(
+        flag == "-m" and module.startswith(f"{package}.")
+        for flag, module in itertools.pairwise(sys.orig_argv)
+    )
 
 
 def show_input_errors_alone() -> None:
@@ -93,7 +94,7 @@ def show_input_errors_alone() -> None:
 
 
 def unusable() -> str | None:
-    """A message about what cannot be worked with, and what to do; None where all is well."""
+    """What keeps TensorFlow or Keras from starting in this process, and what to do; None where nothing does."""
     backend = os.environ.get("KERAS_BACKEND") or "tensorflow"
     if backend != "tensorflow" and missing_packages([backend]):
         return (
@@ -109,7 +110,7 @@ def unusable() -> str | None:
 
 
 def unusable_for_scripts() -> str | None:
-    """As `unusable`, and what the scripts cannot do without, whatever other programs can."""
+    """As `unusable`, and what other programs may work with, but not the scripts."""
     try:
         directory = os.getcwd()
     except FileNotFoundError:
@@ -123,14 +124,6 @@ def unusable_for_scripts() -> str | None:
             "Set PYTHONUTF8=1."
         )
     return unusable()
-
-
-def _runs_module_of(package: str) -> bool:
-    # sys.argv does not have the module's name yet while dlib is imported.
-    return any(
-        flag == "-m" and module.startswith(f"{package}.")
-        for flag, module in itertools.pairwise(sys.orig_argv)
-    )
 
 
 def _name() -> str:

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """The checks of values that gin binds, before a step begins its work.
 
-dlib takes them as they are: text as a learning rate ends in TensorFlow, -5 steps as a finished training.
+dlib passes them on: text as a learning rate fails inside TensorFlow, and -5 steps count as a finished training run.
 """
 
 import inspect

@@ -113,9 +113,6 @@ class _Loader:
     def __getattr__(self, name: str) -> Any:
         return getattr(self._loader, name)
 
-    def create_module(self, spec: ModuleSpec) -> ModuleType | None:
-        return self._loader.create_module(spec)
-
     def exec_module(self, module: ModuleType) -> None:
         # pkg_resources and importlib.resources ask the module for its loader later.
         module.__loader__ = self._loader
@@ -147,12 +144,12 @@ def _prepare(package: ModuleType) -> None:
     setattr(package, _PREPARED, True)
     try:
         importlib.import_module("vae_ortho_plugin.dlib.stand_ins").install()
-    except ImportError as error:
+    except BaseException as error:
         setattr(package, _PREPARED, False)
-        message = missing_packages()
-        if message is None:  # a package is there in a version that does not fit
-            raise
-        raise ImportError(message, name=error.name) from error
+        # Without a message, a package is there in a version that does not fit.
+        if isinstance(error, ImportError) and (message := missing_packages()):
+            raise ImportError(message, name=error.name) from error
+        raise
 
 
 class _Finder:
@@ -168,7 +165,7 @@ class _Finder:
             return None
         spec = find(name, path, target)
         if spec is not None and spec.loader is not None:
-            # Of the protocol of a loader, the import system uses what _Loader has.
+            # Of the protocol of a loader, the import system uses what _Loader has or passes on.
             spec.loader = _Loader(spec.loader)  # type: ignore[assignment]
         if spec is None and name == PACKAGE:
             raise ModuleNotFoundError(

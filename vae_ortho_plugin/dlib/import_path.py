@@ -24,16 +24,16 @@ _folders: list[str] = []
 
 
 def begin(files: Iterable[Path]) -> None:
-    """Makes the folders of the gin files of a step that begins, and the current one, places of modules."""
+    """Where a step begins: modules beside its gin files and in the current directory can be imported."""
     _folders.clear()
     add(file.parent for file in files)
     add([Path.cwd()])
 
 
 def add(folders: Iterable[Path]) -> None:
-    """Makes folders places of modules, such as that of a gin file that another one includes.
+    """Modules in these folders can be imported, such as the folder of a gin file that another one includes.
 
-    They come last, so that a file there does not hide an installed module of the same name.
+    The folders come last, so that a file there does not hide an installed module of the same name.
     """
     for folder in map(str, map(Path.absolute, folders)):
         if folder not in _folders:

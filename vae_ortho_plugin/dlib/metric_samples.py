@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The samples of dlib's BetaVAE and FactorVAE metrics, coded thousands of points at a time.
+"""The samples of dlib's BetaVAE and FactorVAE metrics, encoded thousands of points at a time.
 
-dlib draws each of their 15,000 samples, makes its 64 or 128 images and codes them by a session call of
-their own. Here the same numbers are drawn in the same order. Of a data set that stores its images, only
-the image's number is drawn, and every image is coded once.
+dlib draws each of their 15,000 samples, makes its 64 or 128 images and encodes them by a session
+call of their own. Here the same numbers are drawn in the same order. Of a data set that stores its
+images, only the image's number is drawn, and every image is encoded once.
 """
 
 import functools
@@ -15,23 +15,24 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 from vae_ortho_plugin.data.sampling.resident import NumberedImages, numbered_images
 
 Representation = Callable[[np.ndarray], np.ndarray]
-# A label, and an array for each of a sample's groups of points: factors, images or their numbers, codes.
+# A label, and an array for each of a sample's groups of points: factors, images or their numbers, latents.
 Sample = tuple[int, list[np.ndarray]]
 
 _POINTS = 4096
 _BYTES = 64 * 2**20
-# Samples whose numbers are drawn before their images are coded.
+# Samples whose numbers are drawn before their images are encoded.
 _DRAWN = 1000
 
 
-class Coder:
-    """A representation function of dlib that knows its data set and what it has coded of it.
+class Encoder:
+    """A representation function of dlib that knows its data set and what it has encoded of it.
 
-    Called, it is the function. It lives as long as one metric, which codes training and test samples.
+    Called, it is the function. It lives as long as one metric, which encodes training and test samples.
     """
 
     def __init__(self, data: GroundTruthData, representation: Representation):
         self._data, self._representation = data, representation
+        self._latents: np.ndarray | None = None  # of the images of which `_known` is true
 
     def __call__(self, observations: np.ndarray) -> np.ndarray:
         return self._representation(observations)
@@ -39,66 +40,60 @@ class Coder:
     def samples(
         self, draw: Callable[[], Sample], number: int, random_state: np.random.RandomState
     ) -> Iterator[Sample]:
-        """Labels and codes, with the random numbers in dlib's order: a sample's factors, then its images.
+        """Labels and latents, with the random numbers in dlib's order: a sample's factors, then its images.
 
         `draw` draws the label and the factors [points, num_factors] of a sample's groups.
         """
-        table, waiting = self._table, []
-        if table is None:
-            points_of, code = self._data.sample_observations_from_factors, self._representation
+        images, waiting = self._images, []
+        if images is None:
+            points_of, encode = self._data.sample_observations_from_factors, self._representation
         else:
-            points_of, code = table.images.numbers, table.codes
+            points_of, encode = images.numbers, self._latents_of
         for index in range(number):
             label, groups = draw()
             points = [points_of(factors, random_state) for factors in groups]
             waiting.append((label, points))
             most = _DRAWN
-            if table is None:
+            if images is None:
                 most = _points_of_a_call(points[0][0].nbytes) / sum(map(len, points))
             if len(waiting) >= most or index == number - 1:
-                yield from _coded(waiting, code)
+                yield from _encoded(waiting, encode)
                 waiting = []
 
     @functools.cached_property
-    def _table(self) -> "_Table | None":
+    def _images(self) -> NumberedImages | None:
         images = numbered_images(self._data)
         if images is None:
             return None
         first = images.observations(np.arange(min(64, len(images))))
-        # A sampled representation codes the same images differently each time.
-        repeats = np.array_equal(self(first), self(first))
-        return _Table(images, self._representation) if repeats else None
+        # A sampled representation encodes the same images differently each time.
+        return images if np.array_equal(self(first), self(first)) else None
 
+    @functools.cached_property
+    def _known(self) -> np.ndarray:
+        return np.zeros(len(self._images), dtype=bool)
 
-def _coded(samples: list[Sample], code: Callable[[np.ndarray], np.ndarray]) -> Iterator[Sample]:
-    groups = [group for _, points in samples for group in points]
-    codes = iter(np.split(code(np.concatenate(groups)), np.cumsum([*map(len, groups)])[:-1]))
-    for label, points in samples:
-        yield label, [next(codes) for _ in points]
-
-
-class _Table:
-    """Codes of a data set's images; each is computed when it is first needed."""
-
-    def __init__(self, images: NumberedImages, representation: Representation):
-        self.images, self._representation = images, representation
-        self._known = np.zeros(len(images), dtype=bool)
-        self._codes: np.ndarray | None = None
-
-    def codes(self, numbers: np.ndarray) -> np.ndarray:
-        """The codes [n, latents] of the images with these numbers."""
+    def _latents_of(self, numbers: np.ndarray) -> np.ndarray:
+        """The latents [n, latents] of the images with these numbers; each is computed when it is first needed."""
         wanted = np.zeros_like(self._known)
         wanted[numbers] = True
         new = np.flatnonzero(wanted & ~self._known)
-        at_a_time = _points_of_a_call(self.images.observations(numbers[:1]).nbytes)
+        at_a_time = _points_of_a_call(self._images.observations(numbers[:1]).nbytes)
         for start in range(0, len(new), at_a_time):
             part = new[start : start + at_a_time]
-            codes = self._representation(self.images.observations(part))
-            if self._codes is None:
-                self._codes = np.zeros((len(self.images), codes.shape[1]), codes.dtype)
-            self._codes[part] = codes
+            latents = self._representation(self._images.observations(part))
+            if self._latents is None:
+                self._latents = np.zeros((len(self._images), latents.shape[1]), latents.dtype)
+            self._latents[part] = latents
         self._known |= wanted
-        return self._codes[numbers]
+        return self._latents[numbers]
+
+
+def _encoded(samples: list[Sample], encode: Callable[[np.ndarray], np.ndarray]) -> Iterator[Sample]:
+    groups = [group for _, points in samples for group in points]
+    latents = iter(np.split(encode(np.concatenate(groups)), np.cumsum([*map(len, groups)])[:-1]))
+    for label, points in samples:
+        yield label, [next(latents) for _ in points]
 
 
 def _points_of_a_call(point_bytes: float) -> int:
@@ -118,7 +113,7 @@ def beta_vae_batch(
         second[:, label] = first[:, label]
         return label, [first, second]
 
-    samples = _coder(ground_truth_data, representation_function).samples(
+    samples = _encoder(ground_truth_data, representation_function).samples(
         draw, num_points, random_state
     )
     labels, points = np.zeros(num_points, dtype=np.int64), []
@@ -145,15 +140,15 @@ def factor_vae_batch(
         factors[:, label] = factors[0, label]
         return label, [factors]
 
-    samples = _coder(ground_truth_data, representation_function).samples(
+    samples = _encoder(ground_truth_data, representation_function).samples(
         draw, num_points, random_state
     )
     votes = np.zeros((ground_truth_data.num_factors, len(global_variances)), dtype=np.int64)
-    for label, (codes,) in samples:
-        variances = np.var(codes, axis=0, ddof=1)[active_dims] / global_variances[active_dims]
+    for label, (latents,) in samples:
+        variances = np.var(latents, axis=0, ddof=1)[active_dims] / global_variances[active_dims]
         votes[label, np.argmin(variances)] += 1
     return votes
 
 
-def _coder(data: GroundTruthData, representation: Representation) -> Coder:
-    return representation if isinstance(representation, Coder) else Coder(data, representation)
+def _encoder(data: GroundTruthData, representation: Representation) -> Encoder:
+    return representation if isinstance(representation, Encoder) else Encoder(data, representation)

@@ -9,7 +9,6 @@ import functools
 import importlib
 import importlib.metadata
 import importlib.resources
-import importlib.util
 import os
 import pathlib
 import re
@@ -19,12 +18,12 @@ import types
 import warnings
 
 from vae_ortho_plugin.dlib import console_scripts, quiet_start
-from vae_ortho_plugin.dlib.hook import REQUIRED
+from vae_ortho_plugin.dlib.hook import PACKAGE, REQUIRED
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import streams
 
 # TensorFlow Probability 0.25 needs it. Newer releases than those of the tests are not refused.
-OLDEST_TENSORFLOW = (2, 18)
+_OLDEST_TENSORFLOW = (2, 18)
 
 
 def install() -> None:
@@ -35,7 +34,7 @@ def install() -> None:
             Or the environment is one that TensorFlow or Keras cannot start in.
         InputError: the same of the environment, in a script.
     """
-    if console_scripts.is_running():
+    if console_scripts.is_script_of_dlib():
         streams.drop_what_cannot_be_written("stdout", "stderr")
         console_scripts.show_input_errors_alone()
     if console_scripts.is_console_script() and (message := console_scripts.unusable_for_scripts()):
@@ -44,7 +43,7 @@ def install() -> None:
         raise ImportError(message)
     _check_versions()
     _stand_in_for_removed_modules()
-    # Of a program that is not the plugin's, TensorFlow's lines are hidden where the user has set a level.
+    # In a user's own program, TensorFlow's lines are hidden only where the user has set a level.
     hidden = console_scripts.is_console_script() or quiet_start.VARIABLE in os.environ
     with quiet_start.quiet() if hidden else contextlib.nullcontext():
         _prepare_tensorflow()
@@ -68,17 +67,12 @@ def _version(*packages: str) -> tuple[int, ...] | None:
 
 
 def _check_versions() -> None:
-    """Raises ImportError with the command to install what is missing or does not fit."""
+    """Raises ImportError with the command to install what does not fit; of what is missing, the hook says it."""
     tensorflow = _version("tensorflow", "tensorflow-cpu", "tf-nightly")
     hub = _version("tensorflow-hub")
-    modules = ["tensorflow"]
-    if tensorflow is None and importlib.util.find_spec("tensorflow") is None:
-        what = "TensorFlow is not installed, and disentanglement_lib needs it"
-    elif tensorflow is not None and tensorflow < OLDEST_TENSORFLOW:
+    if tensorflow is not None and tensorflow < _OLDEST_TENSORFLOW:
         what = f"TensorFlow {'.'.join(map(str, tensorflow))} is too old"
         modules = ["tensorflow", "tf_keras"]
-    elif _version("tf_keras") is None:
-        what, modules = "tf_keras, of TensorFlow's release, is not installed", ["tf_keras"]
     elif hub is None or hub >= (0, 16):
         what, modules = "tensorflow_hub 0.15 is not installed", ["tensorflow_hub"]
     else:
@@ -141,7 +135,7 @@ def _prepare_tensorflow() -> None:
         tf.config.list_physical_devices("GPU")  # says now what it has to say about CUDA
     v1 = tf.compat.v1
     warnings.filterwarnings("ignore", message=r".*`tf\.layers\.\w+` is deprecated")
-    if console_scripts.is_running():
+    if console_scripts.is_script_of_dlib():
         # tensorflow_hub exports into the unfinished directory, and the model ends up elsewhere.
         absl_logging.get_absl_logger().addFilter(
             lambda record: not str(record.msg).startswith("Exported TF-Hub module")
@@ -150,7 +144,7 @@ def _prepare_tensorflow() -> None:
         deprecation._PRINT_DEPRECATION_WARNINGS = False
         # The estimator shows its progress itself; --verbosity=0 brings the steps' log lines back.
         v1.logging.set_verbosity(v1.logging.WARN)
-    if console_scripts.is_module_of_dlib():
+    if console_scripts.runs_module_of(PACKAGE):
         # dlib's tests build into the default graph. Everything else builds in graphs of its own (see
         # `engine.graphs`) and leaves the process as it is.
         v1.disable_v2_behavior()

@@ -139,7 +139,7 @@ def cannot_be_written(directory: Path | str, error: Exception) -> InputError:
     reason = str(error).strip().partition("\n")[0]
     return InputError(
         f"The checkpoint cannot be written to {directory}: {reason}. Make room there, and start the "
-        "training again."
+        "training run again."
     )
 
 

@@ -34,7 +34,7 @@ _handed_over: ContextVar[tuple[Path | None, Check | None]] = ContextVar(
 
 @contextlib.contextmanager
 def handed_over(checkpoints: Path | None, before_first_step: Check | None = None) -> Iterator[None]:
-    """Within: what every estimator gets, past dlib, which makes it.
+    """Within: every estimator gets these two; dlib, which makes the estimators, does not know of them.
 
     From the newest checkpoint in the directory `checkpoints`, `train` continues; `before_first_step` is called when
     the graph has been built and no step has been done.

@@ -10,6 +10,8 @@ _SECONDS_BETWEEN_LINES = 10.0
 
 def say(message: str) -> None:
     """Prints a line of the plugin, or nothing where standard error cannot be written."""
+    if sys.stderr is None:  # print would take standard output
+        return
     with contextlib.suppress(OSError, ValueError):  # ValueError: it is closed
         print(f"vae_ortho_plugin: {message}", file=sys.stderr, flush=True)
 

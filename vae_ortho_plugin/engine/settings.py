@@ -11,7 +11,7 @@ from vae_ortho_plugin.errors import InputError, check_one_of, check_whole
 @gin.configurable("training_loop")
 @dataclasses.dataclass(frozen=True)
 class TrainingLoop:
-    """How training runs inside the graph. The results depend on `xla` alone.
+    """Settings of a training run inside the graph. The results depend on `xla` alone.
 
     Args:
         iterations_per_loop: largest number of steps in one session call, at most 5,000; None: 5,000.

@@ -47,6 +47,7 @@ def chosen(asked: int | None, batch_size: int) -> int:
     if not _can_choose or _ALL_POOLS in os.environ or tf.config.list_physical_devices("GPU"):
         return 0
     shapes = [variable.shape for variable in tf.trainable_variables()]
+    shapes = [shape for shape in shapes if shape.is_fully_defined()]
     multiplications = batch_size * sum(shape.num_elements() for shape in shapes)
     convolves = any(shape.rank > 2 for shape in shapes)  # a weight is then used at many places
     return 1 if multiplications in _MULTIPLICATIONS_OF_ONE_THREAD and not convolves else 0

@@ -56,7 +56,7 @@ class TrainingRun:
         """
         if unkeyed := self._graph.train_loop.unkeyed:
             raise CannotContinue(
-                f"The training cannot be continued exactly from {checkpoint.directory}, because the "
+                f"The training run cannot be continued exactly from {checkpoint.directory}, because the "
                 f"model draws numbers by {', '.join(sorted(unkeyed))}. Start it over with --overwrite, "
                 "or bind training_loop.resume = False."
             )

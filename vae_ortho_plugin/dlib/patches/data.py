@@ -125,6 +125,6 @@ def _of_reference(reference: object) -> GroundTruthData:
     if isinstance(reference, str):
         name = reference.removesuffix("()")
         reference = gin.get_configurable(name.removeprefix("@"))
-    if isinstance(reference, type) or callable(reference):
+    if callable(reference):
         reference = reference()
     return as_dlib_needs(reference, name)

@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """What the plugin changes in dlib's metrics.
 
-They refuse data without the factors that they need, or with a factor that is constant. Those that code thousands
-of small batches code them together.
+They refuse data without the factors that they need, or with a factor that is constant. Those that encode
+thousands of small batches encode them together.
 """
 
 import functools
@@ -32,7 +32,7 @@ PATCHES = {
 # Metrics that are defined where a factor is constant, too.
 OF_ANY_FACTORS = {"beta_vae", "factor_vae", "irs"}
 
-# What draws and codes the samples of metrics that need batches of points.
+# What draws and encodes the samples of metrics that need batches of points.
 _SAMPLES = {
     "beta_vae": metric_samples.beta_vae_batch,
     "factor_vae": metric_samples.factor_vae_batch,
@@ -51,7 +51,7 @@ def patch_metric(module: types.ModuleType) -> None:
         if name not in OF_ANY_FACTORS:
             need_varying_factors(ground_truth_data, name)
         if name in _SAMPLES:
-            representation_function = metric_samples.Coder(
+            representation_function = metric_samples.Encoder(
                 ground_truth_data, representation_function
             )
         return dlib_metric(ground_truth_data, representation_function, *args, **kwargs)

@@ -1,9 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """dlib_postprocess, dlib_evaluate and dlib_reason: the steps that read what a finished step wrote.
 
-dlib opens the TF-Hub module for every metric and every postprocessing. Here it is opened where one of them asks
-it for something: most of the plugin's metrics ask the trained model instead, and the mean representation asks
-nothing.
+dlib opens the TF-Hub module for every metric and every postprocessing. Here the first call of the module's function
+opens it: most of the plugin's metrics open the trained model instead, and the mean representation needs neither.
 """
 
 import contextlib

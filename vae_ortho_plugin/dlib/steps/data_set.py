@@ -51,8 +51,8 @@ def of_finished_step(directory: str, step: str) -> Iterator[None]:
     gin_file = gin_files.gin_file(directory, step)
     if not gin_file.exists():
         raise InputError(
-            f"dataset.name = 'auto' asks for the data set of the previous step, but {gin_file} is "
-            "missing. Bind dataset.name to the data set's name."
+            f"{gin_file} is missing, which names the data set of {directory}. Take the whole "
+            "directory that dlib wrote, or bind dataset.name to the data set's name instead of 'auto'."
         )
     import_path.import_as(gin_file)
     previous = gin_files.step_config(directory, step)

@@ -17,7 +17,7 @@ from vae_ortho_plugin.engine import graphs
 from vae_ortho_plugin.errors import InputError
 
 _PYTHON_FUNCTIONS = {"PyFunc", "PyFuncStateless", "EagerPyFunc"}
-# Attribute of a model whose export has been built, until it is used: the module's hub.ModuleSpec.
+# Attribute of a model whose export was built before its first step: the hub.ModuleSpec that is exported in the end.
 _BUILT = "_vae_ortho_plugin_export"
 
 
@@ -96,17 +96,16 @@ def build_before_training(
     except InputError:
         raise
     except Exception as error:
-        reason = str(error).partition("\n")[0]
         raise InputError(
-            f"This model can be trained, but not exported, so that its training would be lost: {reason} "
-            "Layers and variables must be made inside of the encoder and the decoder, which are called once "
-            "for each graph."
+            "This model can be trained, but not exported, so that its training run would be lost: "
+            f"{graphs.reason(error)} Layers and variables must be made inside of the encoder and the decoder, "
+            "which are called once for each graph."
         ) from error
     trained = _shapes(graph)
     if others := [name for name, shape in variables.items() if trained.get(name) != shape]:
         raise InputError(
-            f"This model makes the variables {', '.join(sorted(others))} for its export, and the training has "
-            "no such variables: it would be exported with other weights than the trained ones. Make its "
+            f"This model makes the variables {', '.join(sorted(others))} for its export, and its training run "
+            "has no such variables: it would be exported with other weights than the trained ones. Make its "
             "variables by tf.get_variable, tf.layers or tf.keras.layers in the functions "
             "encoder.encoder_fn and decoder.decoder_fn, or inside of a named tf.variable_scope."
         )

@@ -28,8 +28,10 @@ def guarded(with_gin: Callable, prepare: Callable[[dict], str]) -> Callable:
         call = signature.bind(*args, **kwargs)
         call.apply_defaults()
         arguments = call.arguments
-        files = arguments["gin_config_files"] = list(arguments["gin_config_files"] or [])
-        bindings = arguments["gin_bindings"] = list(arguments["gin_bindings"] or [])
+        for name in ("gin_config_files", "gin_bindings"):
+            given = arguments[name] or []
+            arguments[name] = [given] if isinstance(given, str) else list(given)
+        files, bindings = arguments["gin_config_files"], arguments["gin_bindings"]
         found = [gin_files.find(name) for name in files]
         if None in found:
             raise InputError(gin_files.missing(files[found.index(None)]))

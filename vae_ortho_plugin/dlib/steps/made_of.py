@@ -25,7 +25,7 @@ from vae_ortho_plugin.dlib import console_scripts
 FILE = "made_of.json"
 # Observations that are compared of data that are not read from files.
 _SAMPLE = 16
-# Of such observations, which come out differently in the last bits on another machine.
+# Relative difference of such observations that counts as none: another machine computes other last bits.
 _TOLERANCE = 1e-3
 _INSTALLED = tuple(
     f"{folder}{os.sep}"

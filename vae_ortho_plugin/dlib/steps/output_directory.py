@@ -25,18 +25,33 @@ _REMEDIES = {
 
 
 @contextlib.contextmanager
-def _write_errors_explained(directory: str | Path) -> Iterator[None]:
-    """Within: a full disk or a missing right, in Python or in TensorFlow, becomes InputError."""
+def _write_errors_explained(directory: Path) -> Iterator[None]:
+    """Within: a full disk or a missing right, in Python or in TensorFlow, becomes InputError.
+
+    A missing right to read another file, as in a user's own code, passes as it is.
+    """
     try:
         yield
     except InputError:
         raise
     except Exception as error:
+        if isinstance(error, PermissionError) and not _is_written(error.filename, directory):
+            raise
         for number, remedy in _REMEDIES.items():
             if getattr(error, "errno", None) == number or os.strerror(number) in str(error):
                 reason = str(error).strip().partition("\n")[0]
                 raise InputError(f"{directory} cannot be written: {reason}. {remedy}.") from error
         raise
+
+
+def _is_written(path: object, directory: Path) -> bool:
+    """Whether a step writes this file with its output directory; true where an error names none."""
+    if not isinstance(path, str | Path):
+        return True
+    path, parent = Path(path).absolute(), directory.parent
+    if path.is_relative_to(parent) and path != parent:
+        return directory.name in path.relative_to(parent).parts[0]
+    return parent.is_relative_to(path)
 
 
 def refuse_existing(path: str, overwrite: bool) -> None:

@@ -61,7 +61,7 @@ def _name(files: list[str], bindings: list[str]) -> str:
 
 
 def _of_checked_images(make_input_fn: Callable) -> Callable:
-    """dlib's `_make_input_fn`, which checks the data of a training run; that has no number of batches."""
+    """dlib's `_make_input_fn`, which first checks the data of a training run: where there is no number of batches."""
 
     @functools.wraps(make_input_fn)
     def make_input_fn_of_checked(ground_truth_data, seed, num_batches=None):

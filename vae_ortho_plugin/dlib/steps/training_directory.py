@@ -7,7 +7,6 @@ writes. When the model is complete, it is renamed to <model_dir> and the rest is
 
 import contextlib
 import functools
-import inspect
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -29,19 +28,15 @@ _MOST_DIFFERENCES = 5
 
 def resumable(train: Callable) -> Callable:
     """dlib's train, which continues an unfinished training run of the same directory."""
-    signature = inspect.signature(train)
 
     @functools.wraps(train)
-    def continue_or_train(*args, **kwargs):
-        # Parameters that are not given are left to gin.
-        given = signature.bind_partial(*args, **kwargs).arguments
-        overwrite = given.get("overwrite", False)
-        with unfinished(given["model_dir"], overwrite) as model_dir:
-            partial = Path(model_dir).parent
+    def continue_or_train(model_dir, overwrite=False, *args, **kwargs):
+        with unfinished(model_dir, overwrite) as model:
+            partial = Path(model).parent
 
             def attempt() -> None:
                 with made_of.checked(functools.partial(_check_made_of, partial)):
-                    train(**{**given, "model_dir": model_dir, "overwrite": True})
+                    train(model, True, *args, **kwargs)
 
             try:
                 attempt()
@@ -52,7 +47,7 @@ def resumable(train: Callable) -> Callable:
                 shutil.rmtree(partial / _CHECKPOINTS)
                 (partial / made_of.FILE).unlink(missing_ok=True)
                 attempt()
-            shutil.copy(partial / made_of.FILE, Path(model_dir, "results"))
+            shutil.copy(partial / made_of.FILE, Path(model, "results"))
 
     return continue_or_train
 

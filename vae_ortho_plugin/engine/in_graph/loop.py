@@ -82,7 +82,7 @@ class ModelStep:
                 raise InputError(
                     f"The model function asks for a training hook {type(hook).__name__}. Many steps run "
                     "in one session call, so that only LoggingTensorHook and StepCounterHook are known "
-                    "here. Take tf.summary for values over the training, or a tracker (docs/training.md)."
+                    "here. Take tf.summary for values over the training run, or a tracker (docs/training.md)."
                 )
         self.scalars = [self.row.add(name, one) for name, one in summaries.scalars.items()]
         self.large_summaries: list[LargeSummary]

@@ -53,7 +53,7 @@ class Noise:
 
     @contextlib.contextmanager
     def replace_stateful_ops(self, offset: tf.Tensor) -> Iterator[None]:
-        """Within the loop's body: TensorFlow's random functions draw from here, for the `offset`-th iteration (int32)."""
+        """Within the loop's body: TensorFlow's random functions draw from here, for iteration `offset` (int32)."""
         self._body, self._offset = tf.get_default_graph(), offset
         normal = tf.raw_ops.StatelessRandomNormalV2, tf.random.stateless_normal
         replacements = {

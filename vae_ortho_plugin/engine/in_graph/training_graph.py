@@ -119,7 +119,7 @@ class TrainingGraph:
         finite = [tf.reduce_all(tf.math.is_finite(value)) for value in values]
         self._all_finite = tf.reduce_all(finite)
         self.variable_bytes = sum(
-            variable.shape.num_elements() * variable.dtype.size for variable in variables
+            (variable.shape.num_elements() or 0) * variable.dtype.size for variable in variables
         )
 
     def _initialize(self) -> None:

@@ -1,7 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Each model and each metric of dlib 1.5, on data that need no download."""
-
-import json
+"""Metrics of dlib 1.5 of which dlib's own tests do not try the values; see docs/dlib.md."""
 
 import gin
 import numpy as np
@@ -9,37 +7,10 @@ import pytest
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 from disentanglement_lib.evaluation import evaluate
 from disentanglement_lib.evaluation.metrics import dci, mig, sap_score, unified_scores
-from disentanglement_lib.methods.unsupervised import train
 from disentanglement_lib.utils import resources
 from dlib_support import fresh_gin  # noqa: F401
 
 CONFIGS = "config/tests/evaluation/evaluate_test_configs"
-
-
-@pytest.mark.parametrize(
-    ("name", "bindings"),
-    [
-        ("vae", ["vae.beta = 4."]),
-        ("annealed_vae", ["gamma = 10.", "c_max = 5.", "iteration_threshold = 100"]),
-        ("beta_tc_vae", ["beta = 4."]),
-        ("dip_vae", ["lambda_od = 1.", "lambda_d_factor = 1.", "dip_type = 'i'"]),
-        (
-            "factor_vae",
-            [
-                *("gamma = 10.", "discriminator.discriminator_fn = @fc_discriminator"),
-                "discriminator_optimizer.optimizer_fn = @AdamOptimizer",
-            ],
-        ),
-    ],
-)
-def test_each_model_of_dlib_is_trained_and_exported(tmp_path, name, bindings):
-    own = [line if "." in line.split("=")[0] else f"{name}.{line}" for line in bindings]
-    own += [f"model.model = @{name}()", "model.training_steps = 3", "model.eval_steps = 1"]
-    own += ["synth_linear.num_points = 200", "training_loop.xla = 'off'"]
-    train.train_with_gin(str(tmp_path / "model"), False, ["beta_vae.gin"], own)
-    result = json.loads((tmp_path / "model/results/json/train_results.json").read_text())
-    assert np.isfinite(result["loss"]) and result["global_step"] >= 3
-    assert (tmp_path / "model/tfhub").is_dir()
 
 
 class ThreeFactors(GroundTruthData):
@@ -70,26 +41,16 @@ def scored(name):
 @pytest.mark.parametrize(
     ("name", "value"),
     [
-        ("beta_vae", "eval_accuracy"),
-        ("dci", "completeness"),
         ("downstream_task_boosted_trees", "100:mean_test_accuracy"),
         pytest.param(
             *("downstream_task_logistic_regression", "100:mean_test_accuracy"),
             marks=pytest.mark.long,
         ),
         ("factor_vae", "eval_accuracy"),
-        ("irs", "IRS"),
-        ("mig", "discrete_mig"),
-        ("modularity_explicitness", "modularity_score"),
     ],
 )
 def test_a_metric_of_dlib_is_best_for_the_factors_themselves(name, value):
     assert scored(name)[value] == pytest.approx(1, abs=0.1)
-
-
-def test_the_sap_score_of_the_factors_is_the_gap_to_chance():
-    # Linear, of four classes on a line: a part of the gap of 0.75 between knowing and guessing.
-    assert 0.15 < scored("sap_score")["SAP_score"] < 0.75
 
 
 @pytest.mark.long
@@ -98,19 +59,6 @@ def test_the_reduced_task_does_not_know_the_factor_that_was_taken_away():
     removed = [value for key, value in scores.items() if "test_accuracy_reduced" in key]
     others = [value for key, value in scores.items() if "test_accuracy_other" in key]
     assert np.mean(removed) < 0.5 < np.mean(others)
-
-
-def test_a_predictor_of_the_factors_themselves_is_fair():
-    scores = scored("fairness").values()
-    assert scores and all(np.isfinite(value) and -1e-9 <= value <= 1 for value in scores)
-
-
-def test_the_strong_task_predicts_what_it_was_not_shown():
-    gin.parse_config("predictor.predictor_fn = @gradient_boosting_classifier")
-    np.random.seed(0)  # dlib intervenes by the global generator
-    arguments = (ThreeFactors(), encode, np.random.RandomState(0), None, [40], 20)
-    scores = gin.get_configurable("strong_downstream_task")(*arguments, n_experiment=1)
-    assert scores and all(0 <= value <= 1 for value in scores.values())
 
 
 DISCRETIZER = "discretizer.discretizer_fn = @histogram_discretizer\ndiscretizer.num_bins = 20"
