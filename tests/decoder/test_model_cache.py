@@ -58,15 +58,15 @@ def test_metrics_of_one_model_encode_a_split_and_take_its_jacobians_once_with_th
     assert together == alone
 
 
-def test_a_model_is_closed_where_none_is_kept_after_an_error_and_at_the_end(model_dir):
+def test_a_model_is_closed_without_the_cache_after_an_error_and_at_the_end(model_dir):
     with open_model(str(model_dir)) as model:
         pass
     with CACHE.switched_on():
         with pytest.raises(KeyError), open_model(str(model_dir)) as failed:
             raise KeyError
-        with open_model(str(model_dir)) as kept:
-            kept.decode(POINTS)
-    for closed in (model, failed, kept):
+        with open_model(str(model_dir)) as held:
+            held.decode(POINTS)
+    for closed in (model, failed, held):
         with pytest.raises(RuntimeError, match="closed"):
             closed.decode(POINTS)
 

@@ -170,6 +170,7 @@ def test_the_triangular_factors_taken_on_a_device_are_those_of_the_jacobians():
         ("decoder", {"decoder": lambda latents: latents - latents.mean(axis=0)}),
         ("outputs", {"decoder": lambda latents: latents[:, :1]}),
         ("decoder's framework", {"decoder": lambda latents: latents.cpu()}),
+        ("decoder fails", {"decoder": lambda latents: latents[:, 0, 0, None]}),
     ],
 )
 def test_bad_input_gets_one_error_that_names_the_argument(argument, change):

@@ -35,15 +35,3 @@ def test_the_results_are_means_over_latents_and_points():
     # Latents that the decoder ignores are best at the prior, and may outnumber the outputs.
     ignored = self_consistency(np.zeros((2, 1, 4)), np.ones((2, 4)), 1.0)
     assert ignored.per_point.tolist() == [1, 1]
-
-
-def test_the_cross_entropys_rows_are_weighed_by_its_curvature():
-    """Bernoulli with logits A z: the Hessian of the loss by z is Aᵀ diag(p (1 - p)) A."""
-    weights, beta = random_jacobians()[0], 1.5
-    p = 1 / (1 + np.exp(-weights @ [0.3, -0.2, 0.1]))
-    jacobian = (p * (1 - p))[:, None] * weights  # of the image
-    curvature = ((p * (1 - p))[:, None] * weights**2).sum(axis=0)
-    # Squared error's Hessian is 2 JᵀJ, so that 2/β ‖J_k‖² becomes curvature / β.
-    sigma = 1 / np.sqrt(1 + curvature / beta)
-    weighed = np.sqrt(1 / (p * (1 - p)) / 2)[:, None] * jacobian
-    assert self_consistency([weighed], [sigma], beta).mean == pytest.approx(1, rel=1e-12)

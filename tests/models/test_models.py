@@ -1,17 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
-
 import functools
 
 import gin
 import numpy as np
 import pytest
+from engine_support import variables
 from models_support import IMAGES, VARIANCE, VECTORS, tf, trained, value
 from parameters_support import long_but
 
-# isort: split
-import tensorflow_hub as hub
-
 from vae_ortho_plugin import models
+from vae_ortho_plugin.decoder.trained_model import HubModule, open_model
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.polarized_regime import ACTIVE_STD
 from vae_ortho_plugin.models import losses
@@ -119,13 +117,9 @@ def test_the_papers_models_train_with_dlibs_networks_and_data(tmp_path, model):
     outcome = trained(tmp_path / "m", IMAGES, *bindings(model), loss)
     assert outcome["global_step"] == 2
     assert np.isfinite([outcome[key] for key in ("loss", "elbo", "kl_loss", "regularizer")]).all()
-    with tf.Graph().as_default():
-        module = hub.Module(str(tmp_path / "m/tfhub"))
-        images = tf.zeros([2, 64, 64, 1])
-        encoded = module({"images": images}, signature="gaussian_encoder", as_dict=True)
-        latents = {"latent_vectors": encoded["mean"]}
-        decoded = module(latents, signature="decoder", as_dict=True)["images"]
-        mean, logvar, decoded = value(encoded["mean"], encoded["logvar"], decoded)
+    with open_model(str(tmp_path / "m")) as exported:
+        mean, logvar = exported.posterior(np.zeros((2, 64, 64, 1)))
+        decoded = exported.decode(mean)
     assert mean.shape == logvar.shape == (2, 3) and decoded.shape == (2, 64, 64, 1)
 
 
@@ -164,33 +158,37 @@ def test_every_model_learns_synth_linear_with_our_networks(tmp_path, learned, mo
 
 
 def test_the_autoencoder_decodes_its_means(learned):
-    with tf.Graph().as_default():
-        module = hub.Module(str(learned("autoencoder")[0] / "tfhub"))
-        images = tf.constant(np.random.default_rng(11).uniform(size=(4, 3, 1, 1)), tf.float32)
-        means = module({"images": images}, signature="gaussian_encoder", as_dict=True)["mean"]
-        rebuilt = module({"images": images}, signature="reconstructions", as_dict=True)["images"]
-        decoded = module({"latent_vectors": means}, signature="decoder", as_dict=True)["images"]
-        rebuilt, decoded = value(rebuilt, decoded)
+    directory, _ = learned("autoencoder")
+    images = np.random.default_rng(11).uniform(size=(4, 3, 1, 1))
+    with open_model(str(directory)) as model:
+        decoded = model.decode(model.encode(images))
+    module = HubModule(str(directory / "tfhub"))
+    feeds, outputs = module.apply("reconstructions")
+    with module.session as session:
+        rebuilt = session.run(outputs["images"], {feeds["images"]: images})
     np.testing.assert_allclose(rebuilt, decoded, atol=1e-6)
 
 
-def test_the_full_covariance_vae_exports_the_log_of_its_covariances_diagonal(learned):
+def test_the_full_covariance_vae_exports_its_noise_and_the_log_of_its_covariances_diagonal(learned):
     directory, _ = learned("full_covariance_vae")
-    with tf.Graph().as_default():
-        module = hub.Module(str(directory / "tfhub"))
-        batch = np.random.default_rng(0).uniform(size=(4, 3, 1, 1)).astype(np.float32)
-        outputs = module({"images": batch}, signature="gaussian_encoder", as_dict=True)
-        mean, logvar = value(outputs["mean"], outputs["logvar"])
+    batch = np.random.default_rng(0).uniform(size=(4, 3, 1, 1)).astype(np.float32)
+    with open_model(str(directory)) as model:
+        mean, logvar = model.posterior(batch)
+        (jacobians,) = model.jacobians(mean)
+        of_noise = model.noise_jacobians(batch)
     assert mean.shape == logvar.shape == (4, 2)
-    reader = tf.train.load_checkpoint(str(directory / "tf_checkpoint"))
+    weights = variables(directory / "tf_checkpoint")
 
     def layer(name, inputs):
-        kernel, bias = (reader.get_tensor(f"encoder/{name}/{part}") for part in ("kernel", "bias"))
-        return inputs @ kernel + bias
+        return inputs @ weights[f"encoder/{name}/kernel"] + weights[f"encoder/{name}/bias"]
 
     hidden = np.maximum(layer("hidden1", batch.reshape(4, 3)), 0)
     first, second = layer("means", hidden), layer("log_var", hidden)
     np.testing.assert_allclose(mean, first[:, :2], rtol=1e-4, atol=1e-5)
-    variances = np.exp(second[:, :2])
-    variances[:, 1] += first[:, 2] ** 2
+    scale = np.zeros((4, 2, 2))
+    scale[:, [0, 1], [0, 1]] = np.exp(second[:, :2] / 2)
+    scale[:, 1, 0] = first[:, 2]
+    variances = np.square(scale).sum(axis=2)
     np.testing.assert_allclose(logvar, np.log(variances), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(of_noise, jacobians @ scale, rtol=1e-4, atol=1e-5)
+    assert np.abs(scale[:, 1, 0]).min() > 1e-3

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Distance to orthogonality (DtO) of decoder Jacobians, Eq. 29 of Rolinek et al., CVPR 2019."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
@@ -9,9 +11,6 @@ from vae_ortho_plugin.errors import InputError, check_one_of
 from vae_ortho_plugin.measures.shared.arrays import Floats, float_array
 from vae_ortho_plugin.measures.shared.jacobians import checked_jacobians, triangular_factors
 from vae_ortho_plugin.measures.shared.results import OverPoints
-
-# Of neighbouring singular values: below this ratio, a change of J by 5 % can turn V by any angle.
-NEARLY_EQUAL = 1.05
 
 
 def distance_to_orthogonality(
@@ -68,11 +67,6 @@ def singular_value_ratios(jacobians: ArrayLike, active: ArrayLike | None = None)
     return ratios
 
 
-def share_nearly_equal(ratios: Floats) -> float:
-    """Share of points, 0 to 1, where some ratio [points, latents − 1] is below NEARLY_EQUAL."""
-    return float(np.mean((ratios < NEARLY_EQUAL).any(axis=1)))
-
-
 def nearest_signed_permutation(matrix: ArrayLike, solver: str = "assignment") -> Floats:
     """P(V) in Eq. 29: the signed permutation nearest to V in L1, one 1 or -1 in each row and column, else zeros.
 
@@ -92,8 +86,7 @@ def nearest_signed_permutation(matrix: ArrayLike, solver: str = "assignment") ->
         raise InputError(f"matrix must have the shape [latents, latents]; got {numbers.shape}.")
     if np.abs(numbers).max() > 1 + 1e-6:  # as far as rounding may carry an entry of V
         raise InputError("matrix must have entries in [-1, 1], as an orthogonal matrix has.")
-    nearest: Floats = SOLVERS[solver](numbers[None])[0]
-    return nearest
+    return np.asarray(SOLVERS[solver](numbers[None])[0])
 
 
 def right_singular_vectors(jacobians: ArrayLike) -> Floats:
@@ -139,10 +132,6 @@ def _solve_assignments(vectors: Floats) -> Floats:
     return nearest
 
 
-def _solve_milps(vectors: Floats) -> Floats:
-    return np.stack([_solve_milp(matrix) for matrix in vectors])
-
-
 def _solve_milp(matrix: Floats) -> Floats:
     try:
         from ortools.linear_solver import pywraplp
@@ -174,4 +163,7 @@ def _solve_milp(matrix: Floats) -> Floats:
 
 
 # Solver -> the nearest signed permutations [points, latents, latents] of matrices.
-SOLVERS = {"assignment": _solve_assignments, "milp": _solve_milps}
+SOLVERS: dict[str, Callable[[Floats], Floats]] = {
+    "assignment": _solve_assignments,
+    "milp": lambda vectors: np.stack([_solve_milp(matrix) for matrix in vectors]),
+}

@@ -2,16 +2,15 @@
 """A decoder of PyTorch's tensors."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
+from vae_ortho_plugin.decoder.frameworks import named
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.shared.jacobians import factors_of_gram, small_jacobians
-
-_NO_MEMORY = "out of memory", "can't allocate memory"  # of a GPU, of the CPU
 
 
 class PytorchDecoder(contextlib.AbstractContextManager):
@@ -84,14 +83,15 @@ class PytorchDecoder(contextlib.AbstractContextManager):
             return torch.func.jvp(self._flat, (points,), (direction,))[1]
 
         failed = "PyTorch cannot take the derivative of decoder in forward mode"
-        with _named(failed), torch.no_grad():
+        with named(failed, RuntimeError), torch.no_grad():
             return torch.vmap(column)(directions)
 
     def _flat(self, latents: torch.Tensor) -> torch.Tensor:
         return self._call(latents).reshape(len(latents), -1)
 
     def _call(self, latents: torch.Tensor) -> torch.Tensor:
-        with _named(f"decoder fails for latents of the shape {tuple(latents.shape)}"):
+        failed = f"decoder fails for latents of the shape {tuple(latents.shape)}"
+        with named(failed, RuntimeError):
             outputs = self._decoder(latents)
         if not isinstance(outputs, torch.Tensor):
             raise InputError(f"decoder must return a tensor; got {type(outputs).__name__}.")
@@ -99,17 +99,6 @@ class PytorchDecoder(contextlib.AbstractContextManager):
 
     def _tensor(self, latents: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(latents, dtype=self._dtype, device=self._device)
-
-
-@contextlib.contextmanager
-def _named(failed: str) -> Iterator[None]:
-    """Within: an error of PyTorch is an InputError that begins with these words, unless memory ran out."""
-    try:
-        yield
-    except (IndexError, RuntimeError, TypeError, ValueError) as error:
-        if isinstance(error, InputError) or any(words in str(error) for words in _NO_MEMORY):
-            raise
-        raise InputError(f"{failed}: {error}") from error
 
 
 def _weight(decoder: Any) -> torch.Tensor | None:

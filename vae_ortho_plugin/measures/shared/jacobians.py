@@ -2,7 +2,7 @@
 """Decoder Jacobians: their shape, and small matrices with the same columns' lengths and angles."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,10 @@ _LEAST_SQUARE = 1e-200
 _LEAST_SHARE = 1e-6
 
 
-def checked_jacobians(
-    jacobians: ArrayLike, active: ArrayLike | None = None, name: str = "jacobians"
-) -> NDArray[Any]:
+def checked_jacobians(jacobians: ArrayLike, active: ArrayLike | None = None) -> NDArray[Any]:
     """The Jacobians [points, outputs, latents] of the active latents, in their own type; values are not checked."""
-    array = real_array(name, jacobians)
-    check_shape(name, array, points=None, outputs=None, latents=None)
+    array = real_array("jacobians", jacobians)
+    check_shape("jacobians", array, points=None, outputs=None, latents=None)
     return array if active is None else array[:, :, latent_indices(active, array.shape[2])]
 
 
@@ -96,6 +94,15 @@ def small_jacobians(
     return factors
 
 
+def small_of_batches(batches: Iterable[NDArray[Any]]) -> Floats:
+    """`small_jacobians` of all points, whose Jacobians come in batches."""
+    found, first_point = [], 0
+    for jacobians in batches:
+        found.append(small_jacobians(jacobians, first_point=first_point))
+        first_point += len(jacobians)
+    return np.concatenate(found)
+
+
 def jacobians_and_sigma(
     jacobians: ArrayLike, sigma: ArrayLike, active: ArrayLike | None = None
 ) -> tuple[Floats, Floats]:
@@ -138,7 +145,7 @@ def _check_finite(jacobians: Floats, points: NDArray[np.intp]) -> None:
     if not finite.all():
         raise InputError(
             f"The Jacobian at point {points[int(np.argmin(finite))]} is not finite: the "
-            "decoder overflows there. Was the training stable?"
+            "decoder overflows there. Did the training run diverge?"
         )
 
 
