@@ -77,18 +77,18 @@ def decoder_measures(
         chosen = measures.active_latents(latents)
     else:
         chosen = latent_indices(active, latents.shape[1])
-    factors = _jacobians(decoder, means, triangular=True)
-    among = _measures(factors[:, :, chosen], None if sigma is None else sigma[:, chosen], beta)
+    small = _jacobians(decoder, means, triangular=True)
+    among = _measures(small[:, :, chosen], None if sigma is None else sigma[:, chosen], beta)
     of_active = {f"{name}_active": value for name, value in among.items()}
-    whole = _measures(factors, sigma, beta)
+    whole = _measures(small, sigma, beta)
     return DecoderMeasures(active=chosen.tolist(), **whole, **of_active)
 
 
-def _measures(factors: np.ndarray, sigma: np.ndarray | None, beta: float | None) -> dict[str, Any]:
+def _measures(small: np.ndarray, sigma: np.ndarray | None, beta: float | None) -> dict[str, Any]:
     """Each measure; None where it is not defined."""
-    found = OF_JACOBIANS["self_consistency"](factors, sigma, beta=beta)
+    found = OF_JACOBIANS["self_consistency"](small, sigma, beta=beta)
     for name in ("dto", "ima_contrast", *["precision_gap"] * (sigma is not None)):
-        found |= OF_JACOBIANS[name](factors, sigma)
+        found |= OF_JACOBIANS[name](small, sigma)
     names = "dto", "ima_contrast", "mean_abs_cosine", "precision_gap", "self_consistency"
     return {name: found.get(name) for name in names}
 

@@ -58,10 +58,10 @@ def singular_value_ratios(jacobians: ArrayLike, active: ArrayLike | None = None)
     Raises:
         InputError: wrong shape, no real numbers, a Jacobian that is not finite, or one latent only.
     """
-    factors = triangular_factors(checked_jacobians(jacobians, active))
-    if factors.shape[2] < 2:
+    triangular = triangular_factors(checked_jacobians(jacobians, active))
+    if triangular.shape[2] < 2:
         raise InputError("Ratios of singular values need Jacobians of at least 2 latents; got 1.")
-    values = np.linalg.svd(factors, compute_uv=False)
+    values = np.linalg.svd(triangular, compute_uv=False)
     ratios = np.full_like(values[:, 1:], np.inf)
     np.divide(values[:, :-1], values[:, 1:], out=ratios, where=values[:, 1:] > 0)
     return ratios
@@ -103,17 +103,17 @@ def right_singular_vectors(jacobians: ArrayLike) -> Floats:
     Raises:
         InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
-    factors = triangular_factors(jacobians)
-    latents = factors.shape[-1]
-    zero = ~factors.any(axis=1)
+    triangular = triangular_factors(jacobians)
+    latents = triangular.shape[-1]
+    zero = ~triangular.any(axis=1)
     if zero.any():
         # The SVD would return any basis of the null space. Lengths beyond every singular value,
         # all different, make the axes of the zero columns the only choice.
-        scale = np.asarray(np.linalg.norm(factors, axis=(1, 2)))
+        scale = np.asarray(np.linalg.norm(triangular, axis=(1, 2)))
         scale[scale == 0] = 1
         lengths = zero * np.multiply.outer(scale, np.arange(latents) + 2.0)
-        factors = np.concatenate([factors, lengths[:, :, None] * np.eye(latents)], axis=1)
-    return np.linalg.svd(factors, full_matrices=False)[2]
+        triangular = np.concatenate([triangular, lengths[:, :, None] * np.eye(latents)], axis=1)
+    return np.linalg.svd(triangular, full_matrices=False)[2]
 
 
 def _solve_assignments(vectors: Floats) -> Floats:

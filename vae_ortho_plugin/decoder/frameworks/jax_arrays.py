@@ -67,8 +67,6 @@ class JaxDecoder:
         return self._compiled[given.shape](given)
 
     def _all_columns(self, latents: jax.Array) -> jax.Array:
-        """d output / d latent: [latents, points, outputs]."""
-
         def flat(points: jax.Array) -> jax.Array:
             return self._call(points).reshape(len(points), -1)
 

@@ -179,13 +179,13 @@ def _plain_and_weighted(
 ) -> tuple[np.ndarray, np.ndarray]:
     """`small_jacobians` at the means, and those of outputs that the loss's curvature weighs."""
     if curvature is None:
-        factors = model.jacobian_factors(means, batch_size)
-        return factors, factors
-    plain, weighted = [], []
+        plain = model.jacobian_factors(means, batch_size)
+        return plain, plain
+    small, weighted = [], []
     for start in range(0, len(means), batch_size):
         batch = means[start : start + batch_size]
         (jacobians,) = model.jacobians(batch, batch_size)
         weights = np.sqrt(curvature(model.decode(batch)) / 2).reshape(len(batch), -1, 1)
-        plain.append(small_jacobians(jacobians, first_point=start))
+        small.append(small_jacobians(jacobians, first_point=start))
         weighted.append(small_jacobians(jacobians * weights, first_point=start))
-    return np.concatenate(plain), np.concatenate(weighted)
+    return np.concatenate(small), np.concatenate(weighted)
