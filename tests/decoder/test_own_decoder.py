@@ -197,10 +197,18 @@ def test_memory_that_runs_out_is_no_fault_of_the_decoder(words):
 
 def test_whole_numbers_are_means_too():
     import jax.numpy as jnp
+    import tensorflow as tf
 
+    torch = pytest.importorskip("torch", reason="torch is not installed")
     whole = np.arange(-6, 6).reshape(4, 3)
-    of_numpy, of_jax_array = (decoder_jacobians(of_jax(), a) for a in (whole, jnp.asarray(whole)))
-    np.testing.assert_array_equal(of_numpy, of_jax_array)
+    expected = decoder_jacobians(of_jax(), whole)
+    for convert, decoder in (
+        (jnp.asarray, of_jax()),
+        (torch.tensor, lambda z: torch.tanh(z @ torch.tensor(WEIGHTS) + torch.tensor(BIAS))),
+        (tf.constant, lambda z: tf.tanh(z @ WEIGHTS + BIAS)),
+    ):
+        found = decoder_jacobians(decoder, convert(whole))
+        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
 
 
 def test_a_framework_that_is_not_installed_is_named(monkeypatch):

@@ -22,21 +22,24 @@ class PytorchDecoder(contextlib.AbstractContextManager):
 
     def __init__(self, decoder: Callable[[torch.Tensor], torch.Tensor], means: Any):
         self._decoder = decoder
-        weight = _weight(decoder)
+        tensors: list[torch.Tensor] = []
+        if isinstance(decoder, torch.nn.Module):
+            tensors = [*decoder.parameters(), *decoder.buffers()]
+        weight = next((tensor for tensor in tensors if tensor.is_floating_point()), None)
         given = means if isinstance(means, torch.Tensor) else None
         if weight is not None and given is not None:
-            for what, found, needed in (
-                ("device", given.device, weight.device),
-                ("dtype", given.dtype, weight.dtype),
-            ):
+            for what in ("device", "dtype"):
+                found, needed = getattr(given, what), getattr(weight, what)
                 if found != needed:
                     shown = repr(str(needed)) if what == "device" else needed
                     raise InputError(
                         f"means has the {what} {found}, and decoder {needed}: give means.to({shown})."
                     )
         like = weight if weight is not None else given
-        self._device = like.device if like is not None else torch.device("cpu")
-        self._dtype = like.dtype if like is not None else torch.get_default_dtype()
+        if like is None:
+            like = torch.empty(0, device="cpu")
+        self._device = like.device
+        self._dtype = like.dtype if like.is_floating_point() else torch.get_default_dtype()
         self._modes: dict[torch.nn.Module, bool] = {}
 
     def __enter__(self):
@@ -99,13 +102,3 @@ class PytorchDecoder(contextlib.AbstractContextManager):
 
     def _tensor(self, latents: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(latents, dtype=self._dtype, device=self._device)
-
-
-def _weight(decoder: Any) -> torch.Tensor | None:
-    """The first parameter or buffer of real numbers."""
-    if not isinstance(decoder, torch.nn.Module):
-        return None
-    for tensor in (*decoder.parameters(), *decoder.buffers()):
-        if tensor.is_floating_point():
-            return tensor
-    return None

@@ -17,7 +17,7 @@ from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
 class TensorflowDecoder:
     """A Keras model, which is called with training=False, or a function of tensors [points, latents].
 
-    It gets tensors of the means' type if these are one, else of its weights' type or float32.
+    It gets tensors of the means' type if these are one of real numbers, else of its weights' type or float32.
     """
 
     def __init__(self, decoder: Callable, means: Any):
@@ -26,7 +26,7 @@ class TensorflowDecoder:
         self._mode = {"training": False} if takes_mode or keras else {}
         self._decoder = decoder
         self._dtype = tf.float32
-        if isinstance(means, tf.Tensor):
+        if tf.is_tensor(means) and means.dtype.is_floating:
             self._dtype = means.dtype
         elif weights := getattr(decoder, "weights", None):
             self._dtype = tf.as_dtype(weights[0].dtype)
