@@ -64,3 +64,15 @@ def test_dto_is_that_of_the_matrix_of_its_affine_decoder(reference, tmp_path):
     expected = distance_to_orthogonality(matrix[np.newaxis]).mean
     assert results["dto"] == pytest.approx(expected, abs=1e-4)
     assert results["num_points"] == 64
+
+
+def test_noise_jacobians_of_a_diagonal_posterior_are_its_columns_times_sigma():
+    images = np.random.RandomState(0).random_sample((3, 64, 64, 1))
+    with open_model(str(MODEL)) as model:
+        means, logvars = model.posterior(images)
+        (jacobians,) = model.jacobians(means)
+        found = model.noise_jacobians(images)
+        mean_images = model.reconstruct(images, np.zeros((3, model.num_latents)))
+        assert mean_images == pytest.approx(model.decode(means), abs=1e-6)
+    assert found == pytest.approx(jacobians * np.exp(logvars / 2)[:, None, :], abs=1e-6)
+    assert np.abs(found).max() > 1e-4

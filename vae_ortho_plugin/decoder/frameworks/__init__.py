@@ -30,7 +30,7 @@ _NO_MEMORY = "out of memory", "can't allocate memory"
 
 
 def _opened(decoder: Any, means: Any) -> contextlib.AbstractContextManager:
-    """Within: the decoder of NumPy's arrays. InputError if its framework cannot be told or is not installed."""
+    """Within: the decoder of NumPy's arrays. InputError if it cannot be called, or its framework is not installed."""
     if not callable(decoder):
         raise InputError(
             "decoder must be a torch.nn.Module, a Keras model, a function of JAX arrays or the directory "
