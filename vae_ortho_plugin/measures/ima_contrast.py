@@ -19,7 +19,7 @@ def ima_contrast(jacobians: ArrayLike, active: ArrayLike | None = None) -> OverP
     """½ (Σ_j log G_jj − log det G) for G = JᵀJ at each point, at least 0, in nats.
 
     0 exactly where the columns are orthogonal, infinite where they are linearly dependent or one is
-    zero. It does not change with the columns' lengths. It is d/2 times the columns part of the
+    zero. It does not depend on the column norms. It is d/2 times the columns part of the
     `precision_gap` of d latents.
 
     With the M1 of Eq. 24 it is log(150 / 134) / 2:
@@ -89,8 +89,8 @@ def mean_abs_cosine(jacobians: ArrayLike, active: ArrayLike | None = None) -> Ov
     latents = small.shape[2]
     if latents < 2:
         raise InputError("Cosines between columns need Jacobians of at least 2 latents; got 1.")
-    lengths = np.linalg.norm(small, axis=1, keepdims=True)
-    units = np.divide(small, lengths, out=np.zeros_like(small), where=lengths > 0)
+    norms = np.linalg.norm(small, axis=1, keepdims=True)
+    units = np.divide(small, norms, out=np.zeros_like(small), where=norms > 0)
     first, second = np.triu_indices(latents, 1)
     cosines = np.einsum("pok,pok->pk", units[:, :, first], units[:, :, second])
     return OverPoints(np.minimum(np.abs(cosines), 1).mean(axis=1))

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decoder Jacobians: their shape, and small matrices with the same columns' lengths and angles."""
+"""Decoder Jacobians: their shape, and small matrices with the same column norms and angles between columns."""
 
 import functools
 from collections.abc import Callable, Iterable
@@ -70,7 +70,7 @@ def small_jacobians(
 ) -> Floats:
     """R of each J = Q R, or J itself where it has fewer outputs than latents.
 
-    Its columns have the lengths and angles of J's: [points, min(outputs, latents), latents] in float64. InputError
+    Its columns have the norms and angles of J's: [points, min(outputs, latents), latents] in float64. InputError
     if a Jacobian is not finite; `first_point` is the index of jacobians[0] among all points, for the message.
     """
     array = checked_jacobians(jacobians, active)
@@ -118,7 +118,7 @@ def factors_of_gram(
 ) -> Floats:
     """`triangular_factors` by Cholesky's J^T J = R^T R where that is exact, else by QR.
 
-    The columns' lengths may differ by any ratio: where those of passive latents were 1e-10 of those
+    The column norms may differ by any ratio: where those of passive latents were 1e-10 of those
     of active ones, V of this R was off by 3e-14, like V of QR's R; V of the eigenvectors of J^T J was
     off by 4e-3 at a ratio of 1e-6. Only columns that nearly depend on each other lose digits; QR
     takes these: `jacobians_at` gives those [chosen points, outputs, latents] where a mask [points] is true.
