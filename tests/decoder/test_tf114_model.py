@@ -9,9 +9,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
 from disentanglement_lib.postprocessing import postprocess
-from metrics_support import evaluation
+from metrics_support import evaluation, tf
 
 from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
