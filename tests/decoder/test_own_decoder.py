@@ -4,6 +4,7 @@
 The decoder tanh(z W + b) has the Jacobian diag(1 − tanh²) Wᵀ.
 """
 
+import functools
 from unittest import mock
 
 import numpy as np
@@ -199,16 +200,22 @@ def test_whole_numbers_are_means_too():
     import jax.numpy as jnp
     import tensorflow as tf
 
-    torch = pytest.importorskip("torch", reason="torch is not installed")
     whole = np.arange(-6, 6).reshape(4, 3)
     expected = decoder_jacobians(of_jax(), whole)
-    for convert, decoder in (
-        (jnp.asarray, of_jax()),
-        (torch.tensor, lambda z: torch.tanh(z @ torch.tensor(WEIGHTS) + torch.tensor(BIAS))),
-        (tf.constant, lambda z: tf.tanh(z @ WEIGHTS + BIAS)),
-    ):
-        found = decoder_jacobians(decoder, convert(whole))
-        np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5)
+    same = functools.partial(np.testing.assert_allclose, desired=expected, rtol=1e-4, atol=1e-5)
+    same(decoder_jacobians(of_jax(), jnp.asarray(whole)))
+    same(decoder_jacobians(lambda z: tf.tanh(z @ WEIGHTS + BIAS), tf.constant(whole)))
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    weights, bias = torch.tensor(WEIGHTS), torch.tensor(BIAS)
+    same(decoder_jacobians(lambda z: torch.tanh(z @ weights + bias), torch.tensor(whole)))
+
+
+def test_a_function_that_tensorflow_cannot_differentiate_twice_is_refused():
+    import tensorflow as tf
+
+    for function in (tf.round, tf.nn.softsign):
+        with pytest.raises(InputError, match="has no derivative"):
+            decoder_jacobians(function, tf.constant(MEANS))
 
 
 def test_a_framework_that_is_not_installed_is_named(monkeypatch):

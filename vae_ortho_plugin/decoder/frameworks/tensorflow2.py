@@ -36,7 +36,13 @@ class TensorflowDecoder:
         return np.asarray(self._call(tf.constant(latents, self._dtype)), np.float64)
 
     def jacobians(self, latents: np.ndarray) -> np.ndarray:
-        return self._transposed(tf.constant(latents, self._dtype)).numpy().swapaxes(1, 2)
+        try:
+            return self._transposed(tf.constant(latents, self._dtype)).numpy().swapaxes(1, 2)
+        except Exception as error:
+            # AutoGraph, which converts the decoder, raises an error of its own for an InputError.
+            if isinstance(error.__context__, InputError):
+                raise InputError(str(error.__context__)) from error
+            raise
 
     def factors(self, latents: np.ndarray, first_point: int) -> np.ndarray:
         return small_jacobians(self.jacobians(latents), first_point=first_point)
