@@ -4,10 +4,9 @@
 import gin
 import numpy as np
 import pytest
-from metrics_support import M1, evaluation, export_linear_model
+from metrics_support import evaluation
 
 # isort: split
-from disentanglement_lib.methods.unsupervised import train
 from disentanglement_lib.postprocessing import postprocess
 
 from vae_ortho_plugin import measures
@@ -85,29 +84,3 @@ def test_a_parameter_that_a_metric_does_not_have_or_takes_otherwise_is_named(lin
             evaluation(linear_vae.directory, tmp_path / "result", metric, binding)
         gin.clear_config()
     assert not (tmp_path / "result").exists()
-
-
-def test_the_noise_of_a_full_covariance_vae_is_its_own(tmp_path):
-    model = tmp_path / "model"
-    bindings = [POINTS, "model.training_steps = 100", "model.eval_steps = 2"]
-    bindings += ["training_loop.xla = 'off'"]
-    train.train_with_gin(str(model), False, ["beta_vae_sigma.gin"], bindings)
-    loss = evaluation(model, tmp_path / "loss", "loss_decomposition", POINTS)
-    assert abs(loss["linearization_error"]) < 5 * loss["linearization_error_stderr"]
-    with open_model(str(model)) as opened:
-        images = np.random.default_rng(0).normal(size=(2, 3, 1, 1))
-        means, logvars = opened.posterior(images)
-        (jacobians,) = opened.jacobians(means)
-        factors = np.linalg.pinv(jacobians) @ opened.noise_jacobians(images)
-    covariances = factors @ factors.swapaxes(1, 2)
-    assert np.diagonal(covariances, axis1=1, axis2=2) == pytest.approx(np.exp(logvars), rel=1e-3)
-    assert (np.abs(covariances[:, 0, 1]) > 1e-6).all()
-
-
-def test_an_autoencoder_is_refused_and_nothing_is_left(tmp_path):
-    model = export_linear_model(tmp_path / "model", np.eye(2, 3), M1, None)
-    for metric in ("loss_decomposition", "precision_gap"):
-        with pytest.raises(InputError, match="is a point"):
-            evaluation(model, tmp_path / metric, metric, "dataset.name = 'synth_linear'")
-        gin.clear_config()
-    assert [path.name for path in tmp_path.iterdir()] == ["model"]

@@ -4,6 +4,7 @@
 The decoder tanh(z W + b) has the Jacobian diag(1 − tanh²) Wᵀ.
 """
 
+import functools
 from unittest import mock
 
 import numpy as np
@@ -170,6 +171,7 @@ def test_the_triangular_factors_taken_on_a_device_are_those_of_the_jacobians():
         ("decoder", {"decoder": lambda latents: latents - latents.mean(axis=0)}),
         ("outputs", {"decoder": lambda latents: latents[:, :1]}),
         ("decoder's framework", {"decoder": lambda latents: latents.cpu()}),
+        ("decoder fails", {"decoder": lambda latents: latents[:, 0, 0, None]}),
     ],
 )
 def test_bad_input_gets_one_error_that_names_the_argument(argument, change):
@@ -196,10 +198,24 @@ def test_memory_that_runs_out_is_no_fault_of_the_decoder(words):
 
 def test_whole_numbers_are_means_too():
     import jax.numpy as jnp
+    import tensorflow as tf
 
     whole = np.arange(-6, 6).reshape(4, 3)
-    of_numpy, of_jax_array = (decoder_jacobians(of_jax(), a) for a in (whole, jnp.asarray(whole)))
-    np.testing.assert_array_equal(of_numpy, of_jax_array)
+    expected = decoder_jacobians(of_jax(), whole)
+    same = functools.partial(np.testing.assert_allclose, desired=expected, rtol=1e-4, atol=1e-5)
+    same(decoder_jacobians(of_jax(), jnp.asarray(whole)))
+    same(decoder_jacobians(lambda z: tf.tanh(z @ WEIGHTS + BIAS), tf.constant(whole)))
+    torch = pytest.importorskip("torch", reason="torch is not installed")
+    weights, bias = torch.tensor(WEIGHTS), torch.tensor(BIAS)
+    same(decoder_jacobians(lambda z: torch.tanh(z @ weights + bias), torch.tensor(whole)))
+
+
+def test_a_function_that_tensorflow_cannot_differentiate_twice_is_refused():
+    import tensorflow as tf
+
+    for function in (tf.round, tf.nn.softsign):
+        with pytest.raises(InputError, match="has no derivative"):
+            decoder_jacobians(function, tf.constant(MEANS))
 
 
 def test_a_framework_that_is_not_installed_is_named(monkeypatch):

@@ -7,14 +7,12 @@ tests/fixtures/make_tf114_model.py made the model and the reference values.
 import json
 from pathlib import Path
 
-import disentanglement_lib  # noqa: F401  first: it makes TensorFlow what tensorflow_hub expects
 import numpy as np
 import pytest
-import tensorflow.compat.v1 as tf
-import tensorflow_hub as hub
 from disentanglement_lib.postprocessing import postprocess
-from metrics_support import evaluation
+from metrics_support import evaluation, tf
 
+from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
 
 FIXTURE = Path(__file__).parents[1] / "fixtures" / "tf114_model"
@@ -32,17 +30,10 @@ def reference():
 
 
 def test_encoder_and_decoder_compute_what_they_did(reference):
-    with tf.Graph().as_default(), tf.Session() as session:
-        module = hub.Module(str(MODEL / "tfhub"))
-        encoded = module(
-            {"images": reference["images"]}, signature="gaussian_encoder", as_dict=True
-        )
-        decoded = module(
-            {"latent_vectors": reference["latents"]}, signature="decoder", as_dict=True
-        )
-        session.run(tf.global_variables_initializer())
-        encoded, decoded = session.run([encoded, decoded])
-    for name, computed in {**encoded, "decoded": decoded["images"]}.items():
+    with open_model(str(MODEL), "raw") as model:
+        mean, logvar = model.posterior(reference["images"])
+        decoded = model.decode(reference["latents"])
+    for name, computed in (("mean", mean), ("logvar", logvar), ("decoded", decoded)):
         np.testing.assert_allclose(computed, reference[name], rtol=1e-5, atol=1e-5)
 
 
@@ -72,3 +63,15 @@ def test_dto_is_that_of_the_matrix_of_its_affine_decoder(reference, tmp_path):
     expected = distance_to_orthogonality(matrix[np.newaxis]).mean
     assert results["dto"] == pytest.approx(expected, abs=1e-4)
     assert results["num_points"] == 64
+
+
+def test_noise_jacobians_of_a_diagonal_posterior_are_its_columns_times_sigma():
+    images = np.random.RandomState(0).random_sample((3, 64, 64, 1))
+    with open_model(str(MODEL)) as model:
+        means, logvars = model.posterior(images)
+        (jacobians,) = model.jacobians(means)
+        found = model.noise_jacobians(images)
+        mean_images = model.reconstruct(images, np.zeros((3, model.num_latents)))
+        assert mean_images == pytest.approx(model.decode(means), abs=1e-6)
+    assert found == pytest.approx(jacobians * np.exp(logvars / 2)[:, None, :], abs=1e-6)
+    assert np.abs(found).max() > 1e-4

@@ -124,7 +124,7 @@ def test_triangular_factors_are_those_of_qr_whatever_the_lengths_of_columns(scal
 
 
 @pytest.mark.parametrize("difference", [1e-3, 1e-9, 0.0])
-def test_columns_that_depend_on_each_other_keep_their_precision(difference):
+def test_columns_that_nearly_depend_on_each_other_are_as_precise(difference):
     """Cholesky's J^T J = R^T R would lose twice as many digits as the difference is small."""
     rng = np.random.default_rng(12)
     jacobians = random_jacobians(rng, points=8)

@@ -67,16 +67,6 @@ def test_the_explicitness_of_a_continuous_factor_is_the_share_of_its_variance():
     assert infomec(GRID[:, :1], sums, ["continuous"]).infoe == pytest.approx(0.5)
 
 
-def test_classes_are_named_or_numbered():
-    numbered = (GRID[:, :1] > 5).astype(int)
-    named = np.array(["left", "right"])[numbered]
-    latents = GRID + noise(144, 2)
-    kinds = ["categorical"]
-    found, same = infomec(latents, named, kinds), infomec(latents, numbered, kinds)
-    assert found == same and hash(found) == hash(same)
-    assert found.infoe > 0.6
-
-
 def test_a_factor_whose_values_do_not_repeat_counts_by_steps():
     line = np.linspace(0, 1, 400)
     steps = np.floor(line * 20).clip(max=19)

@@ -3,7 +3,7 @@ import numpy as np
 import pytest
 
 from vae_ortho_plugin import measures
-from vae_ortho_plugin.measures.dto import share_nearly_equal
+from vae_ortho_plugin.measures.summaries import of_jacobians
 
 RNG = np.random.default_rng(0)
 JACOBIANS = RNG.normal(size=(30, 7, 4))
@@ -69,7 +69,8 @@ def test_a_passive_latent_hardly_counts_in_the_regularized_contrast():
 
 def test_ratios_of_singular_values_tell_where_dto_is_arbitrary():
     scales = np.array([[4, 2, 2 / 1.04, 1], [8, 4, 2, 1], [1, 1, 1, 0]])
-    ratios = measures.singular_value_ratios(ORTHOGONAL[:3] * scales[:, None])
+    jacobians = ORTHOGONAL[:3] * scales[:, None]
+    ratios = measures.singular_value_ratios(jacobians)
     np.testing.assert_allclose(ratios, [[2, 1.04, 2 / 1.04], [2, 2, 2], [1, 1, np.inf]], rtol=1e-9)
-    assert share_nearly_equal(ratios) == pytest.approx(2 / 3)
-    assert share_nearly_equal(ratios[1:2]) == 0
+    assert of_jacobians("dto", jacobians)["nearly_equal_share"] == pytest.approx(2 / 3)
+    assert of_jacobians("dto", jacobians[1:2])["nearly_equal_share"] == 0

@@ -30,16 +30,6 @@ def test_terms_of_a_linear_decoder_are_known():
     assert terms.total.per_point == pytest.approx(deterministic + stochastic, rel=0.02)
 
 
-def test_correlated_noise_counts_with_its_covariance():
-    weights = np.array([[1.0, 1.0]])
-    scale = np.array([[1.0, 0.0], [-1.0, 0.1]])  # both latents vary, their sum hardly
-    means = np.zeros((2, 2))
-    jacobians = weights[None].repeat(2, 0)
-    terms = decomposed(lambda z: z @ weights.T, jacobians, means, scale, np.zeros((2, 1)))
-    assert terms.linearized.per_point == pytest.approx([0.01, 0.01])
-    assert terms.stochastic.per_point == pytest.approx([0.01, 0.01], rel=0.05)
-
-
 def test_the_square_decoder_misses_linearization_and_proposition_4_by_known_amounts():
     means, observations, sigma = np.array([[1.0], [-0.5]]), np.array([[0.0], [2.0]]), 0.6
     terms = decomposed(np.square, 2 * means[:, :, None], means, np.array([[sigma]]), observations)

@@ -1,11 +1,13 @@
 # SPDX-License-Identifier: Apache-2.0
+"""The optimum of Theorem 2, and how far noise and columns are from it: `precision_gap`, `self_consistency`."""
+
 import numpy as np
 import pytest
 from scipy.optimize import minimize
 from scipy.spatial.transform import Rotation
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures import optimum
+from vae_ortho_plugin.measures import optimum, precision_gap, self_consistency
 
 # Eq. 24, and Sec. 4.2: M2 = M1 R45ᵀ.
 M1 = np.array([[4.0, 1], [-3, 1], [5, -1]])
@@ -15,6 +17,11 @@ M2 = M1 @ R45.T
 
 def random_jacobians(points=3, outputs=5, latents=3, seed=0):
     return np.random.default_rng(seed).normal(size=(points, outputs, latents)) * [1, 2, 4][:latents]
+
+
+def random_points(outputs=5):
+    sigma = np.random.default_rng(1).uniform(0.1, 2, size=(4, 3))
+    return random_jacobians(points=4, outputs=outputs), sigma
 
 
 def spent(free, total):
@@ -132,17 +139,12 @@ def test_precision_of_a_kl_value_gives_that_value_back():
     assert optimum.precision_of_kl(kl, means) == pytest.approx(optimum.precision(sigma))
 
 
-def test_triangular_factors_can_stand_for_the_jacobians():
-    jacobians = random_jacobians()
-    factors = np.linalg.qr(jacobians, mode="r")
-    for function in (optimum.log_column_product, optimum.log_volume):
-        assert function(factors) == pytest.approx(function(jacobians))
-
-
 def test_the_volume_is_that_of_the_singular_values():
     jacobians = random_jacobians()
     expected = np.log(np.linalg.svd(jacobians, compute_uv=False)).sum(axis=1)
     assert optimum.log_volume(jacobians) == pytest.approx(expected)
+    factors = np.linalg.qr(jacobians, mode="r")  # may stand for the Jacobians
+    assert optimum.log_volume(factors) == pytest.approx(expected)
     assert (optimum.log_column_product(jacobians) > expected).all()
     assert optimum.log_volume(jacobians[:, :2]).tolist() == [-np.inf] * 3  # fewer outputs
 
@@ -153,3 +155,80 @@ def test_a_column_of_zeros_has_no_optimal_sigma_and_no_product():
     assert np.isneginf(optimum.log_column_product(jacobians)).tolist() == [False, True, False]
     with pytest.raises(InputError, match="ignores latent 2 at point 1.*leave that latent out"):
         optimum.optimal_sigma(jacobians, 1.0)
+
+
+def test_columns_part_of_m1_and_m2_is_that_of_section_4():
+    jacobians = np.stack([M1, M2])
+    gap = precision_gap(jacobians, optimum.optimal_sigma(jacobians, 3.0))
+    volume = 50 * 3 - 4**2  # det M1ᵀM1
+    expected = np.log([np.sqrt(50 * 3 / volume), np.sqrt(61 / 2 * 45 / 2 / volume)])
+    assert gap.columns_part.per_point == pytest.approx(expected)
+    assert gap.sigma_part.per_point == pytest.approx([0, 0], abs=1e-12)
+    assert gap.per_point == pytest.approx(expected)
+    # Eqs. 25 and 26: the loss of M2 is 52.4 / 24.5 times that of M1.
+    assert np.exp(gap.per_point[1] - gap.per_point[0]) == pytest.approx(52.4 / 24.5, rel=2e-3)
+    columns = optimum.optimal_columns(jacobians)
+    gap = precision_gap(columns, optimum.optimal_sigma(columns, [0, -2.0]))
+    assert gap.per_point == pytest.approx([0, 0], abs=1e-12)
+
+
+def test_the_gap_is_that_of_the_loss_to_its_lower_bound():
+    jacobians, sigma = random_points()
+    gap = precision_gap(jacobians, sigma)
+    loss = np.einsum("ij,iaj->i", sigma**2, jacobians**2)
+    volumes = np.prod(np.linalg.svd(jacobians, compute_uv=False), axis=1)
+    bound = 3 * np.prod(sigma, axis=1) ** (2 / 3) * volumes ** (2 / 3)
+    assert np.exp(gap.per_point) == pytest.approx(loss / bound)
+    assert gap.per_point == pytest.approx(gap.sigma_part.per_point + gap.columns_part.per_point)
+    assert (gap.sigma_part.per_point > 0).all() and (gap.columns_part.per_point > 0).all()
+
+
+def test_the_columns_part_does_not_depend_on_sigma_nor_the_gap_on_the_unit_of_the_data():
+    jacobians, sigma = random_points()
+    gap = precision_gap(jacobians, sigma)
+    other = precision_gap(jacobians, sigma[::-1])
+    assert other.columns_part.per_point == pytest.approx(gap.columns_part.per_point)
+    assert other.sigma_part.per_point != pytest.approx(gap.sigma_part.per_point)
+    assert precision_gap(255 * jacobians, sigma / 7).per_point == pytest.approx(gap.per_point)
+
+
+def test_dependent_columns_have_an_infinite_columns_part_and_a_zero_column_an_infinite_gap():
+    jacobians, sigma = random_points(outputs=2)
+    gap = precision_gap(jacobians, sigma)
+    assert np.isinf(gap.columns_part.per_point).all() and np.isinf(gap.per_point).all()
+    assert np.isfinite(gap.sigma_part.per_point).all() and gap.mean == np.inf
+    for columns in ([[1.0, 1.0], [1.0, 1.0]], [[1.0, 3.0], [0.1, 0.3]]):  # in spite of rounding
+        assert precision_gap([columns], [[1, 1]]).columns_part.mean == np.inf
+    jacobians, sigma = random_points()
+    jacobians[1, :, 0] = 0
+    gap = precision_gap(jacobians, sigma)
+    for part in (gap, gap.sigma_part, gap.columns_part):
+        assert np.isinf(part.per_point).tolist() == [False, True, False, False]
+
+
+def linearized_loss(jacobian, sigma, beta):
+    """Of one point: what depends on the noise, squared error + β KL."""
+    noise = (sigma**2 * (jacobian**2).sum(axis=0)).sum()
+    return noise + beta / 2 * (sigma**2 - 2 * np.log(sigma)).sum()
+
+
+def test_the_ratios_are_one_where_no_change_of_the_noise_lowers_the_loss():
+    jacobian, beta = random_jacobians()[0], 0.7
+    sigma = 1 / np.sqrt(1 + 2 / beta * (jacobian**2).sum(axis=0))
+    found = self_consistency([jacobian], [sigma], beta)
+    assert found.ratios == pytest.approx(np.ones((1, 3)), rel=1e-12)
+    least = linearized_loss(jacobian, sigma, beta)
+    for change in (0.99, 1.01):
+        assert linearized_loss(jacobian, sigma * change, beta) > least
+
+
+def test_self_consistency_is_the_mean_over_latents_and_points():
+    jacobians, sigma = random_jacobians(), np.full((3, 3), 0.5)
+    found = self_consistency(jacobians, sigma, 2.0)
+    assert found.ratios == pytest.approx(0.25 * (1 + (jacobians**2).sum(axis=1)))
+    assert found.per_point == pytest.approx(found.ratios.mean(axis=1))
+    assert found.mean == pytest.approx(found.per_point.mean())
+    assert found.stderr == pytest.approx(found.std / np.sqrt(3))
+    # Latents that the decoder ignores are best at the prior, and may outnumber the outputs.
+    ignored = self_consistency(np.zeros((2, 1, 4)), np.ones((2, 4)), 1.0)
+    assert ignored.per_point.tolist() == [1, 1]

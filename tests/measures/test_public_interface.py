@@ -71,7 +71,7 @@ def bfloat16(array):
 
 
 @pytest.mark.parametrize(
-    "convert", [np.ndarray.tolist, a_tuple, jnp.asarray, bfloat16, a_tensor, np.float32]
+    "convert", [np.ndarray.tolist, a_tuple, jnp.asarray, bfloat16, a_tensor, np.float32, np.float16]
 )
 def test_measures_take_lists_and_arrays_of_other_frameworks(convert):
     jacobians = np.array([M1])
@@ -83,13 +83,7 @@ def test_measures_take_lists_and_arrays_of_other_frameworks(convert):
 
 
 def test_measures_take_half_precision_and_compute_in_double():
-    half = np.array([M1], np.float16)
-    assert measures.distance_to_orthogonality(half).mean == pytest.approx(
-        measures.distance_to_orthogonality([M1]).mean
-    )
-    # 300^2 is not a float16 number.
-    assert measures.distance_to_orthogonality([[[300.0, 0], [0, 300.0]]]).mean == 0
-    large = np.array([[[300.0, 0], [0, 200.0]]], np.float16)
+    large = np.array([[[300.0, 0], [0, 200.0]]], np.float16)  # 300^2 is not a float16 number
     assert measures.optimum.log_volume(large) == pytest.approx(np.log(60_000))
 
 

@@ -1,45 +1,22 @@
 # SPDX-License-Identifier: Apache-2.0
-
 import functools
 
 import gin
 import numpy as np
 import pytest
-from models_support import IMAGES, VARIANCE, VECTORS, tf, trained, value
+from engine_support import variables
+from models_support import IMAGES, MODELS, OF_THE_PAPER, VARIANCE, VECTORS, tf, trained, value
 from parameters_support import long_but
 
 # isort: split
-import tensorflow_hub as hub
+import tensorflow_probability as tfp
 
 from vae_ortho_plugin import models
+from vae_ortho_plugin.decoder.trained_model import HubModule, open_model
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.polarized_regime import ACTIVE_STD
 from vae_ortho_plugin.models import losses
-
-MODELS = {
-    "full_covariance_vae": ["full_covariance_vae.beta = 1e-3"],
-    "polarized_vae": ["polarized_vae.beta = 1e-3"],
-    "autoencoder": [],
-}
-DLIB_MODELS = {
-    "vae": ["vae.beta = 1e-3"],
-    "annealed_vae": [
-        "annealed_vae.gamma = 0.01",
-        "annealed_vae.c_max = 5.0",
-        "annealed_vae.iteration_threshold = 50",
-    ],
-    "factor_vae": ["factor_vae.gamma = 1e-3"],
-    "dip_vae": [
-        "dip_vae.lambda_od = 1e-3",
-        "dip_vae.lambda_d_factor = 1.0",
-        "dip_vae.dip_type = 'i'",
-    ],
-    "beta_tc_vae": ["beta_tc_vae.beta = 1e-3"],
-}
-
-
-def bindings(model):
-    return [f"model.model = @{model}()", *(MODELS | DLIB_MODELS)[model]]
+from vae_ortho_plugin.models.full_covariance import scale_tril
 
 
 def test_polarized_kl_of_a_case_by_hand_has_no_gradient_by_passive_latents(graph):
@@ -93,6 +70,52 @@ def test_the_polarized_posterior_is_narrower_than_the_prior(graph):
     assert logvar.max() < 0 and logvar.min() < -1
 
 
+def test_the_kl_loss_is_that_of_tensorflow_probability(graph):
+    rng = np.random.default_rng(1)
+    mean, tril = rng.normal(size=(20, 4)), np.tril(rng.normal(size=(20, 4, 4)), -1)
+    tril += np.eye(4) * rng.uniform(0.2, 2, size=(20, 4, 1))
+    model = models.FullCovarianceVAE(beta=1.0)
+    model._scale_tril = tf.constant(tril)
+    distributions = tfp.distributions
+    posterior = distributions.MultivariateNormalTriL(mean, tril)
+    prior = distributions.MultivariateNormalTriL(np.zeros(4), np.eye(4))
+    ours, theirs = value(
+        model.kl_loss(tf.constant(mean), None), distributions.kl_divergence(posterior, prior)
+    )
+    assert theirs.min() > 0.1
+    np.testing.assert_allclose(ours, theirs.mean(), rtol=1e-10)
+
+
+def test_scale_tril_is_lower_triangular_with_a_positive_diagonal(graph):
+    rng = np.random.default_rng(7)
+    diagonal, below = rng.normal(size=(6, 4)), rng.normal(size=(6, 6))
+    one = scale_tril(tf.constant([[2.0]]), tf.zeros([1, 0]))
+    tril, one = value(scale_tril(tf.constant(diagonal), tf.constant(below)), one)
+    expected = np.zeros((6, 4, 4))
+    expected[:, range(4), range(4)] = np.exp(diagonal / 2)
+    for index, (row, column) in enumerate([(1, 0), (2, 0), (2, 1), (3, 0), (3, 1), (3, 2)]):
+        expected[:, row, column] = below[:, index]
+    np.testing.assert_allclose(tril, expected)
+    np.testing.assert_allclose(one, [[[np.e]]], rtol=1e-6)
+
+
+def test_samples_of_the_full_covariance_vae_have_its_mean_and_covariance(graph):
+    gin.parse_config(
+        "encoder.num_latent = 3\nencoder.encoder_fn = @mlp_encoder\nmlp_encoder.layers = []"
+    )
+    observation = np.random.default_rng(8).normal(size=(1, 6, 1, 1))
+    observations = np.broadcast_to(observation, (200_000, 6, 1, 1))
+    model = models.FullCovarianceVAE(beta=1.0)
+    mean, logvar = model.gaussian_encoder(tf.constant(observations, tf.float32), is_training=True)
+    samples = model.sample_from_latent_distribution(mean, logvar)
+    mean, logvar, tril, samples = value(mean[0], logvar[0], model._scale_tril[0], samples)
+    covariance = tril @ tril.T
+    assert np.abs(covariance - np.diag(np.diag(covariance))).max() > 0.1
+    np.testing.assert_allclose(logvar, np.log(np.diag(covariance)), rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(samples.mean(0), mean, atol=0.02 * np.sqrt(covariance.max()))
+    np.testing.assert_allclose(np.cov(samples.T), covariance, atol=0.02 * covariance.max())
+
+
 @pytest.mark.parametrize(
     "activation, function",
     [
@@ -113,19 +136,15 @@ def test_an_unknown_output_activation_is_named_with_the_known_ones(graph):
         models.squared_error(tf.zeros([1, 2]), tf.zeros([1, 2]), "softmax")
 
 
-@pytest.mark.parametrize("model", long_but(["full_covariance_vae"], MODELS))
+@pytest.mark.parametrize("model", long_but(["full_covariance_vae"], OF_THE_PAPER))
 def test_the_papers_models_train_with_dlibs_networks_and_data(tmp_path, model):
     loss = "reconstruction_loss.loss_fn = @bernoulli_loss"
-    outcome = trained(tmp_path / "m", IMAGES, *bindings(model), loss)
+    outcome = trained(tmp_path / "m", IMAGES, *MODELS[model], loss)
     assert outcome["global_step"] == 2
     assert np.isfinite([outcome[key] for key in ("loss", "elbo", "kl_loss", "regularizer")]).all()
-    with tf.Graph().as_default():
-        module = hub.Module(str(tmp_path / "m/tfhub"))
-        images = tf.zeros([2, 64, 64, 1])
-        encoded = module({"images": images}, signature="gaussian_encoder", as_dict=True)
-        latents = {"latent_vectors": encoded["mean"]}
-        decoded = module(latents, signature="decoder", as_dict=True)["images"]
-        mean, logvar, decoded = value(encoded["mean"], encoded["logvar"], decoded)
+    with open_model(str(tmp_path / "m")) as exported:
+        mean, logvar = exported.posterior(np.zeros((2, 64, 64, 1)))
+        decoded = exported.decode(mean)
     assert mean.shape == logvar.shape == (2, 3) and decoded.shape == (2, 64, 64, 1)
 
 
@@ -136,20 +155,18 @@ def learned(tmp_path_factory):
     @functools.cache
     def learned_once(model):
         directory = tmp_path_factory.mktemp(model) / "m"
-        return directory, trained(
-            directory, VECTORS, *bindings(model), "model.training_steps = 400"
-        )
+        return directory, trained(directory, VECTORS, *MODELS[model], "model.training_steps = 400")
 
     return learned_once
 
 
-@pytest.mark.parametrize("model", long_but(MODELS, MODELS | DLIB_MODELS))
+@pytest.mark.parametrize("model", long_but(OF_THE_PAPER, MODELS))
 def test_every_model_learns_synth_linear_with_our_networks(tmp_path, learned, model):
     _, outcome = learned(model)
     start = VARIANCE
-    if model in DLIB_MODELS:  # whose regularizers cost more of the variance
+    if model not in OF_THE_PAPER:  # whose regularizers cost more of the variance
         steps = "model.training_steps = 0"
-        untrained = trained(tmp_path / "untrained", VECTORS, *bindings(model), steps)
+        untrained = trained(tmp_path / "untrained", VECTORS, *MODELS[model], steps)
         start = untrained["reconstruction_loss"]
     assert outcome["reconstruction_loss"] < start / 3
     loss, reconstruction, kl, regularizer = (
@@ -164,33 +181,37 @@ def test_every_model_learns_synth_linear_with_our_networks(tmp_path, learned, mo
 
 
 def test_the_autoencoder_decodes_its_means(learned):
-    with tf.Graph().as_default():
-        module = hub.Module(str(learned("autoencoder")[0] / "tfhub"))
-        images = tf.constant(np.random.default_rng(11).uniform(size=(4, 3, 1, 1)), tf.float32)
-        means = module({"images": images}, signature="gaussian_encoder", as_dict=True)["mean"]
-        rebuilt = module({"images": images}, signature="reconstructions", as_dict=True)["images"]
-        decoded = module({"latent_vectors": means}, signature="decoder", as_dict=True)["images"]
-        rebuilt, decoded = value(rebuilt, decoded)
+    directory, _ = learned("autoencoder")
+    images = np.random.default_rng(11).uniform(size=(4, 3, 1, 1))
+    with open_model(str(directory)) as model:
+        decoded = model.decode(model.encode(images))
+    module = HubModule(str(directory / "tfhub"))
+    feeds, outputs = module.apply("reconstructions")
+    with module.session as session:
+        rebuilt = session.run(outputs["images"], {feeds["images"]: images})
     np.testing.assert_allclose(rebuilt, decoded, atol=1e-6)
 
 
-def test_the_full_covariance_vae_exports_the_log_of_its_covariances_diagonal(learned):
+def test_the_full_covariance_vae_exports_its_noise_and_the_log_of_its_covariances_diagonal(learned):
     directory, _ = learned("full_covariance_vae")
-    with tf.Graph().as_default():
-        module = hub.Module(str(directory / "tfhub"))
-        batch = np.random.default_rng(0).uniform(size=(4, 3, 1, 1)).astype(np.float32)
-        outputs = module({"images": batch}, signature="gaussian_encoder", as_dict=True)
-        mean, logvar = value(outputs["mean"], outputs["logvar"])
+    batch = np.random.default_rng(0).uniform(size=(4, 3, 1, 1)).astype(np.float32)
+    with open_model(str(directory)) as model:
+        mean, logvar = model.posterior(batch)
+        (jacobians,) = model.jacobians(mean)
+        of_noise = model.noise_jacobians(batch)
     assert mean.shape == logvar.shape == (4, 2)
-    reader = tf.train.load_checkpoint(str(directory / "tf_checkpoint"))
+    weights = variables(directory / "tf_checkpoint")
 
     def layer(name, inputs):
-        kernel, bias = (reader.get_tensor(f"encoder/{name}/{part}") for part in ("kernel", "bias"))
-        return inputs @ kernel + bias
+        return inputs @ weights[f"encoder/{name}/kernel"] + weights[f"encoder/{name}/bias"]
 
     hidden = np.maximum(layer("hidden1", batch.reshape(4, 3)), 0)
     first, second = layer("means", hidden), layer("log_var", hidden)
     np.testing.assert_allclose(mean, first[:, :2], rtol=1e-4, atol=1e-5)
-    variances = np.exp(second[:, :2])
-    variances[:, 1] += first[:, 2] ** 2
+    scale = np.zeros((4, 2, 2))
+    scale[:, [0, 1], [0, 1]] = np.exp(second[:, :2] / 2)
+    scale[:, 1, 0] = first[:, 2]
+    variances = np.square(scale).sum(axis=2)
     np.testing.assert_allclose(logvar, np.log(variances), rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(of_noise, jacobians @ scale, rtol=1e-4, atol=1e-5)
+    assert np.abs(scale[:, 1, 0]).min() > 1e-3

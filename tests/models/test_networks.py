@@ -69,7 +69,7 @@ def test_hidden_layers_are_activated(graph):
 @pytest.mark.parametrize(
     ("settings", "message"),
     [
-        *(({"layers": bad}, ".layers = .*positive integer") for bad in ([3, 0], [2.5], ["8"])),
+        *(({"layers": bad}, ".layers = .*positive integer") for bad in ([3, 0], [2.5], ["8"], 8)),
         ({"activation": "selu"}, ".activation = 'selu'.*relu, tanh, sigmoid"),
         ({"initial_weights": "he"}, ".initial_weights = 'he'.*glorot, fan_in"),
     ],

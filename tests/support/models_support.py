@@ -43,6 +43,30 @@ COMMON = [
     "training_loop.xla = 'off'",
 ]
 
+# What trains each model, with the bindings above.
+MODELS = {
+    name: [f"model.model = @{name}()", *bindings]
+    for name, bindings in {
+        "full_covariance_vae": ["full_covariance_vae.beta = 1e-3"],
+        "polarized_vae": ["polarized_vae.beta = 1e-3"],
+        "autoencoder": [],
+        "vae": ["vae.beta = 1e-3"],
+        "annealed_vae": [
+            "annealed_vae.gamma = 0.01",
+            "annealed_vae.c_max = 5.0",
+            "annealed_vae.iteration_threshold = 50",
+        ],
+        "factor_vae": ["factor_vae.gamma = 1e-3"],
+        "dip_vae": [
+            "dip_vae.lambda_od = 1e-3",
+            "dip_vae.lambda_d_factor = 1.0",
+            "dip_vae.dip_type = 'i'",
+        ],
+        "beta_tc_vae": ["beta_tc_vae.beta = 1e-3"],
+    }.items()
+}
+OF_THE_PAPER = ("full_covariance_vae", "polarized_vae", "autoencoder")
+
 
 @pytest.fixture
 def graph():

@@ -25,7 +25,7 @@ class ModelCache:
 
     def __init__(self):
         self.is_on = False
-        self._held: tuple[tuple, TrainedModel] | None = None
+        self._held: dict[tuple, TrainedModel] = {}  # at most one
 
     @contextlib.contextmanager
     def switched_on(self) -> Iterator[None]:
@@ -39,10 +39,7 @@ class ModelCache:
 
     def take(self, key: tuple) -> "TrainedModel | None":
         """The model with this key, which the cache then no longer holds; None without one."""
-        if self._held is None or self._held[0] != key:
-            return None
-        (_, model), self._held = self._held, None
-        return model
+        return self._held.pop(key, None)
 
     def give_back(self, key: tuple, model: "TrainedModel") -> None:
         """Holds a model in place of the one before; closes it where the cache is off."""
@@ -50,12 +47,11 @@ class ModelCache:
             model.close()
             return
         self._close()
-        self._held = key, model
+        self._held[key] = model
 
     def _close(self) -> None:
-        if self._held is not None:
-            self._held[1].close()
-            self._held = None
+        while self._held:
+            self._held.popitem()[1].close()
 
 
 CACHE = ModelCache()

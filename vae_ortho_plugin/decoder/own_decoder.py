@@ -1,11 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
 """The measures of a decoder's Jacobians, for a decoder of any framework."""
 
-import contextlib
 import dataclasses
 import os
-from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -18,9 +16,6 @@ from vae_ortho_plugin.measures.self_consistency import SelfConsistency
 from vae_ortho_plugin.measures.shared.arrays import latent_indices, number, positive_sigma
 from vae_ortho_plugin.measures.shared.results import OverPoints, Result
 from vae_ortho_plugin.measures.summaries import OF_JACOBIANS
-
-if TYPE_CHECKING:
-    from vae_ortho_plugin.decoder.trained_model import TrainedModel
 
 
 @dataclasses.dataclass(frozen=True, eq=False, repr=False)
@@ -65,7 +60,7 @@ def decoder_measures(
             of tensors of the framework that `means` are of; or the directory of a model that dlib_train wrote.
         means: posterior means μ(x), [points, latents].
         sigma: standard deviations of the posterior, [points, latents], positive.
-        beta: β of the training with the squared error summed over outputs, positive.
+        beta: β, positive, of a loss with the squared error summed over outputs.
         active: indices of the active latents. The default are those of `active_latents(means)`.
 
     Raises:
@@ -82,22 +77,18 @@ def decoder_measures(
         chosen = measures.active_latents(latents)
     else:
         chosen = latent_indices(active, latents.shape[1])
-    if isinstance(decoder, (str, os.PathLike)):
-        with _open_model(decoder, latents) as model:
-            factors = model.jacobian_factors(latents)
-    else:
-        factors = frameworks.in_batches(decoder, means, triangular=True)
-    among = _measures(factors[:, :, chosen], None if sigma is None else sigma[:, chosen], beta)
+    small = _jacobians(decoder, means, triangular=True)
+    among = _measures(small[:, :, chosen], None if sigma is None else sigma[:, chosen], beta)
     of_active = {f"{name}_active": value for name, value in among.items()}
-    whole = _measures(factors, sigma, beta)
+    whole = _measures(small, sigma, beta)
     return DecoderMeasures(active=chosen.tolist(), **whole, **of_active)
 
 
-def _measures(factors: np.ndarray, sigma: np.ndarray | None, beta: float | None) -> dict[str, Any]:
+def _measures(small: np.ndarray, sigma: np.ndarray | None, beta: float | None) -> dict[str, Any]:
     """Each measure; None where it is not defined."""
-    found = OF_JACOBIANS["self_consistency"](factors, sigma, beta=beta)
+    found = OF_JACOBIANS["self_consistency"](small, sigma, beta=beta)
     for name in ("dto", "ima_contrast", *["precision_gap"] * (sigma is not None)):
-        found |= OF_JACOBIANS[name](factors, sigma)
+        found |= OF_JACOBIANS[name](small, sigma)
     names = "dto", "ima_contrast", "mean_abs_cosine", "precision_gap", "self_consistency"
     return {name: found.get(name) for name in names}
 
@@ -107,21 +98,21 @@ def decoder_jacobians(decoder: Any, means: ArrayLike) -> np.ndarray:
 
     Arguments and errors are those of `decoder_measures`.
     """
-    if isinstance(decoder, (str, os.PathLike)):
-        latents = frameworks.points_of(means)
-        with _open_model(decoder, latents) as model:
-            return np.concatenate(list(model.jacobians(latents)))
-    return frameworks.in_batches(decoder, means)
+    return _jacobians(decoder, means, triangular=False)
 
 
-@contextlib.contextmanager
-def _open_model(model_dir: str | os.PathLike, latents: np.ndarray) -> Iterator["TrainedModel"]:
-    """`open_model` of a directory, for latents [points, latents]."""
+def _jacobians(decoder: Any, means: ArrayLike, triangular: bool) -> np.ndarray:
+    """`frameworks.in_batches`, for the directory of a trained model, too."""
+    if not isinstance(decoder, (str, os.PathLike)):
+        return frameworks.in_batches(decoder, means, triangular)
     from vae_ortho_plugin.decoder.trained_model import open_model
 
-    with open_model(os.fspath(model_dir)) as model:
+    latents = frameworks.points_of(means)
+    with open_model(os.fspath(decoder)) as model:
         if latents.shape[1] != model.num_latents:
             raise InputError(
-                f"means have {latents.shape[1]} latents, and the model in {model_dir} has {model.num_latents}."
+                f"means have {latents.shape[1]} latents, and the model in {decoder} has {model.num_latents}."
             )
-        yield model
+        if triangular:
+            return model.jacobian_factors(latents)
+        return np.concatenate(list(model.jacobians(latents)))

@@ -17,7 +17,7 @@ from vae_ortho_plugin.decoder.forward_mode import ACTIVATIONS, forward_jacobian
 from vae_ortho_plugin.engine import memory
 from vae_ortho_plugin.errors import InputError, check_no_pattern, check_one_of
 from vae_ortho_plugin.files import check_seal, gin_files
-from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
+from vae_ortho_plugin.measures.shared.jacobians import small_of_batches
 
 # Bytes of a batch's Jacobians from which their memory is reused for the next batch.
 _LARGE_BATCH = 4 * 2**20
@@ -122,11 +122,7 @@ class TrainedModel(contextlib.AbstractContextManager):
         outputs = images.shape[1:].num_elements() or 0
         batch_bytes = 4 * min(batch_size, len(latents)) * latents.shape[1] * outputs
         with memory.reused(batch_bytes, at_least=_LARGE_BATCH):
-            found = [
-                small_jacobians(batch, first_point=number * batch_size)
-                for number, batch in enumerate(self.jacobians(latents, batch_size))
-            ]
-            return np.concatenate(found)
+            return small_of_batches(self.jacobians(latents, batch_size))
 
     def reconstruct(self, images: np.ndarray, noise: np.ndarray) -> np.ndarray:
         """Images decoded from latents that the posterior of `images` gives for this noise.
@@ -250,7 +246,7 @@ def open_model(model_dir: str, output: str = "image") -> TrainedModel:
 
 def _activation(model_dir: str) -> str:
     path = str(gin_files.gin_file(model_dir, "train"))
-    remedy = "or, with dto or precision_gap, take the decoder's output before it, output = 'raw'."
+    remedy = "or, with dto, ima_contrast or precision_gap, take the decoder's output before it, output = 'raw'."
     if not tf.io.gfile.exists(path):
         raise InputError(
             f"{path} is missing, which names the decoder's output activation: put it back, {remedy}"

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Distance to orthogonality (DtO) of decoder Jacobians, Eq. 29 of Rolinek et al., CVPR 2019."""
 
+from collections.abc import Callable
+
 import numpy as np
 from numpy.typing import ArrayLike
 from scipy.optimize import linear_sum_assignment
@@ -9,9 +11,6 @@ from vae_ortho_plugin.errors import InputError, check_one_of
 from vae_ortho_plugin.measures.shared.arrays import Floats, float_array
 from vae_ortho_plugin.measures.shared.jacobians import checked_jacobians, triangular_factors
 from vae_ortho_plugin.measures.shared.results import OverPoints
-
-# Of neighbouring singular values: below this ratio, a change of J by 5 % can turn V by any angle.
-NEARLY_EQUAL = 1.05
 
 
 def distance_to_orthogonality(
@@ -59,18 +58,13 @@ def singular_value_ratios(jacobians: ArrayLike, active: ArrayLike | None = None)
     Raises:
         InputError: wrong shape, no real numbers, a Jacobian that is not finite, or one latent only.
     """
-    factors = triangular_factors(checked_jacobians(jacobians, active))
-    if factors.shape[2] < 2:
+    triangular = triangular_factors(checked_jacobians(jacobians, active))
+    if triangular.shape[2] < 2:
         raise InputError("Ratios of singular values need Jacobians of at least 2 latents; got 1.")
-    values = np.linalg.svd(factors, compute_uv=False)
+    values = np.linalg.svd(triangular, compute_uv=False)
     ratios = np.full_like(values[:, 1:], np.inf)
     np.divide(values[:, :-1], values[:, 1:], out=ratios, where=values[:, 1:] > 0)
     return ratios
-
-
-def share_nearly_equal(ratios: Floats) -> float:
-    """Share of points, 0 to 1, where some ratio [points, latents − 1] is below NEARLY_EQUAL."""
-    return float(np.mean((ratios < NEARLY_EQUAL).any(axis=1)))
 
 
 def nearest_signed_permutation(matrix: ArrayLike, solver: str = "assignment") -> Floats:
@@ -92,8 +86,7 @@ def nearest_signed_permutation(matrix: ArrayLike, solver: str = "assignment") ->
         raise InputError(f"matrix must have the shape [latents, latents]; got {numbers.shape}.")
     if np.abs(numbers).max() > 1 + 1e-6:  # as far as rounding may carry an entry of V
         raise InputError("matrix must have entries in [-1, 1], as an orthogonal matrix has.")
-    nearest: Floats = SOLVERS[solver](numbers[None])[0]
-    return nearest
+    return np.asarray(SOLVERS[solver](numbers[None])[0])
 
 
 def right_singular_vectors(jacobians: ArrayLike) -> Floats:
@@ -110,17 +103,17 @@ def right_singular_vectors(jacobians: ArrayLike) -> Floats:
     Raises:
         InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
-    factors = triangular_factors(jacobians)
-    latents = factors.shape[-1]
-    zero = ~factors.any(axis=1)
+    triangular = triangular_factors(jacobians)
+    latents = triangular.shape[-1]
+    zero = ~triangular.any(axis=1)
     if zero.any():
         # The SVD would return any basis of the null space. Lengths beyond every singular value,
         # all different, make the axes of the zero columns the only choice.
-        scale = np.asarray(np.linalg.norm(factors, axis=(1, 2)))
+        scale = np.asarray(np.linalg.norm(triangular, axis=(1, 2)))
         scale[scale == 0] = 1
         lengths = zero * np.multiply.outer(scale, np.arange(latents) + 2.0)
-        factors = np.concatenate([factors, lengths[:, :, None] * np.eye(latents)], axis=1)
-    return np.linalg.svd(factors, full_matrices=False)[2]
+        triangular = np.concatenate([triangular, lengths[:, :, None] * np.eye(latents)], axis=1)
+    return np.linalg.svd(triangular, full_matrices=False)[2]
 
 
 def _solve_assignments(vectors: Floats) -> Floats:
@@ -137,10 +130,6 @@ def _solve_assignments(vectors: Floats) -> Floats:
     signs = np.copysign(1, np.take_along_axis(vectors, cells, 2))
     np.put_along_axis(nearest, cells, signs, 2)
     return nearest
-
-
-def _solve_milps(vectors: Floats) -> Floats:
-    return np.stack([_solve_milp(matrix) for matrix in vectors])
 
 
 def _solve_milp(matrix: Floats) -> Floats:
@@ -174,4 +163,7 @@ def _solve_milp(matrix: Floats) -> Floats:
 
 
 # Solver -> the nearest signed permutations [points, latents, latents] of matrices.
-SOLVERS = {"assignment": _solve_assignments, "milp": _solve_milps}
+SOLVERS: dict[str, Callable[[Floats], Floats]] = {
+    "assignment": _solve_assignments,
+    "milp": lambda vectors: np.stack([_solve_milp(matrix) for matrix in vectors]),
+}

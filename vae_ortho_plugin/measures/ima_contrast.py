@@ -19,7 +19,7 @@ def ima_contrast(jacobians: ArrayLike, active: ArrayLike | None = None) -> OverP
     """½ (Σ_j log G_jj − log det G) for G = JᵀJ at each point, at least 0, in nats.
 
     0 exactly where the columns are orthogonal, infinite where they are linearly dependent or one is
-    zero. It does not change with the columns' lengths. It is d/2 times the columns part of the
+    zero. It does not depend on the column norms. It is d/2 times the columns part of the
     `precision_gap` of d latents.
 
     With the M1 of Eq. 24 it is log(150 / 134) / 2:
@@ -34,8 +34,8 @@ def ima_contrast(jacobians: ArrayLike, active: ArrayLike | None = None) -> OverP
     Raises:
         InputError: wrong shape, no real numbers, or a Jacobian that is not finite.
     """
-    factors = small_jacobians(jacobians, active)
-    return OverPoints(log_excess(log_column_product(factors), log_volume(factors)))
+    small = small_jacobians(jacobians, active)
+    return OverPoints(log_excess(log_column_product(small), log_volume(small)))
 
 
 def regularized_ima_contrast(
@@ -61,12 +61,12 @@ def regularized_ima_contrast(
     Raises:
         InputError: as `ima_contrast`, or a β that is not positive.
     """
-    factors = small_jacobians(jacobians, active)
+    small = small_jacobians(jacobians, active)
     scale = np.sqrt(2 / number("beta", beta, positive=True))
-    points, _, latents = factors.shape
+    points, _, latents = small.shape
     identity = np.broadcast_to(np.eye(latents), (points, latents, latents))
     # The Gram matrix of these columns is P; forming P itself would lose passive latents in rounding.
-    columns = np.concatenate([factors * scale, identity], axis=1)
+    columns = np.concatenate([small * scale, identity], axis=1)
     return OverPoints(log_excess(log_column_product(columns), log_volume(columns)))
 
 
@@ -85,12 +85,12 @@ def mean_abs_cosine(jacobians: ArrayLike, active: ArrayLike | None = None) -> Ov
     Raises:
         InputError: wrong shape, no real numbers, a Jacobian that is not finite, or one latent only.
     """
-    factors = small_jacobians(jacobians, active)
-    latents = factors.shape[2]
+    small = small_jacobians(jacobians, active)
+    latents = small.shape[2]
     if latents < 2:
         raise InputError("Cosines between columns need Jacobians of at least 2 latents; got 1.")
-    lengths = np.linalg.norm(factors, axis=1, keepdims=True)
-    units = np.divide(factors, lengths, out=np.zeros_like(factors), where=lengths > 0)
+    norms = np.linalg.norm(small, axis=1, keepdims=True)
+    units = np.divide(small, norms, out=np.zeros_like(small), where=norms > 0)
     first, second = np.triu_indices(latents, 1)
     cosines = np.einsum("pok,pok->pk", units[:, :, first], units[:, :, second])
     return OverPoints(np.minimum(np.abs(cosines), 1).mean(axis=1))

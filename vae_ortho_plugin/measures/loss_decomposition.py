@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.shared.arrays import Floats, check_finite, float_array
-from vae_ortho_plugin.measures.shared.jacobians import checked_jacobians
+from vae_ortho_plugin.measures.shared.arrays import Floats, check_shape, float_array
 from vae_ortho_plugin.measures.shared.results import OverPoints, Result
 
 
@@ -60,16 +59,9 @@ def loss_decomposition(
             f"observations must have the shape [points, ...] and not be empty; got {target.shape}."
         )
     mean = _alike("decoded_means", decoded_means, target)
-    outputs = target[0].size
-    jacobians = checked_jacobians(noise_jacobians, name="noise_jacobians")
-    if jacobians.shape[:2] != (len(target), outputs):
-        raise InputError(
-            f"Jacobians of the shape {jacobians.shape} do not fit observations of the shape "
-            f"{target.shape}; they must be [points, outputs, latents], here "
-            f"[{len(target)}, {outputs}, latents]."
-        )
-    columns = jacobians.astype(np.float64)
-    check_finite("noise_jacobians", columns)
+    columns = float_array("noise_jacobians", noise_jacobians)
+    sizes = {"points": len(target), "outputs": target[0].size, "latents": None}
+    check_shape("noise_jacobians", columns, **sizes)
     totals, deviations = [], []
     for n, values in enumerate(decoded_samples):
         sample = _alike(f"decoded_samples[{n}]", values, target)

@@ -87,14 +87,14 @@ def log_volume(jacobians: ArrayLike) -> Floats:
     >>> np.exp(2 * log_volume([[[4, 1], [-3, 1], [5, -1]]])).round(6).tolist()  # 50 · 3 − 4²
     [134.0]
     """
-    factors = small_jacobians(jacobians)
-    points, outputs, latents = factors.shape
+    small = small_jacobians(jacobians)
+    points, outputs, latents = small.shape
     if outputs < latents:
         return np.full(points, -np.inf)
-    heights = np.abs(np.diagonal(np.linalg.qr(factors, mode="r"), axis1=1, axis2=2))
+    heights = np.abs(np.diagonal(np.linalg.qr(small, mode="r"), axis1=1, axis2=2))
     with np.errstate(divide="ignore"):
         logs = np.log(heights)
-    dependent = logs <= _log_column_norms(factors) + np.log(_DEPENDENT)
+    dependent = logs <= _log_column_norms(small) + np.log(_DEPENDENT)
     return np.where(dependent.any(axis=1), -np.inf, logs.sum(axis=1))
 
 
@@ -130,8 +130,8 @@ def optimal_columns(jacobians: ArrayLike) -> Floats:
     >>> np.abs(columns.T @ columns).round(9).tolist()
     [[9.0, 0.0], [0.0, 1.0]]
     """
-    # The factors have J's right singular vectors. With fewer outputs than latents, V is completed to
-    # a rotation.
+    # The small Jacobians have J's right singular vectors. With fewer outputs than latents, V is completed
+    # to a rotation.
     transposed = np.linalg.svd(small_jacobians(jacobians), full_matrices=True)[2]
     wide = checked_jacobians(jacobians).astype(np.float64)
     return np.asarray(wide @ transposed.swapaxes(1, 2))
@@ -145,8 +145,8 @@ def log_linearized_loss(jacobians: ArrayLike, sigma: ArrayLike) -> Floats:
     >>> np.exp(log_linearized_loss([[[4, 1], [-3, 1], [5, -1]]], [[1, 1]])).round(6).tolist()
     [53.0]
     """
-    factors, numbers = jacobians_and_sigma(jacobians, sigma)
-    return np.asarray(logsumexp(2 * (np.log(numbers) + _log_column_norms(factors)), axis=-1))
+    small, numbers = jacobians_and_sigma(jacobians, sigma)
+    return np.asarray(logsumexp(2 * (np.log(numbers) + _log_column_norms(small)), axis=-1))
 
 
 def log_least_loss(jacobians: ArrayLike, precision: ArrayLike) -> Floats:
@@ -157,8 +157,8 @@ def log_least_loss(jacobians: ArrayLike, precision: ArrayLike) -> Floats:
     >>> np.exp(log_least_loss([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)).round(2).tolist()
     [24.49]
     """
-    factors = small_jacobians(jacobians)
-    return _log_loss(factors, precision, log_column_product(factors))
+    small = small_jacobians(jacobians)
+    return _log_loss(small, precision, log_column_product(small))
 
 
 def log_lower_bound(jacobians: ArrayLike, precision: ArrayLike) -> Floats:
@@ -170,19 +170,19 @@ def log_lower_bound(jacobians: ArrayLike, precision: ArrayLike) -> Floats:
     >>> np.exp(log_lower_bound([[[4, 1], [-3, 1], [5, -1]]], precision=0.0)).round(2).tolist()
     [23.15]
     """
-    factors = small_jacobians(jacobians)
-    return _log_loss(factors, precision, log_volume(factors))
+    small = small_jacobians(jacobians)
+    return _log_loss(small, precision, log_volume(small))
 
 
-def _log_loss(factors: Floats, precision: ArrayLike, log_product: Floats) -> Floats:
-    points, _, latents = factors.shape
+def _log_loss(small: Floats, precision: ArrayLike, log_product: Floats) -> Floats:
+    points, _, latents = small.shape
     numbers = per_point("precision", precision, points)
     return np.asarray(np.log(latents) + (2 * log_product - numbers) / latents)
 
 
-def _log_column_norms(factors: Floats) -> Floats:
+def _log_column_norms(small: Floats) -> Floats:
     """log ‖J_j‖, [points, latents]; −inf for a zero column."""
-    largest = np.abs(factors).max(axis=1, keepdims=True)
+    largest = np.abs(small).max(axis=1, keepdims=True)
     largest[largest == 0] = 1  # scaled, so that no square leaves float64's range
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log(np.linalg.norm(factors / largest, axis=1)) + np.log(largest[:, 0]))
+        return np.asarray(np.log(np.linalg.norm(small / largest, axis=1)) + np.log(largest[:, 0]))

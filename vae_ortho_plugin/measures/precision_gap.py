@@ -53,11 +53,11 @@ def precision_gap(
     Raises:
         InputError: wrong shape, no real numbers, a value that is not finite, or a σ that is not positive.
     """
-    factors, numbers = jacobians_and_sigma(jacobians, sigma, active)
+    small, numbers = jacobians_and_sigma(jacobians, sigma, active)
     budget = precision(numbers)
-    least = log_least_loss(factors, budget)
-    of_sigma = log_excess(log_linearized_loss(factors, numbers), least)
-    of_columns = log_excess(least, log_lower_bound(factors, budget))
+    least = log_least_loss(small, budget)
+    of_sigma = log_excess(log_linearized_loss(small, numbers), least)
+    of_columns = log_excess(least, log_lower_bound(small, budget))
     return PrecisionGap(
         of_sigma + of_columns, sigma_part=OverPoints(of_sigma), columns_part=OverPoints(of_columns)
     )

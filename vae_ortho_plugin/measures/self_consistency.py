@@ -48,7 +48,7 @@ def self_consistency(
     Raises:
         InputError: as `precision_gap`, or a β that is not positive.
     """
-    factors, numbers = jacobians_and_sigma(jacobians, sigma, active)
-    noise = numbers * np.linalg.norm(factors, axis=1)
+    small, numbers = jacobians_and_sigma(jacobians, sigma, active)
+    noise = numbers * np.linalg.norm(small, axis=1)
     ratios = numbers**2 + 2 / number("beta", beta, positive=True) * noise**2
     return SelfConsistency(ratios.mean(axis=1), ratios=ratios)

@@ -169,14 +169,18 @@ def convolutional_decoder(
     return image
 
 
+def _are_positive(sizes: object) -> bool:
+    """Whether these are positive integers."""
+    return isinstance(sizes, Sequence) and all(isinstance(n, int) and n > 0 for n in sizes)
+
+
 def _check_convolutions(name: str, layers: Sequence[Sequence[int]]) -> None:
-    for layer in layers if isinstance(layers, (list, tuple)) else [layers]:
-        sizes = layer if isinstance(layer, (list, tuple)) else ()
-        if len(sizes) != 3 or not all(isinstance(size, int) and size > 0 for size in sizes):
-            raise InputError(
-                f"{name}.layers = {layers!r}: each layer must be three positive integers, its channels, the "
-                "side of its kernel and its stride, such as [[32, 4, 2], [64, 4, 2]]."
-            )
+    listed = isinstance(layers, Sequence)
+    if not listed or not all(_are_positive(layer) and len(layer) == 3 for layer in layers):
+        raise InputError(
+            f"{name}.layers = {layers!r}: each layer must be three positive integers, its channels, the "
+            "side of its kernel and its stride, such as [[32, 4, 2], [64, 4, 2]]."
+        )
 
 
 def _hidden_layers(
@@ -193,10 +197,8 @@ def _hidden_layers(
             kwargs |= {"kernel_initializer": uniform, "bias_initializer": uniform}
         return tf.layers.dense(tensor, units, **kwargs)
 
+    if not _are_positive(widths):
+        raise InputError(f"{name}.layers = {widths!r}: it must be a list of positive integers.")
     for number, width in enumerate(widths, 1):
-        if not isinstance(width, int) or width < 1:
-            raise InputError(
-                f"{name}.layers = {list(widths)}: each width must be a positive integer."
-            )
         tensor = dense(tensor, width, activation=_ACTIVATIONS[activation], name=f"hidden{number}")
     return tensor, dense

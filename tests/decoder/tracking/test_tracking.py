@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Measures taken while a model trains."""
+"""Measures taken while a model trains, and what no tracker can measure, which is refused before training."""
 
 from types import SimpleNamespace
 
@@ -16,19 +16,43 @@ from disentanglement_lib.data.ground_truth import dummy_data
 from disentanglement_lib.methods.unsupervised import train, vae
 
 # isort: split
+import engine_support
 import tensorflow.compat.v1 as tf
 from engine_support import assert_same, resident, variables
-from tracking_support import BINDINGS, MODELS, bindings, estimator, train_by_gin  # noqa: F401
+from models_support import COMMON, MODELS, VECTORS, trained
 
 from vae_ortho_plugin import models
 from vae_ortho_plugin.data.synthetic import SynthLinear
 from vae_ortho_plugin.decoder.trained_model import open_model
-from vae_ortho_plugin.errors import NonFiniteLossError
+from vae_ortho_plugin.engine.estimator import TPUEstimatorSpec
+from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 from vae_ortho_plugin.measures.dto import distance_to_orthogonality
 from vae_ortho_plugin.measures.polarized_regime import polarized_regime, share_below
 
+BINDINGS = [
+    *VECTORS,
+    *COMMON,
+    "mlp_encoder.layers = []",
+    "mlp_decoder.layers = [4]",
+    "AdamOptimizer.learning_rate = 0.05",
+    "model.batch_size = 16",
+    "polarized_regime.num_points = 200",
+    "dto_while_training.num_points = 300",
+]
 DATA_SEED = 3  # of `resident`
 DLIB_SEED = np.random.RandomState(0).randint(2**32)  # as dlib draws it for `model.random_seed` = 0
+
+
+@pytest.fixture(autouse=True)
+def bindings():
+    gin.clear_config()
+    gin.parse_config(BINDINGS)
+    yield
+    gin.clear_config()
+
+
+def estimator(directory, model):
+    return engine_support.estimator(directory, model.model_fn, tf_random_seed=0)
 
 
 def worked_on(params):
@@ -107,12 +131,16 @@ def test_the_last_values_of_the_polarized_regime_are_those_of_the_exported_model
     assert regime["delta_kl"][-1] == pytest.approx(expected.delta_kl, rel=1e-3)
 
 
-@pytest.mark.parametrize("model", long_but(["full_covariance_vae"], sorted(MODELS)))
+@pytest.mark.parametrize(
+    "model", long_but(["full_covariance_vae"], sorted(MODELS.keys() - {"autoencoder"}))
+)
 def test_the_last_values_are_those_of_the_exported_model(tmp_path, model):
     directory = tmp_path / "model"
-    results = train_by_gin(
+    gin.clear_config()
+    results = trained(
         directory,
-        model,
+        BINDINGS,
+        *MODELS[model],
         "reconstruction_loss.activation = 'logits'",
         "model.training_steps = 60",
         "polarized_regime.every = 25",
@@ -244,3 +272,71 @@ def test_an_untrained_model_has_no_share_and_the_dto_of_its_initial_weights(trac
     )
     assert results["active"] == np.flatnonzero(posterior_mean.std(0) > 0.5).tolist()
     assert (dto["steps"], dto["dto"]) == ([0], tracked.dto["dto"][:1])
+
+
+def test_a_model_without_kl_divergence_is_refused_and_leaves_nothing(tmp_path):
+    gin.clear_config()
+    with pytest.raises(InputError, match="Autoencoder has no KL divergence.*every = 0"):
+        steps = "model.training_steps = 5", "polarized_regime.every = 2"
+        trained(tmp_path / "model", BINDINGS, *MODELS["autoencoder"], *steps)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize(
+    "parameter, value",
+    [
+        ("polarized_regime.every", -1),
+        ("polarized_regime.num_points", "all"),
+        ("dto_while_training.every", 2.5),
+        ("dto_while_training.num_points", 0),
+    ],
+)
+def test_a_bad_setting_is_refused(tmp_path, parameter, value):
+    gin.bind_parameter(parameter.partition(".")[0] + ".every", 2)
+    gin.bind_parameter(parameter, value)
+    with pytest.raises(InputError, match=f"{parameter} = {value!r}.*whole number"):
+        estimator(tmp_path, vae.BetaVAE(1e-3)).train(resident, steps=5)
+
+
+def test_a_model_function_of_no_model_is_refused(tmp_path):
+    class Nothing:
+        @staticmethod
+        def model_fn(features, labels, mode, params):
+            return TPUEstimatorSpec(mode=mode)
+
+    gin.bind_parameter("polarized_regime.every", 2)
+    with pytest.raises(InputError, match="polarized_regime needs a model.*gaussian_encoder"):
+        estimator(tmp_path, Nothing).train(resident, steps=5)
+
+
+@pytest.mark.parametrize(
+    "initial, message",
+    [(lambda: tf.ones([3, 2]), "made new weights.*forgotten"), (np.ones([3, 2]), "failed")],
+    ids=["made in the loop", "made outside"],
+)
+def test_an_encoder_that_makes_new_weights_when_called_again_is_refused(tmp_path, initial, message):
+    class Forgetful(vae.BetaVAE):
+        def gaussian_encoder(self, input_tensor, is_training):
+            value = initial if callable(initial) else tf.constant(initial, tf.float32)
+            weight = tf.Variable(value, name="forgotten")
+            flat = tf.reshape(input_tensor, [-1, 3])
+            return flat @ weight, flat @ weight
+
+    gin.bind_parameter("polarized_regime.every", 2)
+    with pytest.raises(InputError, match=f"networks once more, and that {message}.*every = 0"):
+        estimator(tmp_path, Forgetful(1e-3)).train(resident, steps=5)
+
+
+def test_dto_of_an_image_by_an_unknown_activation_is_refused(tmp_path):
+    gin.bind_parameter("dto_while_training.every", 2)
+    gin.bind_parameter("reconstruction_loss.activation", "relu")
+    with pytest.raises(InputError, match="activation = 'relu' is unknown.*'linear', 'logits'"):
+        estimator(tmp_path, vae.BetaVAE(1e-3)).train(resident, steps=5)
+
+
+def test_dto_of_more_latents_than_outputs_is_refused_before_training(tmp_path, capsys):
+    gin.bind_parameter("encoder.num_latent", 4)
+    gin.bind_parameter("dto_while_training.every", 2)
+    with pytest.raises(InputError, match="3 outputs with respect to 4 latents"):
+        estimator(tmp_path, vae.BetaVAE(1e-3)).train(resident, steps=5)
+    assert "trained" not in capsys.readouterr().err

@@ -1,14 +1,15 @@
 # SPDX-License-Identifier: Apache-2.0
 """A user's decoder of any framework: its Jacobians in forward mode, batch by batch.
 
-A file each framework, with a class for a decoder at work. None is imported before a decoder of it is given. Within
-such a decoder, a context manager, it is in evaluation mode and has, of latents [points, latents], `outputs` [points, ...],
-`jacobians` [points, outputs, latents] and `factors`, R of each Jacobian in float64 [points, latents, latents].
+A file each framework, with a class for a decoder at work. None is imported before a decoder of it is given. Such a
+decoder is in evaluation mode and has, of latents [points, latents], `outputs` [points, ...], `jacobians` [points, outputs,
+latents] and `factors`, R of each Jacobian in float64 [points, latents, latents].
 """
 
+import contextlib
 import os
 import sys
-from contextlib import AbstractContextManager
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -24,9 +25,12 @@ _LARGEST_BATCH = 256
 # Where rounding ends and another image begins, in shares of the largest output.
 _SAME = 1e-3
 
+# What PyTorch's RuntimeError says where a GPU's memory or the CPU's runs out.
+_NO_MEMORY = "out of memory", "can't allocate memory"
 
-def _opened(decoder: Any, means: Any) -> AbstractContextManager:
-    """The decoder for NumPy's arrays; InputError if its framework cannot be told or is not installed."""
+
+def _opened(decoder: Any, means: Any) -> contextlib.AbstractContextManager:
+    """Within: the decoder of NumPy's arrays. InputError if it cannot be called, or its framework is not installed."""
     if not callable(decoder):
         raise InputError(
             "decoder must be a torch.nn.Module, a Keras model, a function of JAX arrays or the directory "
@@ -40,7 +44,7 @@ def _opened(decoder: Any, means: Any) -> AbstractContextManager:
     if framework == "tensorflow":
         from vae_ortho_plugin.decoder.frameworks.tensorflow2 import TensorflowDecoder
 
-        return TensorflowDecoder(decoder, means)
+        return contextlib.nullcontext(TensorflowDecoder(decoder, means))
     try:
         from vae_ortho_plugin.decoder.frameworks.jax_arrays import JaxDecoder
     except ModuleNotFoundError as error:
@@ -48,7 +52,18 @@ def _opened(decoder: Any, means: Any) -> AbstractContextManager:
             f"decoder is a function, which is taken for one of JAX arrays, and {error.name} is not "
             "installed: pip install jax, or give means as tensors of the decoder's framework."
         ) from error
-    return JaxDecoder(decoder, means)
+    return contextlib.nullcontext(JaxDecoder(decoder, means))
+
+
+@contextlib.contextmanager
+def named(failed: str, *errors: type[Exception]) -> Iterator[None]:
+    """Within: errors of a call in Python, and these, are InputErrors that begin with `failed`, unless memory ran out."""
+    try:
+        yield
+    except (AttributeError, IndexError, TypeError, ValueError, *errors) as error:
+        if isinstance(error, InputError) or any(words in str(error) for words in _NO_MEMORY):
+            raise
+        raise InputError(f"{failed}: {error}") from error
 
 
 def packages_of(decoder: Any) -> set[str]:

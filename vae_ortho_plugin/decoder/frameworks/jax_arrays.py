@@ -1,7 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 """A decoder of JAX's arrays."""
 
-import contextlib
 import functools
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +9,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from vae_ortho_plugin.decoder.frameworks import packages_of
+from vae_ortho_plugin.decoder.frameworks import named, packages_of
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.shared.jacobians import factors_of_gram, small_jacobians
 
 
-class JaxDecoder(contextlib.AbstractContextManager):
+class JaxDecoder:
     """A function of JAX's arrays [points, latents], compiled once.
 
     Args:
@@ -31,9 +30,6 @@ class JaxDecoder(contextlib.AbstractContextManager):
         if isinstance(means, jax.Array) and jnp.issubdtype(means.dtype, jnp.floating):
             self._dtype = means.dtype
         self._compiled: dict[tuple[int, ...], Callable[[jax.Array], jax.Array]] = {}
-
-    def __exit__(self, *exception: object) -> None:
-        pass
 
     def outputs(self, latents: np.ndarray) -> np.ndarray:
         return np.asarray(self._call(jnp.asarray(latents, self._dtype)), np.float64)
@@ -71,8 +67,6 @@ class JaxDecoder(contextlib.AbstractContextManager):
         return self._compiled[given.shape](given)
 
     def _all_columns(self, latents: jax.Array) -> jax.Array:
-        """d output / d latent: [latents, points, outputs]."""
-
         def flat(points: jax.Array) -> jax.Array:
             return self._call(points).reshape(len(points), -1)
 
@@ -83,13 +77,11 @@ class JaxDecoder(contextlib.AbstractContextManager):
         return jax.vmap(column)(jnp.eye(latents.shape[1], dtype=latents.dtype))
 
     def _call(self, latents: jax.Array) -> jax.Array:
-        try:
+        with named(
+            f"decoder fails for JAX's arrays of the shape {latents.shape} (give means as tensors of the "
+            "decoder's framework, if it is another)"
+        ):
             outputs = self._decoder(latents)
-        except (AttributeError, TypeError, ValueError) as error:
-            raise InputError(
-                f"decoder fails for JAX's arrays of the shape {latents.shape} (give means as tensors of "
-                f"the decoder's framework, if it is another): {error}"
-            ) from error
         if not isinstance(outputs, jax.Array):
             raise InputError(f"decoder must return an array; got {type(outputs).__name__}.")
         return outputs

@@ -2,16 +2,15 @@
 """A decoder of PyTorch's tensors."""
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import torch
 
+from vae_ortho_plugin.decoder.frameworks import named
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.measures.shared.jacobians import factors_of_gram, small_jacobians
-
-_NO_MEMORY = "out of memory", "can't allocate memory"  # of a GPU, of the CPU
 
 
 class PytorchDecoder(contextlib.AbstractContextManager):
@@ -23,21 +22,24 @@ class PytorchDecoder(contextlib.AbstractContextManager):
 
     def __init__(self, decoder: Callable[[torch.Tensor], torch.Tensor], means: Any):
         self._decoder = decoder
-        weight = _weight(decoder)
+        tensors: list[torch.Tensor] = []
+        if isinstance(decoder, torch.nn.Module):
+            tensors = [*decoder.parameters(), *decoder.buffers()]
+        weight = next((tensor for tensor in tensors if tensor.is_floating_point()), None)
         given = means if isinstance(means, torch.Tensor) else None
         if weight is not None and given is not None:
-            for what, found, needed in (
-                ("device", given.device, weight.device),
-                ("dtype", given.dtype, weight.dtype),
-            ):
+            for what in ("device", "dtype"):
+                found, needed = getattr(given, what), getattr(weight, what)
                 if found != needed:
                     shown = repr(str(needed)) if what == "device" else needed
                     raise InputError(
                         f"means has the {what} {found}, and decoder {needed}: give means.to({shown})."
                     )
         like = weight if weight is not None else given
-        self._device = like.device if like is not None else torch.device("cpu")
-        self._dtype = like.dtype if like is not None else torch.get_default_dtype()
+        if like is None:
+            like = torch.empty(0, device="cpu")
+        self._device = like.device
+        self._dtype = like.dtype if like.is_floating_point() else torch.get_default_dtype()
         self._modes: dict[torch.nn.Module, bool] = {}
 
     def __enter__(self):
@@ -84,14 +86,15 @@ class PytorchDecoder(contextlib.AbstractContextManager):
             return torch.func.jvp(self._flat, (points,), (direction,))[1]
 
         failed = "PyTorch cannot take the derivative of decoder in forward mode"
-        with _named(failed), torch.no_grad():
+        with named(failed, RuntimeError), torch.no_grad():
             return torch.vmap(column)(directions)
 
     def _flat(self, latents: torch.Tensor) -> torch.Tensor:
         return self._call(latents).reshape(len(latents), -1)
 
     def _call(self, latents: torch.Tensor) -> torch.Tensor:
-        with _named(f"decoder fails for latents of the shape {tuple(latents.shape)}"):
+        failed = f"decoder fails for latents of the shape {tuple(latents.shape)}"
+        with named(failed, RuntimeError):
             outputs = self._decoder(latents)
         if not isinstance(outputs, torch.Tensor):
             raise InputError(f"decoder must return a tensor; got {type(outputs).__name__}.")
@@ -99,24 +102,3 @@ class PytorchDecoder(contextlib.AbstractContextManager):
 
     def _tensor(self, latents: np.ndarray) -> torch.Tensor:
         return torch.as_tensor(latents, dtype=self._dtype, device=self._device)
-
-
-@contextlib.contextmanager
-def _named(failed: str) -> Iterator[None]:
-    """Within: an error of PyTorch is an InputError that begins with these words, unless memory ran out."""
-    try:
-        yield
-    except (IndexError, RuntimeError, TypeError, ValueError) as error:
-        if isinstance(error, InputError) or any(words in str(error) for words in _NO_MEMORY):
-            raise
-        raise InputError(f"{failed}: {error}") from error
-
-
-def _weight(decoder: Any) -> torch.Tensor | None:
-    """The first parameter or buffer of real numbers."""
-    if not isinstance(decoder, torch.nn.Module):
-        return None
-    for tensor in (*decoder.parameters(), *decoder.buffers()):
-        if tensor.is_floating_point():
-            return tensor
-    return None

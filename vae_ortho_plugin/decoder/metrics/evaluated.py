@@ -31,7 +31,7 @@ from vae_ortho_plugin.measures.summaries import summary
 if TYPE_CHECKING:
     from vae_ortho_plugin.decoder.trained_model import TrainedModel
 
-__all__ = ["Evaluation", "finite", "metric", "model_dir_from", "model_dir_of", "summary"]
+__all__ = ["Evaluation", "finite", "metric", "model_dir_from", "summary"]
 
 
 def _parameters(function: Callable) -> dict[str, inspect.Parameter]:
@@ -45,27 +45,6 @@ def _of_dlib(
     artifact_dir: str | None = None,
 ): ...
 
-
-def _shared(
-    model_dir: str | None = None,
-    split: str = "test",
-    num_points: int | None = None,
-    batch_size: int = BATCH_SIZE,
-    output: str = "image",
-):
-    """The parameters that metrics share.
-
-    Args:
-        model_dir: directory of the trained model. The default is the evaluated model.
-        split: "train", "validation" or "test", for data with splits; other data are sampled.
-        num_points: number of points. The default is the whole split, for other data 10,000.
-        batch_size: number of Jacobians in memory at a time.
-        output: "image" for the Jacobian of the image, "raw" for that of the decoder's output
-            before the activation.
-    """
-
-
-GIVEN_BY_DLIB, SHARED = _parameters(_of_dlib), _parameters(_shared)
 
 _find_model_dir: ContextVar[Callable[[str], str] | None] = ContextVar(
     "find_model_dir", default=None
@@ -85,33 +64,28 @@ def model_dir_from(find: Callable[[str], str]) -> Iterator[None]:
         _find_model_dir.reset(token)
 
 
-def model_dir_of(metric: str, model_dir: str | None) -> str:
-    """The directory of the trained model that a metric is evaluated on: its parameter model_dir if given.
-
-    Raises:
-        InputError: there is no trained model, or no step evaluates.
-    """
-    if model_dir is not None:
-        return model_dir
-    find = _find_model_dir.get()
-    if find is None:
-        raise InputError(f"{metric} needs the trained model's decoder: set {metric}.model_dir.")
-    return find(metric)
-
-
 @dataclasses.dataclass
 class Evaluation:
-    """What one call of a metric evaluates: dlib's arguments and the values of `SHARED`."""
+    """What one call of a metric evaluates: its name, dlib's arguments, and the parameters that metrics share.
+
+    Attributes:
+        model_dir: directory of the trained model. The default is the evaluated model.
+        split: "train", "validation" or "test", for data with splits; other data are sampled.
+        num_points: number of points. The default is the whole split, for other data 10,000.
+        batch_size: number of Jacobians in memory at a time.
+        output: "image" for the Jacobian of the image, "raw" for that of the decoder's output
+            before the activation.
+    """
 
     name: str
     data: GroundTruthData
     encode: Callable[[np.ndarray], np.ndarray]
     random_state: np.random.RandomState
-    model_dir: str | None
-    split: str
-    num_points: int | None
-    batch_size: int
-    output: str
+    model_dir: str | None = None
+    split: str = "test"
+    num_points: int | None = None
+    batch_size: int = BATCH_SIZE
+    output: str = "image"
 
     @property
     def split_name(self) -> str | None:
@@ -120,8 +94,15 @@ class Evaluation:
 
     @property
     def found_model_dir(self) -> str:
-        """As `model_dir_of`."""
-        return model_dir_of(self.name, self.model_dir)
+        """The directory of the trained model; InputError if there is none, or no step evaluates."""
+        if self.model_dir is not None:
+            return self.model_dir
+        find = _find_model_dir.get()
+        if find is None:
+            raise InputError(
+                f"{self.name} needs the trained model's decoder: set {self.name}.model_dir."
+            )
+        return find(self.name)
 
     def open_model(self) -> "TrainedModel":
         """`trained_model.open_model`."""
@@ -174,6 +155,11 @@ class Evaluation:
         return finite(means), factors
 
 
+GIVEN_BY_DLIB = _parameters(_of_dlib)
+# The parameters that metrics share: those fields of an Evaluation that have a default value.
+SHARED = {key: one for key, one in _parameters(Evaluation).items() if one.default is not one.empty}
+
+
 def metric(name: str, *shared: str) -> Callable[[Callable[..., dict]], Callable[..., dict]]:
     """Decorator: makes a function of an Evaluation a metric of dlib and registers it with gin.
 
@@ -195,7 +181,7 @@ def metric(name: str, *shared: str) -> Callable[[Callable[..., dict]], Callable[
                 is_number = parameters[key].annotation in (int, int | None)
                 if is_number and value is not None and value < 1:
                     raise InputError(f"{key} must be at least 1; got {value}.")
-            values = {key: one.default for key, one in SHARED.items()} | bound.arguments
+            values = dict(bound.arguments)
             data, encode, random_state, _ = (values.pop(key) for key in GIVEN_BY_DLIB)
             settings = {key: values.pop(key) for key in own}
             return compute(Evaluation(name, data, encode, random_state, **values), **settings)
@@ -210,11 +196,11 @@ def metric(name: str, *shared: str) -> Callable[[Callable[..., dict]], Callable[
     return decorate
 
 
-def finite(latents: np.ndarray) -> np.ndarray:
-    """Returns the encoder's output unchanged; InputError if a value is not finite."""
-    if not np.isfinite(latents).all():
+def finite(outputs: np.ndarray) -> np.ndarray:
+    """Returns a model's outputs unchanged; InputError if a value is not finite."""
+    if not np.isfinite(outputs).all():
         raise InputError(
-            "The encoder returns values that are not finite for some observations. Did the training "
+            "The model returns values that are not finite for some observations. Did the training run "
             "diverge? Train again with a smaller learning rate."
         )
-    return latents
+    return outputs

@@ -36,10 +36,10 @@ def dto(of: Evaluation, solver: str = "assignment") -> dict:
         solver: "assignment" or "milp".
 
     Returns:
-        dto; where that is arbitrary, because singular values coincide: singular_value_ratio, the least over
-        k of the median of σ_k / σ_{k+1} over the points (None for one latent, or where it is infinite), and
-        nearly_equal_share, the share of points with a ratio below 1.05. Where latents are passive, the
-        values among active latents come first, and dto_note says why.
+        dto. It is arbitrary where singular values coincide; by these two one sees it: singular_value_ratio, the
+        least over k of the median of σ_k / σ_{k+1} over the points (None for one latent, or where it is
+        infinite), and nearly_equal_share, the share of points with a ratio below 1.05. Where latents are
+        passive, the values among active latents come first, and dto_note says why.
     """
     with of.open_model() as model:
         means, _ = of.posterior(model)
@@ -61,7 +61,7 @@ def ima_contrast(of: Evaluation, beta: float | None = None) -> dict:
 
     Returns:
         ima_contrast (nats; None where columns are zero or dependent at a point) and mean_abs_cosine; in
-        the inner product of the training's loss, whose curvature weighs the outputs, ima_contrast_of_loss
+        the inner product of the training loss, whose curvature weighs the outputs, ima_contrast_of_loss
         (equal to ima_contrast for the squared error) and ima_contrast_regularized (None for a model
         without β); loss_note, why these two are None where the loss's curvature is unknown; beta.
     """
@@ -116,7 +116,7 @@ def precision_gap(of: Evaluation) -> dict:
 def self_consistency(of: Evaluation, beta: float | None = None) -> dict:
     """How well the encoder inverts the decoder, and fits its noise to it (Reizinger et al. 2022).
 
-    The image's Jacobian is weighed by the curvature of the training's loss. For a full covariance the
+    The image's Jacobian is weighed by the curvature of the training loss. For a full covariance the
     variances are those of its diagonal.
 
     Args:
@@ -179,13 +179,13 @@ def _plain_and_weighted(
 ) -> tuple[np.ndarray, np.ndarray]:
     """`small_jacobians` at the means, and those of outputs that the loss's curvature weighs."""
     if curvature is None:
-        factors = model.jacobian_factors(means, batch_size)
-        return factors, factors
-    plain, weighted = [], []
+        plain = model.jacobian_factors(means, batch_size)
+        return plain, plain
+    small, weighted = [], []
     for start in range(0, len(means), batch_size):
         batch = means[start : start + batch_size]
         (jacobians,) = model.jacobians(batch, batch_size)
         weights = np.sqrt(curvature(model.decode(batch)) / 2).reshape(len(batch), -1, 1)
-        plain.append(small_jacobians(jacobians, first_point=start))
+        small.append(small_jacobians(jacobians, first_point=start))
         weighted.append(small_jacobians(jacobians * weights, first_point=start))
-    return np.concatenate(plain), np.concatenate(weighted)
+    return np.concatenate(small), np.concatenate(weighted)

@@ -71,8 +71,8 @@ def _matched(
         return min(len(active), varying), active
     if num_directions > varying:
         raise InputError(
-            f"num_directions = {num_directions}, but the model has {num_latents} latents, and the data "
-            f"vary along {varying} of as many principal directions."
+            f"num_directions = {num_directions}, but the data vary along {varying} of the principal directions "
+            f"that are taken, one for each of the model's {num_latents} latents."
         )
     return num_directions, np.arange(num_latents)
 

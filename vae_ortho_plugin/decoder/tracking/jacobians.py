@@ -17,7 +17,7 @@ from vae_ortho_plugin.decoder.forward_mode import (
 from vae_ortho_plugin.decoder.tracking import probe_points
 from vae_ortho_plugin.engine.tracker import CallTracker, Taken, register
 from vae_ortho_plugin.errors import InputError
-from vae_ortho_plugin.measures.shared.jacobians import small_jacobians
+from vae_ortho_plugin.measures.shared.jacobians import small_of_batches
 
 
 def track(tag: str, measure: Callable[[Iterator[np.ndarray]], float]) -> None:
@@ -92,14 +92,5 @@ class JacobianTracker(CallTracker):
         }
 
 
-def _small(batches: Iterator[np.ndarray]) -> np.ndarray:
-    """`small_jacobians` of all points."""
-    found, first_point = [], 0
-    for jacobians in batches:
-        found.append(small_jacobians(jacobians, first_point=first_point))
-        first_point += len(jacobians)
-    return np.concatenate(found)
-
-
-track("dto", lambda batches: measures.distance_to_orthogonality(_small(batches)).mean)
-track("ima_contrast", lambda batches: measures.ima_contrast(_small(batches)).mean)
+track("dto", lambda batches: measures.distance_to_orthogonality(small_of_batches(batches)).mean)
+track("ima_contrast", lambda batches: measures.ima_contrast(small_of_batches(batches)).mean)

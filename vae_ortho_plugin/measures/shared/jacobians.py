@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Decoder Jacobians: their shape, and small matrices with the same columns' lengths and angles."""
+"""Decoder Jacobians: their shape, and small matrices with the same column norms and angles between columns."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import numpy as np
@@ -27,12 +27,10 @@ _LEAST_SQUARE = 1e-200
 _LEAST_SHARE = 1e-6
 
 
-def checked_jacobians(
-    jacobians: ArrayLike, active: ArrayLike | None = None, name: str = "jacobians"
-) -> NDArray[Any]:
+def checked_jacobians(jacobians: ArrayLike, active: ArrayLike | None = None) -> NDArray[Any]:
     """The Jacobians [points, outputs, latents] of the active latents, in their own type; values are not checked."""
-    array = real_array(name, jacobians)
-    check_shape(name, array, points=None, outputs=None, latents=None)
+    array = real_array("jacobians", jacobians)
+    check_shape("jacobians", array, points=None, outputs=None, latents=None)
     return array if active is None else array[:, :, latent_indices(active, array.shape[2])]
 
 
@@ -72,7 +70,7 @@ def small_jacobians(
 ) -> Floats:
     """R of each J = Q R, or J itself where it has fewer outputs than latents.
 
-    Its columns have the lengths and angles of J's: [points, min(outputs, latents), latents] in float64. InputError
+    Its columns have the norms and angles of J's: [points, min(outputs, latents), latents] in float64. InputError
     if a Jacobian is not finite; `first_point` is the index of jacobians[0] among all points, for the message.
     """
     array = checked_jacobians(jacobians, active)
@@ -96,6 +94,15 @@ def small_jacobians(
     return factors
 
 
+def small_of_batches(batches: Iterable[NDArray[Any]]) -> Floats:
+    """`small_jacobians` of all points, whose Jacobians come in batches."""
+    found, first_point = [], 0
+    for jacobians in batches:
+        found.append(small_jacobians(jacobians, first_point=first_point))
+        first_point += len(jacobians)
+    return np.concatenate(found)
+
+
 def jacobians_and_sigma(
     jacobians: ArrayLike, sigma: ArrayLike, active: ArrayLike | None = None
 ) -> tuple[Floats, Floats]:
@@ -111,7 +118,7 @@ def factors_of_gram(
 ) -> Floats:
     """`triangular_factors` by Cholesky's J^T J = R^T R where that is exact, else by QR.
 
-    The columns' lengths may differ by any ratio: where those of passive latents were 1e-10 of those
+    The column norms may differ by any ratio: where those of passive latents were 1e-10 of those
     of active ones, V of this R was off by 3e-14, like V of QR's R; V of the eigenvectors of J^T J was
     off by 4e-3 at a ratio of 1e-6. Only columns that nearly depend on each other lose digits; QR
     takes these: `jacobians_at` gives those [chosen points, outputs, latents] where a mask [points] is true.
@@ -138,7 +145,7 @@ def _check_finite(jacobians: Floats, points: NDArray[np.intp]) -> None:
     if not finite.all():
         raise InputError(
             f"The Jacobian at point {points[int(np.argmin(finite))]} is not finite: the "
-            "decoder overflows there. Was the training stable?"
+            "decoder overflows there. Did the training run diverge?"
         )
 
 
