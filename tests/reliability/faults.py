@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Injects faults into trainings and studies, and compares what they end with.
+"""Injects faults into training runs and studies, and compares what they end with.
 
     python tests/reliability/faults.py --trials 100 --seed 0 kill
 
@@ -31,6 +31,7 @@ KINDS = {
         ("study_kills", "report_kill", "two_studies", "no_memory", "hang"), "faults_of_studies"
     ),
     "slurm_kills": "faults_of_clusters",
+    "resume": "faults_of_training",
 }
 
 

@@ -106,12 +106,12 @@ def damage(expected: Reference, place: Path, seed: int) -> list[str]:
 
 
 def damaged_checkpoint(expected: Reference, place: Path, seed: int) -> list[str]:
-    """A killed training finds one of its checkpoints damaged."""
+    """A killed training run finds one of its checkpoints damaged."""
     draw = random.Random(seed)
     pipeline = Pipeline(place / "base")
     pipeline.run_and_signal(signal.SIGKILL, draw.uniform(0.5, 0.9) * expected.train_seconds)
-    kept = pipeline.base / "model.unfinished/checkpoints"
-    whole = sorted(path.parent for path in kept.glob("[0-9]*/SHA256SUMS"))
+    sums = pipeline.base.glob("model.unfinished/checkpoints/[0-9]*/SHA256SUMS")
+    whole = sorted(path.parent for path in sums)
     found = []
     if whole:
         fault = _damage(draw.choice(_files(draw.choice(whole))), draw)

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from faults_support import Wrong
+from faults_support import Wrong, check_equal
 
 _LAUNCHER = [sys.executable, "-m", "vae_ortho_plugin.study.run", "--jobs", "2", "--retries", "20"]
 _SECONDS = 3600
@@ -115,10 +115,7 @@ class Undisturbed:
 def check(study: Study, reference: Undisturbed) -> None:
     """Goes on until the study is finished; raises Wrong unless it ends as the undisturbed one."""
     study.wait(study.start())
-    found = study.tables()
-    for name in sorted({*found, *reference.tables}):
-        if found.get(name) != reference.tables.get(name):
-            raise Wrong(f"{name} differs")
+    check_equal(study.tables(), reference.tables)
     left = [
         path
         for path in study.output.rglob(".*")

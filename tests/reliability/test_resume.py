@@ -34,21 +34,6 @@ from vae_ortho_plugin.engine import interruption
 from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
 
-TRIALS = Path(__file__).with_name("resume_trials.py")
-
-
-@pytest.mark.long
-@pytest.mark.parametrize("seed", [2, 3])
-def test_a_training_run_that_is_killed_and_continued_equals_one_that_is_not(seed):
-    done = subprocess.run(
-        [sys.executable, TRIALS, "--trials", "1", "--seed", str(seed)],
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert "1 passed, 0 failed" in done.stdout, done.stdout + done.stderr
-    assert re.search(r"continued [1-9]", done.stdout)
-
 
 def test_a_training_run_continues_from_the_newest_of_its_last_two_checkpoints(broken, capsys):
     assert checkpoints(broken) == [30, 40]
