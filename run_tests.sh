@@ -9,8 +9,8 @@ usage: ./run_tests.sh [--python PYTHON] [--tensorflow X.Y] [PYTEST ARGUMENT ...]
        ./run_tests.sh --cluster [--python PYTHON] [--tensorflow X.Y]
        ./run_tests.sh --upstream [--python PYTHON] [--tensorflow X.Y] [NAME ...]
 
-Makes .venv beside this script where it is missing, checks the code's style with ruff and the imports
-between the packages with import-linter, and runs the tests with pytest, which gets every other argument: ./run_tests.sh -k dto
+Makes .venv beside this script where it is missing, checks style (ruff), types (mypy) and the rules between the rooms
+(import-linter), and runs the tests with pytest, which gets every other argument: ./run_tests.sh -k dto
 
   --upstream         run disentanglement_lib's own tests instead, unmodified, as it runs them, from the
                      installed package: every module, or those whose names contain a NAME
