@@ -4,8 +4,8 @@
     python -m benchmarks.data SCRATCH DATA_SET
 
 writes DATA_SET.npy, the observations that the plugin trains on, and DATA_SET.json: its path as "points", their "scale"
-and the "network" of the data set's gin file. dSprites is rendered at its full size. MNIST has random bytes: no operation's
-time depends on them.
+and the "network" of the data set's gin file. dSprites is rendered at its full size. MNIST has random bytes: no
+operation's time depends on them.
 """
 
 import json
@@ -15,8 +15,6 @@ import sys
 from pathlib import Path
 
 import numpy as np
-
-DLIB_NAMES = {"dsprites": "dsprites_full"}
 
 
 def main() -> None:
@@ -35,7 +33,7 @@ def main() -> None:
 
     from vae_ortho_plugin.data.sampling.resident import resident_observations
 
-    name = DLIB_NAMES.get(data_set, data_set)
+    name = "dsprites_full" if data_set == "dsprites" else data_set
     data = named_data.get_named_ground_truth_data(name)
     observations, scale = resident_observations(data)
     points = scratch / f"{data_set}.npy"
@@ -47,9 +45,9 @@ def main() -> None:
 
 def network_of(data_set: str) -> dict[str, object]:
     """The network and its training as the data set's gin file says: widths of hidden layers and the like."""
-    from vae_ortho_plugin.files.gin_files import gin_config, read_bindings
+    from vae_ortho_plugin.study.plan.data_variants import data_set_bindings
 
-    bound = read_bindings(gin_config(f"datasets/{data_set}.gin"))
+    bound = data_set_bindings(data_set)
     # dlib's fully connected networks.
     fc = {
         "mlp_encoder.layers": [1200, 1200],

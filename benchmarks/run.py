@@ -3,6 +3,7 @@
 
 import argparse
 import contextlib
+import functools
 import json
 import os
 import platform
@@ -26,33 +27,30 @@ class NotMeasured(Exception):
     """Something cannot be measured here; the message says why."""
 
 
-def parser() -> argparse.ArgumentParser:
-    """The options that benchmarks/run.sh explains."""
-    result = argparse.ArgumentParser(prog="benchmarks/run.sh", add_help=False)
-    result.add_argument("--list", action="store_true")
-    result.add_argument("--only", nargs="+")
-    result.add_argument("--gpu", action="store_true")
-    result.add_argument("--paste", action="store_true")
-    result.add_argument("--python-tf114")
-    result.add_argument("--python-torch")
-    result.add_argument("--packages", nargs="+", default=[])
-    result.add_argument("--cuda", nargs="+", default=[])
-    result.add_argument("--repeats", type=int)
-    result.add_argument("--seconds", type=float)
-    result.add_argument("--output", type=Path, default=Path("results", "benchmarks"))
-    return result
-
-
 def main() -> int:
-    options = parser().parse_args()
+    # benchmarks/run.sh explains the options.
+    parser = argparse.ArgumentParser(prog="benchmarks/run.sh", add_help=False)
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--only", nargs="+")
+    parser.add_argument("--gpu", action="store_true")
+    parser.add_argument("--paste", action="store_true")
+    parser.add_argument("--python-tf114")
+    parser.add_argument("--python-torch")
+    parser.add_argument("--packages", nargs="+", default=[])
+    parser.add_argument("--cuda", nargs="+", default=[])
+    parser.add_argument("--repeats", type=int)
+    parser.add_argument("--seconds", type=float)
+    parser.add_argument("--output", type=Path, default=Path("results", "benchmarks"))
+    options = parser.parse_args()
     known = {row.name: row for row in (GPU if options.gpu else (*TABLE, *GROWTH, STUDY))}
-    unknown = [name for name in options.only or () if name not in known]
-    if unknown:
-        parser().error(f"there is no row {unknown[0]!r}; the rows are {', '.join(known)}")
-    options.repeats = options.repeats or (3 if options.gpu else 5)
-    options.seconds = options.seconds or (0.5 if options.gpu else 3)
-    if options.repeats < 1 or options.seconds <= 0:
-        parser().error("--repeats must be at least 1, --seconds more than 0")
+    if unknown := [name for name in options.only or () if name not in known]:
+        parser.error(f"there is no row {unknown[0]!r}; the rows are {', '.join(known)}")
+    if options.repeats is None:
+        options.repeats = 3 if options.gpu else 5
+    if options.seconds is None:
+        options.seconds = 0.5 if options.gpu else 3
+    if options.repeats < 1 or not options.seconds > 0:
+        parser.error("--repeats must be at least 1, --seconds more than 0")
     if options.list:
         for row in known.values():
             print(f"{row.name}: {row.title} ({row.unit})")
@@ -66,7 +64,7 @@ def main() -> int:
     if options.gpu:
         with bench.peer(Series(PLUGIN, "plugin", {"kind": "products"}), {}, "gpu") as peer:
             try:
-                print(", ".join(f"{name} {found}" for name, found in peer.versions().items()))
+                print(", ".join(f"{name} {found}" for name, found in peer.versions.items()))
             except NotMeasured as error:
                 print(f"Nothing is measured on a GPU: {error}")
                 return 0
@@ -129,29 +127,37 @@ class Bench:
         except NotMeasured as error:
             return [one | {"not_measured": str(error)} for one in taken]
         peers: dict[str, Peer] = {}  # one for all series with the same task
-        measured: list[tuple[Series, dict, Peer]] = []
+        started: list[tuple[Series, dict, Peer]] = []
+        counts: dict[int, int] = {}
         with contextlib.ExitStack() as stack:
             for series, one in zip(row.series, taken, strict=True):
                 key = json.dumps([series.peer, series.task])
-                if key not in peers:
-                    peers[key] = stack.enter_context(self.peer(series, facts, row.name))
-                measured.append((series, one, peers[key]))
-            counts = {}
+                try:
+                    if key not in peers:
+                        peers[key] = stack.enter_context(self.peer(series, facts, row.name))
+                    started.append((series, one, peers[key]))
+                except NotMeasured as error:
+                    one["not_measured"] = str(error)
+                    print(f"{row.name}, {series.column} {series.label}: {error}", file=sys.stderr)
             for repeat in range(-1, self._options.repeats):
-                for number, (series, one, peer) in enumerate(measured):
+                for number, (series, one, peer) in enumerate(started):
                     if one["not_measured"]:
                         continue
                     try:
                         if repeat < 0:
-                            one["versions"] = peer.versions()
+                            one["versions"] = peer.versions
                             counts[number] = self._count(peer, series)
                             continue
-                        answer = peer.ask(series.request, counts[number])
-                        value = _in_unit(answer, counts[number], series, row, facts)
+                        value = peer.ask(series.request, counts[number])
+                        if series.work:
+                            value = counts[number] * PRODUCT / value / series.work(facts)
+                        elif row.unit.endswith("/s"):
+                            value = counts[number] / value
                         one["values"] = [*one["values"], value]
+                        last = f"{value:,.5g} {row.unit}"
                     except NotMeasured as error:
-                        one |= {"values": [], "not_measured": str(error)}
-                    last = one["not_measured"] or f"{one['values'][-1]:,.5g} {row.unit}"
+                        last = str(error)
+                        one |= {"values": [], "not_measured": last}
                     print(f"{row.name}, {series.column} {series.label}: {last}", file=sys.stderr)
         return taken
 
@@ -167,17 +173,21 @@ class Bench:
             try:
                 subprocess.run(command, check=True, **how)
             except subprocess.SubprocessError as error:
-                why = f"{data_set} could not be made in the time that is left: see above"
-                raise NotMeasured(why) from error
+                raise NotMeasured(f"{data_set} could not be made: {error}") from error
         return json.loads(file.read_text())
 
     def peer(self, series: Series, facts: dict, name: str) -> "Peer":
-        torch, tf114 = self._options.python_torch, self._options.python_tf114
-        pythons = {"in_tf114": tf114, "in_torch": torch, "in_disent": torch}
-        python = pythons.get(series.peer, sys.executable)
+        option = {"in_tf114": "tf114", "in_torch": "torch", "in_disent": "torch"}.get(series.peer)
+        python = vars(self._options)[f"python_{option}"] if option else sys.executable
+        if python is None:
+            raise NotMeasured(f"no --python-{option} was given")
         task = facts | series.task | {"scratch": str(self._scratch), "gpu": self._options.gpu}
+        command = [python, str(PEERS / f"{series.peer}.py"), json.dumps(task)]
+        # The Python 3.7 of TensorFlow 1.14 cannot import what PYTHONPATH has for this one.
+        unset = {"PYTHONPATH"} if option == "tf114" else set()
+        variables = {k: v for k, v in self._environment.items() if k not in unset}
         log = self._scratch / f"{name}-{series.peer}-{series.label.replace(' ', '_')}.log"
-        return Peer(python, series.peer, task, self._environment, log, self._end)
+        return Peer(command, variables, log, self._end)
 
     def _count(self, peer: "Peer", series: Series) -> int:
         """How many items fill a measurement; finding it warms up."""
@@ -192,48 +202,26 @@ class Bench:
         return max(1, round(count * seconds / took))
 
 
-def _in_unit(value: float, count: int, series: Series, row: Row, facts: dict) -> float:
-    """Seconds (or MiB) as what the row's unit says."""
-    if series.work:
-        return count * PRODUCT / value / series.work(facts)
-    return count / value if row.unit.endswith("/s") else value
-
-
 class Peer(contextlib.AbstractContextManager):
-    """A process of peers/, asked by lines (see peers/answers.py).
+    """A process of peers/, asked by lines (see peers/answers.py), until the monotonic time `end`."""
 
-    `python` is None where none was given; at the monotonic time `end` it must have answered.
-    """
-
-    def __init__(
-        self, python: str | None, name: str, task: dict, environment: dict, log: Path, end: float
-    ):
-        self._log, self._end, self._process, self._failure = log, end, None, None
-        self._versions: dict[str, str] | None = None
-        command = [python, str(PEERS / f"{name}.py"), json.dumps(task)]
-        if name == "in_tf114":
-            environment = {k: v for k, v in environment.items() if k != "PYTHONPATH"}
-        if python is None:
-            option = "tf114" if name == "in_tf114" else "torch"
-            self._failure = f"no --python-{option} was given"
-            return
+    def __init__(self, command: list[str], variables: dict[str, str], log: Path, end: float):
+        self._log, self._end = log, end
         pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "text": True}
         try:
             with log.open("w") as output:
-                self._process = subprocess.Popen(command, stderr=output, env=environment, **pipes)
+                self._process = subprocess.Popen(command, stderr=output, env=variables, **pipes)
         except OSError as error:
-            self._failure = f"{python} cannot be run: {error.strerror}"
+            raise NotMeasured(f"{command[0]} cannot be run: {error.strerror}") from error
 
     def __exit__(self, *exception: object) -> None:
-        if self._process:
-            self._process.kill()
-            self._process.communicate()
+        self._process.kill()
+        self._process.communicate()
 
+    @functools.cached_property
     def versions(self) -> dict[str, str]:
         """Of its libraries; waits until it is ready."""
-        if self._versions is None:
-            self._versions = self._answer()
-        return self._versions
+        return self._answer()
 
     def ask(self, request: str, count: int) -> float:
         """What it answers to a request; raises NotMeasured where it does not."""
@@ -242,14 +230,13 @@ class Peer(contextlib.AbstractContextManager):
         return self._answer()
 
     def _answer(self):
-        if self._process:
-            left = max(0.0, self._end - time.monotonic())
-            # It answers one line to each request, so that none is left in a buffer.
-            if not select.select([self._process.stdout], [], [], left)[0]:
-                self._failure = "the time ran out"
-            elif line := self._process.stdout.readline():
-                return json.loads(line)
-        raise NotMeasured(self._failure or _last_error(self._log))
+        left = max(0.0, self._end - time.monotonic())
+        # It answers one line to each request, so that none is left in a buffer.
+        if not select.select([self._process.stdout], [], [], left)[0]:
+            raise NotMeasured("the time ran out")
+        if line := self._process.stdout.readline():
+            return json.loads(line)
+        raise NotMeasured(_last_error(self._log))
 
 
 def environment(packages: list[str], cuda: list[str]) -> dict[str, str]:

@@ -29,52 +29,47 @@ def main() -> None:
     parser.add_argument("--seeds", type=int, default=5, help="models of each kind, at least 2")
     parser.add_argument("--output", type=Path, default=Path("results", "same_statistics"))
     options = parser.parse_args()
+    if options.seeds < 2:
+        parser.error("--seeds must be at least 2")
     vars(options).update(packages=[], cuda=[], gpu=False, repeats=1, seconds=1)
     bench = Bench(options, options.output.absolute() / "scratch")
-    largest = 0.0
+    scores: list[float] = []
     print("| data, steps | quantity | plugin | peer | difference / its standard error |")
     print("|---|---|---|---|---|")
     for data_set, steps in STEPS.items():
-        peers = PEERS[:2] if data_set == "dummy_data" else PEERS
-        seeds = range(options.seeds)
-        found = {peer: _losses(bench, data_set, seeds, peer) for peer in peers}
-        for peer in peers[1:]:
-            if isinstance(found[peer], NotMeasured):
-                print(f"{peer}: {found[peer]}", file=sys.stderr)
+        plugin, *peers = PEERS[:2] if data_set == "dummy_data" else PEERS
+        expected = _losses(bench, data_set, options.seeds, plugin)
+        for peer in peers:
+            try:
+                found = _losses(bench, data_set, options.seeds, peer)
+            except NotMeasured as error:
+                print(f"{peer}: {error}", file=sys.stderr)
                 continue
-            for quantity in QUANTITIES:
-                pair = [found["plugin"][quantity], found[peer][quantity]]
+            for quantity, *pair in zip(QUANTITIES, expected, found, strict=True):
                 errors = [np.std(v, ddof=1) / len(v) ** 0.5 for v in pair]
-                score = (np.mean(pair[0]) - np.mean(pair[1])) / np.hypot(*errors)
-                largest = max(largest, abs(score))
+                scores.append((np.mean(pair[0]) - np.mean(pair[1])) / np.hypot(*errors))
                 ours, theirs = (
                     f"{np.mean(v):.5g} ± {e:.2g}" for v, e in zip(pair, errors, strict=True)
                 )
-                title = TITLES.get(data_set, data_set)
                 print(
-                    f"| {title}, {steps:,} | {quantity} | {ours} "
-                    f"| {theirs} ({peer.removeprefix('in_')}) | {score:+.2f} |",
+                    f"| {TITLES.get(data_set, data_set)}, {steps:,} | {quantity} | {ours} "
+                    f"| {theirs} ({peer.removeprefix('in_')}) | {scores[-1]:+.2f} |",
                     flush=True,
                 )
-    raise SystemExit(largest > 3)
+    raise SystemExit(not all(abs(score) <= 3 for score in scores))
 
 
-def _losses(bench: Bench, data_set: str, seeds: range, peer: str) -> dict | NotMeasured:
-    """Lists of final losses by quantity, one of each seed."""
-    result: dict[str, list[float]] = {quantity: [] for quantity in QUANTITIES}
+def _losses(bench: Bench, data_set: str, seeds: int, peer: str) -> np.ndarray:
+    """Final losses [quantities, seeds]."""
     facts = DUMMY if data_set == "dummy_data" else bench.facts(data_set)
-    for seed in seeds:
-        task = {"kind": "train", "data_set": data_set, "batch_size": 64, "chunk": 10_000}
+    task = {"kind": "train", "data_set": data_set, "batch_size": 64, "chunk": 10_000}
+    answers = []
+    for seed in range(seeds):
         series = Series(peer, peer, task | {"seed": seed}, label=f"{data_set}-{seed}")
-        try:
-            with bench.peer(series, facts, "same_statistics") as process:
-                process.versions()
-                answer = process.ask("check", STEPS[data_set])
-        except NotMeasured as error:
-            return error
-        for quantity in QUANTITIES:
-            result[quantity].append(answer[quantity])
-    return result
+        with bench.peer(series, facts, "same_statistics") as process:
+            _ = process.versions  # its first line
+            answers.append(process.ask("check", STEPS[data_set]))
+    return np.array([[answer[quantity] for answer in answers] for quantity in QUANTITIES])
 
 
 if __name__ == "__main__":

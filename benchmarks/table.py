@@ -32,7 +32,8 @@ def write(directory: Path) -> Path:
         if series["not_measured"]
     }
     parts += sorted(reasons)
-    if growth and draw(growth, directory / "growth.png"):
+    if growth:
+        draw(growth, directory / "growth.png")
         parts.append("![What more data, width, latents and runs cost](growth.png)")
     path = directory / "table.md"
     path.write_text("\n\n".join(parts) + "\n")
@@ -101,18 +102,13 @@ def origins(rows: list[dict]) -> list[str]:
     return result
 
 
-def draw(rows: list[dict], path: Path) -> bool:
-    """One small diagram for each growth, on logarithmic axes; false where there is no Matplotlib."""
-    try:
-        import matplotlib
-    except ModuleNotFoundError:
-        return False
-    matplotlib.use("Agg")
-    from matplotlib import pyplot
+def draw(rows: list[dict], path: Path) -> None:
+    """Draws one small diagram for each growth, on logarithmic axes."""
+    from matplotlib.figure import Figure
     from matplotlib.ticker import NullLocator
 
-    figure, grid = pyplot.subplots(1, len(rows), figsize=(2.9 * len(rows), 2.8), squeeze=False)
-    for axes, row in zip(grid.flat, rows, strict=True):
+    figure = Figure(figsize=(2.9 * len(rows), 2.8))
+    for axes, row in zip(figure.subplots(1, len(rows), squeeze=False).flat, rows, strict=True):
         measured = [series for series in row["series"] if series["values"]]
         sizes = [int(series["label"]) for series in measured]
         axes.plot(sizes, [statistics.median(series["values"]) for series in measured], marker=".")
@@ -123,8 +119,6 @@ def draw(rows: list[dict], path: Path) -> bool:
         axes.grid(alpha=0.3)
     figure.tight_layout()
     figure.savefig(path, dpi=80)
-    pyplot.close(figure)
-    return True
 
 
 def study_times(measured: dict, dsprites: dict | None) -> str:
@@ -141,27 +135,27 @@ def study_times(measured: dict, dsprites: dict | None) -> str:
     ]
     cores = int(measured["device"].partition(" cores")[0].rpartition(" ")[2])
     variants = {experiment.data.name: experiment.data for experiment in experiments.EXPERIMENTS}
-    fixed, of_an_epoch = {}, {}
+    # Of (data set, batch size): the seconds of a run without its epochs, and of an epoch.
+    costs: dict[tuple, tuple[float, float]] = {}
     pairs = zip(STUDY_RUNS[::2], STUDY_RUNS[1::2], medians[::2], medians[1::2], strict=True)
     for (name, short), (_, long), little, much in pairs:
+        epoch = (much - little) / (long - short)
         key = variants[name].data_set, variants[name].batch_size
-        of_an_epoch[key] = (much - little) / (long - short)
-        fixed[key] = max(0.0, little - short * of_an_epoch[key])
-    bound = data_variants.data_set_bindings("dsprites")
+        costs[key] = max(0.0, little - short * epoch), epoch
+    fixed, _ = costs["fashion_mnist", None] = costs["mnist", None]
     rate = best(dsprites, PLUGIN) if dsprites else None
+    bound = data_variants.data_set_bindings("dsprites")
     steps = bound["training_steps"] / bound["epochs"]
-    of_an_epoch["dsprites", None] = cores * steps / rate[0] if rate else float("nan")
-    of_an_epoch["fashion_mnist", None] = of_an_epoch["mnist", None]
-    fixed |= dict.fromkeys((("dsprites", None), ("fashion_mnist", None)), fixed["mnist", None])
+    costs["dsprites", None] = fixed, cores * steps / rate[0] if rate else float("nan")
     lines = [f"| study | runs | time on {cores} cores |", "|---|---:|---:|"]
     for study in plans.STUDIES:
-        experiments_of_runs = [run.experiment for run in plans.select(study)]
-        seconds = 0.0
-        for experiment in experiments_of_runs:
-            key = experiment.data.data_set, experiment.data.batch_size
-            epochs = 0 if experiment.model == "random_decoder" else experiment.data.epochs
-            seconds += fixed[key] + epochs * of_an_epoch[key]
-        lines.append(f"| {study} | {len(experiments_of_runs)} | {_duration(seconds / cores)} |")
+        runs, seconds = plans.select(study), 0.0
+        for experiment in (run.experiment for run in runs):
+            fixed, epoch = costs[experiment.data.data_set, experiment.data.batch_size]
+            seconds += fixed + epoch * experiment.data.epochs * (
+                experiment.model != "random_decoder"
+            )
+        lines.append(f"| {study} | {len(runs)} | {_duration(seconds / cores)} |")
     return "\n".join(lines)
 
 

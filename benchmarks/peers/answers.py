@@ -17,6 +17,7 @@ import sys
 import time
 
 PRODUCT_ROWS, PRODUCT_WIDTH = 256, 1200
+GIN_CONFIGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "gin_configs")
 
 
 def serve(kinds, versions):
@@ -31,6 +32,7 @@ def serve(kinds, versions):
     # Whatever else is printed goes to the log.
     answers = os.fdopen(os.dup(1), "w", 1)
     os.dup2(2, 1)
+    kinds = {"start": lambda **_: start, **kinds}
     run = kinds[task.pop("kind")](**task)
     print(json.dumps({"python": platform.python_version(), **versions}), file=answers)
     for line in sys.stdin:
@@ -68,6 +70,11 @@ def distances(jacobians):
         rows, chosen = linear_sum_assignment(-np.abs(vectors))
         vectors[rows, chosen] -= np.sign(vectors[rows, chosen])
         np.linalg.norm(vectors)
+
+
+def gin_files(model, data_set):
+    """Paths of the gin files of a model on a data set."""
+    return [os.path.join(GIN_CONFIGS, f"{name}.gin") for name in (model, f"datasets/{data_set}")]
 
 
 def losses(error, kl, beta):

@@ -25,7 +25,6 @@ import tensorflow.compat.v1 as tf
 from disentanglement_lib.data.ground_truth import ground_truth_data, named_data
 from disentanglement_lib.methods.unsupervised import train as dlib_train
 
-GIN_CONFIGS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "gin_configs")
 # Models of the plugin, for which the data sets' gin files bind beta.
 UNKNOWN = ["full_covariance_vae", "polarized_vae", "linearized_vae"]
 
@@ -125,8 +124,7 @@ class StepsOnRequest(tf.train.SessionRunHook):
 
 def train(data_set, batch_size, scratch, points=None, scale=1.0, seed=0, gin_file=None, **_):
     """The steps of dlib_train, by its own estimator."""
-    files = [gin_file] if gin_file else [os.path.join(GIN_CONFIGS, "beta_vae.gin")]
-    files += [] if gin_file else [os.path.join(GIN_CONFIGS, "datasets", data_set + ".gin")]
+    files = [gin_file] if gin_file else answers.gin_files("beta_vae", data_set)
     common = [f"model.batch_size = {batch_size}", f"model.random_seed = {seed}"]
     directory = os.path.join(scratch, f"trained_in_tf114_{os.getpid()}")
     shutil.rmtree(directory, ignore_errors=True)
@@ -137,8 +135,7 @@ def train(data_set, batch_size, scratch, points=None, scale=1.0, seed=0, gin_fil
         dlib_train.train_with_gin(directory, True, files, common + bindings)
 
     def check(steps):
-        numbers = [f"model.training_steps = {steps}", "model.eval_steps = 1000"]
-        train_with(numbers + ([f"training_steps = {steps}"] if gin_file else []))
+        train_with([f"model.training_steps = {steps}", "model.eval_steps = 1000"])
         with open(os.path.join(directory, "results", "json", "train_results.json")) as file:
             return json.load(file)
 
@@ -177,23 +174,16 @@ def metric(scratch, num_train, num_eval, **_):
     """dlib's BetaVAE metric."""
     directory = os.path.join(scratch, "untrained_in_tf114")
     if not os.path.exists(directory):
-        files = [os.path.join(GIN_CONFIGS, name) for name in ("vae.gin", "datasets/dsprites.gin")]
+        files = answers.gin_files("vae", "dsprites")
         bindings = ["model.training_steps = 1", "model.eval_steps = 1"]
-        dlib_train.train_with_gin(
-            directory, False, files, bindings + ["dataset.name = 'dummy_data'"]
-        )
+        bindings.append("dataset.name = 'dummy_data'")
+        dlib_train.train_with_gin(directory, False, files, bindings)
     path = os.path.join(directory, "tfhub")
-    gin.clear_config()
-    gin.parse_config(["dataset.name = 'dsprites_full'"])
     return lambda _: answers.beta_vae_metric(path, num_train, num_eval)
 
 
-def start(**_):
-    return answers.start
-
-
 if __name__ == "__main__":
-    gin.config.add_config_file_search_path(GIN_CONFIGS)
+    gin.config.add_config_file_search_path(answers.GIN_CONFIGS)
     parse = gin.parse_config_files_and_bindings
     gin.parse_config_files_and_bindings = functools.partial(parse, skip_unknown=UNKNOWN)
-    answers.serve({"train": train, "metric": metric, "start": start}, {"tensorflow": tf.VERSION})
+    answers.serve({"train": train, "metric": metric}, {"tensorflow": tf.VERSION})

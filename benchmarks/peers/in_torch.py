@@ -1,8 +1,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """PyTorch as a good user writes it: data in memory, fused optimizers, gradients set to None, eager or torch.compile.
 
-Runs in an environment of its own, `pip install torch disent scipy threadpoolctl`, whose Python (3.12 or later, for disent) is given as
---python-torch. torch.compile needs g++.
+Runs in an environment of its own, `pip install torch disent scipy threadpoolctl`, whose Python (3.12 or later, for
+disent) is given as --python-torch. torch.compile needs g++.
 """
 
 import functools
@@ -51,13 +51,10 @@ class VAE(nn.Module):
         mean, log_var = self.mean(hidden), self.log_var(hidden)
         kl = 0.5 * torch.sum(mean.square() + log_var.exp() - log_var - 1) / len(batch)
         output = self.decoder(mean + torch.exp(log_var / 2) * noise)
-        return self.reconstruction(output, batch), kl
-
-    def reconstruction(self, output, batch):
         if self.squared:
-            return torch.sum((output - batch).square()) / len(batch)
+            return torch.sum((output - batch).square()) / len(batch), kl
         loss = nn.functional.binary_cross_entropy_with_logits
-        return loss(output, batch, reduction="sum") / len(batch)
+        return loss(output, batch, reduction="sum") / len(batch), kl
 
 
 def train(network, points, scale, batch_size, seed=0, variant="eager", gpu=False, **_):

@@ -16,8 +16,6 @@ import numpy as np
 
 import vae_ortho_plugin  # noqa: F401  first: its hook makes TensorFlow what dlib expects
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-GIN_CONFIGS = ROOT / "gin_configs"
 # A fifth of a training run warms up, the rest of it is measured.
 PARTS = 5
 
@@ -55,7 +53,7 @@ def train(data_set, batch_size, scratch, seed=0, linearized=None, gin_file=None,
             return {}
 
     model = "beta_vae" if linearized is None else "linearized_vae"
-    files = [GIN_CONFIGS / f"{model}.gin", GIN_CONFIGS / f"datasets/{data_set}.gin"]
+    files = [gin_file] if gin_file else answers.gin_files(model, data_set)
     common = [f"model.batch_size = {batch_size}", f"model.random_seed = {seed}", *bindings]
     if linearized is not None:
         common.append(f"linearized_vae.orthogonality = {linearized}")
@@ -64,10 +62,7 @@ def train(data_set, batch_size, scratch, seed=0, linearized=None, gin_file=None,
     def trained(steps, eval_steps):
         shutil.rmtree(directory, ignore_errors=True)
         numbers = [f"model.training_steps = {steps}", f"model.eval_steps = {eval_steps}"]
-        if gin_file:
-            numbers.append(f"training_steps = {steps}")
-        given = [gin_file] if gin_file else [*map(str, files)]
-        dlib_train.train_with_gin(str(directory), True, given, common + numbers)
+        dlib_train.train_with_gin(str(directory), True, files, common + numbers)
         results = json.loads((directory / "results/json/train_results.json").read_text())
         shutil.rmtree(directory)
         return results
@@ -92,7 +87,7 @@ def untrained(scratch, data_set, latents=None):
         # Of the same size as dSprites, and quick to load.
         bindings += ["dataset.name = 'dummy_data'"] * (data_set == "dsprites")
         bindings += [f"encoder.num_latent = {latents}"] * (latents is not None)
-        files = [str(GIN_CONFIGS / "vae.gin"), str(GIN_CONFIGS / f"datasets/{data_set}.gin")]
+        files = answers.gin_files("vae", data_set)
         dlib_train.train_with_gin(str(directory), False, files, bindings)
     return directory
 
@@ -128,10 +123,6 @@ def metric(scratch, num_train, num_eval, **_):
     import disentanglement_lib  # noqa: F401
 
     return lambda _: answers.beta_vae_metric(path, num_train, num_eval)
-
-
-def start(**_):
-    return answers.start
 
 
 # tensorflow_hub wants an attribute that TensorFlow has lost, and a module that setuptools has.
@@ -189,7 +180,7 @@ def study_runs(scratch, runs, **_):
 
 def report(scratch, **_):
     """The report of a results folder with so many finished runs, which nobody trained."""
-    sys.path.insert(0, str(ROOT / "tests"))
+    sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "tests" / "support"))
     from study_output import add_run
 
     from vae_ortho_plugin.study.plan.plans import select
@@ -225,7 +216,7 @@ def products(**_):
 
 
 def main():
-    kinds = (train, dto, score, metric, start, imports, study_runs, report, products)
+    kinds = (train, dto, score, metric, imports, study_runs, report, products)
     packages = ("tensorflow", "tensorflow-probability", "disentanglement-lib", "numpy", "scipy")
     versions = {}
     for name in packages:
