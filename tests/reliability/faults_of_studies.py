@@ -125,7 +125,7 @@ def check(study: Study, reference: Undisturbed) -> None:
         raise Wrong(f"left over: {left}")
 
 
-def kills(reference: Undisturbed, place: Path, seed: int) -> list[str]:
+def study_kills(reference: Undisturbed, place: Path, seed: int) -> list[str]:
     """SIGKILL of the launcher or a worker every 20 s on average, until the study is finished."""
     study = Study(place, reference.runs)
     victims = {"launcher": lambda launcher: [launcher.pid], "worker": lambda _: study.workers()}
@@ -175,7 +175,7 @@ def _status_after(process: subprocess.Popen, seconds: float) -> int | None:
     return None
 
 
-def kill_of_report(reference: Undisturbed, place: Path, seed: int) -> list[str]:
+def report_kill(reference: Undisturbed, place: Path, seed: int) -> list[str]:
     """SIGKILL of the launcher while it aggregates and reports finished runs."""
     draw, study = random.Random(seed), Study(place, reference.runs)
     shutil.copytree(reference.study.output / "runs", study.output / "runs")
@@ -247,14 +247,8 @@ def _first_worker(study: Study, launcher: subprocess.Popen) -> int:
         time.sleep(0.1)
 
 
-undisturbed = functools.cache(Undisturbed)
+_undisturbed = functools.cache(Undisturbed)
 
 
-_of_six_runs = functools.partial(undisturbed, runs=6)
-KINDS = {
-    "study_kills": (functools.partial(undisturbed, runs=20), kills),
-    "report_kill": (_of_six_runs, kill_of_report),
-    "two_studies": (_of_six_runs, two_studies),
-    "no_memory": (_of_six_runs, no_memory),
-    "hang": (_of_six_runs, hang),
-}
+def undisturbed(folder: Path, kind: str) -> Undisturbed:
+    return _undisturbed(folder, 20 if kind == "study_kills" else 6)

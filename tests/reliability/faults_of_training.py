@@ -13,12 +13,8 @@ from pathlib import Path
 from unittest import mock
 
 import gin
+from engine_support import tf, train
 from faults_pipeline import forked, results_of
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only.
-# isort: split
-import tensorflow.compat.v1 as tf
-from disentanglement_lib.methods.unsupervised import train
 from faults_support import Wrong, check_equal, status_of
 
 from vae_ortho_plugin.engine import checkpoints
@@ -211,4 +207,5 @@ def resume(_: None, place: Path, seed: int) -> list[str]:
     return found
 
 
-KINDS = {"resume": (lambda folder: None, resume)}
+def undisturbed(folder: Path, kind: str) -> None:
+    """Each trial has its own."""

@@ -15,16 +15,10 @@ from pathlib import Path
 
 import gin
 import numpy as np
-
-import vae_ortho_plugin  # noqa: F401
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only.
-# isort: split
-import tensorflow.compat.v1 as tf
 from disentanglement_lib.evaluation import evaluate
-from disentanglement_lib.methods.unsupervised import train
 from disentanglement_lib.postprocessing import postprocess
 from disentanglement_lib.visualize import visualize_model
+from engine_support import tf, train, variables
 from faults_support import Wrong, check_equal, status_of
 
 from vae_ortho_plugin.engine.interruption import Interrupted
@@ -217,13 +211,12 @@ def heed_modes() -> None:
 def results_of(directory: Path) -> dict[str, object]:
     """Variables, results without times and places, pictures and TensorBoard's values of a step's directory, by name."""
     found: dict[str, object] = {}
-    values: list[tuple[int, str, str]] = []
+    events: list[tuple[int, str, str]] = []
     for path in sorted(directory.rglob("*")):
         name = str(path.relative_to(directory))
         if path.suffix == ".index":
-            reader = tf.train.load_checkpoint(str(path.with_suffix("")))
-            shapes = reader.get_variable_to_shape_map()
-            found[name] = {key: reader.get_tensor(key).tobytes() for key in sorted(shapes)}
+            values = variables(path.with_suffix(""))
+            found[name] = {key: value.tobytes() for key, value in values.items()}
         elif path.suffix == ".json" and path.name != "made_of.json":  # which has places
             found[name] = _without_times(json.loads(path.read_text()))
         elif path.suffix in (".jpg", ".gif", ".png", ".npz"):
@@ -231,8 +224,8 @@ def results_of(directory: Path) -> dict[str, object]:
             found[name] = path.stem != "reconstructions" and path.read_bytes()
         elif path.name.startswith("events.out.tfevents."):
             for event in tf.train.summary_iterator(str(path)):
-                values += [(event.step, v.tag, repr(v.simple_value)) for v in event.summary.value]
-    found["TensorBoard's values"] = sorted(values)
+                events += [(event.step, v.tag, repr(v.simple_value)) for v in event.summary.value]
+    found["TensorBoard's values"] = sorted(events)
     return found
 
 
@@ -265,9 +258,12 @@ class Reference:
         self.kib = sum(size // 4096 + 1 for size in sizes) * 4
 
 
-@functools.cache
-def reference(folder: Path) -> Reference:
-    return Reference(folder)
+_reference = functools.cache(Reference)
+
+
+def undisturbed(folder: Path, kind: str) -> Reference:
+    """One for all kinds."""
+    return _reference(folder)
 
 
 def check_finished_parts(pipeline: Pipeline, expected: dict[str, dict]) -> None:
@@ -277,7 +273,8 @@ def check_finished_parts(pipeline: Pipeline, expected: dict[str, dict]) -> None:
 
 
 def check_end(pipeline: Pipeline, expected: dict[str, dict]) -> None:
-    """Goes on until everything is made; raises Wrong unless it is what is expected and nothing else."""
+    """Goes on until everything is made; raises Wrong unless all is what is expected, what is there now and at the end."""
+    check_finished_parts(pipeline, expected)
     if (status := pipeline.run()) != 0:
         raise Wrong(f"the next call ends with {status}:\n{pipeline.log.read_text()[-3000:]}")
     if missing := expected.keys() - pipeline.finished().keys():

@@ -10,15 +10,8 @@ from unittest import mock
 
 import numpy as np
 import pytest
-
-import vae_ortho_plugin  # noqa: F401
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only, and the others after dlib.
-# isort: split
-from disentanglement_lib.methods.unsupervised import gaussian_encoder_model, train
-
-# isort: split
-import tensorflow.compat.v1 as tf
+from disentanglement_lib.methods.unsupervised import gaussian_encoder_model
+from engine_support import tf, train
 from resume_support import (  # noqa: F401
     Broken,
     assert_as_if_uninterrupted,
@@ -27,7 +20,6 @@ from resume_support import (  # noqa: F401
     checkpoints,
     fresh_gin,
     train_small,
-    variables,
 )
 
 from vae_ortho_plugin.engine import interruption
@@ -186,7 +178,7 @@ def test_a_signal_ends_the_training_run_after_a_checkpoint(tmp_path, capsys, fir
     assert_as_if_uninterrupted(tmp_path / "model")
 
 
-def test_a_preempted_script_exits_with_143_and_the_same_command_continues(tmp_path):
+def test_a_preempted_script_exits_with_143_and_says_how_to_continue(tmp_path):
     script = Path(sys.executable).with_name("dlib_train")
     command = [
         sys.executable,
