@@ -9,8 +9,8 @@ usage: ./run_tests.sh [--python PYTHON] [--tensorflow X.Y] [PYTEST ARGUMENT ...]
        ./run_tests.sh --cluster [--python PYTHON] [--tensorflow X.Y]
        ./run_tests.sh --upstream [--python PYTHON] [--tensorflow X.Y] [NAME ...]
 
-Makes .venv beside this script where it is missing, checks the code's style with ruff and the imports
-between the packages with import-linter, and runs the tests with pytest, which gets every other argument: ./run_tests.sh -k dto
+Makes .venv beside this script where it is missing, checks style (ruff), types (mypy) and the rules between the rooms
+(import-linter), and runs the tests with pytest, which gets every other argument: ./run_tests.sh -k dto
 
   --upstream         run disentanglement_lib's own tests instead, unmodified, as it runs them, from the
                      installed package: every module, or those whose names contain a NAME
@@ -60,7 +60,9 @@ status=0
 "$env/bin/ruff" format --check . || status=1
 "$env/bin/mypy" || status=1
 "$env/bin/lint-imports" || status=1
+# One process more than cores: each has one thread, and waits for programs, locks and the disk a quarter of the time.
+processes=$("$env/bin/python" -c 'import os; print(min(4, os.cpu_count() + 1))')
 # A file's tests stay together, since they share the model that it trains.
-"$env/bin/python" -m pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder \
+"$env/bin/python" -m pytest --numprocesses="$processes" --dist=loadfile --no-loadscope-reorder \
     ${arguments[@]+"${arguments[@]}"} || status=$?
 exit "$status"

@@ -10,7 +10,12 @@ import vae_ortho_plugin  # noqa: F401  dlib finds what TensorFlow no longer has 
 
 # A process takes whole files. The slowest come first, so that the other processes do not end up waiting for one.
 _FIRST = (
+    "test_dlib_pipeline.py",
+    "test_study_continued.py",
+    "test_data_of_dlib.py",
     "test_study_end_to_end.py",
+    "test_evaluate_without_tensorflow.py",
+    "test_xla_cache.py",
     "test_faults.py",
     "test_beside_tensorflow_2.py",
     "test_resume.py",
@@ -36,7 +41,8 @@ def pytest_configure(config):
 
 
 def pytest_collection_modifyitems(config, items):
-    items.sort(key=lambda item: item.path.name not in _FIRST)
+    places = {name: place for place, name in enumerate(_FIRST)}
+    items.sort(key=lambda item: places.get(item.path.name, len(places)))
     if config.getoption("--long"):
         return
     skip = pytest.mark.skip(reason="takes long; --long runs it")

@@ -7,6 +7,7 @@ import sys
 import gin
 import pytest
 from disentanglement_lib.evaluation import evaluate
+from disentanglement_lib.evaluation.abstract_reasoning import reason
 from disentanglement_lib.methods.unsupervised import train
 from disentanglement_lib.postprocessing import postprocess
 from processes import run_python
@@ -14,14 +15,6 @@ from processes import run_python
 from vae_ortho_plugin.decoder.trained_model import open_model
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.run.reproduce import dlib_script
-
-
-def message_of(folder, script, *arguments):
-    """What a script prints before its one message, and the message, with which it failed."""
-    process = run_python(dlib_script(script), *arguments, cwd=folder, OMP_NUM_THREADS="1")
-    assert process.returncode == 1 and "Traceback" not in process.stderr, process.stderr
-    before, message = process.stderr.split(f"{script}: ")
-    return before, message
 
 
 def refused(folder, step, *arguments):
@@ -43,10 +36,12 @@ def refused_training(folder, *bindings, config="beta_vae.gin", model="model"):
 
 def test_a_script_shows_what_was_to_be_trained_and_the_error_alone(tmp_path):
     wrong = ("--gin_config=linearized_vae.gin", "--gin_bindings=linearized_vae.beta = 0")
-    first, message = message_of(tmp_path, "dlib_train", *wrong, "--model_dir=model")
+    done = run_python(dlib_script("dlib_train"), *wrong, "--model_dir=model", cwd=tmp_path)
+    first, message, *more = done.stderr.splitlines()
     trained = "linearized_vae on synth_linear for 375,000 steps of 64 points, seed 0"
-    assert first == f"vae_ortho_plugin: training {trained}\n"
-    assert message.startswith("linearized_vae.beta = 0") and message.count("\n") == 1
+    assert first == f"vae_ortho_plugin: training {trained}"
+    assert message.startswith("dlib_train: linearized_vae.beta = 0")
+    assert (done.returncode, more) == (1, [])
     assert list(tmp_path.iterdir()) == []
 
 
@@ -148,16 +143,16 @@ def test_a_directory_without_a_model_is_no_input(tmp_path):
     assert re.search("--input_dir = empty .*tfhub", message)
 
 
-@pytest.mark.long
 def test_abstract_reasoning_leaves_an_existing_directory_untouched(tmp_path):
     (tmp_path / "scores").mkdir()
-    for flags, shown in (
-        (["--output_dir=scores"], "output directory scores exists"),
-        (
-            ["--output_dir=other", "--input_dir=scores"],
-            "--input_dir = scores is not what dlib_postprocess wrote",
-        ),
-    ):
-        _, message = message_of(tmp_path, "dlib_reason", *flags)
-        assert shown in message
-    assert [path.name for path in tmp_path.iterdir()] == ["scores"]
+    step = reason.reason_with_gin
+    assert "output directory scores exists" in refused(tmp_path, step, None, "scores")
+    message = refused(tmp_path, step, "scores", "other")
+    assert "--input_dir = scores is not what dlib_postprocess wrote" in message
+
+
+@pytest.mark.long
+def test_dlib_reason_shows_its_error_alone(tmp_path):
+    done = run_python(dlib_script("dlib_reason"), f"--output_dir={tmp_path}", cwd=tmp_path)
+    assert done.returncode == 1 and "Traceback" not in done.stderr
+    assert f"dlib_reason: The output directory {tmp_path} exists" in done.stderr

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""The documents: their tables are those of the numbers beside them, and their links lead somewhere."""
+"""The documents: their tables are those of the numbers beside them, their links lead somewhere, the notebook runs."""
 
 import dataclasses
 import inspect
@@ -50,3 +50,22 @@ def test_the_table_of_measures_has_what_the_code_has():
     fields = {field.name for result in results for field in dataclasses.fields(result)}
     rows = set(re.findall(r"^\| `(\w+)` ", page.split("\n## ")[0], re.MULTILINE))
     assert {name for name in rows - fields - set(functions) if name not in source} == set()
+
+
+@pytest.mark.long
+def test_the_notebook_of_the_docs_runs_and_shows_its_result_and_pictures(tmp_path):
+    nbclient = pytest.importorskip("nbclient")
+    pytest.importorskip("ipykernel")
+    import nbformat
+
+    notebook = nbformat.read(ROOT / "docs/notebook.ipynb", as_version=4)
+    nbformat.validate(notebook)
+    assert not any(cell.get("outputs") for cell in notebook.cells)
+    resources = {"metadata": {"path": str(tmp_path)}}
+    nbclient.NotebookClient(
+        notebook, timeout=600, kernel_name="python3", resources=resources
+    ).execute()
+    outputs = [output for cell in notebook.cells for output in cell.get("outputs", [])]
+    text = "".join(output.get("text", "") for output in outputs)
+    assert "training vae on synth_linear for 200 steps" in text and "DtO 0." in text
+    assert sum("image/png" in output.get("data", {}) for output in outputs) == 2

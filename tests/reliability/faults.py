@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Injects faults into trainings and studies, and compares what they end with.
+"""Injects faults into training runs and studies, and compares what they end with.
 
     python tests/reliability/faults.py --trials 100 --seed 0 kill
 
@@ -16,21 +16,24 @@ import sys
 import tempfile
 from pathlib import Path
 
+import vae_ortho_plugin  # noqa: F401  dlib finds what TensorFlow no longer has under its hook only
+
 sys.path.append(str(Path(__file__).parents[1] / "support"))
 
 # isort: split
 from faults_support import Impossible, Wrong
 
-# Kind of fault -> module that has its trials; some of them start TensorFlow.
+# Kind of fault, the name of a function that makes a trial -> its module; some of them start TensorFlow.
 KINDS = {
-    **dict.fromkeys(("kill", "signal", "two_at_once", "clock"), "faults_of_processes"),
-    **dict.fromkeys(
-        ("full_disk", "no_permission", "damage", "damaged_checkpoint"), "faults_of_files"
-    ),
-    **dict.fromkeys(
-        ("study_kills", "report_kill", "two_studies", "no_memory", "hang"), "faults_of_studies"
-    ),
-    "slurm_kills": "faults_of_clusters",
+    kind: module
+    for module, kinds in {
+        "faults_of_processes": "kill signal two_at_once clock",
+        "faults_of_files": "full_disk no_permission damage damaged_checkpoint",
+        "faults_of_studies": "study_kills report_kill two_studies no_memory hang",
+        "faults_of_clusters": "slurm_kills",
+        "faults_of_training": "resume",
+    }.items()
+    for kind in kinds.split()
 }
 
 
@@ -38,13 +41,11 @@ def try_kind(kind: str, seeds: range, folder: Path) -> tuple[int, collections.Co
     """Makes a trial for each seed; returns the number that failed, whose files stay, and what was injected."""
     failed, injected = 0, collections.Counter()
     module = importlib.import_module(KINDS[kind])
-    assert module.KINDS.keys() == {kind for kind, name in KINDS.items() if name == module.__name__}
-    prepare, trial = module.KINDS[kind]
-    undisturbed = prepare(folder)
+    undisturbed = module.undisturbed(folder, kind)
     for seed in seeds:
         place = folder / kind / str(seed)
         try:
-            found = trial(undisturbed, place, seed)
+            found = getattr(module, kind)(undisturbed, place, seed)
             injected.update(found)
             print(f"{kind} {seed}: survived {', '.join(found)}", flush=True)
             shutil.rmtree(place, ignore_errors=True)

@@ -3,14 +3,13 @@
 
 import atexit
 import contextlib
-import functools
 import os
 import subprocess
 import sys
 from pathlib import Path
 
 from cluster_support import STUDY, NoSlurm, missing_module, one_machine_slurm
-from faults_of_studies import Study, Undisturbed, kill_until_finished, undisturbed
+from faults_of_studies import Study, Undisturbed, kill_until_finished
 from faults_support import Impossible
 
 from vae_ortho_plugin.files.locks import holder_of, is_abandoned
@@ -59,8 +58,8 @@ def slurm_kills(prepared: tuple[Undisturbed, dict], place: Path, seed: int) -> l
     return kill_until_finished(study, victims, list(victims), reference, seed)
 
 
-@functools.cache
-def on_slurm(folder: Path) -> tuple[Undisturbed, dict]:
+def undisturbed(folder: Path, kind: str) -> tuple[Undisturbed, dict]:
+    """A study without Slurm, and the environment of a Slurm of this machine."""
     if (reason := missing_module()) is not None:
         raise Impossible(reason)
     stack = contextlib.ExitStack()
@@ -69,7 +68,4 @@ def on_slurm(folder: Path) -> tuple[Undisturbed, dict]:
     except NoSlurm as reason:
         raise Impossible(str(reason)) from None
     atexit.register(stack.close)
-    return undisturbed(folder, runs=60), slurm
-
-
-KINDS = {"slurm_kills": (on_slurm, slurm_kills)}
+    return Undisturbed(folder, runs=60), slurm

@@ -18,7 +18,7 @@ import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from faults_support import Wrong
+from faults_support import Wrong, check_equal
 
 _LAUNCHER = [sys.executable, "-m", "vae_ortho_plugin.study.run", "--jobs", "2", "--retries", "20"]
 _SECONDS = 3600
@@ -115,10 +115,7 @@ class Undisturbed:
 def check(study: Study, reference: Undisturbed) -> None:
     """Goes on until the study is finished; raises Wrong unless it ends as the undisturbed one."""
     study.wait(study.start())
-    found = study.tables()
-    for name in sorted({*found, *reference.tables}):
-        if found.get(name) != reference.tables.get(name):
-            raise Wrong(f"{name} differs")
+    check_equal(study.tables(), reference.tables)
     left = [
         path
         for path in study.output.rglob(".*")
@@ -128,7 +125,7 @@ def check(study: Study, reference: Undisturbed) -> None:
         raise Wrong(f"left over: {left}")
 
 
-def kills(reference: Undisturbed, place: Path, seed: int) -> list[str]:
+def study_kills(reference: Undisturbed, place: Path, seed: int) -> list[str]:
     """SIGKILL of the launcher or a worker every 20 s on average, until the study is finished."""
     study = Study(place, reference.runs)
     victims = {"launcher": lambda launcher: [launcher.pid], "worker": lambda _: study.workers()}
@@ -178,7 +175,7 @@ def _status_after(process: subprocess.Popen, seconds: float) -> int | None:
     return None
 
 
-def kill_of_report(reference: Undisturbed, place: Path, seed: int) -> list[str]:
+def report_kill(reference: Undisturbed, place: Path, seed: int) -> list[str]:
     """SIGKILL of the launcher while it aggregates and reports finished runs."""
     draw, study = random.Random(seed), Study(place, reference.runs)
     shutil.copytree(reference.study.output / "runs", study.output / "runs")
@@ -250,14 +247,8 @@ def _first_worker(study: Study, launcher: subprocess.Popen) -> int:
         time.sleep(0.1)
 
 
-undisturbed = functools.cache(Undisturbed)
+_undisturbed = functools.cache(Undisturbed)
 
 
-_of_six_runs = functools.partial(undisturbed, runs=6)
-KINDS = {
-    "study_kills": (functools.partial(undisturbed, runs=20), kills),
-    "report_kill": (_of_six_runs, kill_of_report),
-    "two_studies": (_of_six_runs, two_studies),
-    "no_memory": (_of_six_runs, no_memory),
-    "hang": (_of_six_runs, hang),
-}
+def undisturbed(folder: Path, kind: str) -> Undisturbed:
+    return _undisturbed(folder, 20 if kind == "study_kills" else 6)

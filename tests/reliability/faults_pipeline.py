@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""A small training with all of its steps in a process of its own, for faults to be injected into."""
+"""A small training run with all of its steps in a process of its own, for faults to be injected into."""
 
 import contextlib
 import ctypes
@@ -10,21 +10,16 @@ import signal
 import sys
 import time
 import traceback
+from collections.abc import Callable
 from pathlib import Path
 
 import gin
 import numpy as np
-
-import vae_ortho_plugin  # noqa: F401
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only.
-# isort: split
-import tensorflow.compat.v1 as tf
 from disentanglement_lib.evaluation import evaluate
-from disentanglement_lib.methods.unsupervised import train
 from disentanglement_lib.postprocessing import postprocess
 from disentanglement_lib.visualize import visualize_model
-from faults_support import Wrong, status_of
+from engine_support import tf, train, variables
+from faults_support import Wrong, check_equal, status_of
 
 from vae_ortho_plugin.engine.interruption import Interrupted
 from vae_ortho_plugin.errors import InputError, message_of
@@ -61,6 +56,36 @@ def make_data(path: Path) -> None:
     images[:, :3, 0, 0] += (60 * factors[:, :1]).astype(np.uint8)
     images[:, 3:, 7, 0] += (40 * factors[:, 1:]).astype(np.uint8)
     np.savez_compressed(path, images=images, factors=factors)
+
+
+def forked(make: Callable[[], None], log: Path) -> int:
+    """Forks a process that calls `make` and prints to the end of a log; returns its id."""
+    sys.stdout.flush()
+    child = os.fork()
+    if child:
+        return child
+    status = 1
+    try:
+        signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
+        descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+        os.dup2(descriptor, 1)
+        os.dup2(descriptor, 2)
+        sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)
+        make()
+        status = 0
+    except Interrupted as stopped:
+        status = stopped.exit_code
+    except KeyboardInterrupt:
+        status = 130
+    except InputError as error:
+        print("message:", message_of(error))
+        status = MESSAGE
+    except BaseException:  # noqa: BLE001, the exit status tells the parent
+        traceback.print_exc()
+    finally:
+        with contextlib.suppress(OSError):
+            sys.stdout.flush()
+        os._exit(status)
 
 
 class Pipeline:
@@ -112,17 +137,8 @@ class Pipeline:
 
     def start(self, heeding_modes: bool = False) -> int:
         """Begins to make the missing steps in a forked process; returns its id."""
-        sys.stdout.flush()
-        child = os.fork()
-        if child:
-            return child
-        status = 1
-        try:
-            signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in the background
-            log = os.open(self.log, os.O_WRONLY | os.O_CREAT | os.O_APPEND)
-            os.dup2(log, 1)
-            os.dup2(log, 2)
-            sys.stdout = sys.stderr = os.fdopen(1, "w", buffering=1, closefd=False)
+
+        def make() -> None:
             at = os.open(self._at, os.O_WRONLY | os.O_CREAT)
             if heeding_modes:
                 heed_modes()
@@ -131,21 +147,8 @@ class Pipeline:
                 if not output.is_dir():
                     gin.clear_config()
                     self._make(step, output)
-            status = 0
-        except Interrupted as stopped:
-            status = stopped.exit_code
-        except KeyboardInterrupt:
-            status = 130
-        except InputError as error:
-            print("message:", message_of(error))
-            status = MESSAGE
-        except BaseException:  # noqa: BLE001, the exit status tells the parent
-            traceback.print_exc()
-        finally:
-            with contextlib.suppress(OSError):
-                sys.stdout.flush()
-                sys.stderr.flush()
-            os._exit(status)
+
+        return forked(make, self.log)
 
     def run(self, heeding_modes: bool = False) -> int:
         """Makes the missing steps; returns the exit status, 128 + number of the signal for a signal."""
@@ -206,25 +209,29 @@ def heed_modes() -> None:
 
 
 def results_of(directory: Path) -> dict[str, object]:
-    """Variables, results without times and places, and pictures of a step's directory, by name."""
+    """Variables, results without times and places, pictures and TensorBoard's values of a step's directory, by name."""
     found: dict[str, object] = {}
+    events: list[tuple[int, str, str]] = []
     for path in sorted(directory.rglob("*")):
         name = str(path.relative_to(directory))
         if path.suffix == ".index":
-            reader = tf.train.load_checkpoint(str(path.with_suffix("")))
-            shapes = reader.get_variable_to_shape_map()
-            found[name] = {key: reader.get_tensor(key).tobytes() for key in sorted(shapes)}
+            values = variables(path.with_suffix(""))
+            found[name] = {key: value.tobytes() for key, value in values.items()}
         elif path.suffix == ".json" and path.name != "made_of.json":  # which has places
             found[name] = _without_times(json.loads(path.read_text()))
         elif path.suffix in (".jpg", ".gif", ".png", ".npz"):
             # dlib draws reconstructions of sampled latents, by numbers without a seed.
             found[name] = path.stem != "reconstructions" and path.read_bytes()
+        elif path.name.startswith("events.out.tfevents."):
+            for event in tf.train.summary_iterator(str(path)):
+                events += [(event.step, v.tag, repr(v.simple_value)) for v in event.summary.value]
+    found["TensorBoard's values"] = sorted(events)
     return found
 
 
 def _without_times(results: dict) -> dict:
-    """The results, less what differs from one undisturbed process and place to the next."""
-    varies = ("elapsed_time", "uuid", "npz.path")
+    """The results, less what differs from one undisturbed process, place or interval to the next."""
+    varies = ("elapsed_time", "uuid", "npz.path", ".iterations_per_loop", ".checkpoint_steps")
     return {key: value for key, value in results.items() if not key.endswith(varies)}
 
 
@@ -234,7 +241,7 @@ class Reference:
     Attributes:
         pipeline: the pipeline.
         seconds: how long it takes.
-        train_seconds: how long its training takes, with the export.
+        train_seconds: how long its training run takes, with the export.
         results: of each step.
         kib: size of all that it writes.
     """
@@ -251,21 +258,23 @@ class Reference:
         self.kib = sum(size // 4096 + 1 for size in sizes) * 4
 
 
-@functools.cache
-def reference(folder: Path) -> Reference:
-    return Reference(folder)
+_reference = functools.cache(Reference)
+
+
+def undisturbed(folder: Path, kind: str) -> Reference:
+    """One for all kinds."""
+    return _reference(folder)
 
 
 def check_finished_parts(pipeline: Pipeline, expected: dict[str, dict]) -> None:
     """Raises Wrong unless each directory with its final name holds the expected results."""
     for step, found in pipeline.finished().items():
-        for name in sorted({*found, *expected[step]}):
-            if found.get(name) != expected[step].get(name):
-                raise Wrong(f"{name} of the step {step} differs, begun last: {pipeline.at}")
+        check_equal(found, expected[step], f" of the step {step}, begun last: {pipeline.at},")
 
 
 def check_end(pipeline: Pipeline, expected: dict[str, dict]) -> None:
-    """Goes on until everything is made; raises Wrong unless it is what is expected and nothing else."""
+    """Goes on until everything is made; raises Wrong unless all is what is expected, what is there now and at the end."""
+    check_finished_parts(pipeline, expected)
     if (status := pipeline.run()) != 0:
         raise Wrong(f"the next call ends with {status}:\n{pipeline.log.read_text()[-3000:]}")
     if missing := expected.keys() - pipeline.finished().keys():

@@ -7,18 +7,9 @@ import tempfile
 from pathlib import Path
 from unittest import mock
 
-import numpy as np
 import pytest
+from engine_support import assert_same, train, variables
 from training_fixtures import fresh_gin  # noqa: F401
-
-import vae_ortho_plugin  # noqa: F401
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only, and the others after dlib.
-# isort: split
-from disentanglement_lib.methods.unsupervised import train
-
-# isort: split
-import tensorflow.compat.v1 as tf
 
 from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
 from vae_ortho_plugin.files.gin_files import gin_config
@@ -47,7 +38,7 @@ class Broken(Exception):
 
 
 def broken_after(batches):
-    """Within: an error ends the training once it has trained on this number of batches."""
+    """Within: an error ends the training run once it has trained on this number of batches."""
     call = TrainingGraph.call_session
 
     def call_session(graph, *arguments):
@@ -79,18 +70,12 @@ def checkpoints(directory):
     return sorted(int(path.name) for path in found.glob("*"))
 
 
-def variables(directory):
-    reader = tf.train.load_checkpoint(str(directory / "tf_checkpoint"))
-    return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
-
-
 @functools.cache
 def uninterrupted():
     with tempfile.TemporaryDirectory() as directory:
         train_small(Path(directory, "model"))
-        return variables(Path(directory, "model"))
+        return variables(Path(directory, "model/tf_checkpoint"))
 
 
 def assert_as_if_uninterrupted(directory):
-    for name, value in variables(directory).items():
-        np.testing.assert_array_equal(value, uninterrupted()[name], err_msg=name)
+    assert_same(variables(directory / "tf_checkpoint"), uninterrupted())

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Faults, injected for real into trainings and studies; see faults.py for more of them.
+"""Faults, injected for real into training runs and studies; see faults.py for more of them.
 
 They are tried in a process of its own: it forks those that it kills, which a process that has used TensorFlow cannot.
 """
@@ -25,10 +25,13 @@ def printed(*kinds, seed, trials=1):
     return done.stdout + done.stderr[-2000:]
 
 
-def check_survival(text, kind, trials=1):
+def check_survival(text, kind, trials=1, injected=False):
+    """That all trials survived; with `injected`, that a fault was injected, too."""
     if reason := re.search(f"^{kind}: not possible here: (.*)$", text, re.MULTILINE):
         pytest.skip(reason[1])
-    assert f"\n{kind}: {trials} of {trials} trials survived" in f"\n{text}"
+    fault = r" +\d+  " if injected else ""
+    survived = f"^{kind}: {trials} of {trials} trials survived\n{fault}"
+    assert re.search(survived, text, re.MULTILINE), text
 
 
 @pytest.fixture(scope="module")
@@ -37,19 +40,22 @@ def quick():
 
 
 @pytest.mark.parametrize("kind", QUICK)
-def test_a_training_and_its_steps_survive(kind, quick):
+def test_a_training_run_and_its_steps_survive(kind, quick):
     check_survival(quick, kind)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {*OF_STUDIES}))
-def test_a_training_and_its_steps_survive_more(kind):
+def test_a_training_run_that_is_ended_and_continued_equals_one_that_is_not():
+    check_survival(printed("resume", seed=2, trials=2), "resume", trials=2, injected=True)
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("kind", sorted(KINDS.keys() - {*OF_STUDIES, "resume"}))
+def test_a_training_run_and_its_steps_survive_more(kind):
     check_survival(printed(kind, seed=2, trials=6), kind, trials=6)
 
 
 @pytest.mark.long
 @pytest.mark.parametrize("kind", OF_STUDIES)
 def test_a_study_survives(kind):
-    text = printed(kind, seed=1)
-    check_survival(text, kind)
-    assert re.search(r"^ +\d+  ", text, re.MULTILINE), "nothing was injected"
+    check_survival(printed(kind, seed=1), kind, injected=True)

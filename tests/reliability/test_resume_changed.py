@@ -7,16 +7,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from disentanglement_lib.postprocessing import postprocess
 from resume_support import Broken, broken_after, checkpoints, fresh_gin, train_small  # noqa: F401
 
 from vae_ortho_plugin.data.files import read_files
 from vae_ortho_plugin.dlib.steps import made_of, training_directory
 from vae_ortho_plugin.engine.checkpoints import CannotContinue
 from vae_ortho_plugin.files.gin_files import gin_config
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only.
-# isort: split
-from disentanglement_lib.postprocessing import postprocess
 
 ENCODER = """
 import gin

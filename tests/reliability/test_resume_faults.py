@@ -12,8 +12,7 @@ from unittest import mock
 
 import gin
 import pytest
-import tensorflow.compat.v1 as tf
-from engine_support import resident
+from engine_support import resident, tf
 from resume_support import (  # noqa: F401
     Broken,
     assert_as_if_uninterrupted,

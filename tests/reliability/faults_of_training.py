@@ -1,39 +1,23 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Kills training runs at random steps, continues them, and compares them with runs that were left alone.
+"""Faults of a training run alone, of many models, networks and intervals.
 
-    python tests/reliability/resume_trials.py --trials 30 --seed 0
-
-Each trial draws a model, networks, data, intervals and several ends (SIGKILL between two session calls,
-SIGKILL while a checkpoint is written, SIGTERM, SIGINT, a damaged checkpoint) from its seed. Weights, optimizer
-slots, results and TensorBoard's values must be equal to the last bit. The exit status is the number of
-trials that failed.
+Each trial draws a model, networks, data, intervals and several ends (SIGKILL between two session calls, SIGKILL while a
+checkpoint is written, SIGTERM, SIGINT, a damaged checkpoint) from its seed.
 """
 
-import argparse
 import contextlib
-import json
 import os
 import random
-import shutil
 import signal
-import sys
-import tempfile
-import traceback
 from pathlib import Path
 from unittest import mock
 
 import gin
-import numpy as np
+from engine_support import tf, train
+from faults_pipeline import forked, results_of
+from faults_support import Wrong, check_equal, status_of
 
-import vae_ortho_plugin  # noqa: F401
-
-# dlib finds what TensorFlow no longer has under the plugin's hook only.
-# isort: split
-import tensorflow.compat.v1 as tf
-from disentanglement_lib.methods.unsupervised import train
-from faults_support import status_of
-
-from vae_ortho_plugin.engine import checkpoints, interruption
+from vae_ortho_plugin.engine import checkpoints
 from vae_ortho_plugin.engine.in_graph import inputs
 from vae_ortho_plugin.engine.in_graph.training_graph import TrainingGraph
 
@@ -140,33 +124,18 @@ class Trial:
         where = f"{self.model}, {self.network}{', step by step' * self.by_step}"
         return f"{where}, {self.bindings[-6:]}, ends {self.ends}"
 
+    def train(self, directory: Path, varied: list[str], end: tuple | None = None) -> int:
+        """Trains in a forked process that `end` ends; returns its exit status as a shell shows it."""
 
-def train_in_child(trial: Trial, directory: Path, varied: list[str], end: tuple | None) -> int:
-    """Trains in a forked process that `end` ends; returns its exit status as a shell shows it."""
-    sys.stdout.flush()
-    child = os.fork()
-    if child == 0:
-        status = 1
-        try:
-            with open(directory.with_name("log"), "a") as log:
-                os.dup2(log.fileno(), 1)
-                os.dup2(log.fileno(), 2)
-                with ended(end), contextlib.ExitStack() as stack:
-                    if trial.by_step:
-                        no_loop = mock.patch.object(inputs, "loop_input", lambda *_: None)
-                        stack.enter_context(no_loop)
-                    bindings = [*trial.bindings, *varied]
-                    train.train_with_gin(str(directory), gin_bindings=bindings)
-            status = 0
-        except interruption.Interrupted as stopped:
-            status = stopped.exit_code
-        except BaseException:  # noqa: BLE001, the exit status tells the parent
-            traceback.print_exc()
-        finally:
-            sys.stdout.flush()
-            sys.stderr.flush()
-            os._exit(status)
-    return status_of(child)
+        def make() -> None:
+            with contextlib.ExitStack() as stack:
+                if self.by_step:
+                    patch = mock.patch.object(inputs, "loop_input", lambda *_: None)
+                    stack.enter_context(patch)
+                stack.enter_context(ended(end))
+                train.train_with_gin(str(directory), gin_bindings=[*self.bindings, *varied])
+
+        return status_of(forked(make, directory.with_name("log")))
 
 
 @contextlib.contextmanager
@@ -210,77 +179,33 @@ def damage_newest(directory: Path) -> None:
         data.write_bytes(content)
 
 
-def outcome(directory: Path) -> dict:
-    """What must be equal: variables, results, and TensorBoard's values by tag and step."""
-    checkpoint = tf.train.load_checkpoint(str(directory / "tf_checkpoint"))
-    found = {
-        f"variable {name}": checkpoint.get_tensor(name)
-        for name in checkpoint.get_variable_to_shape_map()
-    }
-    results = json.loads((directory / "results/json/train_results.json").read_text())
-    for name in ("uuid", "elapsed_time"):
-        results.pop(name)
-    found["results"] = np.array(json.dumps(results, sort_keys=True))
-    values = []
-    for path in sorted((directory / "tf_checkpoint").glob("events.out.tfevents.*")):
-        for event in tf.train.summary_iterator(str(path)):
-            values += [(event.step, v.tag, v.simple_value) for v in event.summary.value]
-    found["events"] = np.array(sorted(map(repr, values)))
-    return found
-
-
-def differences(first: dict, second: dict) -> list[str]:
-    if first.keys() != second.keys():
-        return [f"only one of the two has {sorted(first.keys() ^ second.keys())}"]
-    return [name for name in first if not np.array_equal(first[name], second[name])]
-
-
-def try_seed(seed: int, folder: Path) -> list[str]:
-    """Makes one trial; returns what is wrong, nothing if all is right."""
+def resume(_: None, place: Path, seed: int) -> list[str]:
+    """A training run that is ended and continued ends as one that was left alone."""
     trial = Trial(seed)
-    alone, killed = folder / "alone" / "model", folder / "killed" / "model"
+    alone, killed = place / "alone/model", place / "killed/model"
     for directory in (alone, killed):
         directory.parent.mkdir(parents=True)
     *first, last, reference = trial.varied
-    if train_in_child(trial, alone, reference, None) != 0:
-        return ["the run that was left alone failed", (alone.with_name("log")).read_text()]
+    if trial.train(alone, reference) != 0:
+        raise Wrong(f"{trial}: it fails when it is left alone")
+    found = []
     for end, varied in zip(trial.ends, first, strict=True):
         if killed.exists():
             break
-        status = train_in_child(trial, killed, varied, end)
-        expected = {"SIGTERM": (143, 0), "SIGINT": (130, 0)}.get(end[0], (137, 0))
-        if status not in expected:
-            return [f"{end}: exit status {status}", (killed.with_name("log")).read_text()]
-        if end[0] == "damage" and not killed.exists():
-            damage_newest(killed)
-    if not killed.exists() and train_in_child(trial, killed, last, None) != 0:
-        return ["the continued run failed", (killed.with_name("log")).read_text()]
+        status = trial.train(killed, varied, end)
+        if status not in ({"SIGTERM": 143, "SIGINT": 130}.get(end[0], 137), 0):
+            raise Wrong(f"{trial}: exit status {status} after {end}")
+        if not killed.exists():
+            found.append(f"{end[0]} of {trial.model}")
+            if end[0] == "damage":
+                damage_newest(killed)
+    if not killed.exists() and trial.train(killed, last) != 0:
+        raise Wrong(f"{trial}: it cannot be continued")
     if killed.with_name("model.unfinished").exists():
-        return ["model.unfinished is left"]
-    return differences(outcome(alone), outcome(killed))
+        raise Wrong(f"{trial}: model.unfinished is left")
+    check_equal(results_of(killed), results_of(alone), f" of {trial}")
+    return found
 
 
-def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--trials", type=int, default=30, metavar="N")
-    parser.add_argument("--seed", type=int, default=0, metavar="S", help="of the first trial")
-    options = parser.parse_args()
-    failed = 0
-    for seed in range(options.seed, options.seed + options.trials):
-        folder = Path(tempfile.mkdtemp(prefix=f"resume-{seed}-"))
-        wrong = try_seed(seed, folder)
-        log = folder / "killed" / "log"
-        continued = log.read_text().count("continuing from step") if log.exists() else 0
-        verdict = "FAILED" if wrong else f"equal, continued {continued} times"
-        print(f"{seed}: {verdict}: {Trial(seed)}", flush=True)
-        if wrong:
-            failed += 1
-            print("\n".join(map(str, wrong)), flush=True)
-        else:
-            shutil.rmtree(folder)
-    print(f"{options.trials - failed} passed, {failed} failed")
-    return failed
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+def undisturbed(folder: Path, kind: str) -> None:
+    """Each trial has its own."""
