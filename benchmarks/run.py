@@ -21,6 +21,9 @@ from benchmarks.rows import GPU, GROWTH, JAX, PLUGIN, PRODUCT, STUDY, TABLE, Row
 ROOT = Path(__file__).resolve().parent.parent
 PEERS = ROOT / "benchmarks" / "peers"
 _GPU_SECONDS = 230
+_NO_TIME = "the time ran out"
+# Options that do not change what a row measures.
+_NOT_IN_KEY = "list", "only", "paste", "output"
 
 
 class NotMeasured(Exception):
@@ -83,8 +86,11 @@ def main() -> int:
 def measured(row: Row, output: Path, bench: "Bench") -> dict:
     """The row's facts, measured now unless they were, at the same commit with the same options."""
     file = output / f"{row.name}.json"
-    if file.exists() and (facts := json.loads(file.read_text()))["key"] == bench.key:
-        return facts
+    if file.exists():
+        facts = json.loads(file.read_text())
+        whole = all(series["not_measured"] != _NO_TIME for series in facts["series"])
+        if whole and facts["key"] == bench.key:
+            return facts
     facts = {
         **{name: getattr(row, name) for name in ("name", "title", "unit", "axis")},
         "key": bench.key,
@@ -106,8 +112,8 @@ class Bench:
         self._end = time.monotonic() + (_GPU_SECONDS if options.gpu else 1e9)
         self._environment = environment(options.packages, options.cuda)
         self._environment["DISENTANGLEMENT_LIB_DATA"] = str(scratch / "data")
-        chosen = (options.python_tf114, options.python_torch, options.repeats, options.seconds)
-        self.key = json.dumps([commit(), *chosen, options.gpu])
+        chosen = {name: value for name, value in vars(options).items() if name not in _NOT_IN_KEY}
+        self.key = json.dumps([commit(), chosen])
 
     def device(self) -> str:
         """Processor, memory, GPU and driver."""
@@ -233,7 +239,7 @@ class Peer(contextlib.AbstractContextManager):
         left = max(0.0, self._end - time.monotonic())
         # It answers one line to each request, so that none is left in a buffer.
         if not select.select([self._process.stdout], [], [], left)[0]:
-            raise NotMeasured("the time ran out")
+            raise NotMeasured(_NO_TIME)
         if line := self._process.stdout.readline():
             return json.loads(line)
         raise NotMeasured(_last_error(self._log))
