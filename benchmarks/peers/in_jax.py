@@ -76,7 +76,9 @@ def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", li
         variant: 'ahead': batches and noise are drawn before a scan; 'in each step': where they are used.
     """
     observations = np.load(points, mmap_mode="r")
-    data = jnp.asarray(observations.reshape(len(observations), -1))
+    data = jnp.asarray(
+        observations.reshape(len(observations), -1)
+    )  # an argument: not in the programs
     beta, latents = network["beta"], network["latents"]
     losses, loss = losses_of(network, linearized)
 
@@ -97,7 +99,6 @@ def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", li
         updates, state = optimizer.update(gradients, state, weights)
         return (optax.apply_updates(weights, updates), state, key), None
 
-    # The data are an argument: as a constant, they would be in the program as well.
     @functools.partial(jax.jit, donate_argnums=0)
     def advance(carry, data):
         *state, key = carry

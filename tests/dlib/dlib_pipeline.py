@@ -3,7 +3,7 @@
 
 python dlib_pipeline.py DATA OUTPUT STUDY NUMBER...
 
-Three models together evaluate all metrics of the study, each of them every third.
+Seven models together evaluate all metrics of the study, each of them every seventh.
 """
 
 import functools
@@ -65,9 +65,9 @@ def shorten(study):
     visualize_model.visualize = functools.partial(visualize_model.visualize, **few)
 
 
-def every_third(files, place):
+def every_seventh(files, place):
     """Of the files of metrics, those that the model at this place evaluates."""
-    return sorted(files)[(place + 2) % 3 :: 3]
+    return sorted(files)[place::7]
 
 
 def main(data, output, study, *numbers):
@@ -82,7 +82,7 @@ def main(data, output, study, *numbers):
     flags.FLAGS(["dlib_reproduce", f"--study={study}", f"--output_directory={output_directory}"])
     for place, number in enumerate(numbers):
         reproduce.STUDIES[study].get_eval_config_files = functools.partial(
-            every_third, files, place
+            every_seventh, files, place
         )
         flags.FLAGS.model_num = int(number)
         script["main"]([])

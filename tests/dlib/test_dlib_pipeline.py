@@ -10,7 +10,7 @@ from data_of_dlib_support import small_sizes
 from disentanglement_lib.config import reproduce
 from disentanglement_lib.config.unsupervised_study_v1 import sweep
 from disentanglement_lib.utils import aggregate_results, resources
-from dlib_pipeline import every_third
+from dlib_pipeline import every_seventh
 from processes import run_python
 
 from vae_ortho_plugin.errors import InputError
@@ -33,7 +33,7 @@ PAIRS = {
 def metrics(study, place):
     """The metrics that the model at this place of a call evaluates."""
     files = reproduce.STUDIES[study].get_eval_config_files()
-    return {Path(file).stem for file in every_third(files, place)}
+    return {Path(file).stem for file in every_seventh(files, place)}
 
 
 def run(*arguments):
