@@ -70,15 +70,13 @@ def losses_of(network, linearized):
 
 
 def train(network, points, scale, batch_size, chunk, seed=0, variant="ahead", linearized=None, **_):
-    """Training in scans of `chunk` steps.
+    """Training in scans of `chunk` steps, which get the data as an argument: a constant would be in the program, too.
 
     Args:
         variant: 'ahead': batches and noise are drawn before a scan; 'in each step': where they are used.
     """
     observations = np.load(points, mmap_mode="r")
-    data = jnp.asarray(
-        observations.reshape(len(observations), -1)
-    )  # an argument: not in the programs
+    data = jnp.asarray(observations.reshape(len(observations), -1))
     beta, latents = network["beta"], network["latents"]
     losses, loss = losses_of(network, linearized)
 
