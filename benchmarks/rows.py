@@ -145,9 +145,9 @@ STUDY_RUNS = tuple(
     (name, epochs)
     for name, short, long in (
         ("synth_linear", 10, 300),
-        ("synth_linear_64", 10, 300),
+        ("synth_linear_batch_16", 10, 300),
         ("synth_nonlinear", 10, 100),
-        ("synth_nonlinear_64", 10, 100),
+        ("synth_nonlinear_batch_16", 10, 100),
         ("mnist", 1, 3),
     )
     for epochs in (short, long)
