@@ -2,7 +2,8 @@
 """The benchmarks' table. Nothing is timed."""
 
 from benchmarks import run, table
-from benchmarks.rows import GPU, GROWTH, JAX, LIMIT, PLUGIN, STUDY, TABLE, TF114
+from benchmarks.rows import GPU, GROWTH, JAX, LIMIT, PLUGIN, STUDY, STUDY_RUNS, TABLE, TF114
+from vae_ortho_plugin.study.plan.experiments import EXPERIMENTS
 
 
 def series(column, *values, label="", not_measured=None):
@@ -38,3 +39,7 @@ def test_every_row_has_a_name_of_its_own_and_every_peer_a_file():
     assert len({row.name for row in rows}) == len(rows)
     peers = {one.peer for row in (*rows, *GPU) for one in row.series}
     assert peers == {path.stem for path in run.PEERS.glob("*.py")} - {"answers"}
+
+
+def test_the_runs_from_which_studies_are_timed_are_those_of_data_variants():
+    assert {name for name, _ in STUDY_RUNS} <= {one.data.name for one in EXPERIMENTS}
