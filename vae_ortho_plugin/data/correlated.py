@@ -11,7 +11,7 @@ from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthD
 from vae_ortho_plugin.data.files.read_files import note_origin, origin
 from vae_ortho_plugin.data.own_data import arranged, split_order
 from vae_ortho_plugin.data.sampling.binning import PointsByClass
-from vae_ortho_plugin.data.sampling.factor_kinds import named_kinds
+from vae_ortho_plugin.data.sampling.factor_kinds import lacks, named_kinds
 from vae_ortho_plugin.data.sampling.resident import numbered_images
 from vae_ortho_plugin.data.sampling.split_data import SPLITS, SplitGroundTruthData
 from vae_ortho_plugin.data.synthetic import check_pair, correlated, outside_corner
@@ -70,10 +70,8 @@ class CorrelatedData(SplitGroundTruthData):
         kinds = named_kinds(data, "correlation of them")
         self.factor_names, self.factor_kinds = list(kinds), list(kinds.values())
         self._pair = _pair(factors, self.factor_names)
-        try:
-            self.factors_num_values = sizes = list(data.factors_num_values)
-        except NotImplementedError:  # of dlib's GroundTruthData
-            sizes = []
+        known = not lacks(data, "factors_num_values")
+        self.factors_num_values = sizes = list(data.factors_num_values) if known else []
         if len(sizes) != len(kinds):
             raise InputError(
                 f"correlated.dataset = {dataset!r}: its factors_num_values must say how many values each "

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 from disentanglement_lib.data.ground_truth.ground_truth_data import GroundTruthData
 
-from vae_ortho_plugin.data.sampling.factor_kinds import named_kinds
+from vae_ortho_plugin.data.sampling.factor_kinds import lacks, named_kinds
 from vae_ortho_plugin.data.sampling.factor_table import factor_column, is_number
 from vae_ortho_plugin.data.sampling.split_data import SplitGroundTruthData
 from vae_ortho_plugin.errors import InputError
@@ -200,7 +200,7 @@ def as_dlib_needs(data: object, name: str) -> GroundTruthData:
             booleans, strings or dates, or one is not finite.
     """
     needed = ("num_factors", "observation_shape", "sample", "sample_observations")
-    if missing := [attribute for attribute in needed if _lacks(data, attribute)]:
+    if missing := [attribute for attribute in needed if lacks(data, attribute)]:
         raise InputError(
             f"The data set {name} is a {type(data).__name__} without {', '.join(missing)}. Derive "
             "its class from disentanglement_lib.data.ground_truth.ground_truth_data.GroundTruthData."
@@ -215,11 +215,3 @@ def as_dlib_needs(data: object, name: str) -> GroundTruthData:
     if classes and isinstance(data.observation_shape, list):
         return data
     return _OwnData(data, name, on_a_scale=not classes and not hasattr(data, "split"))
-
-
-def _lacks(data: object, attribute: str) -> bool:
-    try:
-        getattr(data, attribute)
-    except (AttributeError, NotImplementedError):  # the second one of dlib's own properties
-        return True
-    return False

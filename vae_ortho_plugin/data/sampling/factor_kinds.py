@@ -64,6 +64,15 @@ def named_kinds(data: GroundTruthData, measure: str = "comparison with them") ->
     }
 
 
+def lacks(data: object, attribute: str) -> bool:
+    """Whether a data set has no such attribute; dlib's base class has properties that only say so when they are read."""
+    try:
+        getattr(data, attribute)
+    except (AttributeError, NotImplementedError):
+        return True
+    return False
+
+
 def class_of(data: GroundTruthData) -> type:
     """The class of a data set, of a user's own the class that the user wrote."""
     return type(getattr(data, "written_by_user", data))
