@@ -70,9 +70,9 @@ def images(results: Results) -> Section | None:
             there = [item for item in of_data if getattr(item.files, name).is_file()]
             shown = [of_model[0] for of_model in grouped(there, "model").values()]
             files = tuple(getattr(item.files, name) for item in shown)
-            title = f"{kind}, {data.title}"
-            picture = Picture(f"{name}_{data.name}", title, partial(_draw, name), shown, files)
-            drawn += [picture] * bool(shown)
+            if shown:
+                title, draw = f"{kind}, {data.title}", partial(_draw, name)
+                drawn.append(Picture(f"{name}_{data.name}", title, draw, shown, files))
         if drawn:
             blocks += [f"### {data.title}", *drawn]
     return Section("Latents and reconstructions of images", [_IMAGES, *blocks]) if blocks else None
