@@ -139,7 +139,7 @@ def weights(directory):
 @pytest.fixture(
     scope="module",
     params=long_but(
-        ["keras_3 loop", "keras_2 loop", "keras_3 xla", "keras_3 step"],
+        ["keras_2 loop", "keras_3 xla", "keras_3 step"],
         [f"{version} {way}" for version in KERAS for way in ("loop", "xla", "step")],
     ),
 )

@@ -20,6 +20,7 @@ from vae_ortho_plugin.data.files.mnist_files import SHAPES
 from vae_ortho_plugin.study.run.machine import available_cores
 
 QUICK = ("--study", "quick", "--epochs", "2", "--seeds", "0-1")
+QUICK += ("--models", "beta_vae", "autoencoder", "vae")
 SLURM = ("--snakemake", "--executor", "slurm", "--jobs", "100")
 # What a report says of the time that runs took and of the machine.
 TIMES = re.compile(r"\b\d+(\.\d+)? (s|min|h)\b")
