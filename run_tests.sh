@@ -7,13 +7,13 @@ usage() {
     cat <<'HELP'
 usage: ./run_tests.sh [--python PYTHON] [--tensorflow X.Y] [PYTEST ARGUMENT ...]
        ./run_tests.sh --cluster [--python PYTHON] [--tensorflow X.Y]
-       ./run_tests.sh --upstream [--python PYTHON] [--tensorflow X.Y] [NAME ...]
+       ./run_tests.sh --upstream [--python PYTHON] [--tensorflow X.Y] [NAME | -PART ...]
 
 Makes .venv beside this script where it is missing, checks style (ruff), types (mypy) and the rules between the rooms
 (import-linter), and runs the tests with pytest, which gets every other argument: ./run_tests.sh -k dto
 
-  --upstream         run disentanglement_lib's own tests instead, unmodified, as it runs them, from the
-                     installed package: every module, or those whose names contain a NAME
+  --upstream         run disentanglement_lib's own tests instead, unmodified, from the installed package:
+                     every module, or those whose names contain a NAME, but none with a part behind a minus
   --cluster          run the tests of studies by Snakemake instead, the long one on a Slurm of this machine too;
                      a test that cannot run is an error
   --python PYTHON    make the environment with this Python, 3.10 to 3.13

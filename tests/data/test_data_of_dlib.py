@@ -124,7 +124,14 @@ def test_the_sprite_on_the_scream_has_the_inverted_background(root):
         np.testing.assert_allclose(picture[inside][0] + picture[~inside][0], 1, atol=0.02)
 
 
-@pytest.mark.parametrize("name", long_but(["mpi3d_toy", "scream_dsprites"], NAMES))
+# The others train in dlib's study (tests/dlib/test_dlib_pipeline.py).
+@pytest.mark.parametrize(
+    "name",
+    long_but(
+        ["mpi3d_toy", "scream_dsprites"],
+        ["dsprites_noshape", "mpi3d_real", "mpi3d_realistic", "mpi3d_toy", "scream_dsprites"],
+    ),
+)
 def test_a_model_trains_on_it(name, root, train_briefly):
     model = train_briefly(
         f"dataset.name = '{name}'",

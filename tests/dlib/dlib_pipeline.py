@@ -1,9 +1,9 @@
 # SPDX-License-Identifier: Apache-2.0
-"""Runs dlib's unmodified script dlib_reproduce on shortened models of a study, with synthetic data files.
+"""Runs dlib's unmodified script dlib_reproduce on shortened models of its studies, with synthetic data files.
 
-python dlib_pipeline.py DATA OUTPUT STUDY NUMBER...
+python dlib_pipeline.py DATA OUTPUT STUDY=NUMBER,NUMBER,... ...
 
-Seven models together evaluate all metrics of the study, each of them every seventh.
+Seven models of a study together evaluate all of its metrics, each of them every seventh.
 """
 
 import functools
@@ -70,22 +70,23 @@ def every_seventh(files, place):
     return sorted(files)[place::7]
 
 
-def main(data, output, study, *numbers):
+def main(data, output, *chosen):
     for module, sizes in data_files.SMALL.items():
         module.SIZES = sizes
     mpi3d.SIZES_2019 = data_files.MPI3D_2019
     os.environ[VARIABLE] = data
-    shorten(reproduce.STUDIES[study])
-    files = reproduce.STUDIES[study].get_eval_config_files()
     script = load_reproduce()
-    output_directory = f"{output}/{{study}}/{{model_num}}"
-    flags.FLAGS(["dlib_reproduce", f"--study={study}", f"--output_directory={output_directory}"])
-    for place, number in enumerate(numbers):
-        reproduce.STUDIES[study].get_eval_config_files = functools.partial(
-            every_seventh, files, place
-        )
-        flags.FLAGS.model_num = int(number)
-        script["main"]([])
+    flags.FLAGS(["dlib_reproduce", f"--output_directory={output}/{{study}}/{{model_num}}"])
+    for one in chosen:
+        name, _, numbers = one.partition("=")
+        study = reproduce.STUDIES[name]
+        shorten(study)
+        files = study.get_eval_config_files()
+        flags.FLAGS.study = name
+        for place, number in enumerate(numbers.split(",")):
+            study.get_eval_config_files = functools.partial(every_seventh, files, place)
+            flags.FLAGS.model_num = int(number)
+            script["main"]([])
 
 
 if __name__ == "__main__":

@@ -29,6 +29,14 @@ PAIRS = {
     "shapes3d": "beta_vae",
 }
 
+# Data set: number of its model in the study.
+NUMBERS = {
+    one["dataset.name"]: number
+    for number, one in reversed([*enumerate(sweep.get_config())])
+    if PAIRS[one["dataset.name"]] == one["model.name"]
+}
+OTHERS = ("abstract_reasoning_study_v1", "fairness_study_v1", "test")
+
 
 def metrics(study, place):
     """The metrics that the model at this place of a call evaluates."""
@@ -42,16 +50,25 @@ def run(*arguments):
     assert process.returncode == 0, process.stderr[-3000:]
 
 
-def made(directory, study, *numbers):
-    """The table that dlib_aggregate_results writes of these models of a study."""
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    """The directory of models of dlib's studies, and the table that dlib_aggregate_results writes of them."""
+    directory = tmp_path_factory.mktemp("studies")
     with pytest.MonkeyPatch.context() as patch:
         small_sizes(patch)
         data_files.write_all(directory / "data")
-    run(HERE / "dlib_pipeline.py", directory / "data", directory, study, *numbers)
-    pattern = directory / f"{study}/*/metrics/*/*/results/aggregate/evaluation.json"
+    chosen = [f"{STUDY}={','.join(map(str, NUMBERS.values()))}", *(f"{name}=0" for name in OTHERS)]
+    run(HERE / "dlib_pipeline.py", directory / "data", directory, *chosen)
+    pattern = directory / "*/*/metrics/*/*/results/aggregate/evaluation.json"
     flags = [f"--result_file_pattern={pattern}", f"--output_path={directory / 'results.json'}"]
     run(dlib_script("dlib_aggregate_results"), *flags)
-    return aggregate_results.load_aggregated_json_results(str(directory / "results.json"))
+    return directory, aggregate_results.load_aggregated_json_results(
+        str(directory / "results.json")
+    )
+
+
+def of_study(table, study):
+    return table[table["path"].str.contains(f"/{study}/", regex=False)]
 
 
 def test_the_pairs_have_each_data_set_and_each_method_of_the_study():
@@ -61,31 +78,27 @@ def test_the_pairs_have_each_data_set_and_each_method_of_the_study():
 
 
 @pytest.mark.long
-def test_unsupervised_study_v1_runs_from_training_to_the_aggregated_file(tmp_path):
-    numbers = {}
-    for number, one in enumerate(sweep.get_config()):
-        if PAIRS[one["dataset.name"]] == one["model.name"]:
-            numbers.setdefault(one["dataset.name"], number)
-    table = made(tmp_path, STUDY, *numbers.values())
+def test_unsupervised_study_v1_runs_from_training_to_the_aggregated_file(made):
+    directory, table = made[0] / STUDY, of_study(made[1], STUDY)
     data = table["train_config.dataset.name"].str.strip("'")
     method = table["train_config.model.model"].str.strip("@()")
     for name, expected in PAIRS.items():
         function = {"dip_vae_i": "dip_vae", "dip_vae_ii": "dip_vae", "beta_vae": "vae"}
         assert set(method[data == name]) == {function.get(expected, expected)}
     metric = table["evaluation_config.evaluation.name"].str.strip("'")
-    for place, name in enumerate(numbers):
+    for place, name in enumerate(NUMBERS):
         assert sorted(metric[data == name]) == sorted(2 * list(metrics(STUDY, place)))
     assert len(set(metric)) == len(reproduce.STUDIES[STUDY].get_eval_config_files())
     assert (table["train_results.global_step"] >= 3).all()
     assert table["evaluation_results.discrete_mig"].notna().sum() > 0
-    for number in numbers.values():
-        assert list((tmp_path / STUDY / str(number) / "visualizations").rglob("*.gif"))
+    for number in NUMBERS.values():
+        assert list((directory / str(number) / "visualizations").rglob("*.gif"))
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("study", ["abstract_reasoning_study_v1", "fairness_study_v1", "test"])
-def test_the_other_studies_of_dlib_run_to_the_aggregated_file(tmp_path, study):
-    assert len(made(tmp_path, study, 0)) == 2 * len(metrics(study, 0))
+@pytest.mark.parametrize("study", OTHERS)
+def test_the_other_studies_of_dlib_run_to_the_aggregated_file(made, study):
+    assert len(of_study(made[1], study)) == 2 * len(metrics(study, 0))
 
 
 def test_each_study_of_dlib_has_configurations_of_models_and_of_each_step():

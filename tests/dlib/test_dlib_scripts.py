@@ -45,19 +45,11 @@ def test_of_bad_input_and_modules_that_the_wheel_lacks_a_script_shows_the_messag
 
 
 @pytest.mark.long
-@pytest.mark.parametrize(
-    ("script", "module"),
-    [
-        ("dlib_udr", "evaluation.udr"),
-        ("dlib_train_semi_supervised", "methods.semi_supervised"),
-        ("dlib_train_weakly_supervised", "methods.weak"),
-    ],
-)
-def test_a_script_whose_modules_the_wheel_lacks_says_so(tmp_path, script, module):
-    done = run_python(dlib_script(script), cwd=tmp_path)
+def test_a_script_whose_modules_the_wheel_lacks_says_so(tmp_path):
+    done = run_python(dlib_script("dlib_udr"), cwd=tmp_path)
     assert done.returncode == 1
     assert "Traceback" not in done.stderr
-    assert f"{script}: needs disentanglement_lib.{module}, which the wheel" in done.stderr
+    assert "dlib_udr: needs disentanglement_lib.evaluation.udr, which the wheel" in done.stderr
 
 
 def test_a_pattern_without_matches_is_refused_and_writes_nothing(tmp_path, monkeypatch):
