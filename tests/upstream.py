@@ -16,7 +16,10 @@ import time
 import traceback
 from pathlib import Path
 
-import disentanglement_lib  # noqa: F401  first: the plugin's hook then makes TensorFlow what it expects
+# As in python -m disentanglement_lib…_test, for which the plugin's hook makes TensorFlow what it was.
+sys.orig_argv[1:1] = ["-m", "disentanglement_lib.tests"]
+
+import disentanglement_lib  # noqa: F401
 
 # The modules' processes are forked from this one, so that these are imported once.
 # isort: split
