@@ -22,6 +22,7 @@ from vae_ortho_plugin.study.run.machine import available_cores
 QUICK = ("--study", "quick", "--epochs", "2", "--seeds", "0-1")
 QUICK += ("--models", "beta_vae", "autoencoder", "vae")
 SLURM = ("--snakemake", "--executor", "slurm", "--jobs", "100")
+SLURM += ("--slurm-init-seconds-before-status-checks", "3")  # instead of 40
 # What a report says of the time that runs took and of the machine.
 TIMES = re.compile(r"\b\d+(\.\d+)? (s|min|h)\b")
 
