@@ -100,7 +100,9 @@ def main() -> int:
             if status != 0 or not re.search(r"^Ran \d+ tests? in ", text, re.MULTILINE):
                 failed.append(module)
                 print("\n".join(text.splitlines()[-LINES_OF_A_FAILURE:]))
-                print(f"ended with {os.waitstatus_to_exitcode(status)}", flush=True)
+                code = os.waitstatus_to_exitcode(status)
+                limit = f", after {TIME_LIMIT_SECONDS} s" if code == -signal.SIGALRM else ""
+                print(f"ended with {code}{limit}", flush=True)
     print(f"{count - len(failed)} of {count} modules pass")
     for module in failed:
         print(f"failed: {module}")

@@ -65,9 +65,10 @@ def named_kinds(data: GroundTruthData, measure: str = "comparison with them") ->
 
 
 def lacks(data: object, attribute: str) -> bool:
-    """Whether a data set has no such attribute; dlib's base class has properties that only say so when they are read."""
+    """Whether a data set has no such attribute."""
     try:
         getattr(data, attribute)
+    # dlib's GroundTruthData raises the second one for each property that a user's class does not define.
     except (AttributeError, NotImplementedError):
         return True
     return False
