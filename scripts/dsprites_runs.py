@@ -3,7 +3,8 @@
 
 python scripts/dsprites_runs.py RESULTS COMMIT PROCESSOR
 
-COMMIT is that of the training code, PROCESSOR where the runs were made; lines of other runs stay.
+COMMIT is that of the training code, PROCESSOR where the runs were made; lines of other runs stay. The seconds of a run
+that continued a shorter one are those of the steps that it added.
 """
 
 import sys

@@ -144,7 +144,8 @@ def test_overwrite_starts_a_training_run_over_that_cannot_be_continued(tmp_path,
     gin.parse_config(["training_loop.checkpoint_steps = 3", "training_loop.xla = 'off'"])
 
     def train(model_dir, overwrite):
-        TPUEstimator(gamma_model, model_dir, RunConfig(), 16).train(resident, steps=9)
+        weights = str(Path(model_dir, "tf_checkpoint"))
+        TPUEstimator(gamma_model, weights, RunConfig(), 16).train(resident, steps=9)
         Path(model_dir, "results").mkdir()
         made_of.write(Path(model_dir).parent, {})
 

@@ -2,6 +2,7 @@
 """One small study from its command to its report, and dlib's own scripts, as typed, on a model of it."""
 
 import contextlib
+import functools
 import io
 import json
 import os
@@ -55,6 +56,12 @@ def study(tmp_path_factory):
     call.first = call()
     call.report = (output / "report.md").read_text()
     return call
+
+
+@pytest.fixture(scope="module")
+def make():
+    """Makes a run; dlib_reproduce defines its flags once in a process."""
+    return functools.partial(reproduce.train_and_evaluate, reproduce.load_reproduce())
 
 
 def read(study, path):
@@ -136,7 +143,7 @@ def test_two_studies_cannot_share_an_output_directory(study):
 
 
 def test_a_run_that_was_killed_before_its_last_rename_is_published_and_others_are_no_results(
-    study, tmp_path
+    study, make, tmp_path
 ):
     # Late, because it starts TensorFlow.
     from vae_ortho_plugin.study.plan.dlib_study import VaePcaV1
@@ -149,7 +156,7 @@ def test_a_run_that_was_killed_before_its_last_rename_is_published_and_others_ar
     (partial / "plan.json").write_text(json.dumps({**configuration, "seconds": 1000.0}))
     made = {path: path.stat().st_mtime_ns for path in partial.rglob("tfhub/*")}
     directory = output / RUNS / "0"
-    reproduce.train_and_evaluate(reproduce.load_reproduce(), 0, 1, directory)
+    make(0, 1, directory)
     assert json.loads((directory / "run.json").read_text())["seconds"] >= 1000
     for path, time_stamp in made.items():
         assert (directory / path.relative_to(partial)).stat().st_mtime_ns == time_stamp
@@ -157,6 +164,27 @@ def test_a_run_that_was_killed_before_its_last_rename_is_published_and_others_ar
     aggregate(ResultsFolder(output))
     of_two_runs = len(list(study.output.glob(f"{RUNS}/[01]/{METRIC_PATTERN}")))
     assert len(json.loads((output / "results.json").read_text())["path"]) == of_two_runs
+
+
+@pytest.mark.long
+@pytest.mark.parametrize("alike", [True, False])
+def test_a_run_continues_a_shorter_one_that_differs_in_nothing_else(
+    study, make, tmp_path, alike, capsys
+):
+    shutil.copytree(study.output / RUNS / "0", tmp_path / RUNS / "0")
+    if not alike:  # as after a change of a gin file
+        config = tmp_path / RUNS / "0/model/tf_checkpoint/config.gin"
+        config.write_text(config.read_text().replace("vae.beta = ", "vae.beta = 1"))
+        (tmp_path / RUNS / "0/model" / SUMS).unlink()
+    directory = tmp_path / "runs/synth_linear-2-epochs/beta_vae/0"
+    make(0, 2, directory)
+    facts = json.loads((directory / "run.json").read_text())
+    assert facts["continued"] == (f"{RUNS.removeprefix('runs/')}/0" if alike else None)
+    said = f"further, from step {STEPS} on" if alike else "is not trained further: training_loop"
+    assert said in capsys.readouterr().err
+    training = json.loads((directory / "model/results/json/train_results.json").read_text())
+    assert training["global_step"] == 2 * STEPS
+    assert training["polarized_regime"]["steps"] == [500, 1000, 2 * STEPS]
 
 
 def call(script, *arguments):

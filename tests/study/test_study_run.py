@@ -101,3 +101,10 @@ def test_every_experiment_has_a_seed_before_any_has_two_and_the_long_runs_of_a_s
         *("dsprites", "mnist", "synth_nonlinear", "synth_linear")
     ]
     assert runs[-1].experiment.model == "random_decoder"
+
+
+def test_a_run_comes_after_the_shorter_ones_that_it_can_continue():
+    runs = in_order(select("figure_4", seeds=[0, 1]))
+    assert [(run.seed, run.experiment.data.epochs) for run in runs] == [
+        (seed, epochs) for seed in (0, 1) for epochs in (10, 30, 50)
+    ]

@@ -20,6 +20,8 @@ class TrainingLoop:
         threads: that share an operation; None: one for a network like that of Synth. Non-Lin., else all cores,
             or as many as the environment's TF_NUM_INTRAOP_THREADS says.
         resume: write checkpoints while a model trains, and continue from the newest one.
+        continue_from: directory of a finished model that was trained for fewer steps; `dlib_train` trains it for the
+            rest of them.
         checkpoint_seconds: seconds from one checkpoint to the next; None: at no interval of time.
         checkpoint_steps: batches from one checkpoint to the next; None: at no interval of batches.
 
@@ -31,12 +33,20 @@ class TrainingLoop:
     xla: str = "auto"
     threads: int | None = None
     resume: bool = True
+    continue_from: str | None = None
     checkpoint_seconds: float | None = 600
     checkpoint_steps: int | None = None
 
     def __post_init__(self):
         check_one_of("training_loop.xla", self.xla, ("auto", "on", "off"))
         check_one_of("training_loop.resume", self.resume, (True, False))
+        if self.continue_from is not None and not (
+            isinstance(self.continue_from, str) and self.resume
+        ):
+            raise InputError(
+                f"training_loop.continue_from = {self.continue_from!r}; it must be the directory of a model, or None, and "
+                "it needs training_loop.resume = True."
+            )
         for name in ("iterations_per_loop", "threads", "checkpoint_steps"):
             if (number := getattr(self, name)) is not None:
                 check_whole(f"training_loop.{name}", number, 1)

@@ -165,6 +165,13 @@ class Trackers:
                 taken.rows = list(arrays[f"{name}/rows"])
                 taken.final = arrays.get(f"{name}/final")
 
+    def leave_out_end(self, batches: int, step: int) -> None:
+        """Drops the rows of a global step that are there because a training run of `batches` batches ended at it."""
+        for one in self._all:
+            taken = self._taken[one.name]
+            if taken.steps[-1:] == [step] and batches % one.every:
+                del taken.steps[-1], taken.rows[-1]
+
     def results(self, last_step: int) -> dict[str, dict]:
         """Name of each tracker -> its results in a training run that ended at `last_step`."""
         return {one.name: one.results(self._taken[one.name], last_step) for one in self._all}

@@ -57,12 +57,14 @@ class TrainingRun:
         if unkeyed := self._graph.train_loop.unkeyed:
             raise CannotContinue(
                 f"The training run cannot be continued exactly from {checkpoint.directory}, because the "
-                f"model draws numbers by {', '.join(sorted(unkeyed))}. Start it over with --overwrite, "
-                "or bind training_loop.resume = False."
+                f"model draws numbers by {', '.join(sorted(unkeyed))}. Start it over with --overwrite and "
+                "without training_loop.continue_from, or bind training_loop.resume = False."
             )
         self._graph.restore(checkpoint.weights)
         self._good, self._written_step = checkpoint.weights, checkpoint.step
         self._trackers.load(checkpoint.trackers)
+        if checkpoint.step < checkpoint.last_step:
+            self._trackers.leave_out_end(self._graph.batches, self._graph.step)
         os.makedirs(self._model_dir, exist_ok=True)
         for path in checkpoint.events:
             shutil.copy(path, self._model_dir)

@@ -14,16 +14,19 @@ from pathlib import Path
 import gin
 
 from vae_ortho_plugin import files
-from vae_ortho_plugin.dlib.steps import data_set, export, made_of, output_directory
+from vae_ortho_plugin.dlib.steps import (
+    configuration,
+    data_set,
+    export,
+    longer_training,
+    made_of,
+    output_directory,
+)
 from vae_ortho_plugin.engine import checkpoints, estimator, interruption, progress
-from vae_ortho_plugin.engine.settings import WITHOUT_EFFECT, TrainingLoop
+from vae_ortho_plugin.engine.settings import TrainingLoop
 from vae_ortho_plugin.errors import InputError, NonFiniteLossError
-from vae_ortho_plugin.files import gin_files
 
 _CONFIG, _CHECKPOINTS, _MODEL = "config.gin", "checkpoints", "model"
-# Parameters that change neither the weights nor what is measured while a model trains.
-_WITHOUT_EFFECT = {*WITHOUT_EFFECT, "model.eval_steps", "model.name", "model.model_num"}
-_MOST_DIFFERENCES = 5
 
 
 def resumable(train: Callable) -> Callable:
@@ -33,6 +36,7 @@ def resumable(train: Callable) -> Callable:
     def continue_or_train(model_dir, overwrite=False, *args, **kwargs):
         with unfinished(model_dir, overwrite) as model:
             partial = Path(model).parent
+            left = checkpoints.Checkpoints(partial / _CHECKPOINTS)
 
             def attempt() -> None:
                 with made_of.checked(functools.partial(_check_made_of, partial)):
@@ -46,8 +50,10 @@ def resumable(train: Callable) -> Callable:
                 progress.say("the unfinished training run is discarded: this one starts at step 0")
                 shutil.rmtree(partial / _CHECKPOINTS)
                 (partial / made_of.FILE).unlink(missing_ok=True)
+                longer_training.begin(partial, left)
                 attempt()
             shutil.copy(partial / made_of.FILE, Path(model, "results"))
+            longer_training.keep(Path(model), partial / _CONFIG, left.newest())
 
     return continue_or_train
 
@@ -55,9 +61,15 @@ def resumable(train: Callable) -> Callable:
 def _check_made_of(partial: Path, now: dict) -> None:
     """Writes down what an unfinished training run is made of; CannotContinue where it was something else."""
     there = made_of.read(partial)  # None where the training run begins
-    if there is not None and (differences := made_of.differences(there, now)):
+    if there is not None and (found := made_of.differences(there, now)):
+        differences, named = configuration.joined(found), TrainingLoop().continue_from
+        if named is not None:
+            raise checkpoints.CannotContinue(
+                f"The training run that is to continue, begun with the model in {named}, is of other data or code: "
+                f"{differences}. Start over with --overwrite, without training_loop.continue_from."
+            )
         raise checkpoints.CannotContinue(
-            f"{partial} holds an unfinished training run of other data or code: {_joined(differences)}. "
+            f"{partial} holds an unfinished training run of other data or code: {differences}. "
             f"Discard it with --overwrite, in a study by deleting {partial}, or name another directory with "
             f"--model_dir. If the results do not depend on the difference, delete {partial / made_of.FILE} to continue."
         )
@@ -80,12 +92,16 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
     with output_directory.locked(path) as directory:
         partial = output_directory.partial_of(directory)
         output_directory.refuse_existing(path, overwrite)
-        if not (resume and _can_continue(partial, overwrite)):
+        continues = resume and _can_continue(partial, overwrite)
+        left, begun_at = checkpoints.Checkpoints(partial / _CHECKPOINTS), -1
+        if not continues:
             shutil.rmtree(partial, ignore_errors=True)
             _say_what_is_trained()  # one that is continued says so first
         partial.mkdir(exist_ok=True)
         files.write_text(partial / _CONFIG, gin.config_str())
         try:
+            if not continues:
+                begun_at = longer_training.begin(partial, left)
             with (
                 files.directory_written_beside(directory, partial / _MODEL, NonFiniteLossError),
                 estimator.handed_over(
@@ -93,13 +109,16 @@ def unfinished(path: str, overwrite: bool) -> Iterator[str]:
                 ),
             ):
                 yield str(partial / _MODEL)
-        except (NonFiniteLossError, checkpoints.CannotContinue):
+        except NonFiniteLossError:
             raise  # its message says what to do with the checkpoints that are in there
         except BaseException as error:
-            left = checkpoints.Checkpoints(partial / _CHECKPOINTS)
-            if not any((partial / _CHECKPOINTS).glob("[0-9]*")):  # not even a damaged one
+            has_own_message = isinstance(
+                error, interruption.Interrupted | checkpoints.CannotContinue
+            )
+            steps = (int(one.name) for one in left.directory.glob("[0-9]*"))  # of damaged ones too
+            if not any(step > begun_at for step in steps):
                 shutil.rmtree(partial, ignore_errors=True)
-            elif not isinstance(error, interruption.Interrupted) and (last := left.newest()):
+            elif not has_own_message and (last := left.newest()):
                 progress.say(
                     f"the weights of step {last.step:,} are in {last.directory}. To continue from them: "
                     f"{interruption.command()}"
@@ -126,32 +145,12 @@ def _can_continue(partial: Path, overwrite: bool) -> bool:
     checkpoint = checkpoints.Checkpoints(partial / _CHECKPOINTS).newest()
     if checkpoint is None:
         return False
-    differences = _differences(partial / _CONFIG)
+    differences = configuration.differences(partial / _CONFIG)
     if differences and not overwrite:
+        shown = configuration.joined(differences)
         raise InputError(
             f"{partial} holds an unfinished training run (step {checkpoint.step:,} of "
-            f"{checkpoint.last_step:,}) with another configuration: {_joined(differences)}. Discard it with "
+            f"{checkpoint.last_step:,}) with another configuration: {shown}. Discard it with "
             "--overwrite, or name another directory with --model_dir."
         )
     return not differences
-
-
-def _joined(differences: list[str]) -> str:
-    shown = "; ".join(differences[:_MOST_DIFFERENCES])
-    if len(differences) > _MOST_DIFFERENCES:
-        shown += f"; and {len(differences) - _MOST_DIFFERENCES} more"
-    return shown
-
-
-def _differences(config: Path) -> list[str]:
-    """How the bindings in a file differ from the current ones, such as 'vae.beta = 4.0 there, 1.0 now'."""
-    there = gin_files.read_bindings(config) if config.is_file() else {}
-    now = gin_files.parse_bindings(gin.config_str(), "the configuration")
-    missing = "not bound"
-    return [
-        f"{name} = {there.get(name, missing)!r} there, {now.get(name, missing)!r} now".replace(
-            repr(missing), missing
-        )
-        for name in sorted({*there, *now} - _WITHOUT_EFFECT)
-        if repr(there.get(name, missing)) != repr(now.get(name, missing))
-    ]

@@ -62,6 +62,11 @@ class DataVariant:
         return self.data_set not in ("mnist", "fashion_mnist")
 
     @property
+    def but_for_epochs(self) -> tuple:
+        """What runs have in common that differ in the length of training alone."""
+        return self.data_set, self.batch_size, self.bindings
+
+    @property
     def at_full_length(self) -> bool:
         """Whether it trains as long as the paper."""
         return self.epochs >= full_epochs(self.data_set)

@@ -32,6 +32,9 @@ class VaePcaV1(study.Study):
     first, so the metrics are those for the model asked for last.
     """
 
+    # Directory of a model that the runs train further.
+    continue_from: Path | None = None
+
     def __init__(self, epochs: int | None = None):
         """Makes the study, in which runs that train longer are shortened to so many epochs."""
         self._epochs = epochs
@@ -39,6 +42,12 @@ class VaePcaV1(study.Study):
 
     def get_model_config(self, model_num: int = 0) -> tuple[list[str], str]:
         """gin bindings and model gin file of run `model_num`; an InputError where no run has it."""
+        model_bindings, model_file = self._model_config(model_num)
+        if self.continue_from is not None:
+            model_bindings.append(f"training_loop.continue_from = {str(self.continue_from)!r}")
+        return model_bindings, model_file
+
+    def _model_config(self, model_num: int) -> tuple[list[str], str]:
         run = experiments.run_of(model_num)
         self._experiment = run.experiment
         data = run.experiment.data.shortened(self._epochs)
@@ -61,7 +70,7 @@ class VaePcaV1(study.Study):
 
     def configuration(self, model_num: int) -> dict:
         """What decides a run's results: the bindings of all its steps, and the version of this package."""
-        model_bindings, model_file = self.get_model_config(model_num)
+        model_bindings, model_file = self._model_config(model_num)
         files = [model_file, *self.get_postprocess_config_files(), *self.get_eval_config_files()]
         return {
             "version": __version__,

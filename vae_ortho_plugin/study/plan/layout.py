@@ -17,11 +17,13 @@
 
 A run's directory holds what dlib_reproduce writes, and
 
-    run.json                             its model number, epochs, seconds, versions, facts about the
-                                         data, training curves
-    plan.json                            what an unfinished run is to become, and the seconds spent on it
+    run.json                             its model number, epochs, the run that it continued, seconds without
+                                         that one, versions, facts about the data, training curves
+    plan.json                            what an unfinished run is to become, the run that it continues, and the
+                                         seconds spent on it
     error.txt                            the error that ended the last attempt at an unfinished run
-    model/tf_checkpoint/                 checkpoints and TensorBoard events
+    model/tf_checkpoint/                 checkpoints and TensorBoard events; config.gin and tracked.npz, the rows of
+                                         the trackers, for a longer run that continues this one
     model/results/gin/train.gin          the operative configuration of the training run
     model/results/json/train_results.json    what dlib and the trackers measured while the model trained
     metrics/mean/METRIC/                 results of a metric on the posterior means
@@ -111,6 +113,7 @@ class RunFiles:
     plan = _Inside("plan.json")
     error = _Inside("error.txt")
     checkpoints = _Inside("model/tf_checkpoint")
+    tracked = _Inside("model/tf_checkpoint/tracked.npz")
     training_gin = _Inside("model/results/gin/train.gin")
     training_results = _Inside("model/results/json/train_results.json")
     visualizations = _Inside("visualizations")

@@ -56,9 +56,20 @@ def expected_seconds(experiment: Experiment, threads: int = 1) -> float:
 def in_order(runs: Iterable[Run]) -> list[Run]:
     """The runs in the order in which they are made: seed by seed, the long runs of a seed first.
 
-    An interrupted study then has some runs of every experiment, and no core is left alone with a long run.
+    An interrupted study then has some runs of every experiment, and no core is left alone with a long run. A run
+    comes after those that it can continue, which differ from it by fewer epochs alone.
     """
-    return sorted(runs, key=lambda run: (run.seed, -expected_seconds(run.experiment)))
+    runs, longest = list(runs), {}
+    for run in runs:
+        seconds = expected_seconds(run.experiment)
+        longest[_continued(run)] = max(seconds, longest.get(_continued(run), 0.0))
+    return sorted(
+        runs, key=lambda run: (run.seed, -longest[_continued(run)], run.experiment.data.epochs)
+    )
+
+
+def _continued(run: Run) -> tuple:
+    return run.seed, run.experiment.model, run.experiment.data.but_for_epochs
 
 
 def duration(seconds: float) -> str:

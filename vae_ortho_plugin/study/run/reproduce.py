@@ -16,10 +16,12 @@ from unittest import mock
 
 import vae_ortho_plugin
 from vae_ortho_plugin.engine import progress
+from vae_ortho_plugin.engine.checkpoints import CannotContinue
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.files import publish, seal, write_text
 from vae_ortho_plugin.files.gin_files import read_bindings
 from vae_ortho_plugin.files.locks import locked
+from vae_ortho_plugin.study.plan.experiments import run_of
 from vae_ortho_plugin.study.plan.layout import RunFiles
 
 _MAX_CURVE_POINTS = 500
@@ -67,7 +69,10 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
 
     partial, study = RunFiles(directory).partial, VaePcaV1(epochs)
     configuration = study.configuration(model_num)
-    spent = _begin(partial, configuration)
+    spent, continued = _begin(
+        partial, configuration, lambda: _shorter(directory, model_num, epochs)
+    )
+    study.continue_from = _model_of(directory, continued)
     partial.error.unlink(missing_ok=True)
     start = time.monotonic()
     # dlib_reproduce formats the path; its own fields are {study} and {model_num}.
@@ -76,7 +81,14 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
     reproduce["FLAGS"](["dlib_reproduce", *options])
     try:
         with mock.patch.dict(STUDIES, vae_pca_v1=study), _finished_steps_skipped(reproduce):
-            reproduce["main"]([])
+            try:
+                reproduce["main"]([])
+            except CannotContinue as error:
+                if study.continue_from is None:
+                    raise
+                progress.say(f"{study.continue_from} is not trained further: {error}")
+                study.continue_from = continued = None
+                reproduce["main"]([])
         # What steps left beside their finished directories when they were killed.
         for left in [*partial.path.rglob("*.unfinished"), *partial.path.rglob("*.replaced")]:
             shutil.rmtree(left, ignore_errors=True)
@@ -85,6 +97,7 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
         facts = {
             "model_num": model_num,
             "epochs": epochs,  # None: the study's length
+            "continued": continued,
             "seconds": round(spent + time.monotonic() - start, 1),
             "versions": _versions(),
             "data": data_facts(partial.training_gin),
@@ -96,42 +109,72 @@ def _make(reproduce: dict, model_num: int, epochs: int | None, directory: Path) 
         with contextlib.suppress(OSError):  # such as the full disk that is the error
             if isinstance(error, Exception):  # no signal
                 write_text(partial.error, f"{type(error).__name__}: {error}")
-            _note(partial, configuration, spent + time.monotonic() - start)
+            _note(partial, configuration, continued, spent + time.monotonic() - start)
         raise
     publish(partial.path, directory)
     # Last, because an unfinished run without its configuration is not continued.
     RunFiles(directory).plan.unlink(missing_ok=True)
 
 
-def _note(partial: RunFiles, configuration: dict, seconds: float) -> None:
-    text = json.dumps({**configuration, "seconds": round(seconds, 1)}, indent=1)
-    write_text(partial.plan, text)
+def _shorter(directory: Path, model_num: int, epochs: int | None) -> str | None:
+    """The longest finished run that the run in `directory` can train further, as DATA/MODEL/SEED; None without any.
+
+    The two differ by fewer epochs alone, and were made by the same versions.
+    """
+    run, runs = run_of(model_num), directory.parents[2]
+    data = run.experiment.data.shortened(epochs)
+    found = {}
+    for path in runs.glob(f"*/{run.experiment.model}/{run.seed}"):
+        files = RunFiles(path)
+        if not (files.tracked.is_file() and files.facts.is_file()):
+            continue
+        facts = json.loads(files.facts.read_text(encoding="utf-8"))
+        other = run_of(facts["model_num"]).experiment.data.shortened(facts["epochs"])
+        alike = other.but_for_epochs == data.but_for_epochs and facts["versions"] == _versions()
+        if alike and other.epochs < data.epochs:
+            found[other.epochs] = path.relative_to(runs).as_posix()
+    return found[max(found)] if found else None
 
 
-def _begin(partial: RunFiles, configuration: dict) -> float:
-    """Makes the directory of an unfinished run ready; returns the seconds spent on it before.
+def _model_of(directory: Path, run: str | None) -> Path | None:
+    """The model of a finished run beside the one in `directory`, as long as it is there."""
+    model = None if run is None else RunFiles(directory.parents[2] / run).tracked.parents[1]
+    return model if model is not None and model.is_dir() else None
 
-    One of another configuration, such as of an older version, is set aside under another name.
+
+def _note(partial: RunFiles, configuration: dict, continued: str | None, seconds: float) -> None:
+    facts = {**configuration, "continued": continued, "seconds": round(seconds, 1)}
+    write_text(partial.plan, json.dumps(facts, indent=1))
+
+
+def _begin(
+    partial: RunFiles, configuration: dict, shorter: Callable[[], str | None]
+) -> tuple[float, str | None]:
+    """Makes the directory of an unfinished run ready; returns the seconds spent on it before, and what it continues.
+
+    A run that begins continues what `shorter` returns. One of another configuration, such as of an older version, is
+    set aside under another name.
     """
     if partial.path.exists():
         try:
             found = json.loads(partial.plan.read_text(encoding="utf-8"))
-            spent = float(found.pop("seconds"))
+            spent, continued = float(found.pop("seconds")), found.pop("continued", None)
         except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            found, spent = None, 0.0
+            found = None
         if found == configuration:
             progress.say(f"continuing the unfinished run in {partial.path}")
             # Only the holder of the run's lock takes those of its steps; the holder before may have died
             # with its host.
             for lock in partial.path.rglob(".*.lock"):
                 lock.unlink(missing_ok=True)
-            return spent
+            return spent, continued
         aside = partial.path.with_name(f"{partial.path.name}.{time.time_ns()}")
         partial.path.rename(aside)
         progress.say(f"an unfinished run of another configuration or version is now in {aside}")
     partial.path.mkdir(parents=True)
-    _note(partial, configuration, 0.0)
-    return 0.0
+    continued = shorter()
+    _note(partial, configuration, continued, 0.0)
+    return 0.0, continued
 
 
 def _versions() -> dict[str, str]:
