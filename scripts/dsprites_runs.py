@@ -3,8 +3,8 @@
 
 python scripts/dsprites_runs.py RESULTS COMMIT PROCESSOR
 
-COMMIT is that of the training code, PROCESSOR where the runs were made; lines of other runs stay. The seconds of a run
-that continued a shorter one are those of the steps that it added.
+COMMIT is that of the training code, PROCESSOR where the runs were made. A line that is there stays as it is: delete it
+where the run was made again. The seconds of a run that continued a shorter one are those of the steps that it added.
 """
 
 import sys
@@ -45,7 +45,7 @@ def main(results: str, commit: str, processor: str) -> None:
     ]
     before = pd.read_csv(CSV, dtype={"commit": str})
     rows = pd.concat([before, pd.DataFrame(found, columns=before.columns)])
-    rows = rows.drop_duplicates(RUN, keep="last").sort_values(RUN)
+    rows = rows.drop_duplicates(RUN, keep="first").sort_values(RUN)
     rows.to_csv(CSV, index=False)
     print(f"{len(found)} runs of {results}; {CSV.name} has {len(rows)}.")
 
