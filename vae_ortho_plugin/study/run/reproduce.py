@@ -122,7 +122,7 @@ def _shorter(directory: Path, model_num: int, epochs: int | None) -> str | None:
     The two differ by fewer epochs alone, and were made by the same versions.
     """
     run, runs = run_of(model_num), directory.parents[2]
-    data = run.experiment.data.shortened(epochs)
+    data, versions = run.experiment.data.shortened(epochs), _versions()
     found = {}
     for path in runs.glob(f"*/{run.experiment.model}/{run.seed}"):
         files = RunFiles(path)
@@ -130,7 +130,7 @@ def _shorter(directory: Path, model_num: int, epochs: int | None) -> str | None:
             continue
         facts = json.loads(files.facts.read_text(encoding="utf-8"))
         other = run_of(facts["model_num"]).experiment.data.shortened(facts["epochs"])
-        alike = other.but_for_epochs == data.but_for_epochs and facts["versions"] == _versions()
+        alike = other.but_for_epochs == data.but_for_epochs and facts["versions"] == versions
         if alike and other.epochs < data.epochs:
             found[other.epochs] = path.relative_to(runs).as_posix()
     return found[max(found)] if found else None
@@ -138,8 +138,10 @@ def _shorter(directory: Path, model_num: int, epochs: int | None) -> str | None:
 
 def _model_of(directory: Path, run: str | None) -> Path | None:
     """The model of a finished run beside the one in `directory`, as long as it is there."""
-    model = None if run is None else RunFiles(directory.parents[2] / run).tracked.parents[1]
-    return model if model is not None and model.is_dir() else None
+    if run is None:
+        return None
+    model = directory.parents[2] / run / "model"
+    return model if model.is_dir() else None
 
 
 def _note(partial: RunFiles, configuration: dict, continued: str | None, seconds: float) -> None:
