@@ -9,7 +9,7 @@ import pytest
 from vae_ortho_plugin.errors import InputError
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
-from vae_ortho_plugin.study.plan.schedule import COSTS, expected_seconds, in_order
+from vae_ortho_plugin.study.plan.schedule import COSTS, chain, expected_seconds, in_order
 from vae_ortho_plugin.study.run import command
 from vae_ortho_plugin.study.run.cluster import jobs as module
 from vae_ortho_plugin.study.run.cluster import launch, submission
@@ -56,10 +56,22 @@ def test_every_run_is_in_one_job_whose_runs_have_one_data_set_and_nearly_one_len
         if name.startswith("synth"):
             assert sum(seconds) < JOB_SECONDS + max(seconds)
         else:
-            assert sum(run.experiment.model != "random_decoder" for run in runs) <= 1
-        assert 60 * full["resources"][data_set]["minutes"] > 3 * sum(seconds) + 600
+            assert (
+                len({chain(run) for run in runs if run.experiment.model != "random_decoder"}) <= 1
+            )
+        longest = {chain(run): seconds_of(run) for run in runs}  # the last run of each chain
+        assert 60 * full["resources"][data_set]["minutes"] > 3 * sum(longest.values()) + 600
     by_priority = sorted(full["resources"], key=lambda one: -full["resources"][one]["priority"])
     assert by_priority == ["dsprites", "fashion_mnist", "mnist", "synth_nonlinear", "synth_linear"]
+
+
+def test_runs_that_continue_each_other_are_in_one_job_which_takes_as_long_as_the_longest(tmp_path):
+    runs = select("figure_4", seeds=[0, 1])
+    plan = plan_of_launch(in_order(runs), tmp_path, retries=1)
+    epochs = [[run.experiment.data.epochs for run in runs_of(plan, job)] for job in plan["jobs"]]
+    assert epochs == [[10, 30, 50]] * 2
+    longest = plan_of_launch([run for run in runs if run.experiment.data.epochs == 50], tmp_path, 1)
+    assert plan["resources"] == longest["resources"]
 
 
 def test_a_launch_is_read_as_it_was_written_shortened_runs_too(tmp_path):

@@ -62,13 +62,14 @@ def in_order(runs: Iterable[Run]) -> list[Run]:
     runs, longest = list(runs), {}
     for run in runs:
         seconds = expected_seconds(run.experiment)
-        longest[_continued(run)] = max(seconds, longest.get(_continued(run), 0.0))
+        longest[chain(run)] = max(seconds, longest.get(chain(run), 0.0))
     return sorted(
-        runs, key=lambda run: (run.seed, -longest[_continued(run)], run.experiment.data.epochs)
+        runs, key=lambda run: (run.seed, -longest[chain(run)], run.experiment.data.epochs)
     )
 
 
-def _continued(run: Run) -> tuple:
+def chain(run: Run) -> tuple:
+    """What a run has in common with those that differ from it by epochs alone: the longer ones continue the shorter."""
     return run.seed, run.experiment.model, run.experiment.data.but_for_epochs
 
 

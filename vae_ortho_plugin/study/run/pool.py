@@ -16,6 +16,7 @@ from vae_ortho_plugin.engine.interruption import SIGNALS, Interrupted
 from vae_ortho_plugin.files import write_text
 from vae_ortho_plugin.study.plan.experiments import Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
+from vae_ortho_plugin.study.plan.schedule import chain
 from vae_ortho_plugin.study.run.machine import describe_limit
 from vae_ortho_plugin.study.run.state import StudyState
 
@@ -103,7 +104,8 @@ async def _feed_worker(state: StudyState, threads: int) -> None:
     worker = _Worker(threads)
     try:
         while state.waiting:
-            run = state.waiting.pop(0)
+            run = _next_run(state)
+            state.waiting.remove(run)
             begun = state.running[run] = time.monotonic()
             for attempts_left in range(state.retries, -1, -1):
                 error, user_must_fix = await worker.make(run, state.folder)
@@ -124,6 +126,12 @@ async def _feed_worker(state: StudyState, threads: int) -> None:
         await worker.stop()
         raise
     await worker.end()
+
+
+def _next_run(state: StudyState) -> Run:
+    """The first waiting run that need not wait for a shorter one to continue; the first of all if each must."""
+    at_work = {chain(run) for run in state.running}
+    return next((run for run in state.waiting if chain(run) not in at_work), state.waiting[0])
 
 
 class _Worker:

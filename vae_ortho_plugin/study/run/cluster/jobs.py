@@ -18,7 +18,7 @@ from pathlib import Path
 from vae_ortho_plugin.files import streams
 from vae_ortho_plugin.study.plan.experiments import Run, run_of
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
-from vae_ortho_plugin.study.plan.schedule import COSTS, expected_seconds
+from vae_ortho_plugin.study.plan.schedule import COSTS, chain, expected_seconds
 from vae_ortho_plugin.study.run.pool import make_in_workers
 from vae_ortho_plugin.study.run.state import StudyState
 
@@ -32,6 +32,8 @@ _LIMIT_MINUTES = 15
 def plan_of_launch(runs: Sequence[Run], output: Path, retries: int) -> dict:
     """Divides runs, in their order, into jobs of one data set and of about JOB_SECONDS; long runs have their own.
 
+    Runs that continue each other are in one job, and take as long as the longest of them.
+
     The Snakefile reads the plan too: `output`, the absolute results folder; `retries`, further attempts of a
     job at a run that failed; `jobs`, name of a job such as 'synth_linear-3' -> model number and epochs of
     each run; `resources`, data set -> what each of its jobs asks for: 'threads', 'memory' (MB), 'minutes'
@@ -41,15 +43,18 @@ def plan_of_launch(runs: Sequence[Run], output: Path, retries: int) -> dict:
     jobs: dict[str, list] = {}
     resources = {}
     for data_set, cost in COSTS.items():
-        own = [run for run in runs if run.data_set == data_set]
+        own: dict[tuple, list[Run]] = {}
+        for run in runs:
+            if run.data_set == data_set:
+                own.setdefault(chain(run), []).append(run)
         seconds: list[float] = []  # of each job
-        for run in own:
+        for continued in own.values():
             if not seconds or seconds[-1] >= JOB_SECONDS:
                 jobs[f"{data_set}-{len(seconds)}"] = []
                 seconds.append(0.0)
             job = jobs[f"{data_set}-{len(seconds) - 1}"]
-            job.append((run.model_num, run.shortened_to))
-            seconds[-1] += expected_seconds(run.experiment, cost.threads)
+            job += [(run.model_num, run.shortened_to) for run in continued]
+            seconds[-1] += max(expected_seconds(run.experiment, cost.threads) for run in continued)
         if own:
             resources[data_set] = {
                 "threads": cost.threads,
