@@ -83,11 +83,13 @@ def test_workers_have_one_cache_of_compiled_programs_as_long_as_they_work(make, 
     assert not Path(flags.partition("=")[2]).exists()
 
 
-def test_a_run_waits_for_the_shorter_one_it_continues_as_long_as_there_are_others(tmp_path):
+def test_a_run_waits_for_the_shorter_one_it_continues(tmp_path):
     short, long, other = Run(EXPERIMENT.shortened(2), 4), Run(EXPERIMENT, 4), Run(EXPERIMENT, 5)
     state = StudyState([long, other], ResultsFolder(tmp_path), running={short: 0.0})
     assert pool._next_run(state) == other
     state.waiting.remove(other)
+    assert pool._next_run(state) is None
+    del state.running[short]
     assert pool._next_run(state) == long
 
 

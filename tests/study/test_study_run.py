@@ -1,13 +1,17 @@
 # SPDX-License-Identifier: Apache-2.0
 """How many runs at a time, and in which order."""
 
+import argparse
+import math
 import os
 
 import pytest
 
+from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
-from vae_ortho_plugin.study.plan.schedule import in_order
+from vae_ortho_plugin.study.plan.schedule import expected_seconds, in_order, seconds_by_chain
 from vae_ortho_plugin.study.run import machine as this_machine
+from vae_ortho_plugin.study.run import missing_runs
 
 
 @pytest.fixture
@@ -108,3 +112,21 @@ def test_a_run_comes_after_the_shorter_ones_that_it_can_continue():
     assert [(run.seed, run.experiment.data.epochs) for run in runs] == [
         (seed, epochs) for seed in (0, 1) for epochs in (10, 30, 50)
     ]
+
+
+def test_runs_that_continue_each_other_take_as_long_as_the_longest_of_them():
+    runs = select("figure_4", seeds=[0, 1])
+    longest = max(expected_seconds(run.experiment) for run in runs)
+    assert list(seconds_by_chain(runs).values()) == [longest, longest]
+
+
+def test_runs_that_continue_each_other_share_one_worker(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(missing_runs, "available_cores", lambda: 8)
+    monkeypatch.setattr(missing_runs, "make_in_workers", lambda _, threads: threads == 4)
+    options = argparse.Namespace(jobs=6, retries=1, snakemake=None)
+    runs = select("figure_4", seeds=[0, 1])
+    state, with_four_threads = missing_runs._make_missing(
+        runs, ResultsFolder(tmp_path), options, math.inf, report=None
+    )
+    assert (state.jobs, with_four_threads) == (2, True)
+    assert "6 runs, 0 of them finished before" in capsys.readouterr().out

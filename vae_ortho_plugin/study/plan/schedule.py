@@ -59,13 +59,20 @@ def in_order(runs: Iterable[Run]) -> list[Run]:
     An interrupted study then has some runs of every experiment, and no core is left alone with a long run. A run
     comes after those that it can continue, which differ from it by fewer epochs alone.
     """
-    runs, longest = list(runs), {}
-    for run in runs:
-        seconds = expected_seconds(run.experiment)
-        longest[chain(run)] = max(seconds, longest.get(chain(run), 0.0))
+    runs = list(runs)
+    longest = seconds_by_chain(runs)
     return sorted(
         runs, key=lambda run: (run.seed, -longest[chain(run)], run.experiment.data.epochs)
     )
+
+
+def seconds_by_chain(runs: Iterable[Run], threads: int = 1) -> dict[tuple, float]:
+    """chain -> duration of its longest run, which is that of all of them, because it continues the others."""
+    longest: dict[tuple, float] = {}
+    for run in runs:
+        seconds = expected_seconds(run.experiment, threads)
+        longest[chain(run)] = max(seconds, longest.get(chain(run), 0.0))
+    return longest
 
 
 def chain(run: Run) -> tuple:

@@ -22,7 +22,7 @@ from vae_ortho_plugin.files.locks import is_abandoned, locked
 from vae_ortho_plugin.study.plan.experiments import SEEDS_PER_EXPERIMENT, Run
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
 from vae_ortho_plugin.study.plan.plans import select
-from vae_ortho_plugin.study.plan.schedule import duration, expected_seconds, in_order
+from vae_ortho_plugin.study.plan.schedule import chain, duration, in_order, seconds_by_chain
 from vae_ortho_plugin.study.report import write_report
 from vae_ortho_plugin.study.run import status
 from vae_ortho_plugin.study.run.aggregation import aggregate
@@ -156,12 +156,13 @@ def _make_missing(
     dlib_script("dlib_reproduce")
     if options.snakemake is not None:
         return state, make_on_cluster(state, options.snakemake)
-    state.jobs = jobs = min(options.jobs or default_jobs(missing), len(missing))
+    # Runs that continue each other are made one after the other.
+    state.jobs = jobs = min(options.jobs or default_jobs(missing), len(set(map(chain, missing))))
     threads = max(1, available_cores() // jobs)
     if (computing := pace.of_all(missing)) is not None:
         by = "by the finished ones"
     else:
-        computing = sum(expected_seconds(run.experiment, threads) for run in missing)
+        computing = sum(seconds_by_chain(missing, threads).values())
         by = (
             "on the machine of docs/performance.md; an estimate for this one follows its first runs"
         )

@@ -103,8 +103,7 @@ async def _renew_report(state: StudyState) -> None:
 async def _feed_worker(state: StudyState, threads: int) -> None:
     worker = _Worker(threads)
     try:
-        while state.waiting:
-            run = _next_run(state)
+        while (run := _next_run(state)) is not None:
             state.waiting.remove(run)
             begun = state.running[run] = time.monotonic()
             for attempts_left in range(state.retries, -1, -1):
@@ -128,10 +127,10 @@ async def _feed_worker(state: StudyState, threads: int) -> None:
     await worker.end()
 
 
-def _next_run(state: StudyState) -> Run:
-    """The first waiting run that need not wait for a shorter one to continue; the first of all if each must."""
+def _next_run(state: StudyState) -> Run | None:
+    """The first waiting run that continues none at work; those that do are left to the workers of the shorter ones."""
     at_work = {chain(run) for run in state.running}
-    return next((run for run in state.waiting if chain(run) not in at_work), state.waiting[0])
+    return next((run for run in state.waiting if chain(run) not in at_work), None)
 
 
 class _Worker:

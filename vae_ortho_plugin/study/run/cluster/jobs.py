@@ -18,7 +18,7 @@ from pathlib import Path
 from vae_ortho_plugin.files import streams
 from vae_ortho_plugin.study.plan.experiments import Run, run_of
 from vae_ortho_plugin.study.plan.layout import ResultsFolder
-from vae_ortho_plugin.study.plan.schedule import COSTS, chain, expected_seconds
+from vae_ortho_plugin.study.plan.schedule import COSTS, chain, seconds_by_chain
 from vae_ortho_plugin.study.run.pool import make_in_workers
 from vae_ortho_plugin.study.run.state import StudyState
 
@@ -54,7 +54,7 @@ def plan_of_launch(runs: Sequence[Run], output: Path, retries: int) -> dict:
                 seconds.append(0.0)
             job = jobs[f"{data_set}-{len(seconds) - 1}"]
             job += [(run.model_num, run.shortened_to) for run in continued]
-            seconds[-1] += max(expected_seconds(run.experiment, cost.threads) for run in continued)
+            seconds[-1] += sum(seconds_by_chain(continued, cost.threads).values())
         if own:
             resources[data_set] = {
                 "threads": cost.threads,
